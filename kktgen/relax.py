@@ -1,0 +1,16 @@
+"""Drop complementarity: the convex relaxation whose optimum bounds the bilevel optimum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .model import Model
+
+
+def relax(model: Model) -> Model:
+    """Return the model without its complementarity pairs (stationarity, feasibility and bounds stay).
+
+    With the bilinear terms eliminated and convex weights this is a convex QP: the leader's true objective
+    plus a nonnegative multiple of the complementarity gap (see :func:`kktgen.eliminate`).
+    """
+    return replace(model, pairs=None, notes=(*model.notes, "complementarity relaxed"))

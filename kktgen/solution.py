@@ -1,0 +1,85 @@
+"""What a solver found: status, point, bound, and the model they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import NoSolutionError
+from .expr import Affine, Quad
+from .model import Model
+
+STATUSES = (
+    "optimal",  # the solver proved its point optimal for the model it was given
+    "time_limit",  # stopped by a limit (time, nodes, gap, interrupt); a point may or may not be there
+    "infeasible",
+    "unbounded",
+    "infeasible_or_unbounded",
+    "heuristic",  # a feasible point from a heuristic, no bound
+    "error",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A solver's answer.
+
+    Parameters
+    ----------
+    status : str
+        One of ``STATUSES``. The solver's own word; what may be claimed of the bilevel problem is said by
+        :func:`kktgen.verify`.
+    objective : float or None
+        Leader's objective in the user's own sense; None without a point.
+    bound : float or None
+        The solver's proven bound on it, in the same sense; None where there is none.
+    z : ndarray (n,) or None
+        The point, over all columns of ``model``.
+    seconds : float
+        Wall time of the solve.
+    solver : str
+        Name and version.
+    model : Model
+        What was solved.
+    nodes : int or None
+        Branch-and-bound nodes.
+    raw : dict
+        Anything else the solver said.
+    """
+
+    status: str
+    objective: float | None
+    bound: float | None
+    z: np.ndarray | None
+    seconds: float
+    solver: str
+    model: Model
+    nodes: int | None = None
+    raw: dict[str, Any] | None = None
+
+    def __getitem__(self, expr: Affine | Quad) -> Any:
+        """Return the value of an expression: a float for a scalar, else an array of its shape.
+
+        Raises
+        ------
+        NoSolutionError
+            When there is no point.
+        """
+        if self.z is None:
+            raise NoSolutionError(f"no point to take values from: status {self.status!r} ({self.solver})")
+        return expr.value(self.z)
+
+    @property
+    def gap(self) -> float | None:
+        """Relative gap ``|objective - bound| / max(1, |objective|)``; None when either is missing."""
+        if self.objective is None or self.bound is None:
+            return None
+        return abs(self.objective - self.bound) / max(1.0, abs(self.objective))
+
+    def __str__(self) -> str:
+        point = "no point" if self.objective is None else f"objective {self.objective:.6g}"
+        bound = "" if self.bound is None else f", bound {self.bound:.6g}"
+        nodes = "" if self.nodes is None else f", {self.nodes} nodes"
+        return f"{self.status}: {point}{bound} ({self.solver}, {self.seconds:.1f} s{nodes})"

@@ -1,0 +1,95 @@
+"""Small sparse-matrix tools on CSR arrays whose number of columns still grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+Csr = sp.csr_array
+
+
+def csr(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int]) -> Csr:
+    """Return a CSR array around three arrays that are already sorted and free of duplicates."""
+    out = Csr((data, indices, indptr), shape=shape)
+    out.has_sorted_indices = True
+    out.has_canonical_format = True
+    return out
+
+
+def coo(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Csr:
+    """Return the CSR array of triplets; duplicates are added, explicit zeros dropped, indices sorted."""
+    out = sp.coo_array((values, (rows, columns)), shape=shape).tocsr()
+    out.sum_duplicates()
+    out.eliminate_zeros()
+    return out
+
+
+def widen(M: Csr, n: int) -> Csr:
+    """Return M with n >= M.shape[1] columns (the new ones empty); shares the data."""
+    return M if M.shape[1] == n else csr(M.data, M.indices, M.indptr, (M.shape[0], n))
+
+
+def vstack(blocks: Sequence[Csr], n: int) -> Csr:
+    """Stack CSR arrays of at most n columns each into one of n columns."""
+    if not blocks:
+        return Csr((0, n))
+    if len(blocks) == 1:
+        return widen(blocks[0], n)
+    counts = np.concatenate([np.diff(M.indptr) for M in blocks])
+    indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    return csr(
+        np.concatenate([M.data for M in blocks]),
+        np.concatenate([M.indices for M in blocks]),
+        indptr,
+        (len(counts), n),
+    )
+
+
+def row_index(M: Csr) -> np.ndarray:
+    """Return the row of every stored entry of M."""
+    return np.repeat(np.arange(M.shape[0]), np.diff(M.indptr))
+
+
+def scale_rows(weights: np.ndarray, M: Csr) -> Csr:
+    """Return diag(weights) M."""
+    return csr(M.data * np.repeat(weights, np.diff(M.indptr)), M.indices, M.indptr, M.shape)
+
+
+def compress(*matrices: Csr) -> tuple[np.ndarray, list[Csr]]:
+    """Return the columns any of the matrices uses, and the matrices over those columns alone.
+
+    Sparse products cost time in the number of columns, used or not; a row of a model with a
+    million columns touches a handful.
+    """
+    columns = np.unique(np.concatenate([M.indices for M in matrices]))
+    narrow = [
+        csr(M.data, np.searchsorted(columns, M.indices), M.indptr, (M.shape[0], len(columns))) for M in matrices
+    ]
+    return columns, narrow
+
+
+def left_multiply(A: Csr, M: Csr) -> Csr:
+    """Return A M, at a cost that does not depend on the number of empty columns of M."""
+    columns, (narrow,) = compress(M)
+    out = (A @ narrow).tocsr()
+    out.sum_duplicates()
+    return csr(out.data, columns[out.indices], out.indptr, (A.shape[0], M.shape[1]))
+
+
+def position(columns: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return where each wanted column stands in the array ``columns``; -1 where it does not occur."""
+    if len(columns) == 0:
+        return np.full(len(wanted), -1)
+    order = np.argsort(columns, kind="stable")
+    at = np.minimum(np.searchsorted(columns, wanted, sorter=order), len(columns) - 1)
+    found = order[at]
+    return np.where(columns[found] == wanted, found, -1)
+
+
+def take_columns(M: Csr, columns: np.ndarray) -> Csr:
+    """Return M[:, columns] at a cost of the stored entries, not of the width of M."""
+    at = position(columns, M.indices)
+    keep = at >= 0
+    return coo(M.data[keep], row_index(M)[keep], at[keep], (M.shape[0], len(columns)))
