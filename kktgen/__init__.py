@@ -1,6 +1,14 @@
 """kktgen: bilevel problems with convex-QP followers as single-level models, files and certified answers."""
 
 from .bilevel import Bilevel, Follower, Variable
+from .bounds import bound
+from .encodings import encode, encodings
+from .encodings.auto import Auto
+from .encodings.big_m import BigM
+from .encodings.indicator import Indicator
+from .encodings.product import Product
+from .encodings.sos1 import SOS1
+from .encodings.strong_duality import StrongDuality
 from .errors import (
     BoundError,
     FormatError,

@@ -133,7 +133,7 @@ def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: 
         first = np.asarray(begin, dtype=np.int64)[system.source] if len(system.source) else none
         row.append(np.where(first >= 0, first + system.position, -1))
         change = np.flatnonzero(np.diff(system.source * 4 + (system.side > 0), prepend=-1))
-        for begin_at, end_at in zip(change, [*change[1:], len(system.source)], strict=True):
+        for begin_at, end_at in zip(change, np.append(change, len(system.source))[1:], strict=True):
             declared = system.declared[system.source[begin_at]]
             upper = system.side[begin_at] > 0
             two = (declared.mu_lo >= 0).any() and (declared.mu_hi >= 0).any()

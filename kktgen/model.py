@@ -371,6 +371,46 @@ class Kkt:
         return self.systems[k].qp()
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """How some complementarity pairs were encoded.
+
+    Parameters
+    ----------
+    encoding : str
+        Name of the encoding.
+    pairs : int
+        Number of pairs.
+    trust : str
+        ``exact`` (no constant involved), ``proved`` (every constant is a proved bound), ``user`` or ``heuristic`` (some
+        constant is not proved), ``eps`` (a tolerance on the product stays in the model).
+    """
+
+    encoding: str
+    pairs: int
+    trust: str
+
+
+@dataclass(frozen=True, eq=False)
+class Lift:
+    """Columns an encoding appended, as functions of the KKT point: how a point of the KKT model is completed.
+
+    Parameters
+    ----------
+    columns : ndarray (k,)
+    M, r, mu
+        Slack ``M z + r`` and multiplier column of the pair behind each column.
+    binary : bool
+        The columns are 1 where the slack is not above the multiplier (the row is active), else they are the slack.
+    """
+
+    columns: np.ndarray
+    M: Csr
+    r: np.ndarray
+    mu: np.ndarray
+    binary: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A single-level model.
@@ -390,8 +430,10 @@ class Model:
         The followers' KKT system, when there are followers.
     notes : tuple of str
         What was done to the model (eliminated products, encodings), in words; printed.
-    encodings : tuple of (str, int)
-        Encoding and number of pairs it took, for the printed summary and the claim.
+    encodings : tuple of Encoded
+        How the pairs were encoded, for the printed summary and the claim.
+    lifts : tuple of Lift
+        Columns the encodings appended, in terms of the KKT point.
     """
 
     name: str
@@ -405,7 +447,8 @@ class Model:
     indicators: Indicators | None = None
     kkt: Kkt | None = None
     notes: tuple[str, ...] = ()
-    encodings: tuple[tuple[str, int], ...] = ()
+    encodings: tuple[Encoded, ...] = ()
+    lifts: tuple[Lift, ...] = ()
 
     @property
     def n(self) -> int:
@@ -420,6 +463,15 @@ class Model:
     def value(self, z: np.ndarray) -> float:
         """Return the objective at z in the user's own sense."""
         return self.sense * self.objective.value(z)
+
+    def complete(self, z: np.ndarray) -> np.ndarray:
+        """Return a point over all columns from a point of the KKT model (its columns come first)."""
+        out = np.zeros(self.n)
+        out[: len(z)] = z[: self.n]
+        for lift in self.lifts:
+            slack = lift.M @ out[: lift.M.shape[1]] + lift.r
+            out[lift.columns] = slack <= out[lift.mu] if lift.binary else np.maximum(slack, 0.0)
+        return out
 
     def with_rows(self, *tables: RowTable) -> Model:
         """Return the model with more rows."""

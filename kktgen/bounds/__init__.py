@@ -1,0 +1,171 @@
+"""Proved bounds on slacks, prices and multipliers, with their provenance.
+
+======== =============================================================================================
+interval activity of the row over the columns' boxes
+LP       one LP per row over the follower's KKT relaxation
+D0       structure: a row without own variables prices nothing
+D1       Slater: ``mu_i <= (f(yhat, x) - f*(x)) / s_i(yhat)`` for a feasible yhat
+D3       conditional LP: the largest mu_i given s_i = 0 and the opposite multiplier 0
+======== =============================================================================================
+
+Every value is rounded outward from the LP's row prices (Neumaier & Shcherbina 2004).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..model import Model
+from ..sparse import Csr, position, take_columns
+from .activity import tighten
+from .multipliers import Job, Proved, bound_follower
+
+NOTHING = 1e-6
+"""A slack proved below this, the feasibility tolerance, is zero."""
+
+
+def bound(
+    model: Model,
+    *,
+    rounds: int = 2,
+    time_limit: float | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Model:
+    """Return the KKT model with proved boxes on every slack, price and multiplier it can bound.
+
+    Parameters
+    ----------
+    model : Model
+        From :func:`kktgen.kkt`, with its pairs.
+    rounds : int
+        Rounds of conditional LPs; the second uses the boxes of the first.
+    time_limit : float, optional
+        Seconds; followers not reached by then keep the boxes their columns declare.
+    executor : concurrent.futures.Executor, optional
+        Bounds the followers in parallel; serial by default.
+    progress : callable, optional
+        Called with ``{"text": ..}`` after every follower.
+
+    Returns
+    -------
+    Model
+        Pairs carry ``slack_max`` and ``dual_max``; pairs proved inactive lose their multiplier (fixed at zero), pairs
+        proved always active become equations. The boxes stand on the columns, so every encoding exports them.
+    """
+    if model.kkt is None or model.pairs is None:
+        return model
+    begun = time.monotonic()
+    jobs = _jobs(model, rounds)
+    count = len(model.kkt.followers)
+    results: list[Proved | None] = []
+    for k, proved in enumerate(_run(jobs, executor, begun, time_limit)):
+        results.append(proved)
+        if progress is not None:
+            progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": time.monotonic() - begun})
+    return _apply(model, results)
+
+
+def _run(jobs: Iterator[Job], executor: Executor | None, begun: float, time_limit: float | None) -> Iterator[Proved | None]:
+    def in_time() -> bool:
+        return time_limit is None or time.monotonic() - begun < time_limit
+
+    if executor is None:
+        for job in jobs:
+            yield bound_follower(job) if in_time() else None
+        return
+    for future in [executor.submit(bound_follower, job) for job in jobs]:
+        if in_time():
+            yield future.result()
+        else:
+            future.cancel()
+            yield None
+
+
+def _jobs(model: Model, rounds: int) -> Iterator[Job]:
+    """Yield one job per follower over boxes tightened by the leader's and the followers' own rows."""
+    kkt, space = model.kkt, model.space
+    assert kkt is not None
+    primal = np.isin(space.role, ["leader", "follower"])
+    lb, ub = np.where(primal, space.lb, -np.inf), np.where(primal, space.ub, np.inf)
+    lb, ub = tighten(model.rows.M, model.rows.lo, model.rows.hi, lb, ub)
+    leader = np.zeros(len(model.rows), dtype=bool)
+    for block in model.rows.blocks:
+        leader[block.start : block.stop] = block.role == "leader"
+    rows = model.rows.take(leader)
+    for system in kkt.systems:
+        qp = system.qp()
+        inside = np.isin(rows.M.indices, qp.x)
+        counts = np.diff(rows.M.indptr)
+        covered = np.bincount(np.repeat(np.arange(len(counts)), counts)[inside], minlength=len(counts)) == counts
+        keep = covered & (counts > 0)
+        own = (take_columns(Csr(rows.M[keep]), qp.x), rows.lo[keep], rows.hi[keep])
+        key = system.source * (1 + system.position.max(initial=0)) + system.position
+        order = np.lexsort((system.side, key))
+        same = np.flatnonzero(key[order][1:] == key[order][:-1])
+        twin = np.full(len(key), -1)
+        twin[order[same]], twin[order[same + 1]] = order[same + 1], order[same]
+        dead = space.ub[qp.mu] == 0
+        yield Job(system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds)
+
+
+def _apply(model: Model, results: list[Proved | None]) -> Model:
+    """Return the model with the proved boxes on its columns and pairs, settled pairs taken out."""
+    kkt, pairs = model.kkt, model.pairs
+    assert kkt is not None and pairs is not None
+    space = model.space.copy()
+    slack, dual = pairs.slack_max, pairs.dual_max
+    at_pair = np.full(model.n, -1)
+    at_pair[pairs.mu] = np.arange(len(pairs))
+    for system, proved in zip(kkt.systems, results, strict=True):
+        if proved is None:
+            continue
+        here = at_pair[system.mu]
+        live = np.flatnonzero(here >= 0)
+        for tier in np.unique(np.concatenate([proved.slack_tier, proved.dual_tier])):
+            if not tier:
+                continue
+            of_slack, of_dual = live[proved.slack_tier[live] == tier], live[proved.dual_tier[live] == tier]
+            slack = slack.tightened(proved.slack_max[of_slack], f"proved({tier})", here[of_slack])
+            dual = dual.tightened(proved.dual_max[of_dual], f"proved({tier})", here[of_dual])
+        both = np.isfinite(proved.lam_lb) & np.isfinite(proved.lam_ub)
+        price = system.lam[both]
+        space.lb[price] = np.maximum(space.lb[price], proved.lam_lb[both])
+        space.ub[price] = np.minimum(space.ub[price], proved.lam_ub[both])
+        space.proof[price] = "proved(D3)"
+    known = np.isfinite(dual.value)
+    space.ub[pairs.mu[known]] = np.minimum(space.ub[pairs.mu[known]], dual.value[known])
+    space.proof[pairs.mu[known]] = dual.proof[known]
+    bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual))
+    return _settle(bounded)
+
+
+def _settle(model: Model) -> Model:
+    """Take out the pairs whose side is known: mu = 0 proved, or s = 0 proved (the row becomes an equation)."""
+    pairs = model.pairs
+    assert pairs is not None
+    inactive = pairs.dual_max.value <= NOTHING * 1e-3
+    active = ~inactive & (pairs.slack_max.value <= NOTHING)
+    if not inactive.any() and not active.any():
+        return model
+    space, lo, hi = model.space.copy(), model.rows.lo.copy(), model.rows.hi.copy()
+    space.ub[pairs.mu[inactive]] = 0.0
+    upper, row = pairs.side > 0, pairs.row
+    for is_upper, take, give in ((True, hi, lo), (False, lo, hi)):
+        at = row[active & (upper == is_upper) & (row >= 0)]
+        give[at] = take[at]
+    columns = active & (row < 0)
+    column = pairs.M.indices[pairs.M.indptr[:-1][columns]]
+    space.lb[column] = np.where(upper[columns], space.ub[column], space.lb[column])
+    space.ub[column] = space.lb[column]
+    note = f"bounds: {int(inactive.sum())} pairs proved inactive (mu = 0), {int(active.sum())} proved always active (s = 0)"
+    rows = replace(model.rows, lo=lo, hi=hi)
+    return replace(
+        model, space=space, rows=rows, pairs=pairs.take(~(inactive | active)), notes=(*model.notes, note)
+    )

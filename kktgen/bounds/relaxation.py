@@ -1,0 +1,159 @@
+"""The linear relaxation of one follower's KKT system that proves bounds on its multipliers.
+
+Columns ``v = (x, y, lam, mu, w, t)`` with w for the products of the identity and ``t <= 1/2 y'P y``; rows::
+
+    primal          A y + B x = b,  G y + H x <= h              leader rows that hold x alone
+    stationarity    P y + Q x - A'lam + G'mu = -q
+    McCormick       w = x_l y_j, lam_k x_l, mu_i x_l over the boxes
+    identity        2 t + q'y + Q.w - b'lam + B.w + h'mu - H.w <= 0
+    tangent         t >= yhat'P y - 1/2 yhat'P yhat
+    Slater          sigma'mu <= N            for any feasible yhat with slacks s(yhat) >= sigma >= 0
+
+The identity holds at every KKT point (stationarity times y); the Slater row for every multiplier, because
+``f*(x) <= f(yhat, x) - mu's(yhat)`` and N bounds ``f(yhat, x) - f*(x)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..kernel import WarmLp
+from ..qp import QP
+from ..sparse import Csr, coo, row_index
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes of the columns of a relaxation: (x, y, lam, mu) stacked."""
+
+    lb: np.ndarray
+    ub: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the parts of a relaxation's columns begin: x, y, lam, mu, w, t."""
+
+    y: int
+    lam: int
+    mu: int
+    w: int
+    t: int
+
+    @classmethod
+    def of(cls, qp: QP) -> Layout:
+        """Return the layout of a QP's relaxation."""
+        y = qp.nx
+        lam = y + qp.ny
+        mu = lam + len(qp.b)
+        w = mu + len(qp.h)
+        return cls(y, lam, mu, w, w + qp.Q.nnz + qp.B.nnz + qp.H.nnz)
+
+    @property
+    def n(self) -> int:
+        """Number of columns."""
+        return self.t + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """An LP's rows and boxes."""
+
+    A: Csr
+    lo: np.ndarray
+    hi: np.ndarray
+    lb: np.ndarray
+    ub: np.ndarray
+
+    def warm(self) -> WarmLp:
+        """Return the LP kept warm."""
+        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, time_limit=20.0)
+
+    def rows(self, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Program:
+        """Return the program with more rows."""
+        return Program(
+            Csr(sp.vstack([self.A, A], format="csr")), np.concatenate([self.lo, lo]), np.concatenate([self.hi, hi]), self.lb, self.ub
+        )
+
+
+def single_rows(qp: QP) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which inequality rows bound one column of y alone, that column, and its coefficient."""
+    single = (np.diff(qp.G.indptr) == 1) & (np.diff(qp.H.indptr) == 0)
+    at = np.flatnonzero(single)
+    return at, qp.G.indices[qp.G.indptr[at]], qp.G.data[qp.G.indptr[at]]
+
+
+def with_single_rows(qp: QP, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box of y tightened by the rows that bound one column alone."""
+    at, column, coefficient = single_rows(qp)
+    side = qp.h[at] / coefficient
+    lb, ub = lb.copy(), ub.copy()
+    np.minimum.at(ub, column[coefficient > 0], side[coefficient > 0])
+    np.maximum.at(lb, column[coefficient < 0], side[coefficient < 0])
+    return lb, ub
+
+
+def products(qp: QP) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the two columns of every product w, and its coefficient in the identity."""
+    at = Layout.of(qp)
+    left = np.concatenate([qp.Q.indices, qp.B.indices, qp.H.indices])
+    right = np.concatenate([at.y + row_index(qp.Q), at.lam + row_index(qp.B), at.mu + row_index(qp.H)])
+    return left, right, np.concatenate([qp.Q.data, qp.B.data, -qp.H.data])
+
+
+def mccormick(left: np.ndarray, right: np.ndarray, boxes: Boxes, w: int, n: int) -> tuple[Csr, np.ndarray, np.ndarray]:
+    """Return the rows of ``w_k = z[left_k] z[right_k]`` over the boxes; rows with an infinite bound are left out."""
+    a, b = left, right
+    la, ua, lb, ub = boxes.lb[a], boxes.ub[a], boxes.lb[b], boxes.ub[b]
+    column = w + np.arange(len(a))
+    parts = []
+    for ca, cb, sign in ((la, lb, 1.0), (ua, ub, 1.0), (la, ub, -1.0), (ua, lb, -1.0)):  # sign (w - cb a - ca b + ca cb) >= 0
+        keep = np.isfinite(ca) & np.isfinite(cb)
+        parts.append((column[keep], a[keep], b[keep], ca[keep], cb[keep], np.full(int(keep.sum()), sign)))
+    cols, a, b, ca, cb, sign = (np.concatenate(p) for p in zip(*parts, strict=True))
+    k = len(cols)
+    rows = np.tile(np.arange(k), 3)
+    M = coo(np.concatenate([sign, -sign * cb, -sign * ca]), rows, np.concatenate([cols, a, b]), (k, n))
+    return M, -sign * ca * cb, np.full(k, np.inf)
+
+
+def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray]) -> Program:
+    """Return the relaxation of a follower's KKT system over the boxes of (x, y, lam, mu).
+
+    Parameters
+    ----------
+    qp : QP
+    boxes : Boxes
+        Of (x, y, lam, mu); the box of y already holds the rows that bound one column alone.
+    leader : (csr_array (k, nx), lo, hi)
+        Leader rows in the follower's parameters alone.
+    """
+    at = Layout.of(qp)
+    ny, me, mi, n = qp.ny, len(qp.b), len(qp.h), at.n
+    single = np.zeros(mi, dtype=bool)
+    single[single_rows(qp)[0]] = True
+    left, right, weight = products(qp)
+    wide = n - at.lam
+
+    def empty(rows: int, columns: int) -> Csr:
+        return Csr((rows, columns))
+
+    primal = sp.hstack([qp.B, qp.A, empty(me, wide)], format="csr")
+    upper = sp.hstack([qp.H[~single], qp.G[~single], empty(int((~single).sum()), wide)], format="csr")
+    stationarity = sp.hstack([qp.Q, qp.P, -qp.A.T, qp.G.T, empty(ny, n - at.w)], format="csr")
+    bound = sp.hstack([leader[0], empty(leader[0].shape[0], n - at.y)], format="csr")
+    hull, hull_lo, hull_hi = mccormick(left, right, boxes, at.w, n)
+    identity = np.zeros(n)
+    identity[at.y : at.lam], identity[at.lam : at.mu], identity[at.mu : at.w] = qp.q, -qp.b, qp.h
+    identity[at.w : at.t], identity[at.t] = weight, 2.0
+    A = sp.vstack([primal, upper, stationarity, bound, hull, Csr(identity[None, :])], format="csr")
+    none = np.full(int((~single).sum()), -np.inf)
+    lo = np.concatenate([qp.b, none, -qp.q, leader[1], hull_lo, [-np.inf]])
+    hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], hull_hi, [0.0]])
+    free = np.full(at.t - at.w, np.inf)
+    return Program(
+        Csr(A), lo, hi, np.concatenate([boxes.lb, -free, [0.0]]), np.concatenate([boxes.ub, free, [np.inf if qp.P.nnz else 0.0]])
+    )

@@ -1,0 +1,280 @@
+"""The command line: ``kktgen models``, ``solve``, ``generate``, ``verify``, ``solvers``, ``info``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+import kktgen as kg
+
+from . import catalog, child, jobs, show
+from .errors import KktgenError, NoSolutionError, ProblemError, SolverError
+from .parameters import REQUIRED
+
+WIDTH = 100
+
+
+class Stop(click.ClickException):
+    """An error that ends the program with one line on stderr and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(" ".join(message.split()))
+        self.exit_code = exit_code  # type: ignore[misc]
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"kktgen: {self.message}", err=True)
+
+
+class _Group(click.Group):
+    """Commands whose errors become one line and an exit code: 1 the solver, 2 the question, 130 Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            path = error.ctx.command_path if error.ctx else "kktgen"
+            raise Stop(f"{error.format_message()} (see {path} --help)", 2) from None
+        except KktgenError as error:
+            code = 1 if isinstance(error, (SolverError, NoSolutionError)) else 2
+            raise Stop(str(error), code) from error
+        except KeyboardInterrupt:
+            raise Stop("interrupted", child.INTERRUPTED) from None
+
+
+def _version() -> str:
+    try:
+        return version("kktgen")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
+@click.version_option(_version(), message="%(prog)s %(version)s")
+def cli() -> None:
+    """Bilevel problems with convex-QP followers: single-level models, files, certified answers.
+
+    \b
+    kktgen models                               what there is
+    kktgen solve dso_vpp --set hours=6 -o out/  build, solve, verify, write
+    kktgen generate dso_vpp -o out/             only write .lp, .mps and .cip
+    """
+
+
+def _assignments(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    out = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ProblemError(f"--set takes name=value, got {text!r}")
+        out[name.strip()] = value.strip()
+    return out
+
+
+_set = click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="NAME=VALUE", callback=_assignments,
+    help="A parameter of the model (kktgen models NAME lists them); may be repeated.",
+)  # fmt: skip
+_encoding = click.option(
+    "--encoding", default="auto", show_default=True, metavar="NAME",
+    help="How complementarity is written: auto, bigm, sos1, indicator, product, strongduality.",
+)  # fmt: skip
+
+
+@cli.command()
+@click.argument("name", required=False)
+def models(name: str | None) -> None:
+    """List the models, or the parameters and instances of one.
+
+    \b
+    kktgen models
+    kktgen models dso_vpp
+    kktgen models my/own/model.py
+    """
+    if name is None:
+        rows = [
+            (info.name, info.summary, ", ".join(f"{p.name}={_default(p.default)}" for p in info.parameters))
+            for info in catalog.models().values()
+        ]
+        show.table(("model", "what", "parameters"), rows)
+        return
+    info = catalog.describe(name)
+    click.echo(f"{info.name}: {info.summary}\n{info.path}\n")
+    show.table(
+        ("parameter", "type", "default", "meaning"),
+        [(p.name, p.type_name, _default(p.default), p.doc) for p in info.parameters],
+    )
+    if info.instances:
+        click.echo()
+        cases = [catalog.load_instance(case) for case in info.instances]
+        show.table(("instance", "known objective", "what"), [(c.name, _known(c.known), c.description) for c in cases])
+
+
+def _default(value: Any) -> str:
+    return "" if value is REQUIRED else str(value)
+
+
+def _known(known: dict[str, Any]) -> str:
+    return str(known.get("objective", ""))
+
+
+@cli.command()
+@click.argument("target", metavar="MODEL")
+@_set
+@_encoding
+@click.option("--solver", default="scip", show_default=True, metavar="NAME", help="See kktgen solvers.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for the solver.")
+@click.option("--gap", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Relative gap to stop at.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the files into this folder."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the outcome.")
+def solve(
+    target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float,
+    output: Path | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Build a model, solve it, verify the answer, write the files.
+
+    MODEL is a name (kktgen models), an instance (model/case or a .toml file), or the path of a .py file with
+    a function build(). With -o the model goes out as .lp, .mps and .cip, the point as .sol, the report as .json.
+
+    \b
+    kktgen solve dso_vpp
+    kktgen solve dso_vpp --set hours=6 --encoding sos1 -o out/
+    kktgen solve my_model.py --time-limit 60 --json
+    Exit code: 0 verified point, 1 no point or one that fails, 2 wrong question, 130 Ctrl-C.
+    """
+    jobs.check_encoding(encoding)
+    jobs.check_solver(solver)
+    job = jobs.Job.of(target, overrides)
+    if output is not None:
+        jobs.make_folder(output)
+    silent = quiet or as_json
+    with show.Progress(quiet) as progress:
+        result = kg.optimize(
+            job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
+            progress=progress, stages=progress.stage_ended if not silent else progress.stage_passed,
+        )  # fmt: skip
+    answer = jobs.outcome(job, result, encoding)
+    written, refused = jobs.write(job, result, answer, output) if output is not None else ([], [])
+    if as_json:
+        answer["files"] = [str(path) for path in written]
+        click.echo(jobs.to_json(answer))
+    else:
+        if not quiet:
+            _details(job, result)
+        click.echo(jobs.headline(result))
+        if written:
+            show.section("Files", "\n".join([show.files(written), *refused]))
+    if result.solution.z is None:
+        raise Stop(f"no point found: {result.solution.status} ({result.solution.solver})", 1)
+    if not result.report.ok:
+        raise Stop(f"the point fails verification: {result.report.claim}", 1)
+
+
+def _details(job: jobs.Job, result: Any) -> None:
+    if result.solution.z is None:
+        return
+    text = job.report(result)
+    if text:
+        show.section("Model's own report", text)
+    show.section("Verification", str(result.report))
+
+
+@cli.command()
+@click.argument("target", metavar="MODEL")
+@_set
+@_encoding
+@click.option(
+    "-f", "--format", "formats", multiple=True, metavar="NAME", help="lp, mps, cip ...; all three by default."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("."), show_default=True, metavar="DIR",
+    help="Write the files into this folder.",
+)  # fmt: skip
+@click.option("--boxes/--no-boxes", default=True, help="Prove finite boxes on prices and multipliers first (default).")
+def generate(
+    target: str, overrides: dict[str, str], encoding: str, formats: tuple[str, ...], output: Path, boxes: bool
+) -> None:
+    """Write a model's files without solving it.
+
+    \b
+    kktgen generate dso_vpp --encoding sos1 -o out/
+    kktgen generate dso_vpp --set hours=6 --format lp
+    """
+    jobs.check_encoding(encoding)
+    job = jobs.Job.of(target, overrides)
+    jobs.make_folder(output)
+    with show.Progress() as progress:
+        model = jobs.encoded(job, encoding, progress, boxes)
+    written, refused = jobs.write_model(model, output / job.stem, formats)
+    show.section("Files", "\n".join([show.files(written), *refused]))
+
+
+@cli.command()
+@click.argument("target", metavar="MODEL")
+@click.argument("solution", type=click.Path(path_type=Path), metavar="SOLUTION.sol")
+@_set
+@click.option("--encoding", metavar="NAME", help="Also check the point against the rows of this encoding.")
+def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str | None) -> None:
+    """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
+
+    Give the same parameters as for the files the solver read; columns are matched by name.
+
+    \b
+    kktgen verify dso_vpp out/dso_vpp.sol
+    kktgen verify dso_vpp gurobi.sol --set hours=6
+    Exit code: 0 bilevel-feasible, 1 not.
+    """
+    if encoding is not None:
+        jobs.check_encoding(encoding)
+    job = jobs.Job.of(target, overrides)
+    report = jobs.verify_file(job, solution, encoding)
+    click.echo(str(report))
+    if not report.ok:
+        raise Stop(f"the point fails verification: {report.claim}", 1)
+
+
+@cli.command()
+def solvers() -> None:
+    """List the solvers: version, and what they take.
+
+    \b
+    kktgen solvers
+    kktgen solve dso_vpp --solver scip
+    """
+    show.table(("solver", "version", "takes"), jobs.solver_rows())
+
+
+@cli.command()
+@click.argument("target", metavar="MODEL|FILE")
+@_set
+def info(target: str, overrides: dict[str, str]) -> None:
+    """Print the sizes of a model's KKT system, or of a .lp, .mps or .cip file.
+
+    \b
+    kktgen info dso_vpp --set vpps=100
+    kktgen info out/dso_vpp.mps
+    """
+    if jobs.is_model_file(target):
+        show.table(("what", "number"), jobs.file_sizes(Path(target)))
+        return
+    job = jobs.Job.of(target, overrides)
+    click.echo(str(kg.kkt(job.bilevel)))
+
+
+def main() -> None:
+    """Run the command line; ``kktgen solve`` runs in a child process."""
+    if sys.argv[1:2] == ["solve"] and not {"-h", "--help"} & set(sys.argv):
+        child.split()
+    try:
+        cli(prog_name="kktgen")
+    except KeyboardInterrupt:
+        sys.exit(child.INTERRUPTED)

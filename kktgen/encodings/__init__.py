@@ -1,0 +1,137 @@
+"""Encodings of ``0 <= s_i  _|_  mu_i >= 0``: one file each, found by scanning this folder.
+
+============== ================================================ ================================
+encoding       adds                                             exact when
+============== ================================================ ================================
+BigM           binary z: s <= Ms (1 - z), mu <= Md z            Ms, Md valid
+SOS1           SOS1{s, mu}                                      always
+Indicator      z = 1 -> s <= 0, z = 0 -> mu <= 0                always, if columns are boxed
+Product        s mu <= eps                                      eps -> 0
+StrongDuality  y'Py + (Qx+q)'y - lam'(b-Bx) + mu'(h-Hx) <= eps  eps -> 0
+Auto           big-M where proved and safe, else SOS1           always
+============== ================================================ ================================
+
+One polarity everywhere: z = 1 means the row is active (s = 0), z = 0 means mu = 0.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..bilevel import Follower
+from ..bounds import bound
+from ..errors import ProblemError
+from ..expr import Rows
+from ..model import Model, Pairs
+
+BOUNDED = ("BigM", "Indicator", "Auto")
+"""Encodings that want boxes; the model is bounded first when nobody did."""
+
+
+class Encoding(Protocol):
+    """What every encoding is: a callable that appends to the model what its pairs need."""
+
+    def __call__(self, model: Model, pairs: Pairs) -> Model:
+        """Return the model with the pairs encoded."""
+        ...
+
+
+def encodings() -> dict[str, type]:
+    """Return the encodings by lower-case name (``bigm``, ``sos1``, ...), found by scanning this folder."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, type) and value.__module__ == loaded.__name__ and hasattr(value, "FEATURES"):
+                found[value.__name__.lower()] = value
+    return dict(sorted(found.items()))
+
+
+def named(encoding: Any) -> Encoding:
+    """Return an encoding from its name or itself.
+
+    Raises
+    ------
+    ProblemError
+        Unknown name; the known ones are listed.
+    """
+    if not isinstance(encoding, str):
+        return encoding
+    known = encodings()
+    if encoding.lower() not in known:
+        raise ProblemError(f"unknown encoding {encoding!r}; there are {', '.join(known)}")
+    return known[encoding.lower()]()
+
+
+def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | None = None) -> Model:
+    """Replace the model's complementarity pairs.
+
+    Parameters
+    ----------
+    model : Model
+        From :func:`kktgen.kkt`, :func:`kktgen.eliminate` or :func:`kktgen.bound`.
+    encoding : encoding or str
+        What most pairs get: ``SOS1()``, ``BigM(..)``, ``"auto"``, ...
+    choices : mapping, optional
+        Other encodings for some followers or rows: ``{market: BigM(), balance_rows: Indicator()}``.
+
+    Returns
+    -------
+    Model
+        Without pairs. A model without pairs is returned unchanged.
+
+    Raises
+    ------
+    BoundError
+        A bound is needed that nobody can prove or gave.
+    ProblemError
+        Unknown encoding or choice.
+    """
+    main = named(encoding)
+    if model.pairs is None or len(model.pairs) == 0:
+        return model if model.pairs is None else replace(model, pairs=None)
+    picks = {key: named(value) for key, value in (choices or {}).items()}
+    if _wants_bounds([main, *picks.values()]) and not np.isfinite(model.pairs.dual_max.value).any():
+        model = bound(model)
+    pairs = model.pairs
+    assert pairs is not None
+    group = np.zeros(len(pairs), dtype=int)
+    for k, key in enumerate(picks, start=1):
+        group[_picked(model, pairs, key)] = k
+    for k, chosen in enumerate([main, *picks.values()]):
+        members = group == k
+        if members.any():
+            model = chosen(model, pairs if members.all() else pairs.take(members))
+    return replace(_without_void_rows(model), pairs=None)
+
+
+def _wants_bounds(chosen: list[Any]) -> bool:
+    return any(
+        type(e).__name__ in BOUNDED and not (getattr(e, "slack", None) is not None and getattr(e, "dual", None) is not None)
+        for e in chosen
+    )
+
+
+def _picked(model: Model, pairs: Pairs, key: Any) -> np.ndarray:
+    """Return the pairs a key of ``choices`` means (mask)."""
+    if isinstance(key, Follower):
+        return pairs.follower == key.index
+    if isinstance(key, str):
+        if model.kkt is None or key not in model.kkt.followers:
+            raise ProblemError(f"choices: no follower {key!r}")
+        return pairs.follower == model.kkt.followers.index(key)
+    if isinstance(key, Rows) and key.dual is not None:
+        return np.isin(pairs.mu, key.dual.M.indices)
+    raise ProblemError("choices: a key is a follower, its name, or rows that were added to a follower")
+
+
+def _without_void_rows(model: Model) -> Model:
+    """Return the model without rows that lost both sides to slack columns."""
+    keep = np.isfinite(model.rows.lo) | np.isfinite(model.rows.hi)
+    return model if keep.all() else replace(model, rows=model.rows.take(keep))

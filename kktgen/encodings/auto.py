@@ -1,0 +1,45 @@
+"""The default: big-M where it is proved and numerically safe, SOS1 elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..model import Model, Pairs
+from .big_m import BigM
+from .sos1 import SOS1
+
+INTEGRALITY = 1e-6
+"""Integrality tolerance the rule assumes of solvers."""
+SINGLE_LEAK, PRODUCT_LEAK = 1e-4, 1e-3
+
+
+def safe(pairs: Pairs) -> np.ndarray:
+    """Return which pairs may take a big-M (mi,) bool: both constants proved, and small enough.
+
+    With integrality tolerance d a big-M pair can leak s up to ``Ms d``, mu up to ``Md d`` and their product up to
+    ``Ms Md d``; accepted when the single leaks stay below 1e-4 and the product below 1e-3.
+    """
+    slack, dual = pairs.slack_max, pairs.dual_max
+    proved = np.char.startswith(slack.proof, "proved") & np.char.startswith(dual.proof, "proved")
+    with np.errstate(invalid="ignore"):
+        small = (np.maximum(slack.value, dual.value) * INTEGRALITY <= SINGLE_LEAK) & (
+            slack.value * dual.value * INTEGRALITY <= PRODUCT_LEAK
+        )
+    return proved & small
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Row by row: :class:`BigM` with proved, numerically safe constants, else :class:`SOS1`; never an unproved M."""
+
+    FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "sos1"})
+
+    def __call__(self, model: Model, pairs: Pairs) -> Model:
+        """Return the encoded model."""
+        good = safe(pairs)
+        if good.any():
+            model = BigM()(model, pairs.take(good) if not good.all() else pairs)
+        return model if good.all() else SOS1()(model, pairs.take(~good) if good.any() else pairs)

@@ -1,0 +1,41 @@
+"""Indicator rows: a binary switches either the slack or the multiplier off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..model import Encoded, Indicators, Model, Pairs, RowTable, join_indicators
+from ..sparse import widen
+from .slack import binaries, mu_rows, renamed
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """``z_i = 1 -> s_i <= 0``, ``z_i = 0 -> mu_i <= 0`` with a binary z_i (1: the row is active).
+
+    Exact; but solvers have returned false optima when a column in an indicator row has no finite box, so the
+    claim ``optimal`` needs proved boxes (see :func:`kktgen.verify`).
+    """
+
+    FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "indicator"})
+
+    def __call__(self, model: Model, pairs: Pairs) -> Model:
+        """Return the model with one binary and two indicator rows a pair."""
+        model, binary = binaries(model, pairs)
+        n, k = model.n, len(pairs)
+        none = np.full(k, -np.inf)
+        slack = RowTable(widen(pairs.M, n), none, -pairs.r, renamed(pairs, "off"))
+        dual = RowTable(mu_rows(pairs, n), none, np.zeros(k), renamed(pairs, "zero"))
+        tables = [
+            *([model.indicators] if model.indicators is not None else []),
+            Indicators(binary, np.ones(k, dtype=np.int64), slack),
+            Indicators(binary, np.zeros(k, dtype=np.int64), dual),
+        ]
+        return replace(
+            model,
+            indicators=join_indicators(tables, n),
+            encodings=(*model.encodings, Encoded("Indicator", k, "exact")),
+        )

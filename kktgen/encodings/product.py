@@ -1,0 +1,58 @@
+"""Products: complementarity as a bilinear inequality with a tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..model import Encoded, Model, Pairs, QuadTable, RowTable, join_quads
+from ..space import Block
+from ..sparse import Csr, coo, row_index
+from .slack import renamed
+
+
+@dataclass(frozen=True)
+class Product:
+    """``s_i mu_i <= eps`` for every pair, or ``sum_i s_i mu_i <= eps`` for every follower.
+
+    Exact only as ``eps -> 0`` (with ``eps = 0`` it is exact, but solvers stumble); nonconvex.
+
+    Parameters
+    ----------
+    eps : float
+        Tolerance on the product, in units of the follower's cost.
+    summed : bool
+        One row a follower instead of one a pair.
+    """
+
+    FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow_nonconvex"})
+    eps: float = 1e-7
+    summed: bool = False
+
+    def __call__(self, model: Model, pairs: Pairs) -> Model:
+        """Return the model with the product rows."""
+        if self.eps < 0:
+            raise ProblemError("Product: eps must be nonnegative")
+        n, k = model.n, len(pairs)
+        group = np.unique(pairs.follower, return_inverse=True)[1] if self.summed else np.arange(k)
+        count = int(group.max(initial=-1)) + 1
+        entry = row_index(pairs.M)
+        a, b = pairs.M.indices, pairs.mu[entry]
+        order = np.argsort(group[entry], kind="stable")
+        linear = coo(pairs.r, group, pairs.mu, (count, n))
+        if self.summed:
+            names = [model.kkt.followers[f] for f in np.unique(pairs.follower)] if model.kkt else []
+            blocks = tuple(Block(i, i + 1, "comp", "encoding", name) for i, name in enumerate(names))
+        else:
+            blocks = renamed(pairs, "prod")
+        rows = RowTable(Csr(linear), np.full(count, -np.inf), np.full(count, float(self.eps)), blocks)
+        table = QuadTable(
+            group[entry][order], np.minimum(a, b)[order], np.maximum(a, b)[order], pairs.M.data[order], rows
+        )
+        trust = "exact" if self.eps == 0 else "eps"
+        return replace(
+            model, quads=join_quads([model.quads, table], n), encodings=(*model.encodings, Encoded("Product", k, trust))
+        )

@@ -1,0 +1,31 @@
+"""SOS1 sets: at most one of slack and multiplier is nonzero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..model import Encoded, Model, Pairs, Sos1, join_sos1
+from .slack import renamed, slack_columns
+
+
+@dataclass(frozen=True)
+class SOS1:
+    """``SOS1{s_i, mu_i}`` with the slack as a column.
+
+    Exact without any constant; no bound is needed (Siddiqui & Gabriel 2013). Boxes that were proved stand on
+    the columns and help the solver.
+    """
+
+    FEATURES: ClassVar[frozenset[str]] = frozenset({"sos1"})
+
+    def __call__(self, model: Model, pairs: Pairs) -> Model:
+        """Return the model with one set a pair."""
+        model, slack = slack_columns(model, pairs)
+        k = len(pairs)
+        sets = Sos1(np.arange(0, 2 * k + 1, 2), np.column_stack([slack, pairs.mu]).ravel(), renamed(pairs, "sos"))
+        return replace(
+            model, sos1=join_sos1([model.sos1, sets]), encodings=(*model.encodings, Encoded("SOS1", k, "exact"))
+        )

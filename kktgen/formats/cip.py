@@ -1,0 +1,167 @@
+"""SCIP's CIP format, written directly because SCIP's own writer keeps 15 digits only.
+
+CIP has no quadratic objective and no one-line indicator, so a quadratic objective is an epigraph,
+``min t  s.t.  q(x) - t <= 0`` with a free column ``qobj_t``, and the indicator row ``b = 1 -> a x <= r``
+the row ``a x - s <= r`` with a slack column ``s >= 0`` and ``b = 1 -> s = 0``; an equation takes two.
+"""
+
+from __future__ import annotations
+
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from ..model import Model
+from ..sparse import Csr, coo, csr, scale_rows, vstack, widen
+from .names import EPIGRAPH, unique
+from .plain import EQ, GE, LE, Plain, Sides, plain
+from .rows import Literal, Products, Style, write_rows
+from .text import Number, Part, Pick, emit, pieces, weave, with_blank
+
+SUFFIX = ".cip"
+FEATURES = frozenset({"int", "qobj", "qobj_nonconvex", "qrow", "qrow_nonconvex", "sos1", "indicator"})
+_SIDES = (Literal(b" <= ", b";\n"), Literal(b" >= ", b";\n"), Literal(b" == ", b";\n"))
+
+
+def _style(kind: bytes, times: bytes) -> Style:
+    head, nothing = Literal(b"  [" + kind + b"] <", after=b">:"), Literal()
+    term = (Literal(b" +", times + b"<", after=b">"), Literal(b" -", times + b"<", after=b">"))
+    product = (Literal(b" +", b"*<", b">*<", b">"), Literal(b" -", b"*<", b">*<", b">"))
+    return Style(
+        (head, head, head, *term, *product, nothing, nothing, nothing, nothing, nothing, *_SIDES), has_square=False
+    )
+
+
+LINEAR, NONLINEAR = _style(b"linear", b""), _style(b"nonlinear", b"*")
+
+
+class _Extended(NamedTuple):
+    """The plain form in CIP's terms: more columns, indicators as slacks, the objective as a row."""
+
+    columns: np.ndarray
+    lb: np.ndarray
+    ub: np.ndarray
+    kind: np.ndarray
+    cost: np.ndarray
+    slack_rows: Sides
+    condition: np.ndarray
+    value: np.ndarray
+    slack: np.ndarray
+    indicators: np.ndarray
+    quads: Sides
+    products: Products
+
+
+def dump(model: Model, file: IO[bytes]) -> None:
+    """Write the model to a binary file.
+
+    Parameters
+    ----------
+    model : Model
+        Without complementarity pairs; its minimised objective is written.
+    file : binary file
+
+    Raises
+    ------
+    ProblemError
+        NaN or inf where a number is needed.
+    """
+    form = plain(model)
+    more = _extend(form)
+    file.write(
+        b"STATISTICS\n  Problem name     : " + form.name + b"\nOBJECTIVE\n  Sense            : minimize\nVARIABLES\n"
+    )
+    _variables(more, file)
+    file.write(b"CONSTRAINTS\n")
+    write_rows(file, LINEAR, more.columns, form.linear)
+    write_rows(file, LINEAR, more.columns, more.slack_rows)
+    emit(
+        file, len(more.slack), b"  [indicator] <", more.indicators, b">: <", Pick(more.columns, more.condition),
+        Pick(np.array([b"> = 0 -> <", b"> = 1 -> <"]), more.value), Pick(more.columns, more.slack), b"> = 0 (<",
+        more.slack_rows.names, b">);\n",
+    )  # fmt: skip
+    write_rows(file, NONLINEAR, more.columns, more.quads, more.products)
+    _sets(form, file)
+    file.write(b"END\n")
+
+
+def _extend(form: Plain) -> _Extended:
+    """Add the epigraph's column and row, and the indicators' slacks with their rows."""
+    n, epigraph = len(form.columns), int(len(form.v) > 0)
+    which, sign, tail = _split_equations(form.indicators)
+    k = len(which)
+    total = n + epigraph + k
+    slack = n + epigraph + np.arange(k)
+
+    stem = pieces(k, form.indicators.names[which], Pick(np.array([b"", b"_le", b"_ge"]), tail))
+    fixed = np.concatenate([form.linear.names, form.quads.names, form.set_names])
+    made = unique(np.concatenate([fixed, stem, pieces(k, b"lin_", stem)]), b"c", len(fixed))[len(fixed) :]
+    columns = np.concatenate([form.columns, np.array([EPIGRAPH] * epigraph, dtype="S6"), pieces(k, b"s_", stem)])
+    M = scale_rows(sign, Csr(form.indicators.M[which]))
+    M = Csr(widen(M, total) + coo(-np.ones(k), np.arange(k), slack, (k, total)))
+    slack_rows = Sides(M, np.full(k, LE), sign * form.indicators.rhs[which], made[k:], which)
+    return _Extended(
+        unique(columns, b"x", n + epigraph),
+        np.concatenate([form.lb, np.full(epigraph, -np.inf), np.zeros(k)]),
+        np.concatenate([form.ub, np.full(epigraph + k, np.inf)]),
+        np.concatenate([form.kind, np.full(epigraph + k, "C")]),
+        np.concatenate([form.cost, np.ones(epigraph), np.zeros(k)]),
+        slack_rows, form.binary[which], form.value[which], slack, made[:k], *_quadratic(form, total),
+    )  # fmt: skip
+
+
+def _split_equations(sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (row, sign, tail) of the ``<=`` rows the rows consist of: sign -1 for a ``>=``, tail 1 and 2 for ``=``."""
+    two = sides.sense == EQ
+    which = np.repeat(np.arange(len(sides)), 1 + two)
+    second = np.diff(which, prepend=-1) == 0
+    sign = np.where(second | (sides.sense[which] == GE), -1.0, 1.0)
+    return which, sign, np.where(two[which], 1 + second, 0)
+
+
+def _quadratic(form: Plain, total: int) -> tuple[Sides, Products]:
+    """Return the quadratic rows, the first being the objective's epigraph where it has products."""
+    quads, items = form.quads, Products(form.quad_row, form.quad_i, form.quad_j, form.quad_v)
+    if len(form.v):
+        top = csr(np.array([-1.0]), np.array([len(form.columns)]), np.array([0, 1]), (1, total))
+        quads = Sides(
+            vstack([top, quads.M], total), np.concatenate([[LE], quads.sense]), np.concatenate([[0.0], quads.rhs]),
+            np.concatenate([[b"qobj"], quads.names]), quads.source,
+        )  # fmt: skip
+        items = Products(
+            np.concatenate([np.zeros(len(form.v), dtype=np.int64), items.row + 1]),
+            np.concatenate([form.i, items.i]), np.concatenate([form.j, items.j]), np.concatenate([form.v, items.v]),
+        )  # fmt: skip
+    return quads, items
+
+
+def _variables(more: _Extended, file: IO[bytes]) -> None:
+    low, high = np.isfinite(more.lb), np.isfinite(more.ub)
+    sort = np.where(more.kind == "C", 0, np.where(more.kind == "I", 1, 2))
+    emit(
+        file, len(more.columns), Pick(np.array([b"  [continuous] <", b"  [integer] <", b"  [binary] <"]), sort),
+        more.columns, b">: obj=", Number(more.cost), b", original bounds=[",
+        Number(more.lb, low), Pick(np.array([b"-inf,", b","]), low.astype(np.int8)),
+        Number(more.ub, high), Pick(np.array([b"+inf]\n", b"]\n"]), high.astype(np.int8)),
+    )  # fmt: skip
+
+
+def _sets(form: Plain, file: IO[bytes]) -> None:
+    """Write the sets, one a line: ``[SOS1] <s>: <x> (1), <y> (2);``."""
+    count, sizes = len(form.set_names), np.diff(form.set_start)
+    if not count:
+        return
+    every, of = np.arange(count), np.repeat(np.arange(count), sizes)
+    place = np.arange(len(of)) - form.set_start[of]
+    names = with_blank(np.concatenate([form.columns, form.set_names]))
+    code = np.where(place == 0, 1, 2)
+    lines = weave(
+        [Part(every, 0, None, len(form.columns) + every), Part(of, code, place + 1, form.set_columns), Part(every, 3)],
+        count,
+    )
+    emit(
+        file, len(lines.code),
+        Pick(np.array([b"  [SOS1] <", b"<", b", <", b";\n"]), lines.code), Pick(names, lines.first),
+        Pick(np.array([b">: ", b"> (", b"> (", b""]), lines.code), Number(lines.value.astype(np.int64), lines.shown),
+        Pick(np.array([b"", b")", b")", b""]), lines.code),
+    )  # fmt: skip

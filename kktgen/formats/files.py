@@ -1,0 +1,36 @@
+"""Files that are complete or absent."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from ..errors import FormatError
+
+
+def replace_file(target: Path, fill: Callable[[IO[bytes]], None]) -> Path:
+    """Let ``fill`` write a temporary file beside the target, then rename it; on failure nothing is left.
+
+    Raises
+    ------
+    FormatError
+        The folder does not exist or cannot be written, or the disk is full.
+    """
+    temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                fill(file)
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FormatError(
+            f"{target}: cannot be written ({error.strerror or error}); give a path in a folder that exists "
+            "and may be written"
+        ) from error
+    return target

@@ -1,0 +1,45 @@
+"""Expressions that vanish at every KKT point, weighted and summed: the algebra behind elimination and strong duality.
+
+At a KKT point three families are zero: ``S_j = y_j (P y + Q x + q - A'lam + G'mu)_j`` for every follower column,
+``E_k = lam_k (b - A y - B x)_k`` for every equality, ``C_i = mu_i (h - G y - H x)_i`` for every inequality.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import ProblemError
+from .expr import Quad
+from .model import Model
+from .sparse import Csr, csr, row_index
+
+
+def combination(model: Model, alpha: np.ndarray, beta: np.ndarray, gamma: np.ndarray) -> Quad:
+    """Return ``sum_j alpha_j S_j + sum_k beta_k E_k + sum_i gamma_i C_i`` as an expression.
+
+    Parameters
+    ----------
+    model : Model
+        With its KKT system.
+    alpha, beta, gamma : ndarray (ny,), (me,), (mi,)
+        Weights, in the order of ``model.kkt``.
+    """
+    kkt = model.kkt
+    if kkt is None:
+        raise ProblemError("the model has no followers, so no KKT identities")
+    i, j, v, columns, values = [], [], [], [], []
+    families = ((alpha, kkt.y, kkt.S, kkt.s0), (beta, kkt.lam, kkt.E, kkt.e0), (gamma, kkt.mu, kkt.C, kkt.c0))
+    for weight, column, M, constant in families:
+        used = np.flatnonzero(weight)
+        rows = M if len(used) == len(weight) else Csr(M[used])
+        left = column[used][row_index(rows)]
+        i.append(np.minimum(left, rows.indices))
+        j.append(np.maximum(left, rows.indices))
+        v.append(rows.data * weight[used][row_index(rows)])
+        columns.append(column[used])
+        values.append(weight[used] * constant[used])
+    linear = np.zeros(model.n)
+    np.add.at(linear, np.concatenate(columns), np.concatenate(values))
+    at = np.flatnonzero(linear)
+    row = csr(linear[at], at, np.array([0, len(at)]), (1, model.n))
+    return Quad(model.space, np.concatenate(i), np.concatenate(j), np.concatenate(v), row, 0.0)

@@ -1,0 +1,219 @@
+"""What the commands do between the question and the printed answer: check, build, collect, write."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+import numpy as np
+import orjson
+
+import kktgen as kg
+
+from . import catalog, show
+from .bilevel import Bilevel
+from .errors import FormatError, KktgenError, ProblemError, SolverNotFound, UnsupportedError
+from .formats import formats
+from .formats.files import replace_file
+from .model import Model
+from .parameters import near
+from .solution import Solution
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A built problem with the module it came from, the parameters it was given, and the stem of its files."""
+
+    target: str
+    stem: str
+    module: ModuleType
+    parameters: dict[str, Any]
+    bilevel: Bilevel
+
+    @classmethod
+    def of(cls, target: str, overrides: dict[str, str]) -> Job:
+        """Build the problem of a model name, an instance or a path."""
+        model, given = catalog.resolve(target)
+        module = catalog.load_model(model)
+        values = catalog.checked(module, {**given, **overrides})
+        stem = target if not target.endswith((".py", ".toml")) else Path(target).stem
+        return cls(target, stem.replace("/", "-"), module, values, catalog.call(module, values))
+
+    def report(self, result: Any) -> Any:
+        """Return the model's own report of a result; None when it has none.
+
+        Raises
+        ------
+        ProblemError
+            When the model's ``report`` fails.
+        """
+        make = getattr(self.module, "report", None)
+        if make is None:
+            return None
+        try:
+            return make(result)
+        except KktgenError:
+            raise
+        except Exception as error:
+            at = catalog.where(error, self.module.__file__)
+            raise ProblemError(f"model file {self.module.__file__}: report() failed: {at}") from error
+
+
+def _check(what: str, name: str, known: Iterable[str], error: type[KktgenError]) -> None:
+    known = tuple(known)
+    if name not in known:
+        raise error(f"no {what} {name!r}{near(name, known)}; there are: {', '.join(known)}")
+
+
+def check_encoding(name: str) -> None:
+    """Refuse an unknown encoding."""
+    _check("encoding", name, kg.encodings(), ProblemError)
+
+
+def check_solver(name: str) -> None:
+    """Refuse an unknown solver."""
+    _check("solver", name, kg.solvers(), SolverNotFound)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and see that files can be written into it, before any work is done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise FormatError(f"cannot write into {path}: {error.strerror or error}") from None
+
+
+def outcome(job: Job, result: Any, encoding: str) -> dict[str, Any]:
+    """Return a result as plain data: what was asked, found and may be claimed."""
+    solution, model = result.solution, result.model
+    leader = {}
+    if solution.z is not None:
+        blocks = [b for b in model.space.blocks if b.role == "leader" and not b.follower]
+        leader = {b.word: solution.z[b.start : b.stop] for b in blocks}
+    own: Any = job.report(result) if solution.z is not None else None
+    return {
+        "model": job.target, "parameters": job.parameters, "encoding": encoding, "solver": solution.solver,
+        "status": solution.status, "objective": solution.objective, "bound": solution.bound, "gap": solution.gap,
+        "nodes": solution.nodes, "seconds": dict(result.seconds), "leader": leader,
+        "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
+        "verification": None if result.report is None else result.report.to_dict(),
+        "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own),
+    }  # fmt: skip
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Return JSON text: arrays as lists, inf and nan as null."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(data, default=_plain, option=options).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value).tolist() if value.dtype != object else [str(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+def headline(result: Any) -> str:
+    """Return the outcome in one line: objective, bound, claim."""
+    solution = result.solution
+    claim = "" if result.report is None else f"; claim: {result.report.claim}"
+    return f"{solution}{claim}"
+
+
+def write(job: Job, result: Any, answer: dict[str, Any], folder: Path) -> tuple[list[Path], list[str]]:
+    """Write model, point and report; return the paths, and a line for every format that cannot hold the model."""
+    stem = folder / job.stem
+    paths, refused = write_model(result.model, stem)
+    if result.solution.z is not None:
+        paths.append(stem.with_name(f"{stem.name}.sol"))
+        kg.write_solution(result.solution, paths[-1])
+    paths.append(stem.with_name(f"{stem.name}.json"))
+
+    def fill(file: IO[bytes]) -> None:
+        file.write(f"{to_json(answer)}\n".encode())
+
+    replace_file(paths[-1], fill)
+    return paths, refused
+
+
+def write_model(model: Model, stem: Path, names: tuple[str, ...] = ()) -> tuple[list[Path], list[str]]:
+    """Write a model in the formats named, else in all of them; one that is named must be able to hold the model."""
+    paths, refused = [], []
+    for suffix in [f".{name.lower().lstrip('.')}" for name in names] or formats():
+        path = stem.with_name(stem.name + suffix)
+        try:
+            kg.write(model, path)
+            paths.append(path)
+        except UnsupportedError as error:
+            if names:
+                raise
+            refused.append(f"{path} not written: {error}")
+    return paths, refused
+
+
+def encoded(job: Job, encoding: str, progress: show.Progress | None = None, boxes: bool = True) -> Model:
+    """Return the model a solver would get: KKT system, products eliminated, boxes proved, complementarity encoded."""
+    model = kg.kkt(job.bilevel)
+    told = progress.stage_ended if progress is not None else lambda stage, text: None
+    told("kkt", str(model))
+    model = kg.eliminate(model)
+    told("eliminate", "\n".join(model.notes))
+    if boxes:
+        model = kg.bound(model, progress=progress)
+        told("bound", "")
+    model = kg.encode(model, encoding)
+    told("encode", str(model))
+    return model
+
+
+def verify_file(job: Job, path: Path, encoding: str | None) -> Any:
+    """Read a solution file of the encoded model (of the KKT model without an encoding) and verify its point."""
+    if not path.is_file():
+        raise FormatError(f"no solution file {path}")
+    model = encoded(job, encoding) if encoding else kg.kkt(job.bilevel)
+    z = kg.read_solution(path, model)
+    point = Solution("heuristic", model.value(z), None, z, 0.0, f"file {path.name}", model)
+    return kg.verify(job.bilevel, point)
+
+
+def solver_rows() -> list[tuple[str, str, str]]:
+    """Return name, version and features of every solver."""
+    return [(name, str(s.version), ", ".join(sorted(s.features))) for name, s in kg.solvers().items()]
+
+
+def is_model_file(target: str) -> bool:
+    """Tell whether the target names an optimisation model on disk."""
+    return target.lower().removesuffix(".gz").endswith(tuple(formats()))
+
+
+def file_sizes(path: Path) -> list[tuple[str, str]]:
+    """Return the sizes of a ``.lp``, ``.mps`` or ``.cip`` file as SCIP reads it."""
+    from pyscipopt import Model as Scip
+
+    if not path.is_file():
+        raise FormatError(f"no file {path}")
+    scip = Scip()
+    scip.hideOutput()
+    try:
+        scip.readProblem(str(path))
+    except Exception as error:
+        raise FormatError(f"{path} cannot be read by SCIP: {error}") from None
+    counted = [
+        ("columns", scip.getNVars(transformed=False)), ("binary", scip.getNBinVars()),
+        ("integer", scip.getNIntVars()), ("continuous", scip.getNContVars()),
+    ]  # fmt: skip
+    if not scip.getNVars(transformed=False) and not scip.getNConss(transformed=False):
+        raise FormatError(f"{path} holds no model that SCIP can read")
+    kinds, counts = np.unique([row.getConshdlrName() for row in scip.getConss(transformed=False)], return_counts=True)
+    counted += [(f"{kind} rows", int(count)) for kind, count in zip(kinds, counts, strict=True)]
+    return [(word, str(number)) for word, number in counted if number or word == "columns"]

@@ -1,0 +1,205 @@
+"""LPs (HiGHS) and convex QPs (Clarabel) on plain arrays: bounds, heuristics and verification stand on it.
+
+::
+
+    min  1/2 x'P x + q'x   s.t.  lo <= A x <= hi,  lb <= x <= ub
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import clarabel
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from .errors import SolverError
+from .sparse import Csr
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The outcome of one LP or QP.
+
+    Parameters
+    ----------
+    status : str
+        ``optimal``, ``infeasible``, ``unbounded``, ``limit`` or ``error``.
+    x : ndarray (n,) or None
+    value : float
+        Objective; inf when infeasible, -inf when unbounded, nan otherwise without an optimum.
+    row_dual, col_dual : ndarray
+        d(value)/d(right-hand side) and reduced costs; empty without an optimum.
+    """
+
+    status: str
+    x: np.ndarray | None
+    value: float
+    row_dual: np.ndarray
+    col_dual: np.ndarray
+
+
+_STATUS = {
+    highspy.HighsModelStatus.kOptimal: "optimal",
+    highspy.HighsModelStatus.kModelEmpty: "optimal",
+    highspy.HighsModelStatus.kInfeasible: "infeasible",
+    highspy.HighsModelStatus.kUnbounded: "unbounded",
+    highspy.HighsModelStatus.kUnboundedOrInfeasible: "infeasible_or_unbounded",
+    highspy.HighsModelStatus.kTimeLimit: "limit",
+    highspy.HighsModelStatus.kIterationLimit: "limit",
+}
+
+
+_CLARABEL = {
+    "Solved": "optimal",
+    "AlmostSolved": "optimal",
+    "PrimalInfeasible": "infeasible",
+    "AlmostPrimalInfeasible": "infeasible",
+    "DualInfeasible": "unbounded",
+    "AlmostDualInfeasible": "unbounded",
+    "MaxTime": "limit",
+    "MaxIterations": "limit",
+}
+
+
+def as_lp(q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> Any:
+    """Return the arrays as a HiGHS LP."""
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(q), len(lo)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = q, lb, ub
+    lp.row_lower_, lp.row_upper_ = lo, hi
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = len(q), len(lo)
+    lp.a_matrix_.start_ = A.indptr.astype(np.int32)
+    lp.a_matrix_.index_ = A.indices.astype(np.int32)
+    lp.a_matrix_.value_ = A.data
+    return lp
+
+
+def quiet() -> Any:
+    """Return a silent single-threaded HiGHS object."""
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("threads", 1)
+    return highs
+
+
+def _answer(highs: Any) -> Answer:
+    status = _STATUS.get(highs.getModelStatus(), "error")
+    if status != "optimal":
+        value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
+        return Answer(status, None, value, np.empty(0), np.empty(0))
+    point = highs.getSolution()
+    return Answer(
+        status,
+        np.asarray(point.col_value, dtype=float),
+        float(highs.getInfo().objective_function_value),
+        np.asarray(point.row_dual, dtype=float),
+        np.asarray(point.col_dual, dtype=float),
+    )
+
+
+def lp(
+    q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, time_limit: float | None = None
+) -> Answer:
+    """Solve ``min q'x  s.t.  lo <= A x <= hi, lb <= x <= ub``."""
+    program = WarmLp(A, lo, hi, lb, ub, time_limit)
+    return program.minimize(np.arange(len(q)), q)
+
+
+def qp(
+    P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
+    time_limit: float | None = None,
+) -> Answer:  # fmt: skip
+    """Solve ``min 1/2 x'P x + q'x  s.t.  lo <= A x <= hi, lb <= x <= ub`` for P positive semidefinite.
+
+    An LP (HiGHS) when P is zero, else the interior-point method of Clarabel, which stays reliable when P is
+    singular and tells infeasible and unbounded problems apart.
+    """
+    if P.nnz == 0:
+        return lp(q, A, lo, hi, lb, ub, time_limit)
+    n, m = len(q), len(lo)
+    rows = sp.vstack([A, sp.eye_array(n)], format="csr")
+    low, high = np.concatenate([lo, lb]), np.concatenate([hi, ub])
+    equal = low == high
+    up, down = np.isfinite(high) & ~equal, np.isfinite(low) & ~equal
+    stacked = sp.vstack([rows[equal], rows[up], -rows[down]], format="csc")
+    sides = np.concatenate([low[equal], high[up], -low[down]])
+    equations, inequalities = int(equal.sum()), int(up.sum() + down.sum())
+    cones = [clarabel.ZeroConeT(equations)] if equations else []
+    cones += [clarabel.NonnegativeConeT(inequalities)] if inequalities else []
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
+    if time_limit is not None:
+        settings.time_limit = float(time_limit)
+    try:
+        found = clarabel.DefaultSolver(
+            sp.csc_matrix(sp.triu(P)), q.astype(float), sp.csc_matrix(stacked), sides, cones, settings
+        ).solve()
+    except Exception as error:
+        raise SolverError(f"Clarabel refused a quadratic program: {error}") from error
+    status = _CLARABEL.get(str(found.status), "error")
+    if status != "optimal":
+        value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
+        return Answer(status, None, value, np.empty(0), np.empty(0))
+    price = np.zeros(n + m)
+    multiplier = np.asarray(found.z)
+    price[equal] = -multiplier[:equations]
+    price[up] -= multiplier[equations : equations + int(up.sum())]
+    price[down] += multiplier[equations + int(up.sum()) :]
+    return Answer(status, np.asarray(found.x), float(found.obj_val), price[:m], price[m:])
+
+
+class WarmLp:
+    """One LP kept warm: the objective, column and row bounds change from solve to solve.
+
+    Parameters
+    ----------
+    A, lo, hi, lb, ub
+        Rows and bounds.
+    time_limit : float, optional
+        Seconds per solve.
+    """
+
+    def __init__(
+        self, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, time_limit: float | None = None
+    ) -> None:
+        self.n = A.shape[1]
+        self._highs = quiet()
+        self._time_limit = time_limit
+        self._costed = np.empty(0, dtype=np.int32)
+        if self._highs.passModel(as_lp(np.zeros(self.n), A, lo, hi, lb, ub)) == highspy.HighsStatus.kError:
+            raise SolverError("HiGHS refused a linear program (check for NaN or inverted bounds)")
+
+    def minimize(self, columns: np.ndarray, costs: np.ndarray) -> Answer:
+        """Solve for the objective ``sum costs_k x[columns_k]``."""
+        highs = self._highs
+        if len(self._costed):
+            highs.changeColsCost(len(self._costed), self._costed, np.zeros(len(self._costed)))
+        self._costed = np.asarray(columns, dtype=np.int32)
+        if len(self._costed):
+            highs.changeColsCost(len(self._costed), self._costed, np.asarray(costs, dtype=float))
+        if self._time_limit is not None:  # HiGHS's clock runs on from solve to solve
+            highs.setOptionValue("time_limit", highs.getRunTime() + self._time_limit)
+        highs.run()
+        out = _answer(highs)
+        if out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
+            highs.clearSolver()
+            highs.setOptionValue("presolve", "off")
+            highs.run()
+            out = _answer(highs)
+            highs.setOptionValue("presolve", "choose")
+        return out
+
+    def set_columns(self, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> None:
+        """Change column bounds."""
+        self._highs.changeColsBounds(
+            len(columns), np.asarray(columns, dtype=np.int32), np.asarray(lb, dtype=float), np.asarray(ub, dtype=float)
+        )
+
+    def set_row(self, row: int, lo: float, hi: float) -> None:
+        """Change one row's sides."""
+        self._highs.changeRowBounds(int(row), float(lo), float(hi))

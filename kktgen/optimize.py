@@ -1,0 +1,198 @@
+"""The recipe in one call: eliminate, bound, encode, start from a heuristic point, solve, polish, verify."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .bilevel import Bilevel
+from .bounds import bound
+from .eliminate import eliminate
+from .encodings import encode
+from .kkt import kkt
+from .model import Model
+from .search.pattern import polish
+from .search.start import start_points
+from .solution import Solution
+from .solvers import solve
+from .verify import Report, verify
+
+BOUNDING_SHARE = 0.3
+"""Share of a time limit that bounding may take."""
+START_SECONDS = 10.0
+"""Seconds the start heuristics may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What :func:`optimize` returns.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    model : Model
+        The encoded model that was solved.
+    solution : Solution
+        The polished point.
+    report : Report
+        Verification and claim.
+    bound : float or None
+        Proven bound on the leader's objective, in the user's sense.
+    start : float or None
+        Objective of the heuristic start point, when there was one.
+    polished : tuple of float or None
+        Objective of the solver's point before and after the polish.
+    seconds : dict of str to float
+        Wall time per stage.
+    """
+
+    bilevel: Bilevel
+    model: Model
+    solution: Solution
+    report: Report
+    bound: float | None
+    start: float | None = None
+    polished: tuple[float, float] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        times = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items())
+        return "\n".join([f"{self.bilevel.name}: {self.solution}", str(self.report), f"time: {times}"])
+
+
+class _Clock:
+    """Wall time per stage, told to a callback as each stage ends."""
+
+    def __init__(self, stages: Callable[[str, str], None] | None, time_limit: float | None) -> None:
+        self._stages = stages
+        self._limit = time_limit
+        self._begun = self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def done(self, stage: str, text: str) -> None:
+        now = time.monotonic()
+        self.seconds[stage] = now - self._last
+        self._last = now
+        if self._stages is not None:
+            self._stages(stage, text)
+
+    def left(self, share: float = 1.0) -> float | None:
+        if self._limit is None:
+            return None
+        return max(share * (self._limit - (time.monotonic() - self._begun)), 0.1)
+
+
+def optimize(
+    bilevel: Bilevel,
+    encoding: Any = "auto",
+    solver: str = "scip",
+    time_limit: float | None = None,
+    *,
+    gap: float | None = None,
+    choices: Mapping[Any, Any] | None = None,
+    start: bool = True,
+    executor: Executor | None = None,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+    stages: Callable[[str, str], None] | None = None,
+    **options: Any,
+) -> Result:
+    """Solve a bilevel problem and verify the answer.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    encoding : encoding or str
+        See :func:`kktgen.encode`; by default big-M where proved and safe, SOS1 elsewhere.
+    solver : str
+        ``"scip"``, ``"highs"``, ...
+    time_limit : float, optional
+        Seconds for everything.
+    gap : float, optional
+        Relative gap at which the solver may stop; the solver's default otherwise.
+    choices : mapping, optional
+        Other encodings for some followers or rows.
+    start : bool
+        Look for a start point (relax and respond, pattern search) first.
+    executor : concurrent.futures.Executor, optional
+        For the independent jobs of bounding and verification.
+    progress : callable, optional
+        Called while the solver works with seconds, nodes, incumbent, bound and gap.
+    stages : callable, optional
+        Called as each stage ends with its name and a text to print.
+    **options
+        Passed to the solver.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    KktgenError
+        Whatever the stages refuse; a solver that ends without a point is no error but a status.
+    """
+    clock = _Clock(stages, time_limit)
+    model = kkt(bilevel)
+    clock.done("kkt", str(model))
+    before = len(model.notes)
+    model = eliminate(model)
+    clock.done("eliminate", "\n".join(model.notes[before:]))
+    model = bound(model, time_limit=clock.left(BOUNDING_SHARE), executor=executor, progress=progress)
+    clock.done("bound", bounds_text(model))
+    ready = encode(model, encoding, choices)
+    clock.done("encode", str(ready))
+    points = _starts(bilevel, model, clock.left(BOUNDING_SHARE), progress) if start else []
+    lifted = [ready.complete(z) for z in points]
+    begun_at = model.value(points[0]) if points else None
+    clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
+    found = solve(
+        ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options
+    )
+    clock.done("solve", str(found))
+    found, polished = _polished(model, found)
+    clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
+    report = verify(bilevel, found, executor=executor)
+    clock.done("verify", str(report))
+    return Result(bilevel, ready, found, report, found.bound, begun_at, polished, clock.seconds)
+
+
+def _starts(
+    bilevel: Bilevel, model: Model, seconds: float | None, progress: Callable[[dict[str, Any]], None] | None
+) -> list[np.ndarray]:
+    if model.kkt is None:
+        return []
+    limit = START_SECONDS if seconds is None else min(START_SECONDS, seconds)
+    return start_points(bilevel, model, seconds=limit, progress=progress)
+
+
+def _polished(model: Model, found: Solution) -> tuple[Solution, tuple[float, float] | None]:
+    """Return the solution with its complementarity pattern fixed and the continuous problem solved again."""
+    if found.z is None or found.objective is None or model.pairs is None:
+        return found, None
+    z = polish(model, found.z[: model.n])
+    after = model.value(z)
+    return replace(found, z=found.model.complete(z), objective=after), (found.objective, after)
+
+
+def bounds_text(model: Model) -> str:
+    """Return a line per follower: pairs by tier of their dual bound, median and largest bound, pairs without one."""
+    pairs = model.pairs
+    if pairs is None or model.kkt is None or not len(pairs):
+        return ""
+    lines = []
+    for k, name in enumerate(model.kkt.followers[:6]):
+        here = pairs.follower == k
+        value, proof = pairs.dual_max.value[here], pairs.dual_max.proof[here]
+        tiers = ", ".join(f"{count} {tier}" for tier, count in zip(*np.unique(proof[proof != ""], return_counts=True), strict=True))
+        known = value[np.isfinite(value)]
+        sizes = f"; M median {np.median(known):.3g}, largest {known.max():.3g}" if len(known) else ""
+        unproved = int((~np.isfinite(value)).sum())
+        lines.append(f"bounds({name}): {tiers or 'none proved'}{sizes}" + (f"; {unproved} unproved" if unproved else ""))
+    if len(model.kkt.followers) > 6:
+        lines.append(f"bounds: {len(model.kkt.followers) - 6} more followers")
+    return "\n".join(lines + [note for note in model.notes if note.startswith("bounds")])

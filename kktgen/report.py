@@ -1,0 +1,189 @@
+"""What a verification found: one line a condition, the claim it supports, and why not a higher one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CLAIMS = ("infeasible", "unverified", "bilevel-feasible", "optimal")
+"""What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
+SHOWN = 6
+"""Most followers a printed report shows one by one."""
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Tolerances of a verification; all residuals are scaled, see :mod:`kktgen.residuals`.
+
+    Parameters
+    ----------
+    feasibility : float
+        Rows, bounds, integrality, stationarity and signs of multipliers.
+    complementarity : float
+        Products of slack and multiplier.
+    follower_gap : float
+        Cost of a follower's response above its re-solved optimum.
+    optimality : float
+        Relative gap between the leader's objective and the solver's bound.
+    """
+
+    feasibility: float = 1e-6
+    complementarity: float = 1e-6
+    follower_gap: float = 1e-6
+    optimality: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Line:
+    """One checked condition.
+
+    Parameters
+    ----------
+    name : str
+        For example ``stationarity(vpp1)`` or ``leader rows``.
+    value : float
+        Largest scaled residual.
+    tolerance : float
+    where : str
+        The row, column or pair it occurs at; empty when the residual is zero.
+    ok : bool
+        ``value <= tolerance``.
+    follower : str
+        The follower it is about; empty for the leader.
+    counts : bool
+        False when the condition is reported but the claim does not rest on it, for example multipliers that a point
+        does not carry and the leader does not use.
+    """
+
+    name: str
+    value: float
+    tolerance: float
+    where: str = ""
+    ok: bool = True
+    follower: str = ""
+    counts: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The name without the follower."""
+        return self.name.removesuffix(f"({self.follower})") if self.follower else self.name
+
+    @property
+    def verdict(self) -> str:
+        """``ok``, ``FAILS``, or ``no`` for a condition that fails without counting."""
+        return "ok" if self.ok else "FAILS" if self.counts else "no"
+
+    @property
+    def excess(self) -> float:
+        """Residual in units of the tolerance."""
+        return self.value / self.tolerance if self.tolerance > 0 else math.inf if self.value > 0 else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The outcome of :func:`kktgen.verify`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the problem.
+    lines : tuple of Line
+        Every condition, for every follower.
+    claim : str
+        One of ``CLAIMS``.
+    ok : bool
+        Whether the point is bilevel-feasible within the tolerances.
+    value : float or None
+        The leader's original objective at the point, in the user's sense.
+    bound, gap : float or None
+        The solver's bound in the same sense, and ``|bound - value| / max(1, |value|)``.
+    reasons : tuple of str
+        Why not a higher claim, what the claim rests on, the evidence used.
+    tolerances : Tolerances
+    range : tuple of float or None
+        Optimistic and pessimistic value at the same decision of the leader, where it was computed.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    claim: str
+    ok: bool
+    value: float | None
+    bound: float | None
+    gap: float | None
+    reasons: tuple[str, ...]
+    tolerances: Tolerances
+    range: tuple[float, float] | None = None
+
+    def __getitem__(self, name: str) -> Line:
+        """Return the line of a name, e.g. ``report["stationarity(vpp1)"]``."""
+        for line in self.lines:
+            if line.name == name:
+                return line
+        raise KeyError(f"no line {name!r}; there are {', '.join(line.name for line in self.lines[:20])}")
+
+    @property
+    def failing(self) -> tuple[Line, ...]:
+        """The lines that are not ok, worst first."""
+        return tuple(sorted((line for line in self.lines if not line.ok), key=lambda line: -line.excess))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data that JSON can hold (numbers that are not finite become None)."""
+        return {
+            "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value), "bound": _plain(self.bound),
+            "gap": _plain(self.gap), "range": None if self.range is None else [_plain(v) for v in self.range],
+            "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
+            "lines": [{**vars(line), "value": _plain(line.value)} for line in self.lines],
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        shown, left = _shown(self.lines)
+        header = ("condition", "residual", "tolerance", "", "where")
+        table = [header, *((_title(line), f"{line.value:.1e}", f"{line.tolerance:.0e}", line.verdict, line.where) for line in shown)]
+        widths = [max(len(row[k]) for row in table) for k in range(4)]
+        out = [f"{self.name}: {self.claim}"]
+        for row in table:
+            cells = [row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]), row[4]]
+            out.append(f"  {'  '.join(cells)}".rstrip())
+        if left:
+            out.append(f"  ... {left} more lines")
+        if self.value is not None:
+            out.append(f"  objective  {self.value:.10g}")
+        if self.bound is not None:
+            out.append(f"  bound      {self.bound:.10g}")
+        if self.gap is not None:
+            out.append(f"  gap        {self.gap:.1e}  tolerance {self.tolerances.optimality:.0e}")
+        if self.range is not None:
+            out.append(f"  range      optimistic {self.range[0]:.10g}, pessimistic {self.range[1]:.10g}")
+        out.append(f"  claim      {self.claim}")
+        return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
+
+
+def _title(line: Line) -> str:
+    return line.name
+
+
+def _shown(lines: Iterable[Line]) -> tuple[list[Line], int]:
+    """Return the lines to print and the number left out.
+
+    With many followers: the leader's lines, of every kind the worst follower, and the worst failing ones.
+    """
+    lines = list(lines)
+    followers = {line.follower for line in lines if line.follower}
+    if len(followers) <= SHOWN:
+        return lines, 0
+    worst: dict[str, Line] = {}
+    for line in lines:
+        if line.follower and (line.kind not in worst or line.excess > worst[line.kind].excess):
+            worst[line.kind] = line
+    chosen = {id(line) for line in worst.values()}
+    failing = sorted((line for line in lines if line.follower and not line.ok), key=lambda line: -line.excess)
+    chosen |= {id(line) for line in failing[:SHOWN]}
+    shown = [line for line in lines if not line.follower or id(line) in chosen]
+    return shown, len(lines) - len(shown)
+
+
+def _plain(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

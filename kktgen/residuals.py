@@ -1,0 +1,206 @@
+"""Scaled residuals of a point: the leader's rows, and every follower's KKT conditions, all followers at once.
+
+A residual is divided by the magnitude of what it is made of, never by less than 1:
+
+=================== =====================================================================================
+row ``a'z in [lo, hi]``   distance to the nearer side, over ``scale = max(1, |side|, max_j |a_j z_j|)``
+column bound        violation over ``max(1, |bound|)``
+stationarity        ``|P y + Q x + q - A'lam + G'mu|_j`` over the scale of row j
+primal feasibility  ``|A y + B x - b|_k``, ``(G y + H x - h)_i^+`` over the scale of the row
+dual feasibility    ``mu_i^-`` over ``t_i``, the largest stationarity scale of the columns mu_i acts on
+complementarity     ``|mu_i s_i|`` over the scale of row i times ``t_i``
+=================== =====================================================================================
+
+A multiplier of a row without own variables prices nothing and must be zero; that stands with dual feasibility.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .bilevel import Bilevel, System
+from .model import Indicators, Kkt, Model, QuadTable, RowTable, Sos1
+from .report import Line, Tolerances
+from .space import Block, Space
+from .sparse import Csr, position, row_index
+
+
+def row_scale(M: Csr, z: np.ndarray, *sides: np.ndarray) -> np.ndarray:
+    """Return ``max(1, |sides|, max_j |M_ij z_j|)`` for every row (infinite sides do not count)."""
+    out = np.ones(M.shape[0])
+    np.maximum.at(out, row_index(M), np.abs(M.data * z[M.indices]))
+    for side in sides:
+        out = np.maximum(out, np.where(np.isfinite(side), np.abs(side), 0.0))
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Scaled residuals of the followers' KKT conditions, one entry a row of the stacked system.
+
+    Parameters
+    ----------
+    stationarity : ndarray (ny,)
+    equality : ndarray (me,)
+    inequality, dual, complementarity : ndarray (mi,)
+    price : ndarray (me,)
+        ``|lam|`` of equations without own variables, zero elsewhere.
+    """
+
+    stationarity: np.ndarray
+    equality: np.ndarray
+    inequality: np.ndarray
+    dual: np.ndarray
+    complementarity: np.ndarray
+    price: np.ndarray
+
+    @classmethod
+    def of(cls, kkt: Kkt, space: Space, z: np.ndarray) -> Residuals:
+        """Return the residuals of the KKT system at z (n,)."""
+        z = z[: kkt.S.shape[1]]
+        mu, lam, s = z[kkt.mu], z[kkt.lam], kkt.C @ z + kkt.c0
+        stat_scale = row_scale(kkt.S, z, kkt.s0)
+        row = row_scale(kkt.C, z, kkt.c0)
+        acts = position(kkt.mu, kkt.S.indices)
+        touched = acts >= 0
+        t = np.ones(len(kkt.mu))
+        np.maximum.at(t, acts[touched], stat_scale[row_index(kkt.S)[touched]])
+        return cls(
+            np.abs(kkt.S @ z + kkt.s0) / stat_scale,
+            np.abs(kkt.E @ z + kkt.e0) / row_scale(kkt.E, z, kkt.e0),
+            np.maximum(-s, 0.0) / row,
+            np.where(space.ub[kkt.mu] == 0, np.abs(mu), np.maximum(-mu, 0.0)) / t,
+            np.abs(mu * s) / (row * t),
+            np.where(space.lb[kkt.lam] == space.ub[kkt.lam], np.abs(lam), 0.0),
+        )
+
+
+def worst(values: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return for every group 0 .. count - 1 its largest value (0 for none) and where it stands (-1 for none)."""
+    top, at = np.zeros(count), np.full(count, -1)
+    if len(values):
+        order = np.lexsort((values, of))
+        last = order[np.flatnonzero(np.append(np.diff(of[order]) != 0, True))]
+        top[of[last]], at[of[last]] = values[last], last
+    return top, at
+
+
+def labels(blocks: Sequence[Block], at: np.ndarray) -> list[str]:
+    """Return the names of many entries; empty for -1."""
+    starts = np.fromiter((b.start for b in blocks), dtype=np.int64, count=len(blocks))
+    block = np.searchsorted(starts, at, side="right") - 1
+    return ["" if i < 0 else blocks[b].label(i - blocks[b].start) for i, b in zip(at.tolist(), block.tolist(), strict=True)]
+
+
+def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[list[Line]]:
+    """Return for every follower the lines stationarity, primal, dual, complementarity."""
+    kkt = model.kkt
+    if kkt is None:
+        return []
+    r, count = Residuals.of(kkt, model.space, z), len(kkt.followers)
+    first = next((b.start for b in model.rows.blocks if b.role == "stationarity"), 0)
+    stat, stat_at = worst(r.stationarity, kkt.y_of, count)
+    equal, equal_at = worst(r.equality, kkt.lam_of, count)
+    unequal, unequal_at = worst(r.inequality, kkt.mu_of, count)
+    dual, dual_at = worst(np.concatenate([r.dual, r.price]), np.concatenate([kkt.mu_of, kkt.lam_of]), count)
+    product, product_at = worst(r.complementarity, kkt.mu_of, count)
+    columns = np.concatenate([kkt.mu, kkt.lam])
+
+    def names(blocks: Sequence[Block], index: np.ndarray, values: np.ndarray) -> list[str]:
+        return labels(blocks, np.where(values > 0, index, -1))
+
+    stat_name = names(model.rows.blocks, first + stat_at, stat)
+    dual_name = names(model.space.blocks, columns[dual_at] if len(columns) else dual_at, dual)
+    product_name = names(model.space.blocks, kkt.mu[product_at] if len(kkt.mu) else product_at, product)
+    lam_start, mu_start = np.searchsorted(kkt.lam_of, np.arange(count)), np.searchsorted(kkt.mu_of, np.arange(count))
+    out = []
+    for k, (name, system) in enumerate(zip(kkt.followers, kkt.systems, strict=True)):
+        primal, where = max(equal[k], unequal[k]), ""
+        if primal > 0:
+            is_equal = equal[k] >= unequal[k]
+            where = _row_name(system, int(equal_at[k] - lam_start[k] if is_equal else unequal_at[k] - mu_start[k]), is_equal)
+        out.append([
+            line("stationarity", stat[k], tolerances.feasibility, stat_name[k], name),
+            line("primal", primal, tolerances.feasibility, where, name),
+            line("dual", dual[k], tolerances.feasibility, dual_name[k], name),
+            line("complementarity", product[k], tolerances.complementarity, product_name[k], name),
+        ])  # fmt: skip
+    return out
+
+
+def line(kind: str, value: float, tolerance: float, where: str = "", follower: str = "", ok: bool | None = None) -> Line:
+    """Return the line of a condition (``value`` NaN fails)."""
+    name = f"{kind}({follower})" if follower else kind
+    return Line(name, float(value), tolerance, where, bool(value <= tolerance) if ok is None else ok, follower)
+
+
+def _row_name(system: System, i: int, is_equal: bool) -> str:
+    """Return the name of equation i or inequality i of a follower, e.g. ``balance(market)``, ``ub(market,g,1)``."""
+    source = system.lam_source if is_equal else system.source
+    place = system.lam_position if is_equal else system.position
+    declared = system.declared[source[i]]
+    word = declared.word
+    if declared.is_bound:
+        word = "fix" if is_equal else "ub" if system.side[i] > 0 else "lb"
+    return Block(0, len(declared.lo), word, "primal", system.name, declared.item, declared.shape).label(int(place[i]))
+
+
+def leader_lines(bilevel: Bilevel, model: Model, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
+    """Return the lines of the leader's rows, quadratic rows, SOS1 sets, indicators and column bounds."""
+    space, limit, out = model.space, tolerances.feasibility, []
+
+    def add(name: str, residual: np.ndarray, blocks: Sequence[Block], index: np.ndarray | None = None) -> None:
+        if len(residual):
+            at = int(np.argmax(residual))
+            at_block = at if index is None else int(index[at])
+            out.append(line(name, residual[at], limit, labels(blocks, np.array([at_block if residual[at] > 0 else -1]))[0]))
+
+    count = sum(len(rows) for rows in bilevel.rows)
+    table = model.rows.take(np.arange(len(model.rows)) < count)
+    add("leader rows", _scaled_rows(table, z), table.blocks)
+    add("leader quadratic rows", _scaled_quads(model.quads, z), model.quads.linear.blocks)
+    add("leader SOS1", _scaled_sets(model.sos1, z), model.sos1.blocks)
+    if model.indicators is not None:
+        add("leader indicators", _scaled_indicators(model.indicators, z), model.indicators.rows.blocks)
+    own = np.flatnonzero(space.role == "leader")
+    lb, ub, x = space.lb[own], space.ub[own], z[own]
+    with np.errstate(invalid="ignore"):
+        below = np.where(np.isfinite(lb), (lb - x) / np.maximum(1.0, np.abs(lb)), 0.0)
+        above = np.where(np.isfinite(ub), (x - ub) / np.maximum(1.0, np.abs(ub)), 0.0)
+    add("leader bounds", np.maximum(np.maximum(below, above), 0.0), space.blocks, own)
+    return out
+
+
+def _violation(value: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    return np.maximum(np.maximum(lo - value, value - hi), 0.0)
+
+
+def _scaled_rows(table: RowTable, z: np.ndarray) -> np.ndarray:
+    z = z[: table.M.shape[1]]
+    return _violation(table.M @ z, table.lo, table.hi) / row_scale(table.M, z, table.lo, table.hi)
+
+
+def _scaled_quads(table: QuadTable, z: np.ndarray) -> np.ndarray:
+    scale = row_scale(table.linear.M, z, table.linear.lo, table.linear.hi)
+    np.maximum.at(scale, table.row, np.abs(table.v * z[table.i] * z[table.j]))
+    return table.residual(z) / scale
+
+
+def _scaled_sets(table: Sos1, z: np.ndarray) -> np.ndarray:
+    """Return the second largest |z| of every set over ``max(1, largest)``."""
+    size = np.abs(z[table.columns])
+    which = np.repeat(np.arange(len(table)), np.diff(table.start))
+    order = np.lexsort((-size, which))
+    ranked, start = size[order], table.start[:-1]
+    two = np.diff(table.start) > 1
+    out = np.zeros(len(table))
+    out[two] = ranked[start[two] + 1] / np.maximum(1.0, ranked[start[two]])
+    return out
+
+
+def _scaled_indicators(table: Indicators, z: np.ndarray) -> np.ndarray:
+    on = np.abs(z[table.binary] - table.value) < 0.5
+    return np.where(on, _scaled_rows(table.rows, z), 0.0)

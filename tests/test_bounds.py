@@ -1,0 +1,188 @@
+"""Proved bounds against the truth: at sampled leader decisions, the largest multiplier of the dual face."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+import kktgen as kg
+from kktgen import kernel
+from kktgen.bounds.activity import interval, tighten
+from kktgen.bounds.safe import safe_minimum
+from kktgen.sparse import Csr
+
+
+def priced_storage(seed: int, hours: int = 4) -> kg.Bilevel:
+    """min_y  (x + c)'buy + wear b'b  s.t.  buy - b = load, running sum of b in [0, cap], buy, b boxed; x in [0, 2]."""
+    rng = np.random.default_rng(seed)
+    m = kg.Bilevel("storage")
+    x = m.var("x", hours, lb=0, ub=2)
+    for name in ("a", "b"):
+        f = m.follower(name)
+        buy = f.var("buy", hours, lb=0, ub=5)
+        b = f.var("b", hours, lb=-1, ub=1)
+        f.add(buy + b == rng.uniform(1, 3, hours), name="balance")
+        f.add(kg.between(-1, b.cumsum(), 1), name="energy")
+        f.minimize((x + rng.uniform(0, 1, hours)) @ buy + rng.uniform(0.1, 1) * b @ b)
+    m.maximize(x.sum())
+    return m
+
+
+def parametric(seed: int, quadratic: bool = True) -> kg.Bilevel:
+    """min_y 1/2 y'Py + (q + x)'y  s.t.  G y + H x <= h with 0 strictly feasible for every x in the box."""
+    rng = np.random.default_rng(seed)
+    ny, mi = int(rng.integers(2, 5)), int(rng.integers(1, 5))
+    m = kg.Bilevel("parametric")
+    x = m.var("x", ny, lb=-1, ub=1)
+    f = m.follower("f")
+    y = f.var("y", ny, lb=-4, ub=4)
+    H = rng.normal(size=(mi, ny)) * 0.3
+    f.add(rng.normal(size=(mi, ny)) @ y + H @ x <= np.abs(H).sum(axis=1) + rng.uniform(0.3, 1, mi), name="c")
+    F = rng.normal(size=(ny, ny)) * (rng.random((ny, ny)) < 0.5)
+    cost = (rng.normal(size=ny) + x) @ y
+    f.minimize(cost + 0.5 * (F @ y) @ (F @ y) if quadratic else cost)
+    m.minimize(x.sum())
+    return m
+
+
+def largest_multipliers(qp: kg.QP, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return slack, the largest mu_i, and the smallest and largest lam_k over the dual optimal face at x."""
+    A = Csr(np.vstack([qp.A.toarray(), qp.G.toarray()]))
+    lo = np.concatenate([qp.b - qp.B @ x, np.full(len(qp.h), -np.inf)])
+    hi = np.concatenate([qp.b - qp.B @ x, qp.h - qp.H @ x])
+    free = np.full(qp.ny, np.inf)
+    answer = kernel.qp(qp.P, qp.q + qp.Q @ x, A, lo, hi, -free, free)
+    if answer.x is None:
+        return None
+    s = qp.slack(answer.x, x)
+    dual = Csr(np.hstack([-qp.A.T.toarray(), qp.G.T.toarray()]))
+    gradient = qp.gradient(answer.x, x)
+    me, mi = len(qp.b), len(qp.h)
+    lb = np.concatenate([np.full(me, -np.inf), np.zeros(mi)])
+    ub = np.concatenate([np.full(me, np.inf), np.where(s > 1e-5, 0.0, np.inf)])
+    tolerance = 1e-6
+    face = (dual, -gradient - tolerance, -gradient + tolerance, lb, ub)
+
+    def extreme(k: int, sign: float) -> float:
+        cost = np.zeros(me + mi)
+        cost[k] = sign
+        found = kernel.lp(cost, *face)
+        return np.inf if found.x is None else -found.value
+
+    mu = np.array([extreme(me + i, -1.0) for i in range(mi)])
+    low = np.array([-extreme(k, 1.0) for k in range(me)])
+    high = np.array([extreme(k, -1.0) for k in range(me)])
+    return s, mu, low, high
+
+
+@pytest.mark.parametrize("build", [priced_storage, parametric, lambda seed: parametric(seed, quadratic=False)])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_multiplier_of_any_optimum_exceeds_its_bound(build, seed):
+    m = build(seed)
+    model = kg.bound(kg.kkt(m))
+    space, rng, checked = model.space, np.random.default_rng(seed + 100), 0
+    x = m.space.find("x")
+    dual = dict(zip(model.pairs.mu, model.pairs.dual_max.value, strict=True))
+    slack = dict(zip(model.pairs.mu, model.pairs.slack_max.value, strict=True))
+    for _ in range(12):
+        z = np.zeros(len(m.space))
+        z[x] = np.where(rng.random(len(x)) < 0.3, m.space.lb[x], rng.uniform(m.space.lb[x], m.space.ub[x]))
+        for follower in m.followers:
+            qp = follower.qp()
+            face = largest_multipliers(qp, z[qp.x])
+            assert face is not None
+            s, mu, low, high = face
+            upper = np.array([dual.get(column, 0.0) for column in qp.mu])
+            assert (mu <= upper + 1e-4 * (1 + np.abs(mu))).all()
+            assert (s <= np.array([slack.get(column, np.inf) for column in qp.mu]) + 1e-6).all()
+            assert (low >= space.lb[qp.lam] - 1e-4).all() and (high <= space.ub[qp.lam] + 1e-4).all()
+            checked += len(mu)
+    assert checked > 50
+    assert np.isfinite(model.pairs.dual_max.value).all()
+    assert np.char.startswith(model.pairs.dual_max.proof, "proved").all()
+
+
+def test_bounds_stand_on_the_columns_in_every_encoding():
+    model = kg.bound(kg.kkt(priced_storage(1)))
+    for encoding in (kg.SOS1(), kg.BigM(), kg.Indicator(), kg.Product(), kg.StrongDuality(), kg.Auto()):
+        space = kg.encode(model, encoding).space
+        boxed = np.isin(space.role, ["lam", "mu", "slack"])
+        assert boxed.any()
+        assert (np.isfinite(space.lb[boxed]) & np.isfinite(space.ub[boxed])).all()
+        assert np.char.startswith(space.proof[boxed], "proved").all()
+
+
+def test_executor_gives_the_same_bounds():
+    model = kg.kkt(priced_storage(2))
+    serial = kg.bound(model)
+    with ProcessPoolExecutor(2) as pool:
+        parallel = kg.bound(model, executor=pool)
+    np.testing.assert_array_equal(serial.pairs.dual_max.value, parallel.pairs.dual_max.value)
+    np.testing.assert_array_equal(serial.space.lb, parallel.space.lb)
+
+
+def test_impossible_activity_drops_the_pair_and_no_slack_makes_an_equation():
+    m = kg.Bilevel("settled")
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=10)
+    total = f.add(y.sum() == 4, name="total")
+    tight = f.add(y.sum() + 0 * x <= 4, name="tight")  # never slack: the total is 4
+    f.minimize(x * y[0] + y[1])
+    m.minimize(x + y[0])
+    model = kg.bound(kg.kkt(m))
+    assert total.dual is not None
+    assert not np.isin(tight.dual.M.indices, model.pairs.mu).any()
+    labels = {model.pairs.label(i) for i in range(len(model.pairs))}
+    assert "comp_ub(f,y,0)" not in labels  # y <= 4 keeps the bound 10 inactive
+    rows = {model.rows.label(i): i for i in range(len(model.rows))}
+    assert model.rows.lo[rows["tight(f)"]] == model.rows.hi[rows["tight(f)"]] == 4
+    assert any("proved inactive" in note for note in model.notes)
+
+
+def test_unbounded_multipliers_stay_unproved():
+    m = kg.Bilevel("handbook")
+    x = m.var("x", lb=0, ub=8)
+    f = m.follower("lower")
+    y = f.var("y")
+    m.minimize(x + 3 * y)
+    f.minimize(-y)
+    f.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    model = kg.bound(kg.kkt(m))
+    assert not np.isfinite(model.pairs.dual_max.value).all()
+    with pytest.raises(kg.BoundError, match=r"BigM needs a bound on the multiplier of 'comp\(lower,c1\)'"):
+        kg.encode(model, kg.BigM())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_safe_minimum_never_exceeds_the_lp(seed):
+    rng = np.random.default_rng(seed)
+    n, m = 6, 4
+    A = Csr(rng.normal(size=(m, n)) * (rng.random((m, n)) < 0.6))
+    lb, ub = rng.uniform(-3, 0, n), rng.uniform(0, 3, n)
+    inside = A @ rng.uniform(lb, ub)
+    q, lo, hi = rng.normal(size=n), inside - 0.1, inside + 0.1
+    answer = kernel.lp(q, A, lo, hi, lb, ub)
+    safe = safe_minimum(answer, q, A, lo, hi, lb, ub)
+    assert safe <= answer.value
+    assert safe >= answer.value - 1e-5
+    shaken = kernel.Answer(answer.status, answer.x, answer.value, answer.row_dual + rng.normal(size=m) * 0.1, answer.col_dual)
+    assert safe_minimum(shaken, q, A, lo, hi, lb, ub) <= answer.value
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_tightening_keeps_every_feasible_point(seed):
+    rng = np.random.default_rng(seed)
+    n, m = 5, 6
+    A = Csr(np.round(rng.normal(size=(m, n)), 1) * (rng.random((m, n)) < 0.5))
+    points = rng.uniform(-1, 1, size=(200, n))
+    values = points @ A.toarray().T
+    lo, hi = values.min(axis=0), np.where(rng.random(m) < 0.3, np.inf, values.max(axis=0))
+    lb, ub = np.where(rng.random(n) < 0.4, -np.inf, -5.0), np.where(rng.random(n) < 0.4, np.inf, 5.0)
+    low, high = tighten(A, lo, hi, lb, ub)
+    assert (points >= low).all() and (points <= high).all()
+    assert (low >= lb).all() and (high <= ub).all()
+    least, most = interval(A, np.full(n, -1.0), np.full(n, 1.0))
+    assert (values >= least - 1e-12).all() and (values <= most + 1e-12).all()

@@ -1,0 +1,314 @@
+"""The command line: what it prints, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import kktgen
+from kktgen import show
+from kktgen.cli import cli
+
+ROOT = Path(kktgen.__file__).parents[1]
+
+
+def run(*args: str | Path) -> Result:
+    """Call the command line in this process."""
+    return CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="kktgen")
+
+
+def started(*args: str | Path, cwd: Path, **options) -> subprocess.Popen[str]:
+    """Start the command line as a process of its own, in its own group."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.Popen(
+        [sys.executable, "-m", "kktgen", *map(str, args)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
+    )  # fmt: skip
+
+
+def test_help_of_every_command_teaches_with_an_example():
+    assert run("--help").exit_code == 0
+    for name in cli.commands:
+        out = run(name, "--help")
+        assert out.exit_code == 0
+        assert f"\n  kktgen {name}" in out.stdout, f"{name} --help has no example"
+
+
+def test_models_lists_every_model():
+    out = run("models")
+    assert out.exit_code == 0
+    line = next(line for line in out.stdout.splitlines() if line.startswith("dso_vpp "))
+    assert "hours=24" in line
+
+
+def test_models_of_one_name_lists_parameters_and_instances():
+    out = run("models", "dso_vpp")
+    assert out.exit_code == 0
+    assert "netting" in out.stdout
+    assert "dso_vpp/short" in out.stdout
+    assert "1.33145" in out.stdout
+
+
+def test_models_of_a_path(model_file):
+    out = run("models", model_file())
+    assert "slope" in out.stdout
+    assert "Slope of the last row." in out.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["solve", "dso_vp"], "no model 'dso_vp' (did you mean dso_vpp?)"),
+        (["solve", "dso_vpp/shrt"], "no instance 'dso_vpp/shrt' (did you mean dso_vpp/short?)"),
+        (["solve", "nowhere.py"], "no model file nowhere.py"),
+        (["solve", "nowhere.toml"], "no instance file nowhere.toml"),
+        (["solve", "dso_vpp", "--set", "hour=6"], "did you mean hours?"),
+        (["solve", "dso_vpp", "--set", "hours=six"], "'hours' takes int, not 'six'"),
+        (["solve", "dso_vpp", "--set", "hours"], "--set takes name=value, got 'hours'"),
+        (["solve", "dso_vpp", "--set", "hours=25"], "hours is 25"),
+        (["solve", "dso_vpp", "--encoding", "sos"], "no encoding 'sos' (did you mean sos1?)"),
+        (["solve", "dso_vpp", "--solver", "scop"], "no solver 'scop' (did you mean scip?)"),
+        (["solve", "dso_vpp", "--time-limit", "-1"], "--time-limit"),
+        (["solve", "dso_vpp", "--bogus"], "--bogus"),
+        (["solve"], "MODEL"),
+        (["generate", "dso_vp"], "no model 'dso_vp'"),
+        (["verify", "dso_vpp", "nowhere.sol"], "no solution file nowhere.sol"),
+        (["info", "nowhere.mps"], "no file nowhere.mps"),
+        (["info", "dso_vp"], "no model 'dso_vp'"),
+        (["models", "dso_vp"], "no model 'dso_vp'"),
+        (["slove"], "slove"),
+    ],
+)
+def test_a_wrong_question_is_one_line_and_exit_code_2(args, words):
+    out = run(*args)
+    assert out.exit_code == 2, out.output
+    assert out.stdout == ""
+    assert len(out.stderr.splitlines()) == 1
+    assert out.stderr.startswith("kktgen: ")
+    assert words in out.stderr
+
+
+@pytest.mark.parametrize("command", ["solve", "generate"])
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(command, model_file, tmp_path):
+    (tmp_path / "file").write_text("")
+    out = run(command, model_file(), "-o", tmp_path / "file" / "out")
+    assert out.exit_code == 2
+    assert len(out.stderr.splitlines()) == 1
+    assert "cannot write into" in out.stderr
+
+
+def test_info_shows_the_blocks_of_the_kkt_system(model_file):
+    out = run("info", model_file())
+    assert out.exit_code == 0
+    assert "stationarity(lower)" in out.stdout
+    assert "complementarity(lower)" in out.stdout
+    assert "4 pairs" in " ".join(out.stdout.split())
+
+
+def test_info_reads_a_file(tmp_path):
+    path = tmp_path / "small.lp"
+    path.write_text("Minimize\n obj: x + y\nSubject To\n r: x + 2 y >= 1\nBounds\n x >= 0\nBinaries\n y\nEnd\n")
+    out = run("info", path)
+    assert out.exit_code == 0, out.output
+    assert [line.split() for line in out.stdout.splitlines()[1:]] == [
+        ["columns", "2"], ["binary", "1"], ["continuous", "1"], ["linear", "rows", "1"],
+    ]  # fmt: skip
+    path.write_text("no model at all")
+    bad = run("info", path)
+    assert bad.exit_code == 2
+    assert "holds no model" in bad.stderr
+
+
+def test_solvers_lists_scip_with_its_version():
+    out = run("solvers")
+    assert out.exit_code == 0
+    line = next(line for line in out.stdout.splitlines() if line.startswith("scip"))
+    assert any(character.isdigit() for character in line)
+    assert "sos1" in line
+
+
+def test_solve_prints_every_stage_and_writes_every_file(model_file, tmp_path):
+    out = run("solve", model_file(), "-o", tmp_path / "out")
+    assert out.exit_code == 0, out.output
+    text = out.stdout
+    order = ["KKT model", "complementarity(lower)", "tiny report: 6.1333", "Verification", "Files"]
+    assert [text.find(word) for word in order] == sorted(text.find(word) for word in order)
+    assert all(word in text for word in order)
+    for suffix in ("lp", "mps", "cip", "sol", "json"):
+        path = tmp_path / "out" / f"tiny.{suffix}"
+        assert path.stat().st_size > 0
+        assert str(path) in text
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_solve_json_is_one_document(model_file, tmp_path):
+    out = run("solve", model_file(), "--json", "--set", "top=8", "-o", tmp_path)
+    assert out.exit_code == 0, out.output
+    answer = json.loads(out.stdout)
+    assert answer["objective"] == pytest.approx(6.1333, abs=1e-4)
+    assert answer["leader"]["x"] == pytest.approx([0.53333], abs=1e-4)
+    assert answer["parameters"] == {"top": 8.0}
+    assert answer["report"] == "tiny report: 6.1333"
+    assert answer["verification"]["claim"] == "optimal"
+    assert str(tmp_path / "tiny.lp") in answer["files"]
+    on_disk = json.loads((tmp_path / "tiny.json").read_text())
+    assert on_disk["objective"] == answer["objective"]
+
+
+def test_solve_quiet_prints_one_line(model_file):
+    out = run("solve", model_file(), "--quiet")
+    assert out.exit_code == 0
+    assert out.stderr == ""
+    assert len(out.stdout.splitlines()) == 1
+    assert "6.1333" in out.stdout
+    assert "optimal" in out.stdout
+
+
+@pytest.mark.parametrize("encoding", ["bigm", "sos1", "indicator", "product", "strongduality"])
+def test_solve_with_every_encoding(model_file, encoding):
+    out = run("solve", model_file(), "--encoding", encoding, "--json")
+    assert out.exit_code == 0, out.output
+    assert json.loads(out.stdout)["objective"] == pytest.approx(6.1333, abs=2e-3)
+
+
+def test_solve_an_instance_with_its_known_answer():
+    out = run("solve", "dso_vpp/short", "--json")
+    assert out.exit_code == 0, out.output
+    answer = json.loads(out.stdout)
+    assert answer["objective"] == pytest.approx(1.33145, abs=1e-4)
+    assert answer["parameters"] == {"vpps": 3, "hours": 6}
+
+
+def test_no_point_is_exit_code_1(model_file):
+    source = (
+        "import kktgen as kg\n\n\ndef build():\n    m = kg.Bilevel('none')\n    x = m.var('x', lb=0, ub=1)\n"
+        "    f = m.follower('f')\n    y = f.var('y', lb=0, ub=1)\n    f.minimize(y - x @ y)\n    m.add(x + y >= 3)\n"
+        "    m.minimize(x)\n    return m\n"
+    )
+    out = run("solve", model_file("none.py", source))
+    assert out.exit_code == 1, out.output
+    assert len(out.stderr.splitlines()) == 1
+    assert "no point" in out.stderr
+
+
+def test_a_report_that_fails_names_its_line(model_file):
+    path = model_file()
+    path.write_text(path.read_text() + "\n\ndef report(result):\n    return 1 / 0\n")
+    out = run("solve", path, "-q")
+    assert out.exit_code == 2
+    assert "report() failed: line" in out.stderr
+    assert "ZeroDivisionError" in out.stderr
+
+
+def test_generate_writes_files_without_solving(model_file, tmp_path):
+    out = run("generate", model_file(), "-o", tmp_path / "files", "--encoding", "sos1")
+    assert out.exit_code == 0, out.output
+    assert {p.name for p in (tmp_path / "files").iterdir()} == {"tiny.lp", "tiny.mps", "tiny.cip"}
+    assert "SOS1" in out.stdout
+    sizes = run("info", tmp_path / "files" / "tiny.cip")
+    assert "SOS1 rows" in sizes.stdout
+
+
+def test_generate_one_format(model_file, tmp_path):
+    out = run("generate", model_file(), "-o", tmp_path / "files", "--format", "mps")
+    assert out.exit_code == 0, out.output
+    assert [p.name for p in (tmp_path / "files").iterdir()] == ["tiny.mps"]
+
+
+def test_verify_accepts_the_written_point_and_rejects_a_moved_one(model_file, tmp_path):
+    path = model_file()
+    assert run("solve", path, "-o", tmp_path / "out", "-q").exit_code == 0
+    solution = tmp_path / "out" / "tiny.sol"
+    good = run("verify", path, solution)
+    assert good.exit_code == 0, good.output
+    assert "bilevel-feasible" in good.stdout
+    lines = solution.read_text().splitlines()
+    moved = [line.replace(line.split()[1], "1.0", 1) if line.split()[:1] == ["y(lower)"] else line for line in lines]
+    if moved == lines:
+        moved = [f"{line.split()[0]} 1.0" if "y" in line.split()[0] and "mu" not in line else line for line in lines]
+    assert moved != lines
+    solution.write_text("\n".join(moved) + "\n")
+    bad = run("verify", path, solution)
+    assert bad.exit_code == 1, bad.output
+
+
+def test_whole_run_as_a_process_from_another_folder(model_file, tmp_path):
+    process = started("solve", model_file(), "-o", "out", cwd=tmp_path)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert "6.1333" in stdout
+    assert (tmp_path / "out" / "tiny.lp").is_file()
+
+
+def test_wrong_question_as_a_process(tmp_path):
+    process = started("solve", "dso_vp", cwd=tmp_path)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (2, "")
+    assert len(stderr.splitlines()) == 1
+
+
+DYING = "import os\nimport signal\n\n\ndef build():\n    os.kill(os.getpid(), signal.{})\n"
+WAITING = "import pathlib\nimport time\n\n\ndef build():\n    pathlib.Path('started').touch()\n    time.sleep(60)\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("name", ["SIGABRT", "SIGSEGV", "SIGKILL"])
+def test_a_solver_that_dies_is_one_line_and_exit_code_1(model_file, tmp_path, name):
+    process = started("solve", model_file("dying.py", DYING.format(name)), cwd=tmp_path)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (1, "")
+    assert "the solver died" in stderr
+    assert len([line for line in stderr.splitlines() if line.startswith("kktgen:")]) == 1
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("to_group", [True, False], ids=["terminal", "process"])
+def test_interrupt_is_exit_code_130(model_file, tmp_path, to_group):
+    process = started("solve", model_file("waiting.py", WAITING), cwd=tmp_path)
+    for _ in range(600):
+        if (tmp_path / "started").exists() or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    begin = time.monotonic()
+    (os.killpg if to_group else os.kill)(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - begin < 20
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_progress_line_leaves_out_what_is_unknown():
+    info = {"seconds": 12.3, "nodes": 34, "incumbent": None, "bound": 11.61234567, "gap": float("inf")}
+    assert show.progress_line(info) == "12 s  34 nodes  bound 11.6123"
+    assert show.progress_line({"text": "row 3 of 9", "gap": 0.035, "bound": 1e20}) == "row 3 of 9  gap 3.5 %"
+
+
+def test_progress_without_a_terminal_is_a_plain_line_now_and_then(capsys):
+    with show.Progress(every=0.0) as progress:
+        progress({"seconds": 1.0, "nodes": 2})
+    assert capsys.readouterr().err == "building  1 s  2 nodes\n"
+    with show.Progress(every=60.0) as progress:
+        progress({"seconds": 1.0})
+    with show.Progress(quiet=True, every=0.0) as progress:
+        progress({"seconds": 1.0})
+    assert capsys.readouterr().err == ""
+
+
+def test_sections_of_stages_appear_as_they_end(capsys):
+    progress = show.Progress()
+    progress.stage_ended("kkt", "3 columns")
+    assert progress.stage == "eliminating products"
+    progress.stage_ended("verify", "printed last, by the caller")
+    out = capsys.readouterr().out
+    assert "KKT model\n  3 columns\n" in out
+    assert "printed last" not in out
