@@ -129,15 +129,15 @@ def _known(known: dict[str, Any]) -> str:
 @_set
 @_encoding
 @click.option("--solver", default="scip", show_default=True, metavar="NAME", help="See kktgen solvers.")
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for the solver.")
-@click.option("--gap", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Relative gap to stop at.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything.")
+@click.option("--gap", type=click.FloatRange(min=0), metavar="G", help="Relative gap at which the solver may stop.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the files into this folder."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the outcome.")
 def solve(
-    target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float,
+    target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float | None,
     output: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Build a model, solve it, verify the answer, write the files.

@@ -247,7 +247,11 @@ class Affine:
         shape = _broadcast(self.shape, value.shape)
         left = self._broadcast_to(shape)
         weights = np.broadcast_to(value, shape).ravel()
-        return Affine(self.space, scale_rows(weights, left.M), left.c * weights, shape)
+        M = scale_rows(weights, left.M)
+        if not weights.all():
+            M = M.copy()  # the index arrays are shared with the operand
+            M.eliminate_zeros()
+        return Affine(self.space, M, left.c * weights, shape)
 
     __rmul__ = __mul__
 

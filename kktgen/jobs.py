@@ -163,14 +163,17 @@ def write_model(model: Model, stem: Path, names: tuple[str, ...] = ()) -> tuple[
 
 def encoded(job: Job, encoding: str, progress: show.Progress | None = None, boxes: bool = True) -> Model:
     """Return the model a solver would get: KKT system, products eliminated, boxes proved, complementarity encoded."""
+    from .optimize import bounds_text
+
     model = kg.kkt(job.bilevel)
     told = progress.stage_ended if progress is not None else lambda stage, text: None
     told("kkt", str(model))
+    before = len(model.notes)
     model = kg.eliminate(model)
-    told("eliminate", "\n".join(model.notes))
+    told("eliminate", "\n".join(model.notes[before:]))
     if boxes:
         model = kg.bound(model, progress=progress)
-        told("bound", "")
+        told("bound", bounds_text(model))
     model = kg.encode(model, encoding)
     told("encode", str(model))
     return model

@@ -141,7 +141,7 @@ class Report:
     def __str__(self) -> str:
         shown, left = _shown(self.lines)
         header = ("condition", "residual", "tolerance", "", "where")
-        table = [header, *((_title(line), f"{line.value:.1e}", f"{line.tolerance:.0e}", line.verdict, line.where) for line in shown)]
+        table = [header, *((line.name, f"{line.value:.1e}", f"{line.tolerance:.0e}", line.verdict, line.where) for line in shown)]
         widths = [max(len(row[k]) for row in table) for k in range(4)]
         out = [f"{self.name}: {self.claim}"]
         for row in table:
@@ -159,10 +159,6 @@ class Report:
             out.append(f"  range      optimistic {self.range[0]:.10g}, pessimistic {self.range[1]:.10g}")
         out.append(f"  claim      {self.claim}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
-
-
-def _title(line: Line) -> str:
-    return line.name
 
 
 def _shown(lines: Iterable[Line]) -> tuple[list[Line], int]:

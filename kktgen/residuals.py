@@ -3,9 +3,9 @@
 A residual is divided by the magnitude of what it is made of, never by less than 1:
 
 =================== =====================================================================================
-row ``a'z in [lo, hi]``   distance to the nearer side, over ``scale = max(1, |side|, max_j |a_j z_j|)``
+row                 violation of a side of ``lo <= a'z <= hi`` over ``max(1, |that side|, max_j |a_j z_j|)``
 column bound        violation over ``max(1, |bound|)``
-stationarity        ``|P y + Q x + q - A'lam + G'mu|_j`` over the scale of row j
+stationarity        ``|P y + Q x + q - A'lam + G'mu|_j`` over the same scale of row j
 primal feasibility  ``|A y + B x - b|_k``, ``(G y + H x - h)_i^+`` over the scale of the row
 dual feasibility    ``mu_i^-`` over ``t_i``, the largest stationarity scale of the columns mu_i acts on
 complementarity     ``|mu_i s_i|`` over the scale of row i times ``t_i``
@@ -28,13 +28,11 @@ from .space import Block, Space
 from .sparse import Csr, position, row_index
 
 
-def row_scale(M: Csr, z: np.ndarray, *sides: np.ndarray) -> np.ndarray:
-    """Return ``max(1, |sides|, max_j |M_ij z_j|)`` for every row (infinite sides do not count)."""
+def row_scale(M: Csr, z: np.ndarray, side: np.ndarray | None = None) -> np.ndarray:
+    """Return ``max(1, |side_i|, max_j |M_ij z_j|)`` for every row i."""
     out = np.ones(M.shape[0])
     np.maximum.at(out, row_index(M), np.abs(M.data * z[M.indices]))
-    for side in sides:
-        out = np.maximum(out, np.where(np.isfinite(side), np.abs(side), 0.0))
-    return out
+    return out if side is None else np.maximum(out, np.abs(side))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,27 +164,28 @@ def leader_lines(bilevel: Bilevel, model: Model, z: np.ndarray, tolerances: Tole
     if model.indicators is not None:
         add("leader indicators", _scaled_indicators(model.indicators, z), model.indicators.rows.blocks)
     own = np.flatnonzero(space.role == "leader")
-    lb, ub, x = space.lb[own], space.ub[own], z[own]
-    with np.errstate(invalid="ignore"):
-        below = np.where(np.isfinite(lb), (lb - x) / np.maximum(1.0, np.abs(lb)), 0.0)
-        above = np.where(np.isfinite(ub), (x - ub) / np.maximum(1.0, np.abs(ub)), 0.0)
-    add("leader bounds", np.maximum(np.maximum(below, above), 0.0), space.blocks, own)
+    add("leader bounds", _violation(z[own], space.lb[own], space.ub[own]), space.blocks, own)
     return out
 
 
-def _violation(value: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    return np.maximum(np.maximum(lo - value, value - hi), 0.0)
+def _violation(value: np.ndarray, lo: np.ndarray, hi: np.ndarray, scale: np.ndarray | float = 1.0) -> np.ndarray:
+    """Return the violation of each side over ``max(scale, |that side|)``, the larger of the two."""
+    with np.errstate(invalid="ignore"):  # inf / inf of a side that is not there
+        below = np.where(np.isfinite(lo), (lo - value) / np.maximum(scale, np.abs(lo)), 0.0)
+        above = np.where(np.isfinite(hi), (value - hi) / np.maximum(scale, np.abs(hi)), 0.0)
+    return np.maximum(np.maximum(below, above), 0.0)
 
 
 def _scaled_rows(table: RowTable, z: np.ndarray) -> np.ndarray:
     z = z[: table.M.shape[1]]
-    return _violation(table.M @ z, table.lo, table.hi) / row_scale(table.M, z, table.lo, table.hi)
+    return _violation(table.M @ z, table.lo, table.hi, row_scale(table.M, z))
 
 
 def _scaled_quads(table: QuadTable, z: np.ndarray) -> np.ndarray:
-    scale = row_scale(table.linear.M, z, table.linear.lo, table.linear.hi)
+    linear = table.linear
+    scale = row_scale(linear.M, z)
     np.maximum.at(scale, table.row, np.abs(table.v * z[table.i] * z[table.j]))
-    return table.residual(z) / scale
+    return _violation(table.value(z), linear.lo, linear.hi, scale)
 
 
 def _scaled_sets(table: Sos1, z: np.ndarray) -> np.ndarray:

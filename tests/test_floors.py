@@ -19,7 +19,7 @@ FLOORS: tuple[str, ...] = (
     "identity eliminate relax bounds cuts",
     "encodings",
     "formats < solvers",
-    "verify",
+    "report claims residuals resolve verify",
     "parameters search < catalog optimize < point_estimate plots sweep",
     "child show < jobs < cli < __main__",
 )

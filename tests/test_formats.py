@@ -13,7 +13,7 @@ import pytest
 from format_cases import CASES
 
 import kktgen as kg
-from formats.format_models import model, random_bilevel, rich_bilevel, with_objective_entry
+from formats.format_models import model, random_bilevel, rich_bilevel, with_first_entry
 from kktgen import formats
 from kktgen.model import FEATURES
 
@@ -150,7 +150,7 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatc
     path = tmp_path / "a.lp"
     path.write_text("old")
     with pytest.raises(kg.ProblemError, match="NaN or inf"):
-        formats.write(with_objective_entry(model(random_bilevel(1)), float("inf")), path)
+        formats.write(with_first_entry(model(random_bilevel(1)), float("inf")), path)
 
     def full(problem: object, file: object) -> None:
         file.write(b"half a file")  # type: ignore[attr-defined]

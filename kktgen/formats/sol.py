@@ -118,26 +118,23 @@ def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
 
 def _span(lines: Sequence[str], where: str) -> tuple[int, int]:
     """Return the first and last + 1 line of the table of values."""
-    first = next((k for k, line in enumerate(lines) if line.strip()), len(lines))
-    if first == len(lines):
-        raise FormatError(f"{where}, line 1: empty; expected 'solution status: ..' (SCIP) or 'Model status' (HiGHS)")
-    if lines[first].startswith("solution status:"):
-        return _span_scip(lines, first, where)
-    if lines[first].strip() == "Model status":
+    first = next((k for k, line in enumerate(lines) if line.strip()), 0)
+    line = lines[first].strip() if lines else ""
+    if line == "Model status":
         return _span_highs(lines, first, where)
-    raise FormatError(
-        f"{where}, line {first + 1}: {lines[first][:60]!r}; expected 'solution status: ..' (SCIP) "
-        "or 'Model status' (HiGHS, raw style)"
-    )
-
-
-def _span_scip(lines: Sequence[str], first: int, where: str) -> tuple[int, int]:
-    start = first + 1
-    if start < len(lines) and lines[start].startswith("no solution"):
-        raise NoSolutionError(f"{where}: {lines[first]}; it holds no point")
-    if start >= len(lines) or not lines[start].startswith("objective value:"):
-        raise FormatError(f"{where}, line {start + 1}: expected 'objective value: ..' behind the status")
-    return start + 1, len(lines)
+    if line.startswith("solution status:"):  # missing where SCIP prints a solution of its pool
+        first += 1
+    elif not line.startswith("objective value:"):
+        raise FormatError(
+            f"{where}, line {first + 1}: {line[:60]!r}; expected 'solution status: ..' or 'objective value: ..' (SCIP) "
+            "or 'Model status' (HiGHS, raw style)"
+        )
+    line = lines[first] if first < len(lines) else ""
+    if line.startswith("no solution"):
+        raise NoSolutionError(f"{where}: {lines[first - 1]}; it holds no point")
+    if not line.startswith("objective value:"):
+        raise FormatError(f"{where}, line {first + 1}: expected 'objective value: ..' below the status")
+    return first + 1, len(lines)
 
 
 def _span_highs(lines: Sequence[str], first: int, where: str) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def model(bilevel: kg.Bilevel) -> Model:
     return kg.kkt(bilevel)
 
 
-def with_objective_entry(m: Model, value: float) -> Model:
+def with_first_entry(m: Model, value: float) -> Model:
     """Return the model with the number in its first row, unchecked."""
     M = m.rows.M.copy()
     M.data[0] = value

@@ -1,0 +1,115 @@
+"""Re-solve every follower at the parameters of a point and compare its cost with the point's response.
+
+The rows are elastic, each by the candidate's own violation: an inequality's side is moved to the candidate's
+value where that lies beyond it, an equation's side to the candidate's value. So the candidate is feasible, a
+response that is 1e-9 outside never makes the follower infeasible, and ``f* <= f(y)`` must hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import kernel
+from .errors import SolverError
+from .model import Kkt
+from .qp import QP
+from .report import Line
+from .residuals import line
+from .space import Space
+from .sparse import Csr, vstack
+
+CHUNK = 16
+"""Followers a worker gets at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One follower at fixed parameters: ``min 1/2 y'Py + q'y, lo <= A y <= hi``, and the response y to judge."""
+
+    P: Csr
+    q: np.ndarray
+    A: Csr
+    lo: np.ndarray
+    hi: np.ndarray
+    y: np.ndarray
+
+    @classmethod
+    def of(cls, qp: QP, z: np.ndarray) -> Job:
+        """Return the elastic problem of a follower at the point z."""
+        y, x = z[qp.y], z[qp.x]
+        equal, unequal = qp.A @ y, qp.G @ y
+        lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
+        hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
+        return cls(qp.P, qp.Q @ x + qp.q, vstack([qp.A, qp.G], qp.ny), lo, hi, y)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Scaled cost of a response above the optimum, what went wrong if anything did, and the optimal response."""
+
+    gap: float
+    trouble: str = ""
+    y: np.ndarray | None = None
+
+
+def solve(job: Job) -> Outcome:
+    """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum."""
+    if len(job.q) == 0:
+        return Outcome(0.0)
+    square, terms = 0.5 * job.y @ (job.P @ job.y), job.q * job.y
+    cost = float(square + terms.sum())
+    free = np.full(len(job.q), np.inf)
+    try:
+        answer = kernel.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free)
+    except SolverError as error:
+        return Outcome(np.inf, f"not re-solved: {error}")
+    if answer.x is None:
+        why = {
+            "unbounded": "the follower is unbounded at these parameters",
+            "infeasible": "the follower is infeasible at these parameters",
+        }
+        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.status!r}"))
+    gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
+    trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
+    return Outcome(abs(float(gap)), trouble, answer.x)
+
+
+def solve_all(jobs: Sequence[Job]) -> list[Outcome]:
+    """Return the outcomes of several jobs."""
+    return [solve(job) for job in jobs]
+
+
+def response_lines(kkt: Kkt, space: Space, z: np.ndarray, tolerance: float, executor: Executor | None) -> list[Line]:
+    """Return for every follower the line ``follower gap``: its response against its re-solved optimum.
+
+    Raises
+    ------
+    SolverError
+        The executor died.
+    """
+    qps = [kkt.qp(k) for k in range(len(kkt.followers))]
+    jobs = [Job.of(qp, z) for qp in qps]
+    if executor is None:
+        outcomes = solve_all(jobs)
+    else:
+        chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
+        try:
+            outcomes = [outcome for part in executor.map(solve_all, chunks) for outcome in part]
+        except BrokenExecutor as error:
+            raise SolverError(f"the executor that re-solves the followers died: {error}") from error
+    return [
+        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, space, qp, z), name)
+        for name, outcome, qp in zip(kkt.followers, outcomes, qps, strict=True)
+    ]
+
+
+def _where(outcome: Outcome, tolerance: float, space: Space, qp: QP, z: np.ndarray) -> str:
+    """Return, for a response that is not optimal, the trouble or the variable farthest from an optimal response."""
+    if outcome.gap <= tolerance or outcome.trouble or outcome.y is None:
+        return outcome.trouble if outcome.gap > tolerance else ""
+    at = int(np.argmax(np.abs(outcome.y - z[qp.y])))
+    return f"{space.label(qp.y[at])}: {z[qp.y[at]]:.6g}, re-solved {outcome.y[at]:.6g}"

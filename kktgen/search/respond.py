@@ -1,0 +1,188 @@
+"""What the followers do: their optimal variables and multipliers at given decisions of the leader.
+
+For parameters x every follower solves::
+
+    min_y  1/2 y'P y + (Q x + q)'y   s.t.   A y = b - B x  (lam),   G y <= h - H x  (mu >= 0)
+
+so the point found satisfies the whole KKT system of :func:`kktgen.kkt`. Followers that see one another's variables
+or prices play a Nash game: best responses in turn until nobody moves (Gauss-Seidel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..bilevel import Bilevel
+from ..errors import ProblemError
+from ..kernel import Answer, qp
+from ..qp import QP
+from ..space import LEADER
+from ..sparse import Csr
+from .sharpen import Program, sharpen
+
+ELASTIC = 1e-8
+"""By how much (relative) rows are relaxed when a follower is infeasible: x may be outside by a rounding error."""
+SWEEPS = 500
+"""Most rounds of best responses in a Nash game."""
+SETTLED = 1e-10
+"""A parameter that moves less than this (relative) counts as unchanged."""
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def solve_follower(follower: QP, x: np.ndarray) -> Parts | None:
+    """Return ``(y, lam, mu)`` of one follower at its parameters x; None when it is infeasible or unbounded.
+
+    Parameters
+    ----------
+    follower : QP
+    x : ndarray (nx,)
+
+    Returns
+    -------
+    tuple of ndarray (ny,), (me,), (mi,), or None
+        In the sign convention ``P y + Q x + q - A'lam + G'mu = 0, mu >= 0``.
+    """
+    equations, ny = len(follower.b), follower.ny
+    b, h = follower.b - follower.B @ x, follower.h - follower.H @ x
+    rows = Csr(sp.vstack([follower.A, follower.G], format="csr"))
+    free = np.full(ny, np.inf)
+    lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
+    program = Program(follower.P, follower.q + follower.Q @ x, rows, lo, hi, -free, free)
+    answer = _solve(program)
+    if answer.x is None and answer.status != "unbounded":
+        room = ELASTIC * (1.0 + np.abs(hi))
+        program = Program(program.P, program.q, rows, lo - room, hi + room, -free, free)
+        answer = _solve(program)
+    if answer.x is None:
+        return None
+    answer = sharpen(program, answer)
+    assert answer.x is not None
+    return answer.x, answer.row_dual[:equations], np.maximum(-answer.row_dual[equations:], 0.0)
+
+
+def _solve(program: Program) -> Answer:
+    return qp(program.P, program.q, program.A, program.lo, program.hi, program.lb, program.ub)
+
+
+def _job(task: tuple[QP, np.ndarray]) -> Parts | None:
+    return solve_follower(*task)
+
+
+class Responder:
+    """The followers of a bilevel problem in matrix form, ready to respond again and again.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+
+    Attributes
+    ----------
+    qps : list of QP
+        One per follower.
+    parameters : ndarray
+        The leader's columns that some follower sees.
+    nash : bool
+        Whether some follower sees columns of another.
+    """
+
+    def __init__(self, bilevel: Bilevel) -> None:
+        space = bilevel.space
+        self.n = len(space)
+        self.qps = [follower.qp() for follower in bilevel.followers]
+        seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
+        self.parameters = seen[space.owner[seen] == LEADER]
+        self.nash = bool((space.owner[seen] != LEADER).any())
+        self.leader = np.flatnonzero(space.owner == LEADER)
+        dead = (space.lb == 0) & (space.ub == 0) & np.isin(space.role, ["lam", "mu"])
+        self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
+
+    def __call__(self, x: np.ndarray, executor: Executor | None = None) -> np.ndarray | None:
+        """Return the point z (n,) where every follower responds to the leader's decisions.
+
+        Parameters
+        ----------
+        x : ndarray
+            A point over all columns, whose leader columns count (longer ones are cut), or the leader's columns alone.
+            In a Nash game the other columns are where the best responses begin.
+        executor : concurrent.futures.Executor, optional
+            For the independent QPs of the followers.
+
+        Returns
+        -------
+        ndarray (n,) or None
+            None when a follower is infeasible or unbounded, or a Nash game does not settle.
+
+        Raises
+        ------
+        ProblemError
+            A point of the wrong length.
+        """
+        z = self._full(np.asarray(x, dtype=float))
+        if self.nash:
+            return self._settle(z)
+        tasks = [(one, z[one.x]) for one in self.qps]
+        run: Callable[..., Iterable[Any]] = map if executor is None else executor.map
+        for one, parts in zip(self.qps, run(_job, tasks), strict=True):
+            if parts is None:
+                return None
+            z[one.y], z[one.lam], z[one.mu] = parts
+        z[self._dead] = 0.0
+        return z
+
+    def _full(self, x: np.ndarray) -> np.ndarray:
+        if len(x) >= self.n:
+            return x[: self.n].copy()
+        if len(x) != len(self.leader):
+            raise ProblemError(
+                f"respond: a point of {len(x)} entries; give all {self.n} columns or the leader's {len(self.leader)} columns"
+            )
+        z = np.zeros(self.n)
+        z[self.leader] = x
+        return z
+
+    def _settle(self, z: np.ndarray) -> np.ndarray | None:
+        """Return the point where no follower wants to move, by best responses in turn; None when it is not reached."""
+        last: list[np.ndarray | None] = [None] * len(self.qps)
+        for _ in range(SWEEPS):
+            moved = False
+            for k, one in enumerate(self.qps):
+                x, before = z[one.x], last[k]
+                if before is not None and (np.abs(x - before) <= SETTLED * (1.0 + np.abs(x))).all():
+                    continue
+                parts = solve_follower(one, x)
+                if parts is None:
+                    return None
+                z[one.y], z[one.lam], z[one.mu] = parts
+                z[self._dead] = 0.0
+                last[k], moved = x, True
+            if not moved:
+                return z
+        return None
+
+
+def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -> np.ndarray | None:
+    """Return the point where every follower responds optimally to the leader's decisions.
+
+    For one response; a :class:`Responder` keeps the matrices for many.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    x : ndarray
+        A point over all columns, whose leader columns count, or the leader's columns alone.
+    executor : concurrent.futures.Executor, optional
+
+    Returns
+    -------
+    ndarray (n,) or None
+        Leader's decisions, followers' variables and multipliers, in the sign convention of :class:`kktgen.QP`; None
+        when a follower is infeasible or unbounded, or a Nash game does not settle. Where a follower has several
+        optima, one of them: the leader's rows may ask for another.
+    """
+    return Responder(bilevel)(x, executor)

@@ -1,0 +1,212 @@
+"""Check a point against the bilevel problem itself, never trusting the solver that produced it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from . import claims
+from .bilevel import Bilevel
+from .errors import ProblemError
+from .kkt import kkt
+from .model import Model
+from .report import SHOWN, Line, Report, Tolerances
+from .residuals import follower_lines, labels, leader_lines, line
+from .resolve import response_lines
+from .solution import Solution
+
+DEFAULT = Tolerances()
+NEEDS_MULTIPLIERS = ("stationarity", "dual", "complementarity")
+"""Conditions that judge the multipliers of a point, not the response itself."""
+
+
+def verify(
+    bilevel: Bilevel,
+    solution: Any,
+    *,
+    tolerances: Tolerances = DEFAULT,
+    evidence: Sequence[Solution] = (),
+    executor: Executor | None = None,
+) -> Report:
+    """Verify a point of a bilevel problem and say what may be claimed.
+
+    Everything is computed from the problem, not from the model that was solved: the leader's rows, every
+    follower's KKT conditions, and every follower's cost against its re-solved optimum at the point's parameters.
+    Integer columns within tolerance are rounded first, so nothing hides behind a big constant times a binary that
+    is almost zero.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    solution : Solution or array
+        A solver's answer, whose model says how it was encoded; or a plain point z over the problem's columns (what
+        lies beyond them is ignored), which is never called more than bilevel-feasible. NaN in multiplier columns
+        means that the point has no multipliers.
+    tolerances : Tolerances
+        Scaled as stated in :mod:`kktgen.residuals` and :mod:`kktgen.resolve`.
+    evidence : sequence of Solution
+        Further solutions of the same problem, by another encoding or another solver, that stand in for boxes on
+        multipliers and slacks nobody could prove.
+    executor : concurrent.futures.Executor, optional
+        Re-solves the followers in parallel; serial by default.
+
+    Returns
+    -------
+    Report
+        ``claim`` is
+
+        * ``optimal``: verified, the solver's bound closes the gap against the original objective, every pair encoded
+          exactly or with proved constants, every multiplier and slack in a proved box (or agreeing evidence);
+        * ``bilevel-feasible``: all conditions hold. Where the leader uses no multipliers of a follower, the
+          multipliers need not be in the point: feasibility and the re-solved optimum decide;
+        * ``unverified``: some condition fails, or there is no point;
+        * ``infeasible``: no point, and the solver proved infeasible a model that is the problem exactly.
+
+    Raises
+    ------
+    ProblemError
+        The point has fewer entries than the problem has columns, or is no array of numbers.
+    SolverError
+        The executor died.
+    """
+    model = kkt(bilevel)
+    known = solution if isinstance(solution, Solution) else None
+    if known is not None and known.z is None:
+        return _without_point(model, known, tolerances)
+    z, absent, lines = _point(model, known.z if known is not None else solution, tolerances)
+    if not all(found.ok for found in lines if found.name == "finite values"):
+        return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
+                      (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
+    lines += leader_lines(bilevel, model, z, tolerances)
+    notes: list[str] = []
+    wrong: list[str] = []
+    if model.kkt is not None:
+        responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor)
+        priced = _priced(model)
+        for k, (conditions, response) in enumerate(zip(follower_lines(model, z, tolerances), responses, strict=True)):
+            lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
+    value = model.value(z)
+    if known is not None:
+        lines += [replace(found, counts=False) for found in claims.at_constants(known.model, np.asarray(known.z), tolerances)]
+    return _conclude(model, known, lines, value, tolerances, evidence, notes, wrong)
+
+
+def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray, np.ndarray, list[Line]]:
+    """Return the point with integers rounded, which followers have no multipliers in it, and the first lines."""
+    try:
+        z = np.array(point, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise ProblemError(f"verify: a Solution or an array of numbers is needed, got {type(point).__name__}") from None
+    if len(z) < model.n:
+        raise ProblemError(f"verify: the point has {len(z)} entries, problem {model.name!r} has {model.n} columns")
+    z, space, lines = z[: model.n], model.space, []
+    price = np.isin(space.role, ["lam", "mu"])
+    count = 0 if model.kkt is None else len(model.kkt.followers)
+    given = np.bincount(space.owner[price & (z != 0)], minlength=count) > 0
+    holes = np.bincount(space.owner[price & ~np.isfinite(z)], minlength=count) > 0
+    z[price & ~np.isfinite(z)] = 0.0
+    bad = np.flatnonzero(~np.isfinite(z))
+    if len(bad):
+        return z, holes, [line("finite values", len(bad), 0.0, space.label(int(bad[0])))]
+    whole = np.flatnonzero(space.kind != "C")
+    if len(whole):
+        off = np.abs(z[whole] - np.round(z[whole]))
+        at = int(np.argmax(off))
+        name = labels(space.blocks, whole[[at]])[0] if off[at] > 0 else ""
+        lines.append(line("integrality", off[at], tolerances.feasibility, name))
+        near = whole[off <= tolerances.feasibility]
+        z[near] = np.round(z[near])
+    return z, holes | ~given, lines
+
+
+def _priced(model: Model) -> np.ndarray:
+    """Return which followers' multipliers stand in the leader's problem or in another follower's (k,) bool."""
+    system, goal, space, quads = model.kkt, model.objective, model.space, model.quads
+    assert system is not None
+    leader = next((b.start for b in model.rows.blocks if b.role != "leader"), len(model.rows))
+    used = [
+        goal.i, goal.j, goal.linear.indices, model.rows.M.indices[: model.rows.M.indptr[leader]],
+        quads.i, quads.j, quads.linear.M.indices, model.sos1.columns, system.E.indices, system.C.indices,
+    ]  # fmt: skip
+    if model.indicators is not None:
+        used.append(model.indicators.rows.M.indices)
+    for follower in system.systems:
+        used += [follower.cost.i, follower.cost.j, follower.cost.linear.indices]
+    columns = np.concatenate(used).astype(np.int64)
+    columns = columns[np.isin(space.role[columns], ["lam", "mu"])]
+    return np.bincount(space.owner[columns], minlength=len(system.followers)) > 0
+
+
+def _weighed(
+    conditions: list[Line], response: Line, absent: bool, priced: bool, notes: list[str], wrong: list[str]
+) -> list[Line]:
+    """Return a follower's lines, those on its multipliers not counting where its response stands without them.
+
+    That is where nobody uses the multipliers and the point has none, or has wrong ones beside a response that is
+    feasible and, re-solved, optimal. Names are added to ``notes`` in the first case, to ``wrong`` in the second.
+    """
+    failing = [c for c in conditions if c.kind in NEEDS_MULTIPLIERS and not c.ok]
+    stands = response.ok and all(c.ok for c in conditions if c.kind not in NEEDS_MULTIPLIERS)
+    if not failing or priced or not (absent or stands):
+        return [*conditions, response]
+    if absent:
+        notes.append(response.follower)
+        lines = [replace(c, counts=False, where="no multipliers in the point") if c in failing else c for c in conditions]
+    else:
+        wrong.append(f"{failing[0].name} at {failing[0].where}")
+        lines = [replace(c, counts=False) if c in failing else c for c in conditions]
+    return [*lines, response]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _conclude(
+    model: Model, known: Solution | None, lines: list[Line], value: float, tolerances: Tolerances,
+    evidence: Sequence[Solution], notes: list[str], wrong: list[str],
+) -> Report:  # fmt: skip
+    """Return the report: the claim the lines and the solution support, and why not a higher one."""
+    bound = claims.usable(known.bound) if known is not None else None
+    failing = sorted((c for c in lines if c.counts and not c.ok), key=lambda c: -c.excess)
+    if failing:
+        reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e}" + (f" at {c.where}" if c.where else "") for c in failing[:SHOWN]]
+        if len(failing) > SHOWN:
+            reasons.append(f"{len(failing) - SHOWN} more conditions fail")
+        return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
+    if known is None:
+        found = claims.Findings(["a plain point says nothing of its bound or encoding: bilevel-feasible is the most it can be"])
+    else:
+        found = claims.judge(model, known, value, tolerances, evidence)
+    if wrong:
+        found.against.append(
+            f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
+            "but the point violates the model it was found in"
+        )
+    found.against += [f"{c.value:.0f} multipliers or slacks sit at a constant nobody proved: {c.where}"
+                      for c in lines if c.name == claims.AT_CONSTANT and not c.ok]  # fmt: skip
+    if notes:
+        found.rests.append(
+            f"no multipliers in the point for {_some(notes)}, and nobody uses them: feasibility and the re-solved optimum decide"
+        )
+    gap = claims.gap(value, bound) if bound is not None else None
+    claim = "bilevel-feasible" if found.against else "optimal"
+    return Report(
+        model.name, tuple(lines), claim, True, value, bound, gap, (*found.against, *found.rests), tolerances
+    )  # fmt: skip
+
+
+def _without_point(model: Model, solution: Solution, tolerances: Tolerances) -> Report:
+    """Return the report of a solution without a point: ``infeasible`` where that is proved, else ``unverified``."""
+    claim, said = "unverified", f"no point to verify: {solution.solver} ended with status {solution.status!r}"
+    reasons = [said]
+    if solution.status == "infeasible":
+        faults = claims.encoding_faults(model, solution.model)
+        if not faults:
+            claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
+        reasons += faults
+    return Report(model.name, (), claim, False, None, claims.usable(solution.bound), None, tuple(reasons), tolerances)

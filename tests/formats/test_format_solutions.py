@@ -1,0 +1,122 @@
+"""Solution files: written, read, and read from the solvers' own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import highspy
+import numpy as np
+import pytest
+from format_cases import CASES
+
+import kktgen as kg
+from formats.format_models import digits, model, random_bilevel
+from kktgen import formats
+from kktgen.model import Model
+
+
+def solution(m: Model, z: np.ndarray | None) -> kg.Solution:
+    value = None if z is None else m.value(z)
+    return kg.Solution("optimal" if z is not None else "infeasible", value, None, z, 0.0, "none", m)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_round_trip_is_exact(seed: int, tmp_path: Path) -> None:
+    m = model(random_bilevel(seed))
+    z = digits(np.random.default_rng(seed), m.n)
+    z[::5] = 0.0
+    path = formats.write_solution(solution(m, z), tmp_path / "a.sol")
+    assert (formats.read_solution(path, m) == z).all()
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ["solution status: optimal solution found", f"objective value: {m.objective.value(z)}"]
+    assert lines[2] == f"{m.space.label(0)} 0.0 \t(obj:{m.matrices[1][0]})"
+
+
+def test_scip_accepts_the_written_point(tmp_path: Path) -> None:
+    pyscipopt = pytest.importorskip("pyscipopt")
+    m = model(CASES["03_objconst"].build())
+    point = formats.write_solution(solution(m, np.array([0.25, 0.75])), tmp_path / "a.sol")
+    scip = pyscipopt.Model()
+    scip.hideOutput()
+    scip.readProblem(str(formats.write(m, tmp_path / "a.lp")))
+    read = scip.readSolFile(str(point))
+    assert scip.getSolObjVal(read) == pytest.approx(-9.5, abs=1e-9)
+    assert scip.checkSol(read)
+
+
+@pytest.mark.parametrize("suffix", ["lp", "mps", "cip"])
+@pytest.mark.parametrize("name", CASES)
+def test_reads_what_scip_writes(name: str, suffix: str, tmp_path: Path) -> None:
+    pyscipopt = pytest.importorskip("pyscipopt")
+    case, path = CASES[name], tmp_path / "scip.sol"
+    m = model(case.build())
+    scip = pyscipopt.Model()
+    scip.hideOutput()
+    scip.readProblem(str(formats.write(m, tmp_path / f"a.{suffix}")))
+    scip.optimize()
+    scip.writeBestSol(str(path))
+    z = formats.read_solution(path, m)
+    tolerance = 0.5 if name == "05_precision" else case.tolerance  # SCIP's solution files have 15 digits
+    assert m.value(z) == pytest.approx(case.optimum, abs=tolerance)
+    assert m.rows.residual(z).max() < 1e-5
+    assert (z >= m.space.lb - 1e-6).all() and (z <= m.space.ub + 1e-6).all()
+
+
+@pytest.mark.parametrize("suffix", ["lp", "mps"])
+@pytest.mark.parametrize("name", ["01_bounds", "02_integers", "03_objconst", "04_ranges"])
+def test_reads_what_highs_writes(name: str, suffix: str, tmp_path: Path) -> None:
+    case, path = CASES[name], tmp_path / "highs.sol"
+    m = model(case.build())
+    highs = highspy.Highs()
+    highs.silent()
+    highs.readModel(str(formats.write(m, tmp_path / f"a.{suffix}")))
+    highs.run()
+    highs.writeSolution(str(path), 0)
+    z = formats.read_solution(path, m)
+    assert m.value(z) == pytest.approx(case.optimum, abs=case.tolerance)
+    assert m.rows.residual(z).max() < 1e-6
+
+
+def test_unknown_names_are_passed_over_and_missing_are_zero(tmp_path: Path) -> None:
+    m = model(CASES["01_bounds"].build())
+    path = tmp_path / "a.sol"
+    path.write_text("solution status: unknown\nobjective value: 1\nONE 1 \t(obj:2)\n\nqobj_t 5\nb -2.5 \t(obj:2)\n")
+    assert formats.read_solution(path, m).tolist() == [0.0, -2.5, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", r"line 1: ''; expected 'solution status"),
+        ("a 1\nb 2\n", r"line 1: 'a 1'; expected 'solution status"),
+        ("solution status: optimal\nb 1\n", r"line 2: expected 'objective value"),
+        ("solution status: optimal\nobjective value: 1\na 1\nb\n", r"line 4: 'b'; expected a name and a finite value"),
+        ("solution status: optimal\nobjective value: 1\na one\n", r"line 3: 'a one'; expected a name"),
+        ("solution status: optimal\nobjective value: 1\na nan\n", r"line 3: 'a nan'; expected a name"),
+        ("Model status\nOptimal\n", r"expected a line '# Primal solution values'"),
+        ("Model status\nOptimal\n\n# Primal solution values\nFeasible\nObjective 1\n", r"line 5: expected '# Columns"),
+        ("Model status\nOptimal\n\n# Primal solution values\n# Columns 2\na 1\n", r"ends after 1 of 2 columns"),
+    ],
+)
+def test_unreadable_files_say_where_and_what(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.sol"
+    path.write_text(text)
+    with pytest.raises(kg.FormatError, match=message) as caught:
+        formats.read_solution(path, model(CASES["01_bounds"].build()))
+    assert "a.sol" in str(caught.value)
+
+
+def test_no_point(tmp_path: Path) -> None:
+    m = model(CASES["01_bounds"].build())
+    with pytest.raises(kg.NoSolutionError, match="infeasible"):
+        formats.write_solution(solution(m, None), tmp_path / "a.sol")
+    for text in (
+        "solution status: infeasible\nno solution available\n",
+        "Model status\nInfeasible\n\n# Primal solution values\nNone\n",
+    ):
+        (tmp_path / "b.sol").write_text(text)
+        with pytest.raises(kg.NoSolutionError):
+            formats.read_solution(tmp_path / "b.sol", m)
+    with pytest.raises(kg.FormatError, match="cannot be read"):
+        formats.read_solution(tmp_path / "none.sol", m)
+    assert not (tmp_path / "a.sol").exists()
