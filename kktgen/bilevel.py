@@ -10,7 +10,7 @@ import numpy as np
 
 from .convexity import nonconvex_block
 from .errors import ProblemError
-from .expr import Affine, Quad, QuadRow, Rows, _numbers
+from .expr import Affine, Quad, QuadRow, Rows, _numbers, price
 from .qp import QP
 from .space import LEADER, Space
 from .sparse import Csr, coo, csr, position, row_index, scale_rows, take_columns, vstack
@@ -27,24 +27,31 @@ class Variable(Affine):
         (<= 0); zero where there is no bound. A fixed variable (lb = ub) has one free multiplier: ``lower_dual``.
     """
 
-    __slots__ = ("name", "lower_dual", "upper_dual")
+    __slots__ = ("name", "_lower", "_upper")
 
     def __init__(self, space: Space, columns: np.ndarray, shape: tuple[int, ...], name: str) -> None:
-        k = len(columns)
-        super().__init__(space, _unit(columns, len(space)), np.zeros(k), shape)
+        super().__init__(space, _unit(columns, len(space)), np.zeros(len(columns)), shape)
         self.name = name
-        zero = Affine(space, Csr((k, len(space))), np.zeros(k), shape)
-        self.lower_dual: Affine = zero
-        self.upper_dual: Affine = zero
+        self._lower = self._upper = np.full(len(columns), -1)
+
+    @property
+    def lower_dual(self) -> Affine:
+        """Price of the lower bound."""
+        return price(self.space, self._lower, 1.0, self.shape)
+
+    @property
+    def upper_dual(self) -> Affine:
+        """Price of the upper bound."""
+        return price(self.space, self._upper, -1.0, self.shape)
 
     def __repr__(self) -> str:
         return f"Variable({self.name!r}, shape={self.shape})"
 
 
-def _unit(columns: np.ndarray, n: int, values: np.ndarray | None = None) -> Csr:
-    """Return the rows ``values_k z[columns_k]``."""
+def _unit(columns: np.ndarray, n: int) -> Csr:
+    """Return the rows ``z[columns_k]``."""
     k = len(columns)
-    return csr(np.ones(k) if values is None else values, columns, np.arange(k + 1), (k, n))
+    return csr(np.ones(k), columns, np.arange(k + 1), (k, n))
 
 
 def _bound(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.ndarray:
@@ -208,9 +215,8 @@ class Follower:
         self._columns.append(columns)
         variable = Variable(space, columns, dims, name)
         if np.isfinite(lb).any() or np.isfinite(ub).any():
-            variable.lower_dual, variable.upper_dual = self._declare_rows(
-                _unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True
-            )
+            declared = self._declare_rows(variable.M, lb, ub, "", name, dims, is_bound=True)
+            variable._lower, variable._upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
         return variable
 
     def add(self, *rows: Any, name: str | None = None) -> Any:
@@ -253,15 +259,15 @@ class Follower:
             )
         if any(d.word == name for d in self._declared):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
-        low, high = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape)
+        declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape)
         row.name = name
-        row.dual = low if low is high else low + high
+        row.prices = (np.maximum(declared.mu_lo, declared.lam), declared.mu_hi)
         return row
 
     def _declare_rows(
         self, M: Csr, lo: np.ndarray, hi: np.ndarray, word: str, item: str, shape: tuple[int, ...], is_bound: bool = False
-    ) -> tuple[Affine, Affine]:
-        """Append the multipliers of ``lo <= M z <= hi``; return d(cost)/d(lo) and d(cost)/d(hi)."""
+    ) -> _Declared:
+        """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
         space, k = self.bilevel.space, len(lo)
         equal = lo == hi
         own = np.zeros(k, dtype=bool)
@@ -284,18 +290,9 @@ class Follower:
         lam = multipliers(equal, "fix" if is_bound else "lam", "lam", -np.inf)
         mu_lo = multipliers(np.isfinite(lo) & ~equal, words[0], "mu", 0.0)
         mu_hi = multipliers(np.isfinite(hi) & ~equal, words[1], "mu", 0.0)
-        self._declared.append(_Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound))
-        n = len(space)
-
-        def price(columns: np.ndarray, sign: float) -> Affine:
-            at = np.flatnonzero(columns >= 0)
-            indptr = np.concatenate([[0], np.cumsum(columns >= 0)])
-            return Affine(space, csr(np.full(len(at), sign), columns[at], indptr, (k, n)), np.zeros(k), shape)
-
-        if not is_bound and equal.all():
-            same = price(lam, 1.0)
-            return same, same
-        return price(lam, 1.0) + price(mu_lo, 1.0), price(mu_hi, -1.0)
+        declared = _Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound)
+        self._declared.append(declared)
+        return declared
 
     def minimize(self, expr: Any) -> None:
         """Set the follower's cost; it must be convex in the follower's own variables.

@@ -69,11 +69,11 @@ def encoding_faults(original: Model, encoded: Model) -> list[str]:
         return ["the solution's model was not made from this problem, or the problem was changed since"]
     for used in encoded.encodings:
         if used.trust == "eps":
-            out.append(f"{used.pairs} pairs were encoded by {used.encoding} with a tolerance on the product (trust 'eps')")
+            out.append(f"{used.pairs} pairs were encoded by {used.encoding} with a tolerance left on the product")
         elif used.trust not in TRUSTED:
             out.append(
-                f"{used.pairs} pairs were encoded by {used.encoding} with constants that nobody proved (trust {used.trust!r}): "
-                "a constant that is too small cuts off better points, so no bound of this model holds for the problem"
+                f"{used.pairs} pairs were encoded by {used.encoding} with constants that nobody proved "
+                f"(trust {used.trust!r}): one that is too small cuts off better points, so no bound of this model holds"
             )
     left = _unencoded(original, encoded)
     if left:
@@ -83,7 +83,8 @@ def encoding_faults(original: Model, encoded: Model) -> list[str]:
         out.append(f"{_some(encoded, held)} held tighter than declared without a proof")
     boxed = _boxes(encoded)[1]
     if len(boxed):
-        out.append(f"{_some(encoded, boxed)} in a box that nobody proved ({encoded.space.proof[boxed[0]] or 'no provenance'})")
+        provenance = encoded.space.proof[boxed[0]] or "no provenance"
+        out.append(f"{_some(encoded, boxed)} in a box that nobody proved ({provenance})")
     return out
 
 
@@ -106,7 +107,8 @@ def _unencoded(original: Model, encoded: Model) -> int:
     space, n = encoded.space, original.n
     mu = original.pairs.mu
     settled = int(((space.ub[mu] == 0) & _proved(encoded)[mu]).sum())
-    fixed = (space.lb[:n] == space.ub[:n]) & (original.space.lb < original.space.ub) & (original.space.role == "follower")
+    fixed = (space.lb[:n] == space.ub[:n]) & (original.space.lb < original.space.ub)
+    fixed &= original.space.role == "follower"
     equations = int(_follower_equations(encoded) - _follower_equations(original) + fixed.sum())
     return max(0, len(mu) - sum(used.pairs for used in encoded.encodings) - settled - max(0, equations))
 
@@ -140,7 +142,8 @@ def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[
     when every constant is proved.
     """
     columns = _boxes(encoded)[1]
-    rows = _big_m_rows(encoded) if any(used.trust not in (*TRUSTED, "eps") for used in encoded.encodings) else np.empty(0, int)
+    unproved = any(used.trust not in (*TRUSTED, "eps") for used in encoded.encodings)
+    rows = _big_m_rows(encoded) if unproved else np.empty(0, dtype=np.int64)
     if len(z) < encoded.n or (len(columns) == 0 and len(rows) == 0):
         return []
     space, x = encoded.space, z[columns]
@@ -153,7 +156,7 @@ def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[
     active = rows[_active(encoded, rows, z, tolerances.feasibility)]
     names += labels(encoded.rows.blocks, active[:1])
     count = int((at_top | at_bottom).sum()) + len(active)
-    return [line(AT_CONSTANT, count, 0.0, names[0] if names else "", ok=count == 0)]
+    return [line(AT_CONSTANT, count, 0.0, names[0] if names else "")]
 
 
 def _big_m_rows(encoded: Model) -> np.ndarray:
@@ -191,10 +194,11 @@ def bound_faults(solution: Solution, sense: int, value: float, tolerances: Toler
         return []
     if sense * (bound - value) > 0:
         return [
-            f"solver fault: the bound {bound:.10g} of {solution.solver} is beaten by a verified point of value {value:.10g}; "
-            "the bound is wrong, or the model that was solved cuts off points of this problem"
+            f"solver fault: the bound {bound:.10g} of {solution.solver} is beaten by a verified point of value "
+            f"{value:.10g}; the bound is wrong, or the model that was solved cuts off points of this problem"
         ]
-    return [f"the gap {distance:.2e} between bound {bound:.10g} and value {value:.10g} exceeds {tolerances.optimality:.0e}"]
+    limit = f"{tolerances.optimality:.0e}"
+    return [f"the gap {distance:.2e} between bound {bound:.10g} and value {value:.10g} exceeds {limit}"]
 
 
 def judge(
@@ -270,6 +274,7 @@ def _disagreement(
         return "it has no bound"
     for what, number in (("bound", bound), ("objective", other.objective)):
         if number is not None and gap(value, number) > tolerances.optimality:
-            beaten = " (solver fault: a verified point beats it)" if what == "bound" and original.sense * (bound - value) > 0 else ""
-            return f"its {what} {number:.10g} differs from the value {value:.10g}{beaten}"
+            beaten = what == "bound" and original.sense * (bound - value) > 0
+            fault = " (solver fault: a verified point beats it)" if beaten else ""
+            return f"its {what} {number:.10g} differs from the value {value:.10g}{fault}"
     return ""

@@ -162,30 +162,31 @@ def solve(
             job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
             progress=progress, stages=progress.stage_ended if not silent else progress.stage_passed,
         )  # fmt: skip
-    answer = jobs.outcome(job, result, encoding)
+    found, own, fault = result.solution.z is not None, None, None
+    if found:
+        try:
+            own = job.report(result)
+        except KktgenError as error:  # the answer is printed and written first
+            fault = error
+    answer = jobs.outcome(job, result, encoding, own)
     written, refused = jobs.write(job, result, answer, output) if output is not None else ([], [])
     if as_json:
-        answer["files"] = [str(path) for path in written]
-        click.echo(jobs.to_json(answer))
+        click.echo(jobs.to_json({**answer, "files": [str(path) for path in written]}))
     else:
-        if not quiet:
-            _details(job, result)
+        if not silent and own is not None:
+            show.section("The model's own report", str(own))
+        if not silent and found:
+            show.section("Verification", str(result.report))
         click.echo(jobs.headline(result))
-        if written:
+        if written and not silent:
+            click.echo()
             show.section("Files", "\n".join([show.files(written), *refused]))
-    if result.solution.z is None:
+    if not found:
         raise Stop(f"no point found: {result.solution.status} ({result.solution.solver})", 1)
     if not result.report.ok:
         raise Stop(f"the point fails verification: {result.report.claim}", 1)
-
-
-def _details(job: jobs.Job, result: Any) -> None:
-    if result.solution.z is None:
-        return
-    text = job.report(result)
-    if text:
-        show.section("Model's own report", text)
-    show.section("Verification", str(result.report))
+    if fault is not None:
+        raise fault
 
 
 @cli.command()

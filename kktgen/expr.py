@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .errors import ProblemError
-from .space import Block, Space
+from .space import Space
 from .sparse import Csr, compress, coo, csr, left_multiply, row_index, scale_rows, vstack, widen
 
 Array = np.ndarray
@@ -144,7 +144,7 @@ class Affine:
     def sum(self, axis: int | None = None) -> Affine:
         """Return the sum over all entries, or along one axis."""
         if axis is None:
-            return self._map(Csr(np.ones((1, self.size))), ())
+            return Affine(self.space, _row_combination(self.M, np.ones(self.size)), np.array([self.c.sum()]), ())
         index = np.moveaxis(np.arange(self.size).reshape(self.shape), axis, -1)
         rest, length = index.shape[:-1], index.shape[-1]
         count = int(np.prod(rest, dtype=np.int64))
@@ -300,6 +300,14 @@ class Affine:
         """Return ``M z + c`` at a point z (n,): a float for a scalar, else an array of this shape."""
         out = self.M @ np.asarray(z)[: self.M.shape[1]] + self.c
         return float(out[0]) if not self.shape else out.reshape(self.shape)
+
+
+def price(space: Space, columns: Array, sign: float, shape: tuple[int, ...]) -> Affine:
+    """Return ``sign z[columns_k]``, 0 where the column is -1."""
+    there = columns >= 0
+    at = columns[there]
+    indptr = np.concatenate([[0], np.cumsum(there)])
+    return Affine(space, csr(np.full(len(at), sign), at, indptr, (len(columns), len(space))), np.zeros(len(columns)), shape)
 
 
 def _rows_of(M: Csr, index: Array) -> Csr:
@@ -490,35 +498,35 @@ class Rows:
         Shape of the expression they came from.
     name : str
         Name given in ``add``.
+
+    Attributes
+    ----------
     dual : Affine or None
         For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report.
         For ``maximize(e)`` the cost is ``-e``.
-    blocks : tuple of Block
-        Provenance, for the stacked rows of a model.
+    prices : tuple of ndarray or None
+        Columns of the multipliers of the lower side (or equation) and of the upper side, -1 where there is none.
     """
 
-    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "dual", "blocks")
+    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "prices")
     __hash__ = object.__hash__
 
-    def __init__(
-        self,
-        space: Space,
-        M: Csr,
-        lo: Array,
-        hi: Array,
-        shape: tuple[int, ...],
-        name: str = "",
-        dual: Affine | None = None,
-        blocks: tuple[Block, ...] = (),
-    ) -> None:
+    def __init__(self, space: Space, M: Csr, lo: Array, hi: Array, shape: tuple[int, ...], name: str = "") -> None:
         self.space = space
         self.M = M
         self.lo = lo
         self.hi = hi
         self.shape = shape
         self.name = name
-        self.dual = dual
-        self.blocks = blocks
+        self.prices: tuple[Array, Array] | None = None
+
+    @property
+    def dual(self) -> Affine | None:
+        """For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report."""
+        if self.prices is None:
+            return None
+        lower, upper = self.prices
+        return price(self.space, lower, 1.0, self.shape) + price(self.space, upper, -1.0, self.shape)
 
     def __len__(self) -> int:
         return len(self.lo)

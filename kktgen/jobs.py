@@ -89,14 +89,13 @@ def make_folder(path: Path) -> None:
         raise FormatError(f"cannot write into {path}: {error.strerror or error}") from None
 
 
-def outcome(job: Job, result: Any, encoding: str) -> dict[str, Any]:
-    """Return a result as plain data: what was asked, found and may be claimed."""
+def outcome(job: Job, result: Any, encoding: str, own: Any) -> dict[str, Any]:
+    """Return a result and the model's own report of it as plain data: what was asked, found and may be claimed."""
     solution, model = result.solution, result.model
     leader = {}
     if solution.z is not None:
         blocks = [b for b in model.space.blocks if b.role == "leader" and not b.follower]
         leader = {b.word: solution.z[b.start : b.stop] for b in blocks}
-    own: Any = job.report(result) if solution.z is not None else None
     return {
         "model": job.target, "parameters": job.parameters, "encoding": encoding, "solver": solution.solver,
         "status": solution.status, "objective": solution.objective, "bound": solution.bound, "gap": solution.gap,

@@ -132,21 +132,21 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data that JSON can hold (numbers that are not finite become None)."""
         return {
-            "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value), "bound": _plain(self.bound),
-            "gap": _plain(self.gap), "range": None if self.range is None else [_plain(v) for v in self.range],
+            "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
+            "bound": _plain(self.bound), "gap": _plain(self.gap),
+            "range": None if self.range is None else [_plain(v) for v in self.range],
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(line), "value": _plain(line.value)} for line in self.lines],
         }  # fmt: skip
 
     def __str__(self) -> str:
         shown, left = _shown(self.lines)
-        header = ("condition", "residual", "tolerance", "", "where")
-        table = [header, *((line.name, f"{line.value:.1e}", f"{line.tolerance:.0e}", line.verdict, line.where) for line in shown)]
+        table = [("condition", "residual", "tolerance", "", "where")]
+        table += [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.where) for c in shown]
         widths = [max(len(row[k]) for row in table) for k in range(4)]
         out = [f"{self.name}: {self.claim}"]
-        for row in table:
-            cells = [row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]), row[4]]
-            out.append(f"  {'  '.join(cells)}".rstrip())
+        a, b, c, d = widths
+        out += [f"  {r[0]:<{a}}  {r[1]:>{b}}  {r[2]:>{c}}  {r[3]:<{d}}  {r[4]}".rstrip() for r in table]
         if left:
             out.append(f"  ... {left} more lines")
         if self.value is not None:

@@ -90,7 +90,8 @@ def labels(blocks: Sequence[Block], at: np.ndarray) -> list[str]:
     """Return the names of many entries; empty for -1."""
     starts = np.fromiter((b.start for b in blocks), dtype=np.int64, count=len(blocks))
     block = np.searchsorted(starts, at, side="right") - 1
-    return ["" if i < 0 else blocks[b].label(i - blocks[b].start) for i, b in zip(at.tolist(), block.tolist(), strict=True)]
+    found = zip(at.tolist(), block.tolist(), strict=True)
+    return ["" if i < 0 else blocks[b].label(i - blocks[b].start) for i, b in found]
 
 
 def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[list[Line]]:
@@ -118,8 +119,9 @@ def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[
     for k, (name, system) in enumerate(zip(kkt.followers, kkt.systems, strict=True)):
         primal, where = max(equal[k], unequal[k]), ""
         if primal > 0:
-            is_equal = equal[k] >= unequal[k]
-            where = _row_name(system, int(equal_at[k] - lam_start[k] if is_equal else unequal_at[k] - mu_start[k]), is_equal)
+            is_equal = bool(equal[k] >= unequal[k])
+            at = equal_at[k] - lam_start[k] if is_equal else unequal_at[k] - mu_start[k]
+            where = _row_name(system, int(at), is_equal)
         out.append([
             line("stationarity", stat[k], tolerances.feasibility, stat_name[k], name),
             line("primal", primal, tolerances.feasibility, where, name),
@@ -129,10 +131,10 @@ def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[
     return out
 
 
-def line(kind: str, value: float, tolerance: float, where: str = "", follower: str = "", ok: bool | None = None) -> Line:
+def line(kind: str, value: float, tolerance: float, where: str = "", follower: str = "") -> Line:
     """Return the line of a condition (``value`` NaN fails)."""
     name = f"{kind}({follower})" if follower else kind
-    return Line(name, float(value), tolerance, where, bool(value <= tolerance) if ok is None else ok, follower)
+    return Line(name, float(value), tolerance, where, bool(value <= tolerance), follower)
 
 
 def _row_name(system: System, i: int, is_equal: bool) -> str:
@@ -153,8 +155,8 @@ def leader_lines(bilevel: Bilevel, model: Model, z: np.ndarray, tolerances: Tole
     def add(name: str, residual: np.ndarray, blocks: Sequence[Block], index: np.ndarray | None = None) -> None:
         if len(residual):
             at = int(np.argmax(residual))
-            at_block = at if index is None else int(index[at])
-            out.append(line(name, residual[at], limit, labels(blocks, np.array([at_block if residual[at] > 0 else -1]))[0]))
+            entry = (at if index is None else int(index[at])) if residual[at] > 0 else -1
+            out.append(line(name, residual[at], limit, labels(blocks, np.array([entry]))[0]))
 
     count = sum(len(rows) for rows in bilevel.rows)
     table = model.rows.take(np.arange(len(model.rows)) < count)

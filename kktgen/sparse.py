@@ -10,11 +10,21 @@ import scipy.sparse as sp
 Csr = sp.csr_array
 
 
+_EMPTY = Csr((0, 0))
+
+
 def csr(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int]) -> Csr:
-    """Return a CSR array around three arrays that are already sorted and free of duplicates."""
-    out = Csr((data, indices, indptr), shape=shape)
-    out.has_sorted_indices = True
-    out.has_canonical_format = True
+    """Return a CSR array around three arrays that are already sorted and free of duplicates.
+
+    The arrays are taken as they are: SciPy's constructor would check them again, which is most of the time of
+    declaring a large problem.
+    """
+    if indices.dtype != indptr.dtype:
+        indices, indptr = indices.astype(np.int64), indptr.astype(np.int64)
+    out = Csr.__new__(Csr)
+    out.__dict__.update(_EMPTY.__dict__)
+    out.data, out.indices, out.indptr, out._shape = data, indices, indptr, shape
+    out.has_sorted_indices = out.has_canonical_format = True
     return out
 
 

@@ -91,7 +91,8 @@ def verify(
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
     value = model.value(z)
     if known is not None:
-        lines += [replace(found, counts=False) for found in claims.at_constants(known.model, np.asarray(known.z), tolerances)]
+        constants = claims.at_constants(known.model, np.asarray(known.z), tolerances)
+        lines += [replace(found, counts=False) for found in constants]
     return _conclude(model, known, lines, value, tolerances, evidence, notes, wrong)
 
 
@@ -155,11 +156,13 @@ def _weighed(
         return [*conditions, response]
     if absent:
         notes.append(response.follower)
-        lines = [replace(c, counts=False, where="no multipliers in the point") if c in failing else c for c in conditions]
     else:
         wrong.append(f"{failing[0].name} at {failing[0].where}")
-        lines = [replace(c, counts=False) if c in failing else c for c in conditions]
-    return [*lines, response]
+    for k, condition in enumerate(conditions):
+        if condition in failing:
+            where = "no multipliers in the point" if absent else condition.where
+            conditions[k] = replace(condition, counts=False, where=where)
+    return [*conditions, response]
 
 
 def _some(names: list[str]) -> str:
@@ -174,12 +177,12 @@ def _conclude(
     bound = claims.usable(known.bound) if known is not None else None
     failing = sorted((c for c in lines if c.counts and not c.ok), key=lambda c: -c.excess)
     if failing:
-        reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e}" + (f" at {c.where}" if c.where else "") for c in failing[:SHOWN]]
+        reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
         if len(failing) > SHOWN:
             reasons.append(f"{len(failing) - SHOWN} more conditions fail")
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
     if known is None:
-        found = claims.Findings(["a plain point says nothing of its bound or encoding: bilevel-feasible is the most it can be"])
+        found = claims.Findings(["a plain point brings no bound and no encoding: at most bilevel-feasible"])
     else:
         found = claims.judge(model, known, value, tolerances, evidence)
     if wrong:
@@ -191,7 +194,8 @@ def _conclude(
                       for c in lines if c.name == claims.AT_CONSTANT and not c.ok]  # fmt: skip
     if notes:
         found.rests.append(
-            f"no multipliers in the point for {_some(notes)}, and nobody uses them: feasibility and the re-solved optimum decide"
+            f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
+            "feasibility and the re-solved optimum decide"
         )
     gap = claims.gap(value, bound) if bound is not None else None
     claim = "bilevel-feasible" if found.against else "optimal"

@@ -11,9 +11,9 @@ from pathlib import Path
 import highspy
 import pytest
 from format_cases import CASES
+from formats.format_models import model, random_bilevel, rich_bilevel, with_first_entry
 
 import kktgen as kg
-from formats.format_models import model, random_bilevel, rich_bilevel, with_first_entry
 from kktgen import formats
 from kktgen.model import FEATURES
 
@@ -100,7 +100,7 @@ def test_maximised_objective_is_negated() -> None:
 def test_registry_is_the_folder() -> None:
     assert {".lp", ".mps", ".cip"} <= set(formats.formats())
     for suffix, module in formats.formats().items():
-        assert module.SUFFIX == suffix and set(FEATURES) >= module.FEATURES and callable(module.dump)
+        assert suffix == module.SUFFIX and set(FEATURES) >= module.FEATURES and callable(module.dump)
 
 
 def test_returns_the_path_and_reads_the_suffix_in_any_case(tmp_path: Path) -> None:

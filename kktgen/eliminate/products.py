@@ -80,11 +80,12 @@ class Products:
         mu = np.zeros(n, dtype=bool)
         mu[kkt.mu] = True
         omega = np.bincount(where[len(row) :], weights=gv, minlength=m)
+        own = (owner[i] == owner[j]) & (owner[i] >= 0)
         return cls(
             n, i, j,
             np.bincount(at[first], weights=value[first], minlength=m),
             np.bincount(at[~first], weights=value[~first], minlength=m),
-            omega, np.where(_convex(n, i, j, omega), 0.0, omega), (owner[i] == owner[j]) & (owner[i] >= 0), constant, mu,
+            omega, np.where(_convex(n, i, j, omega), 0.0, omega), own, constant, mu,
         )  # fmt: skip
 
     @property
@@ -110,7 +111,7 @@ class Products:
         return Equations(self.i[at], self.j[at], self.ki[at], self.kj[at], self.target[at])
 
     def coupling(self) -> Equations:
-        """Return ``alpha_i = alpha_j`` for the columns that P couples; then ``diag(alpha) P`` is psd when alpha >= 0."""
+        """Return ``alpha_i = alpha_j`` for the columns P couples; then ``diag(alpha) P`` is psd when alpha >= 0."""
         at = np.flatnonzero(self.own & self.held & (self.i != self.j))
         return Equations(self.i[at], self.j[at], np.ones(len(at)), -np.ones(len(at)), np.zeros(len(at)))
 
@@ -122,12 +123,12 @@ class Products:
         out[~self.own & ~self.written] = 0.0
         return out
 
-    def rewritten(self, w: np.ndarray) -> np.ndarray:
-        """Return the coefficients with weights w, cancelled ones exactly zero (m,)."""
+    def rewritten(self, w: np.ndarray, met: np.ndarray | None = None) -> np.ndarray:
+        """Return the coefficients with weights w, cancelled ones exactly zero (m,); ``met`` equations hold exactly."""
         size = np.abs(self.ki * w[self.i]) + np.abs(self.kj * w[self.j]) + np.abs(self.omega)
         out = self.omega + self.change(w)
         out[np.abs(out) <= ZERO * size] = 0.0
-        return out
+        return out if met is None else np.where(met, self.omega - self.target, out)
 
     def hessian(self, v: np.ndarray) -> Csr:
         """Return the Hessian (n, n) of ``sum v z_i z_j``."""

@@ -121,13 +121,13 @@ def _tree(size: int, equations: Equations) -> tuple[np.ndarray, np.ndarray, np.n
     """Return label, roots, and for every unknown its parent with ``w = slope w_parent + offset``."""
     edge = np.flatnonzero(equations.kb != 0)
     a, b = equations.a[edge], equations.b[edge]
-    ones = np.ones(2 * len(edge), dtype=np.int8)
+    ones = np.ones(2 * len(edge))
     graph = Csr((ones, (np.concatenate([a, b]), np.concatenate([b, a]))), shape=(size, size))
     count, label = connected_components(graph, directed=False)
     _, root = np.unique(label, return_index=True)
     indptr = np.append(graph.indptr, graph.indptr[-1] + count)
     indices = np.concatenate([graph.indices, root])
-    forest = Csr((np.ones(len(indices), dtype=np.int8), indices, indptr), shape=(size + 1, size + 1))
+    forest = Csr((np.ones(len(indices)), indices, indptr), shape=(size + 1, size + 1))
     _, parent = breadth_first_order(forest, size, directed=True)
     parent = parent[:size].astype(np.int64)
     parent[root] = root

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..kernel import qp
-from ..model import Model
+from ..model import Model, Pairs
 from ..sparse import Csr
 from .residual import FEASIBLE, support, violation
 from .sharpen import Program, sharpen
@@ -226,25 +226,29 @@ def improve(
         return best
     pairs = model.pairs
     assert pairs is not None
-    share, used = 1.0, 1
-    while used < rounds and time.monotonic() < end:
-        biactive = (pairs.slack(best.z) <= BIACTIVE) & (best.z[pairs.mu] <= BIACTIVE)
-        wanting = np.flatnonzero(biactive & (best.price < -GAIN))
-        if not len(wanting):
-            break
-        strongest = wanting[np.argsort(best.price[wanting], kind="stable")]
-        flip = strongest[: max(1, int(share * len(strongest)))]
-        trial = active.copy()
-        trial[flip] = ~trial[flip]
-        step = pattern_step(model, best.z, trial, left())
-        used += 1
-        if step is not None and step.value < best.value - GAIN * (1.0 + abs(best.value)):
-            best, active, share = step, trial, 1.0
-        elif len(flip) == 1:
-            break
-        else:
-            share *= 0.25
+    used, improved = 1, True
+    while improved:
+        improved = False
+        for flip in _flips(pairs, best):
+            if used >= rounds or time.monotonic() > end:
+                return best
+            trial = active.copy()
+            trial[flip] = ~trial[flip]
+            step = pattern_step(model, best.z, trial, left())
+            used += 1
+            if step is not None and step.value < best.value - GAIN * (1.0 + abs(best.value)):
+                best, active, improved = step, trial, True
+                break
     return best
+
+
+def _flips(pairs: Pairs, step: Step) -> list[np.ndarray]:
+    """Return sets of biactive pairs whose flip may pay: all that want to move, the strongest few, then one by one."""
+    biactive = (pairs.slack(step.z) <= BIACTIVE) & (step.z[pairs.mu] <= BIACTIVE)
+    wanting = np.flatnonzero(biactive & (step.price < -GAIN))
+    wanting = wanting[np.argsort(step.price[wanting], kind="stable")]
+    sizes = [size for size in (len(wanting), len(wanting) // 4) if size > 1]
+    return [wanting[:size] for size in sizes] + list(wanting[:, None])
 
 
 def polish(model: Model, z: np.ndarray) -> np.ndarray:

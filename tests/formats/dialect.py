@@ -35,8 +35,16 @@ def check_lp(text: str) -> None:
     check_text(text)
     headers = [line for line in text.splitlines() if not line.startswith(" ")]
     order = ["Minimize", "Subject To", "Bounds", "Binaries", "Generals", "SOS", "End"]
-    need(headers == [h for h in order if h in headers] and {"Minimize", "Subject To", "Bounds", "End"} <= set(headers), "sections")
-    section, inside, seen, binaries = "", False, Counter[tuple[str, ...]](), set(re.findall(r"^ (\S+)$", text, re.MULTILINE))
+    need(
+        headers == [h for h in order if h in headers] and {"Minimize", "Subject To", "Bounds", "End"} <= set(headers),
+        "sections",
+    )
+    section, inside, seen, binaries = (
+        "",
+        False,
+        Counter[tuple[str, ...]](),
+        set(re.findall(r"^ (\S+)$", text, re.MULTILINE)),
+    )
     for line in text.splitlines():
         if not line.startswith(" "):
             section, seen = line, Counter()
@@ -80,7 +88,10 @@ def check_mps(text: str) -> None:
             sections[key] = []
     plain = [key.split()[0] for key in order]
     need(text.splitlines()[0].endswith("  FREE"), "NAME n FREE")
-    need(plain == sorted(plain, key=MPS_ORDER.index) if set(plain) <= set(MPS_ORDER) else False, "sections and their order")
+    need(
+        plain == sorted(plain, key=MPS_ORDER.index) if set(plain) <= set(MPS_ORDER) else False,
+        "sections and their order",
+    )
     need({"ROWS", "COLUMNS", "RHS", "BOUNDS", "ENDATA"} <= set(plain), "RHS and BOUNDS are always there")
     check_mps_rows(sections, [key.split()[1] for key in order if key.startswith("QCMATRIX")])
     check_mps_bounds(sections)
@@ -107,7 +118,10 @@ def check_mps_rows(sections: dict[str, list[list[str]]], quadratic: list[str]) -
     runs = [column for k, (column, _) in enumerate(cells) if k == 0 or cells[k - 1][0] != column]
     need(len(set(runs)) == len(runs), "columns contiguous")
     need(all(row == "obj" or float(value) != 0 for _, row, value in entries), "no zeros")
-    need(all(words[0] == "RHS" and words[1] != "obj" and float(words[2]) for words in sections["RHS"]), "rhs: named, nonzero")
+    need(
+        all(words[0] == "RHS" and words[1] != "obj" and float(words[2]) for words in sections["RHS"]),
+        "rhs: named, nonzero",
+    )
 
 
 def check_mps_bounds(sections: dict[str, list[list[str]]]) -> None:
@@ -128,4 +142,6 @@ def check_mps_bounds(sections: dict[str, list[list[str]]]) -> None:
         need("MI" not in found or "UP" in found, "MI comes with UP, else FR", name)
     for name in integer:
         found = set(sorts.get(name, {}))
-        need(found & {"BV", "FX", "FR"} or (found & {"LO", "MI"} and found & {"UP", "PL"}), "integer: both bounds", name)
+        need(
+            found & {"BV", "FX", "FR"} or (found & {"LO", "MI"} and found & {"UP", "PL"}), "integer: both bounds", name
+        )

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from format_cases import CASES
+from formats.dialect import Broken, check_lp, check_mps
+from formats.format_models import model, random_bilevel, rich_bilevel, with_first_entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kktgen as kg
-from formats.dialect import Broken, check_lp, check_mps
-from formats.format_models import model, random_bilevel, rich_bilevel, with_first_entry
 from kktgen import formats
 from kktgen.sparse import Csr
 
@@ -105,7 +105,11 @@ def test_rows_without_entries() -> None:
     """0 <= 5 is left out, 0 >= 1 is kept as a row on ONE that nothing satisfies, sides at infinity bind nothing."""
     m = model(CASES["01_bounds"].build())
     rows = replace(
-        m.rows, M=Csr((4, m.n)), lo=np.array([-np.inf, 1.0, -np.inf, 0.0]), hi=np.array([5.0, 2.0, np.inf, 0.0]), blocks=()
+        m.rows,
+        M=Csr((4, m.n)),
+        lo=np.array([-np.inf, 1.0, -np.inf, 0.0]),
+        hi=np.array([5.0, 2.0, np.inf, 0.0]),
+        blocks=(),
     )
     text = formats.dumps(replace(m, rows=rows), "lp")
     check_lp(text)
@@ -121,7 +125,7 @@ def test_unused_columns_and_empty_models() -> None:
     for suffix, check in (("lp", check_lp), ("mps", check_mps)):
         text = formats.dumps(m, suffix)
         check(text)
-    
+
 
 def test_free_and_mixed_bounds_of_integers() -> None:
     m = kg.Bilevel("free")

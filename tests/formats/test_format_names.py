@@ -21,7 +21,9 @@ LEGAL = re.compile(r"(?!e|inf|nan)[a-z_][a-z0-9_.(),]*", re.IGNORECASE)
 WORDS = st.one_of(
     st.text(max_size=12),
     st.text("aA1_.(),[] eExXcC0é", max_size=8),
-    st.sampled_from(["free", "ST", "inf", "Infinity", "e1", "x1", "X_1", "end", "obj", "ONE", "nan(1)", "x" * 101, "x" * 100]),
+    st.sampled_from(
+        ["free", "ST", "inf", "Infinity", "e1", "x1", "X_1", "end", "obj", "ONE", "nan(1)", "x" * 101, "x" * 100]
+    ),
 )
 
 
@@ -71,9 +73,9 @@ def test_partial_blocks_and_gaps() -> None:
 @pytest.mark.parametrize(
     "word, expected",
     [
-        ("energy", "v_energy"), ("E", "v_E"), ("inflow", "v_inflow"), ("NaN", "v_NaN"), ("free", "v_free"), ("St", "v_St"),
-        ("1x", "v_1x"), (".x", "v_.x"), ("x[1]", "x_1_"), ("größe", "gr__e"), ("x", "x"), ("maximum", "v_maximum"),
-        ("a b", "a_b"), ("", "v_"), ("ONE", "v_ONE"), ("b(1).2,3", "b(1).2,3"),
+        ("energy", "v_energy"), ("E", "v_E"), ("inflow", "v_inflow"), ("NaN", "v_NaN"), ("free", "v_free"),
+        ("St", "v_St"), ("1x", "v_1x"), (".x", "v_.x"), ("x[1]", "x_1_"), ("größe", "gr__e"), ("x", "x"),
+        ("maximum", "v_maximum"), ("a b", "a_b"), ("", "v_"), ("ONE", "v_ONE"), ("b(1).2,3", "b(1).2,3"),
     ],
 )  # fmt: skip
 def test_rule(word: str, expected: str) -> None:

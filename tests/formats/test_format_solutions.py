@@ -8,9 +8,9 @@ import highspy
 import numpy as np
 import pytest
 from format_cases import CASES
+from formats.format_models import digits, model, random_bilevel
 
 import kktgen as kg
-from formats.format_models import digits, model, random_bilevel
 from kktgen import formats
 from kktgen.model import Model
 

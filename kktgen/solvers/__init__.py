@@ -1,0 +1,205 @@
+"""Solvers: one module a solver, found by scanning this folder.
+
+A solver module declares ``TITLE``, ``INSTALL`` (the line that installs it), ``FEATURES`` (keys of
+:data:`kktgen.model.FEATURES` it takes), ``CONFLICTS`` (features it does not take together, with words for it), ``TOL``
+(its feasibility tolerance), ``available()``, ``version()`` and ``solve(model, *, time_limit, gap, threads, verbose,
+start, progress, **options)``. It imports its library inside functions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..bilevel import Bilevel
+from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, UnsupportedError
+from ..kkt import kkt
+from ..model import FEATURES, Model
+from ..solution import Solution
+from .common import Watch, answer, check_data, contradiction, starting_points
+
+__all__ = ["SolverInfo", "solve", "solvers"]
+
+
+@dataclass(frozen=True)
+class SolverInfo:
+    """What is known of a solver.
+
+    Parameters
+    ----------
+    available : bool
+        Whether its library is installed.
+    version : str
+        Version of the solver itself; the line that installs it when it is not installed.
+    features : frozenset of str
+        Keys of :data:`kktgen.model.FEATURES` it takes.
+    tol : float
+        Feasibility tolerance it works to.
+    """
+
+    available: bool
+    version: str
+    features: frozenset[str]
+    tol: float
+
+
+@cache
+def _modules() -> dict[str, Any]:
+    """Return the solver modules by name, in alphabetical order."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "FEATURES")}
+
+
+def solvers() -> dict[str, SolverInfo]:
+    """Return every solver by name: installed or not, version, features, tolerance."""
+    return {
+        name: SolverInfo(
+            module.available(), module.version() if module.available() else f"not installed ({module.INSTALL})",
+            module.FEATURES, module.TOL,
+        )  # fmt: skip
+        for name, module in _modules().items()
+    }
+
+
+def solve(
+    problem: Model | Bilevel,
+    solver: str = "scip",
+    *,
+    time_limit: float | None = None,
+    gap: float | None = None,
+    threads: int = 1,
+    verbose: bool = False,
+    start: Any = None,
+    progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    **options: Any,
+) -> Solution:
+    """Solve a single-level model.
+
+    Parameters
+    ----------
+    problem : Model or Bilevel
+        A Bilevel must be without followers; an MPEC must be encoded first.
+    solver : str
+        A name in :func:`solvers`.
+    time_limit : float, optional
+        Seconds of wall time, loading the model included.
+    gap : float, optional
+        Relative gap at which the solver may stop and call its point optimal; the solver's own default otherwise
+        (SCIP 0, HiGHS 1e-4).
+    threads : int
+        Threads the solver may use.
+    verbose : bool
+        Show the solver's log.
+    start : Solution, array (k,), or a list of them, optional
+        Points to begin with. Shorter arrays and NaN entries leave columns open, which solvers try to complete.
+    progress : callable, optional
+        Called at most four times a second, possibly from another thread, with a mapping of seconds, nodes,
+        incumbent, bound (user's sense, None where there is none) and gap. What it raises stops the solver and is
+        raised again.
+    **options
+        The solver's own parameters under its own names, e.g. ``**{"limits/nodes": 10}`` for SCIP.
+
+    Returns
+    -------
+    Solution
+        Objective recomputed from the point. ``raw["violation"]`` is the largest violation of the model at the point,
+        ``raw["status"]`` the solver's own word. Ctrl-C ends the solve with status ``time_limit`` and the best point.
+
+    Raises
+    ------
+    SolverNotFound
+        Unknown solver, or its library is not installed.
+    UnsupportedError
+        The solver lacks a feature of the model, or there are followers or complementarity pairs.
+    ProblemError
+        Bad data, a bad argument, or an option the solver does not have.
+    SolverError
+        The solver failed.
+    """
+    started = time.perf_counter()
+    module = _installed(solver)
+    model = _solvable(problem, module)
+    _check_arguments(time_limit, gap, threads)
+    check_data(model)
+    points = starting_points(start, model)
+    title = f"{module.TITLE} {module.version()}"
+    reason = contradiction(model)
+    if reason is not None:
+        return answer(model, "infeasible", None, None, started, title, raw={"status": reason})
+    watch = Watch(progress, model.sense)
+    try:
+        found = module.solve(
+            model, time_limit=time_limit, gap=gap, threads=int(threads), verbose=verbose, start=points, progress=watch,
+            **options,
+        )  # fmt: skip
+    except KktgenError:
+        raise
+    except Exception as error:
+        raise SolverError(f"{title} failed on model {model.name!r}: {error or type(error).__name__}") from error
+    watch.close()
+    return found
+
+
+def _check_arguments(time_limit: float | None, gap: float | None, threads: int) -> None:
+    """Refuse limits that mean nothing."""
+    for word, value in (("time_limit", time_limit), ("gap", gap)):
+        if value is not None and not (np.isscalar(value) and np.isreal(value) and value >= 0):
+            raise ProblemError(f"solve: {word} must be a number >= 0 or None, got {value!r}")
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+        raise ProblemError(f"solve: threads must be a whole number >= 1, got {threads!r}")
+
+
+def _installed(name: str) -> Any:
+    """Return the module of an installed solver."""
+    modules = _modules()
+    if name in modules and modules[name].available():
+        return modules[name]
+    ready = ", ".join(other for other, module in modules.items() if module.available()) or "none"
+    if name in modules:
+        raise SolverNotFound(f"{modules[name].TITLE} is not installed ({modules[name].INSTALL}); installed: {ready}")
+    near = difflib.get_close_matches(str(name), modules, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    lines = ", ".join(f"{other}: {module.INSTALL}" for other, module in modules.items())
+    raise SolverNotFound(f"no solver {name!r}{hint}; installed: {ready}. To install one: {lines}")
+
+
+def _solvable(problem: Any, module: Any) -> Model:
+    """Return the problem as a model the solver takes."""
+    if isinstance(problem, Bilevel):
+        if problem.followers:
+            raise UnsupportedError(
+                f"{problem.name!r} has followers, which {module.TITLE} cannot solve directly; encode the model first: "
+                "kg.encode(kg.kkt(m), kg.SOS1()), or let kg.optimize(m) do all of it"
+            )
+        problem = kkt(problem)
+    if not isinstance(problem, Model):
+        raise ProblemError(f"solve takes a Model or a Bilevel without followers, got {type(problem).__name__}")
+    if problem.pairs is not None and len(problem.pairs):
+        raise UnsupportedError(
+            f"{module.TITLE} cannot solve complementarity pairs (model {problem.name!r}); encode the model first: "
+            "kg.encode(kg.kkt(m), kg.SOS1())"
+        )
+    if not (set(FEATURES) - {"pairs"} <= module.FEATURES) or module.CONFLICTS:  # else it is not worth finding out
+        words = _lacking(module, problem.features)
+        if words:
+            able = [name for name, other in _modules().items() if not _lacking(other, problem.features)]
+            cure = f"solvers that can: {', '.join(able)}" if able else "no solver here can; try another encoding"
+            raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {problem.name!r}); {cure}")
+    return problem
+
+
+def _lacking(module: Any, features: frozenset[str]) -> str:
+    """Return in words what the solver cannot take of these features; empty when it takes them all."""
+    missing = sorted(features - module.FEATURES)
+    if missing:
+        return ", ".join(FEATURES[key] for key in missing)
+    return "; ".join(words for together, words in module.CONFLICTS.items() if together <= features)

@@ -1,0 +1,249 @@
+"""HiGHS through highspy: LPs, mixed-integer LPs, and convex QPs whose optimum is checked.
+
+Reference: Huangfu & Hall, Parallelizing the dual revised simplex method, Math. Prog. Comp. 10 (2018),
+https://highs.dev
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import SolverError
+from ..model import Model
+from ..solution import Solution
+from .common import (
+    Watch,
+    answer,
+    canonical,
+    column_bounds,
+    finite,
+    refused_value,
+    sides,
+    unknown_option,
+    violation,
+)
+
+TITLE = "HiGHS"
+INSTALL = "pip install highspy"
+FEATURES = frozenset({"int", "qobj"})
+CONFLICTS = {frozenset({"int", "qobj"}): "mixed-integer problems with a quadratic objective"}
+TOL = 1e-6
+QP_GAP = 1e-5
+"""Largest relative duality gap at which the optimum of a QP is believed."""
+
+STATUS = {
+    "kOptimal": "optimal",
+    "kModelEmpty": "optimal",
+    "kInfeasible": "infeasible",
+    "kUnbounded": "unbounded",
+    "kUnboundedOrInfeasible": "infeasible_or_unbounded",
+    "kTimeLimit": "time_limit",
+    "kIterationLimit": "time_limit",
+    "kSolutionLimit": "time_limit",
+    "kObjectiveBound": "time_limit",
+    "kObjectiveTarget": "time_limit",
+    "kInterrupt": "time_limit",
+    "kHighsInterrupt": "time_limit",
+    "kMemoryLimit": "time_limit",
+}
+"""HiGHS's own word -> ours; anything else is an error."""
+
+
+def available() -> bool:
+    """Return whether highspy is installed."""
+    return importlib.util.find_spec("highspy") is not None
+
+
+def version() -> str:
+    """Return the version of HiGHS, e.g. ``1.15.1``."""
+    import highspy
+
+    return str(highspy.Highs().version())
+
+
+def solve(
+    model: Model,
+    *,
+    time_limit: float | None = None,
+    gap: float | None = None,
+    threads: int = 1,
+    verbose: bool = False,
+    start: Sequence[np.ndarray] = (),
+    progress: Watch | None = None,
+    **options: Any,
+) -> Solution:
+    """Solve a model; see :func:`kktgen.solve`.
+
+    Notes
+    -----
+    Options are HiGHS options under their own names. HiGHS takes one starting point, and only for a mixed-integer
+    problem: the best feasible one is handed over. Its QP method may return a point that is not optimal, so the duality
+    gap of every QP optimum is computed here.
+    """
+    import highspy
+
+    started = time.perf_counter()
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", bool(verbose))
+    highs.setOptionValue("threads", threads)
+    if gap is not None:
+        highs.setOptionValue("mip_rel_gap", float(gap))
+    _set_options(highs, options)
+    _load(model, highs)
+    if "int" in model.features and len(start):
+        _set_start(highs, model, start)
+    if time_limit is not None and "time_limit" not in options:
+        highs.setOptionValue("time_limit", max(0.0, time_limit - (time.perf_counter() - started)))
+    _run(highs, progress or Watch(None))
+    return _answer(model, highs, started)
+
+
+def _set_options(highs: Any, options: dict[str, Any]) -> None:
+    import highspy
+
+    known = {name for name in dir(highs.getOptions()) if not name.startswith("_")} if options else set()
+    for name, value in options.items():
+        if name not in known:
+            raise unknown_option(TITLE, name, sorted(known))
+        kind = type(highs.getOptionValue(name)[1])
+        try:
+            status = highs.setOptionValue(name, kind(value) if kind in (int, float) else value)
+        except (ValueError, TypeError) as error:
+            raise refused_value(TITLE, name, value, str(error).splitlines()[0]) from error
+        if status != highspy.HighsStatus.kOk:
+            raise refused_value(TITLE, name, value)
+
+
+def _load(model: Model, highs: Any) -> None:
+    """Hand the model over in one call."""
+    import highspy
+
+    from ..kernel import as_lp
+
+    P, q, r = model.matrices
+    program = highspy.HighsModel()
+    program.lp_ = as_lp(q, canonical(model.rows.M, model.n), *sides(model.rows), *column_bounds(model))
+    program.lp_.offset_ = r
+    whole = model.space.kind != "C"
+    if whole.any():
+        kinds = np.array([highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger], dtype=object)
+        program.lp_.integrality_ = kinds[whole.astype(int)].tolist()
+    if P.nnz:
+        lower = sp.csc_array(sp.tril(P))
+        lower.sort_indices()
+        program.hessian_.dim_, program.hessian_.format_ = model.n, highspy.HessianFormat.kTriangular
+        program.hessian_.start_ = lower.indptr.astype(np.int32)
+        program.hessian_.index_ = lower.indices.astype(np.int32)
+        program.hessian_.value_ = lower.data
+    if highs.passModel(program) == highspy.HighsStatus.kError:
+        raise SolverError(
+            f"{TITLE} refused model {model.name!r}: a coefficient is beyond what it takes (1e15); rescale the model"
+        )
+
+
+def _set_start(highs: Any, model: Model, points: Sequence[np.ndarray]) -> None:
+    """Hand over the best point that is complete and feasible, else the first."""
+    feasible = [z for z in points if not np.isnan(z).any() and violation(model, z) <= TOL]
+    z = min(feasible, key=model.objective.value) if feasible else points[0]
+    said = np.flatnonzero(~np.isnan(z))
+    highs.setSolution(len(said), said.astype(np.int32), z[said])
+
+
+def _run(highs: Any, watch: Watch) -> None:
+    """Run HiGHS in a thread of its own.
+
+    There Ctrl-C never hits a callback (it stops the solve from here), and the number of threads can differ from
+    that of earlier solves: HiGHS keeps one scheduler per calling thread.
+    """
+    import highspy
+
+    stop = threading.Event()
+    failure: list[BaseException] = []
+
+    def heard(event: Any) -> None:
+        state = event.data_out
+        if watch.due() and event.callback_type == highspy.cb.HighsCallbackType.kCallbackMipInterrupt:
+            watch.tell(int(state.mip_node_count), state.mip_primal_bound, state.mip_dual_bound)
+        if stop.is_set() or watch.error is not None:
+            event.interrupt()
+
+    def work() -> None:
+        try:
+            if highs.run() == highspy.HighsStatus.kError:
+                raise SolverError(f"{TITLE} failed: {highs.modelStatusToString(highs.getModelStatus())}")
+        except BaseException as error:  # raised again by the caller's thread
+            failure.append(error)
+
+    for event in (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt):
+        event.subscribe(heard)
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    while worker.is_alive():
+        try:
+            worker.join(1.0)
+        except KeyboardInterrupt:
+            if stop.is_set():  # pressed twice: do not wait for the solver
+                raise
+            stop.set()
+    if failure:
+        raise failure[0]
+
+
+def _answer(model: Model, highs: Any, started: float) -> Solution:
+    """Return what HiGHS found."""
+    import highspy
+
+    info, word = highs.getInfo(), highs.getModelStatus().name
+    status = STATUS.get(word, "error")
+    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    whole, P = "int" in model.features, model.matrices[0]
+    z = bound = None
+    if status == "optimal" or (status == "time_limit" and feasible):
+        z = np.asarray(highs.getSolution().col_value, dtype=float)
+    if whole:
+        bound = finite(info.mip_dual_bound)
+    elif status == "optimal":
+        bound = float(info.objective_function_value) if P.nnz == 0 else _dual_value(model, highs.getSolution())
+    return answer(
+        model, status, z, bound, started, f"{TITLE} {highs.version()}", int(info.mip_node_count) if whole else None,
+        {"status": highs.modelStatusToString(highs.getModelStatus()), "iterations": int(info.simplex_iteration_count)},
+    )  # fmt: skip
+
+
+def _dual_value(model: Model, point: Any) -> float:
+    """Return the dual objective of a QP's optimum, a proof of it.
+
+    With y, d the multipliers of rows and bounds (>= 0 where a lower side holds, <= 0 where an upper one does)::
+
+        P x + q = A'y + d,    value = -1/2 x'P x + r + sum(y side) + sum(d side)
+
+    Raises
+    ------
+    SolverError
+        When the multipliers do not fit, or the gap to the primal objective exceeds ``QP_GAP``.
+    """
+    P, q, r = model.matrices
+    A, (lo, hi), (lb, ub) = canonical(model.rows.M, model.n), sides(model.rows), column_bounds(model)
+    x, y, d = (np.asarray(part, dtype=float) for part in (point.col_value, point.row_dual, point.col_dual))
+    scale = 1.0 + max(np.abs(q).max(initial=0.0), np.abs(P @ x).max(initial=0.0))
+    wrong = np.abs(P @ x + q - A.T @ y - d).max(initial=0.0)
+    value = -0.5 * float(x @ (P @ x)) + r
+    for multiplier, low, high in ((y, lo, hi), (d, lb, ub)):
+        side = np.where(multiplier > 0, low, high)
+        held = np.isfinite(side)
+        wrong = max(wrong, np.abs(multiplier[~held]).max(initial=0.0))
+        value += float(multiplier[held] @ side[held])
+    primal = model.objective.value(x)
+    if wrong > QP_GAP * scale or abs(primal - value) > QP_GAP * max(1.0, abs(primal)):
+        raise SolverError(
+            f"{TITLE} called a point of the convex QP {model.name!r} optimal that is not: duality gap "
+            f"{primal - value:.2g}, dual residual {wrong:.2g}; use another solver, e.g. scip"
+        )
+    return value

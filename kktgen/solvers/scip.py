@@ -1,0 +1,160 @@
+"""SCIP through PySCIPOpt: everything an encoded model may hold.
+
+Reference: Bolusani et al., The SCIP Optimization Suite 9.0, 2024, https://www.scipopt.org
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..model import FEATURES as ALL
+from ..model import Model
+from ..solution import Solution
+from .common import Watch, answer, finite, refused_value, unknown_option
+from .scip_load import Loaded, add_starts, load
+
+TITLE = "SCIP"
+INSTALL = "pip install pyscipopt"
+FEATURES = frozenset(ALL) - {"pairs"}
+CONFLICTS: dict[frozenset[str], str] = {}
+TOL = 1e-6
+
+STATUS = {
+    "optimal": "optimal",
+    "infeasible": "infeasible",
+    "unbounded": "unbounded",
+    "inforunbd": "infeasible_or_unbounded",
+    "timelimit": "time_limit",
+    "nodelimit": "time_limit",
+    "totalnodelimit": "time_limit",
+    "stallnodelimit": "time_limit",
+    "gaplimit": "time_limit",
+    "memlimit": "time_limit",
+    "sollimit": "time_limit",
+    "bestsollimit": "time_limit",
+    "restartlimit": "time_limit",
+    "primallimit": "time_limit",
+    "duallimit": "time_limit",
+    "userinterrupt": "time_limit",
+    "terminate": "time_limit",
+}
+"""SCIP's own word -> ours; anything else is an error."""
+
+
+def available() -> bool:
+    """Return whether PySCIPOpt is installed."""
+    return importlib.util.find_spec("pyscipopt") is not None
+
+
+def version() -> str:
+    """Return the version of SCIP, e.g. ``10.0.0``."""
+    from pyscipopt import Model as Scip
+
+    scip = Scip()
+    return f"{scip.getMajorVersion()}.{scip.getMinorVersion()}.{scip.getTechVersion()}"
+
+
+def solve(
+    model: Model,
+    *,
+    time_limit: float | None = None,
+    gap: float | None = None,
+    threads: int = 1,
+    verbose: bool = False,
+    start: Sequence[np.ndarray] = (),
+    progress: Watch | None = None,
+    **options: Any,
+) -> Solution:
+    """Solve a model; see :func:`kktgen.solve`.
+
+    Notes
+    -----
+    SCIP's tree search is sequential; ``threads`` goes to the LP solver (``lp/threads``). Options are SCIP parameters
+    under their own names. Ctrl-C is caught by SCIP, which returns its incumbent.
+    """
+    from pyscipopt import Model as Scip
+
+    started = time.perf_counter()
+    scip = Scip(model.name)
+    try:
+        if not verbose:
+            scip.hideOutput()
+        if gap is not None:
+            scip.setParam("limits/gap", float(gap))
+        scip.setParam("lp/threads", min(threads, 64))
+        if not len(model.quads) and "qobj" in model.features:
+            # An objective that is all the nonlinearity there is, and convex, needs no NLP solver: gradient cuts settle
+            # it. Ipopt in the wheels of PySCIPOpt 6.3 can abort the whole process ("free(): invalid pointer").
+            scip.setParam("nlp/disable", True)
+        _set_options(scip, options)
+        loaded = load(model, scip)
+        feasible = add_starts(loaded, model, start)
+        if progress is not None and progress.active:
+            _report(scip, progress)
+        if time_limit is not None and "limits/time" not in options:
+            left = max(0.0, time_limit - (time.perf_counter() - started))
+            scip.setParam("limits/time", min(left, 1e20))
+        scip.optimizeNogil()
+        return _answer(model, loaded, started, {"starts": (feasible, len(start))})
+    finally:
+        if hasattr(scip, "free"):  # releases the memory now, not when the garbage collector comes by
+            scip.free()
+
+
+def _set_options(scip: Any, options: dict[str, Any]) -> None:
+    known = scip.getParams() if options else {}
+    for name, value in options.items():
+        if name not in known:
+            raise unknown_option(TITLE, name, known)
+        try:
+            scip.setParam(name, value)
+        except (ValueError, TypeError, LookupError) as error:
+            raise refused_value(TITLE, name, value, str(error)) from error
+
+
+def _report(scip: Any, watch: Watch) -> None:
+    """Have SCIP tell of its progress."""
+    from pyscipopt import SCIP_EVENTTYPE as EVENT
+    from pyscipopt import Eventhdlr
+
+    events = (EVENT.BESTSOLFOUND, EVENT.NODESOLVED, EVENT.LPSOLVED, EVENT.PRESOLVEROUND)
+
+    class Reporter(Eventhdlr):  # type: ignore[misc]
+        def eventinit(self) -> None:
+            for event in events:
+                self.model.catchEvent(event, self)
+
+        def eventexit(self) -> None:
+            for event in events:
+                self.model.dropEvent(event, self)
+
+        def eventexec(self, event: Any) -> None:
+            if watch.due():
+                state = self.model
+                if not watch.tell(state.getNTotalNodes(), state.getPrimalbound(), state.getDualbound()):
+                    state.interruptSolve()
+
+    scip.includeEventhdlr(Reporter(), "progress", "tells the caller how far the solve is")
+
+
+def _answer(model: Model, loaded: Loaded, started: float, raw: dict[str, Any]) -> Solution:
+    """Return what SCIP found."""
+    scip = loaded.scip
+    word = scip.getStatus()
+    status = STATUS.get(word, "error")
+    if word == "gaplimit" and scip.getGap() <= scip.getParam("limits/gap"):
+        status = "optimal"
+    z = None
+    if scip.getNSols():
+        best = scip.getBestSol()
+        z = np.array([best[column] for column in loaded.columns])
+    release = f"{TITLE} {scip.getMajorVersion()}.{scip.getMinorVersion()}.{scip.getTechVersion()}"
+    return answer(
+        model, status, z, finite(scip.getDualbound()), started, release, int(scip.getNTotalNodes()),
+        {"status": word, **raw},
+    )  # fmt: skip
