@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from .sparse import Csr
+from .sparse import Csr, coo
 
 if TYPE_CHECKING:
     from .model import QuadTable
@@ -97,13 +97,12 @@ def psd_rows(quads: QuadTable, n: int) -> np.ndarray:
     lonely = ~np.isin(quads.row[cross] * n + quads.i[cross], diagonal) | ~np.isin(quads.row[cross] * n + quads.j[cross], diagonal)
     out = np.ones(k, dtype=bool)
     out[quads.row[cross][lonely]] = False
-    for row in np.flatnonzero(out):
-        of_row = quads.row == row
-        if not of_row.any():
-            continue
-        i, j, v = quads.i[of_row], quads.j[of_row], quads.v[of_row]
+    start = np.searchsorted(quads.row, np.arange(k + 1))
+    for row in np.flatnonzero(out & (np.diff(start) > 0)):
+        here = slice(start[row], start[row + 1])
+        i, j, v = quads.i[here], quads.j[here], quads.v[here]
         used = np.unique(np.concatenate([i, j]))
-        half = sp.coo_array((v, (np.searchsorted(used, i), np.searchsorted(used, j))), shape=(len(used),) * 2)
+        half = coo(v, np.searchsorted(used, i), np.searchsorted(used, j), (len(used), len(used)))
         P = Csr(half + half.T)
         upper = not np.isfinite(quads.linear.hi[row]) or is_psd(P)
         lower = not np.isfinite(quads.linear.lo[row]) or is_psd(Csr(-P))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-Csr = sp.csr_array
+Csr: TypeAlias = sp.csr_array
 
 
 _EMPTY = Csr((0, 0))

@@ -190,8 +190,10 @@ def _conclude(
             f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
             "but the point violates the model it was found in"
         )
-    found.against += [f"{c.value:.0f} multipliers or slacks sit at a constant nobody proved: {c.where}"
-                      for c in lines if c.name == claims.AT_CONSTANT and not c.ok]  # fmt: skip
+    for c in lines:
+        if c.name == claims.AT_CONSTANT and not c.ok:
+            more = f" (and {c.value - 1:.0f} more)" if c.value > 1 else ""
+            found.against.append(f"the point sits at a constant nobody proved: {c.where}{more}")
     if notes:
         found.rests.append(
             f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
