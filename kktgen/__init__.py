@@ -21,7 +21,7 @@ from .errors import (
 )
 from .expr import Affine, Quad, QuadRow, Rows, between, concatenate, stack
 from .expr import total as sum  # noqa: A004
-from .formats import dumps, formats, read_solution, write, write_solution
+from .formats import dumps, read_solution, write, write_solution
 from .kkt import high_point, kkt
 from .model import Model
 from .qp import QP

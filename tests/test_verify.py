@@ -604,17 +604,17 @@ def test_executors_agree():
 
 
 def test_a_crowd_is_quick_and_printed_short():
-    m, z = crowd(1000)
+    m, z = crowd(300)
     begun = time.perf_counter()
     assert verify(m, z).ok
-    assert time.perf_counter() - begun < 20  # about 1.5 s on one idle core
-    z[m.followers[700].qp().y[0]] += 0.5
+    assert time.perf_counter() - begun < 20  # about half a second on an idle core
+    z[m.followers[200].qp().y[0]] += 0.5
     report = verify(m, z)
-    assert {line.follower for line in report.failing} == {"f700"}
-    assert report["primal(f700)"].where in ("bal(f700)", "ub(f700,y,0)")
+    assert {line.follower for line in report.failing} == {"f200"}
+    assert report["primal(f200)"].where in ("bal(f200)", "ub(f200,y,0)")
     text = str(report)
-    assert "primal(f700)" in text and "more lines" in text and len(text.splitlines()) < 40
-    assert len(report.lines) == 5 * 1000 + 1
+    assert "primal(f200)" in text and "more lines" in text and len(text.splitlines()) < 40
+    assert len(report.lines) == 5 * 300 + 1
 
 
 # -- small parts ----------------------------------------------------------------------------------
