@@ -2,6 +2,7 @@
 
 from .bilevel import Bilevel, Follower, Variable
 from .bounds import bound
+from .eliminate import eliminate
 from .encodings import encode, encodings
 from .encodings.auto import Auto
 from .encodings.big_m import BigM
@@ -27,3 +28,5 @@ from .model import Model
 from .qp import QP
 from .relax import relax
 from .solution import Solution
+from .solvers import solve, solvers
+from .verify import verify

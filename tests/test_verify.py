@@ -15,6 +15,7 @@ from kktgen import kernel
 from kktgen.model import Encoded
 from kktgen.report import CLAIMS, Tolerances
 from kktgen.residuals import labels, row_scale, worst
+from kktgen.solvers import solve
 from kktgen.sparse import Csr, vstack
 from kktgen.verify import verify
 
@@ -635,3 +636,51 @@ def test_labels_in_bulk_are_those_of_the_space():
     m, *_ = market()
     at = np.arange(len(m.space))
     assert labels(m.space.blocks, at) == [m.space.label(i) for i in at]
+
+
+# -- real solves ----------------------------------------------------------------------------------
+
+
+def solved(m, encoding, bounded=True, solver="scip", **options):
+    pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
+    model = kg.kkt(m)
+    return solve(kg.encode(kg.bound(model) if bounded else model, encoding), solver, time_limit=60, **options)
+
+
+def test_solved_by_scip_with_evidence(book):
+    m = book[0]
+    first, second = solved(m, "sos1"), solved(m, "indicator")
+    alone = verify(m, first)  # y is free, so nothing boxes the multipliers
+    assert alone.claim == "bilevel-feasible" and alone.value == pytest.approx(6.1333, abs=1e-4)
+    assert verify(m, first, evidence=[second]).claim == "optimal"
+
+
+def test_a_market_in_proved_boxes_needs_no_evidence():
+    m = kg.Bilevel("toll")
+    toll = m.var("toll", lb=0, ub=3)
+    driver = m.follower("driver")
+    road = driver.var("road", lb=0, ub=1)
+    driver.minimize(toll * road - 2 * road)
+    m.maximize(toll * road)
+    report = verify(m, solved(m, "auto"))
+    assert report.claim == "optimal" and report.value == pytest.approx(2)
+
+
+def test_a_too_small_m_gives_a_worse_point_that_is_never_optimal():
+    m = kg.Bilevel("small M")
+    x = m.var("x", lb=0, ub=4)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=10)
+    f.minimize((y - x) * (y - x) - 6 * y)  # y = min(x + 3, 5): the multiplier of y <= 5 is 2 x - 4
+    f.add(y <= 5, name="cap")
+    m.maximize(x + 0.001 * y)
+    model = kg.encode(kg.kkt(m), kg.BigM(slack=20.0, dual=1.0))
+    pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
+    found = solve(model, "scip", time_limit=60)
+    assert found.status == "optimal" and found[x] == pytest.approx(2.5)  # the optimum is x = 4
+    report = verify(m, found)
+    assert report.ok and report.claim == "bilevel-feasible"
+    assert report["at unproved M"].where == "mu(f,cap)"
+    z = respond(m, {x: 4})
+    better = verify(m, replace(found, z=np.concatenate([z, found.z[len(z) :]])))
+    assert better.reasons[0].startswith("solver fault") and "cuts off points" in better.reasons[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ProblemError, UnsupportedError
+from ..errors import ProblemError
 from ..model import Model, RowTable
 from ..solution import Solution
 from ..sparse import Csr, coo, row_index
@@ -258,8 +259,6 @@ def answer(
 
 def unknown_option(title: str, name: str, known: Iterable[str]) -> ProblemError:
     """Return the error for an option the solver does not have."""
-    import difflib
-
     near = difflib.get_close_matches(name, list(known), n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return ProblemError(f"{title} has no option {name!r}{hint}")
@@ -268,11 +267,3 @@ def unknown_option(title: str, name: str, known: Iterable[str]) -> ProblemError:
 def refused_value(title: str, name: str, value: Any, why: str = "") -> ProblemError:
     """Return the error for an option value the solver does not take."""
     return ProblemError(f"{title} refuses {value!r} for its option {name!r}{f': {why}' if why else ''}")
-
-
-def unsupported(words: str, title: str, model: Model, able: Sequence[str]) -> UnsupportedError:
-    """Return the error for a model the solver cannot take, with those that can."""
-    cure = f"solvers that can: {', '.join(able)}" if able else "no solver here can"
-    if words.endswith("(encode the model first)"):
-        cure = "encode the model first: kg.encode(mpec, kg.SOS1())"
-    return UnsupportedError(f"{title} cannot solve {words} (model {model.name!r}); {cure}")
