@@ -29,4 +29,5 @@ from .qp import QP
 from .relax import relax
 from .solution import Solution
 from .solvers import solve, solvers
+from .report import Report, Tolerances
 from .verify import verify

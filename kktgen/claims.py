@@ -260,9 +260,7 @@ def _solver(solution: Solution) -> str:
     return (solution.solver.split() or [""])[0].lower()
 
 
-def _disagreement(
-    original: Model, solution: Solution, other: Solution, value: float, tolerances: Tolerances
-) -> str:
+def _disagreement(original: Model, solution: Solution, other: Solution, value: float, tolerances: Tolerances) -> str:
     """Return why another solution is no independent confirmation of the value; empty when it is one."""
     if _names(other) == _names(solution) and _solver(other) == _solver(solution):
         return "same encoding and same solver"

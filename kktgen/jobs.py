@@ -75,8 +75,12 @@ def check_encoding(name: str) -> None:
 
 
 def check_solver(name: str) -> None:
-    """Refuse an unknown solver."""
-    _check("solver", name, kg.solvers(), SolverNotFound)
+    """Refuse a solver that is unknown or not installed."""
+    known = kg.solvers()
+    _check("solver", name, known, SolverNotFound)
+    if not known[name].available:
+        ready = ", ".join(other for other, about in known.items() if about.available) or "none"
+        raise SolverNotFound(f"solver {name!r} is {known[name].version}; installed: {ready}")
 
 
 def make_folder(path: Path) -> None:

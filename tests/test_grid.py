@@ -50,7 +50,7 @@ def test_known_answer(problem: Problem, encoding: str, solver: str):
         return
     assert solution.status == "optimal"
     loose = encoding in ("product", "strongduality")  # a tolerance on the product stays in the model
-    tolerance = max(problem.tolerance, 1e-3 if loose else 1e-5)
+    tolerance = max(problem.tolerance, 1e-3 if loose else 1e-4)  # the optimality tolerance of a claim
     assert solution.objective == pytest.approx(problem.objective, rel=tolerance, abs=tolerance)
     if not loose:
         report = kg.verify(m, solution)

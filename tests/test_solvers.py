@@ -19,7 +19,8 @@ from kktgen import kernel
 from kktgen.model import FEATURES
 from kktgen.solution import STATUSES
 from kktgen.solvers import _modules, solve, solvers
-from kktgen.solvers.common import Watch, violation
+from kktgen.solvers.common import violation
+from kktgen.solvers.watch import Watch
 
 INFO = solvers()
 OWN_NODE_LIMIT = {"scip": {"limits/nodes": 1}, "highs": {"mip_max_nodes": 0}}
@@ -106,7 +107,7 @@ def test_convex_quadratic_objective(solver):
 
 @taking("qobj")
 def test_maximised_concave_objective_with_products(solver):
-    """max 8x + 4y - x^2 - xy - y^2  is 64/3 at (4, 0): gradient 8 - 8 = 0 in x, 4 - 4 = 0 in y."""
+    """max 8x + 4y - x^2 - xy - y^2  is 16 at (4, 0), where both derivatives 8 - 2x - y and 4 - x - 2y vanish."""
     m = kg.Bilevel("products")
     x, y = m.var("x", lb=-9, ub=9), m.var("y", lb=-9, ub=9)
     m.maximize(8 * x + 4 * y - x @ x - x @ y - y @ y)
@@ -150,7 +151,8 @@ def test_random_knapsacks_agree_with_enumeration(solver):
     for seed in range(5):
         m, x = knapsack(10, 3, seed)
         model = kg.kkt(m)
-        inside = (model.rows.M @ points.T <= model.rows.hi[:, None] + 1e-9).all(axis=0)
+        activity = model.rows.M @ points.T
+        inside = (activity <= model.rows.hi[:, None] + 1e-9).all(axis=0)
         best = max(model.value(z.astype(float)) for z in points[inside])
         sol = solve(model, solver)
         optimal(sol, best)
@@ -324,8 +326,9 @@ def test_empty_rows_free_rows_and_no_rows(solver):
     m.add(0 * x <= 1)
     m.add(kg.between(-np.inf, x, np.inf))
     optimal(solve(m, solver), 1)
-    m.add(0 * x <= -1)
-    assert solve(m, solver).status == "infeasible"
+    model = kg.kkt(m)
+    rows = replace(model.rows, hi=np.array([-1.0, np.inf]))  # 0 <= -1
+    assert solve(replace(model, rows=rows), solver).status == "infeasible"
 
 
 @taking()
@@ -359,10 +362,8 @@ def test_nan_in_the_data_is_refused_before_the_solver_sees_it(solver):
 def test_start_is_kept_without_any_search(solver):
     m, x = knapsack(40, 5, 1)
     best = solve(m, solver, time_limit=20, gap=0.01)
-    cold = solve(m, solver, **OWN_NODE_LIMIT[solver], presolve="off") if solver == "highs" else None
     sol = solve(m, solver, start=best, **OWN_NODE_LIMIT[solver])
     assert sol.objective >= best.objective - 1e-6
-    assert cold is None or cold.status in STATUSES
     several = solve(m, solver, start=[np.zeros(40), best.z, np.full(40, np.nan)], **OWN_NODE_LIMIT[solver])
     assert several.objective >= best.objective - 1e-6
 
@@ -429,7 +430,7 @@ def test_time_limit_keeps_point_and_bound(solver):
     assert time.perf_counter() - began < 15
     assert sol.status == "time_limit"
     assert sol.objective <= sol.bound + 1e-6  # maximised: the bound lies above
-    assert sol.objective == m.space.n_value if hasattr(m.space, "n_value") else sol.objective > 0
+    assert sol.objective > 0
     assert heard
     assert len(heard) <= 4 * sol.seconds + 1
     assert all(set(info) == {"seconds", "nodes", "incumbent", "bound", "gap"} for info in heard)
@@ -622,7 +623,8 @@ def test_bad_option_value_is_named(solver, name, value):
 
 @taking()
 @pytest.mark.parametrize(
-    "argument", [{"time_limit": -1}, {"gap": -0.1}, {"gap": "small"}, {"threads": 0}, {"threads": 1.5}, {"time_limit": np.nan}]
+    "argument",
+    [{"time_limit": -1}, {"time_limit": np.nan}, {"gap": -0.1}, {"gap": "small"}, {"threads": 0}, {"threads": 1.5}],
 )
 def test_bad_arguments_are_named(solver, argument):
     m = kg.Bilevel("m")
@@ -745,7 +747,7 @@ def test_every_module_with_features_is_a_solver():
 
 
 def test_the_libraries_are_imported_only_when_used():
-    code = "import sys, kktgen.solvers as s; s._modules(); print('pyscipopt' in sys.modules)"
+    code = "import sys; from kktgen.solvers import _modules; _modules(); print('pyscipopt' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
     assert out.stdout.strip() == "False"

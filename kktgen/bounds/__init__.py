@@ -164,6 +164,7 @@ def _settle(model: Model) -> Model:
     column = pairs.M.indices[pairs.M.indptr[:-1][columns]]
     space.lb[column] = np.where(upper[columns], space.ub[column], space.lb[column])
     space.ub[column] = space.lb[column]
+    space.proof[column] = "proved(LP)"
     note = f"bounds: {int(inactive.sum())} pairs proved inactive (mu = 0), {int(active.sum())} proved always active (s = 0)"
     rows = replace(model.rows, lo=lo, hi=hi)
     return replace(

@@ -67,8 +67,8 @@ class BigM:
         space = model.space.copy()
         space.ub[pairs.mu] = np.minimum(space.ub[pairs.mu], dual.value)
         space.proof[pairs.mu] = dual.proof
-        tags = set(slack.proof) | set(dual.proof)
-        trust = "user" if "user" in tags else "proved"
+        tags = np.concatenate([slack.proof, dual.proof])
+        trust = "proved" if np.char.startswith(tags, "proved").all() else "user" if (tags == "user").any() else "heuristic"
         return replace(
             model.with_rows(
                 RowTable(upper, none, slack.value - pairs.r, renamed(pairs, "slackM")),

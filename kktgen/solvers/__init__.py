@@ -12,7 +12,6 @@ import difflib
 import importlib
 import pkgutil
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,7 +23,8 @@ from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, Uns
 from ..kkt import kkt
 from ..model import FEATURES, Model
 from ..solution import Solution
-from .common import Watch, answer, check_data, contradiction, starting_points
+from .common import answer, check_data, contradiction, starting_points
+from .watch import Progress, Watch
 
 __all__ = ["SolverInfo", "solve", "solvers"]
 
@@ -79,7 +79,7 @@ def solve(
     threads: int = 1,
     verbose: bool = False,
     start: Any = None,
-    progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Solution:
     """Solve a single-level model.
@@ -152,7 +152,7 @@ def solve(
 def _check_arguments(time_limit: float | None, gap: float | None, threads: int) -> None:
     """Refuse limits that mean nothing."""
     for word, value in (("time_limit", time_limit), ("gap", gap)):
-        if value is not None and not (np.isscalar(value) and np.isreal(value) and value >= 0):
+        if value is not None and not (isinstance(value, int | float | np.number) and float(value) >= 0):
             raise ProblemError(f"solve: {word} must be a number >= 0 or None, got {value!r}")
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         raise ProblemError(f"solve: threads must be a whole number >= 1, got {threads!r}")

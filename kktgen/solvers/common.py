@@ -1,10 +1,10 @@
-"""What every solver module needs: checked data, starting points, progress, and the answer they return."""
+"""What every solver module needs: checked data, starting points, and the answer they return."""
 
 from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,72 +18,6 @@ INTEGRALITY = 1e-6
 """An integer column this close to an integer is rounded to it."""
 CROSSING = 1e-9
 """Bounds that cross by less (relative to their size) are taken as equal: rounding, not a contradiction."""
-Progress = Callable[[Mapping[str, Any]], Any]
-
-
-class Watch:
-    """Calls the user's ``progress`` at most every ``every`` seconds, whichever thread the solver works in.
-
-    Parameters
-    ----------
-    progress : callable or None
-        Takes a mapping with seconds, nodes, incumbent, bound, gap.
-    sense : int
-        Sense of the model: solvers report the minimised objective, the user sees his own.
-    every : float
-        Seconds between two calls.
-
-    Notes
-    -----
-    An exception of ``progress`` must not travel through a solver written in C: it is kept, :meth:`tell` asks the
-    solver to stop, and :meth:`close` raises it in the caller's thread.
-    """
-
-    def __init__(self, progress: Progress | None, sense: int = 1, every: float = 0.25) -> None:
-        self.progress = progress
-        self.sense = sense
-        self.every = every
-        self.error: BaseException | None = None
-        self._start = time.perf_counter()
-        self._next = 0.0
-
-    @property
-    def active(self) -> bool:
-        """Whether anybody listens."""
-        return self.progress is not None
-
-    def due(self) -> bool:
-        """Return whether it is time to tell something."""
-        return self.active and self.error is None and time.perf_counter() >= self._next
-
-    def tell(self, nodes: int, incumbent: float, bound: float) -> bool:
-        """Pass on the state of the search (minimised values, infinite ones mean none); False asks to stop."""
-        self._next = time.perf_counter() + self.every
-        best, proved = finite(incumbent), finite(bound)
-        gap = None if best is None or proved is None else abs(best - proved) / max(1.0, abs(best))
-        info = {
-            "seconds": time.perf_counter() - self._start,
-            "nodes": nodes,
-            "incumbent": None if best is None else self.sense * best,
-            "bound": None if proved is None else self.sense * proved,
-            "gap": gap,
-        }
-        try:
-            if self.progress is not None:
-                self.progress(info)
-        except BaseException as error:
-            self.error = error
-        return self.error is None
-
-    def close(self) -> None:
-        """Raise what ``progress`` raised."""
-        if self.error is not None:
-            raise self.error
-
-
-def finite(value: float) -> float | None:
-    """Return the number, or None when it stands for infinity or nothing."""
-    return float(value) if np.isfinite(value) and abs(value) < 1e20 else None
 
 
 def canonical(M: Csr, n: int) -> Csr:
@@ -180,7 +114,9 @@ def starting_points(start: Any, model: Model) -> list[np.ndarray]:
         try:
             z = np.asarray(z, dtype=float)
         except (TypeError, ValueError):
-            raise ProblemError(f"start: a Solution or an array of {model.n} numbers, got {type(one).__name__}") from None
+            raise ProblemError(
+                f"start: a Solution or an array of {model.n} numbers, got {type(one).__name__}"
+            ) from None
         if z.ndim != 1 or len(z) > model.n or np.isinf(z).any():
             raise ProblemError(
                 f"start: a vector of at most {model.n} finite numbers (NaN where unknown), got shape {z.shape}"
@@ -204,9 +140,13 @@ def violation(model: Model, z: np.ndarray) -> float:
     space = model.space
     whole = space.kind != "C"
     parts = [
-        space.lb - z, z - space.ub, np.abs(z[whole] - np.round(z[whole])),
-        model.rows.residual(z), model.quads.residual(z), _second_largest(np.abs(z[model.sos1.columns]), model.sos1.start),
-    ]  # fmt: skip
+        space.lb - z,
+        z - space.ub,
+        np.abs(z[whole] - np.round(z[whole])),
+        model.rows.residual(z),
+        model.quads.residual(z),
+        _second_largest(np.abs(z[model.sos1.columns]), model.sos1.start),
+    ]
     if model.indicators is not None:
         parts.append(model.indicators.residual(z))
     return float(max([0.0, *(part.max() for part in parts if len(part))]))

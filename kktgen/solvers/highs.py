@@ -18,17 +18,8 @@ import scipy.sparse as sp
 from ..errors import SolverError
 from ..model import Model
 from ..solution import Solution
-from .common import (
-    Watch,
-    answer,
-    canonical,
-    column_bounds,
-    finite,
-    refused_value,
-    sides,
-    unknown_option,
-    violation,
-)
+from .common import answer, canonical, column_bounds, refused_value, sides, unknown_option, violation
+from .watch import Watch, finite
 
 TITLE = "HiGHS"
 INSTALL = "pip install highspy"
@@ -164,7 +155,7 @@ def _run(highs: Any, watch: Watch) -> None:
     """
     import highspy
 
-    stop = threading.Event()
+    stop, done = threading.Event(), threading.Event()
     failure: list[BaseException] = []
 
     def heard(event: Any) -> None:
@@ -180,18 +171,21 @@ def _run(highs: Any, watch: Watch) -> None:
                 raise SolverError(f"{TITLE} failed: {highs.modelStatusToString(highs.getModelStatus())}")
         except BaseException as error:  # raised again by the caller's thread
             failure.append(error)
+        finally:
+            done.set()
 
     for event in (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt):
         event.subscribe(heard)
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
-    while worker.is_alive():
+    while not done.is_set():
         try:
-            worker.join(1.0)
+            done.wait(1.0)
         except KeyboardInterrupt:
             if stop.is_set():  # pressed twice: do not wait for the solver
                 raise
             stop.set()
+    worker.join()
     if failure:
         raise failure[0]
 

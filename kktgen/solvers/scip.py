@@ -15,8 +15,9 @@ import numpy as np
 from ..model import FEATURES as ALL
 from ..model import Model
 from ..solution import Solution
-from .common import Watch, answer, finite, refused_value, unknown_option
+from .common import answer, refused_value, unknown_option
 from .scip_load import Loaded, add_starts, load
+from .watch import Watch, finite
 
 TITLE = "SCIP"
 INSTALL = "pip install pyscipopt"
@@ -93,7 +94,7 @@ def solve(
             scip.setParam("nlp/disable", True)
         _set_options(scip, options)
         loaded = load(model, scip)
-        feasible = add_starts(loaded, model, start)
+        feasible = add_starts(loaded, model, start, TOL)
         if progress is not None and progress.active:
             _report(scip, progress)
         if time_limit is not None and "limits/time" not in options:
@@ -124,7 +125,7 @@ def _report(scip: Any, watch: Watch) -> None:
 
     events = (EVENT.BESTSOLFOUND, EVENT.NODESOLVED, EVENT.LPSOLVED, EVENT.PRESOLVEROUND)
 
-    class Reporter(Eventhdlr):  # type: ignore[misc]
+    class Reporter(Eventhdlr):
         def eventinit(self) -> None:
             for event in events:
                 self.model.catchEvent(event, self)

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from ..model import Indicators, Model, QuadTable, Sos1
 from ..sparse import Csr
-from .common import canonical, column_bounds, sides
+from .common import canonical, column_bounds, sides, violation
 
 INFINITY = 1e20
 """SCIP takes numbers of this size and beyond as infinite."""
@@ -151,21 +151,36 @@ def _add_epigraph(scip: Any, columns: list[Any], terms: list[Any], model: Model)
     return t
 
 
-def add_starts(loaded: Loaded, model: Model, points: Sequence[np.ndarray]) -> int:
-    """Hand over starting points, incomplete ones as such; return how many complete ones SCIP finds feasible."""
-    scip, goal, feasible = loaded.scip, model.objective.canonical(), 0
+def add_starts(loaded: Loaded, model: Model, points: Sequence[np.ndarray], tol: float) -> int:
+    """Hand over starting points; return how many are complete and feasible within ``tol``.
+
+    Incomplete ones go over as such, and so do the integer columns of infeasible ones: SCIP tries to complete them.
+    """
+    feasible, whole = 0, model.space.kind != "C"
     for z in points:
         complete = not np.isnan(z).any()
-        point = scip.createSol() if complete else scip.createPartialSol()
-        for column, value in zip(loaded.columns, z.tolist(), strict=True):
-            if value == value:  # not NaN
-                point[column] = value
         if complete:
-            if loaded.epigraph is not None:
-                t = float((goal.v * z[goal.i] * z[goal.j]).sum())
-                point[loaded.epigraph] = t + 1e-9 * max(1.0, abs(t))
-            for slack, value in zip(loaded.slacks, np.maximum(loaded.A @ z - loaded.b, 0.0).tolist(), strict=True):
-                point[slack] = value
-            feasible += bool(scip.checkSol(point, printreason=False, original=True))
-        scip.addSol(point)
+            _add_complete(loaded, model, z)
+            if violation(model, z) <= tol:
+                feasible += 1
+                continue
+        partial = np.where(whole, z, np.nan) if complete else z
+        if not np.isnan(partial).all():
+            point = loaded.scip.createPartialSol()
+            for k in np.flatnonzero(~np.isnan(partial)).tolist():
+                point[loaded.columns[k]] = float(partial[k])
+            loaded.scip.addSol(point)
     return feasible
+
+
+def _add_complete(loaded: Loaded, model: Model, z: np.ndarray) -> None:
+    """Hand over a point with the columns that only SCIP knows."""
+    goal, point = model.objective.canonical(), loaded.scip.createSol()
+    for column, value in zip(loaded.columns, z.tolist(), strict=True):
+        point[column] = value
+    if loaded.epigraph is not None:
+        t = float((goal.v * z[goal.i] * z[goal.j]).sum())
+        point[loaded.epigraph] = t + 1e-9 * max(1.0, abs(t))
+    for slack, value in zip(loaded.slacks, np.maximum(loaded.A @ z - loaded.b, 0.0).tolist(), strict=True):
+        point[slack] = value
+    loaded.scip.addSol(point)

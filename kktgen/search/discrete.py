@@ -1,0 +1,91 @@
+"""The leader's discrete choices: integers, SOS1 sets and indicators of a point that was found without them.
+
+Choices near a point z0 minimise the distance of rounding (Fischetti, Glover, Lodi, "The feasibility pump", 2005)::
+
+    min  sum_b (1 - 2 frac(z0_b)) z_b     s.t.   the model without its pairs,  floor(z0) <= z <= ceil(z0) on integers
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import KktgenError
+from ..expr import Quad
+from ..model import Model
+from ..solvers import solve
+from .pattern import pattern_step
+from .residual import violation
+
+SECONDS = 2.0
+"""Time limit of one mixed-integer program."""
+GAP = 1e-2
+"""Its relative gap."""
+
+
+class Discrete:
+    """The leader's discrete choices in a model.
+
+    Parameters
+    ----------
+    model : Model
+        With complementarity pairs or without; they are ignored.
+
+    Attributes
+    ----------
+    any : bool
+        Whether there are integers, SOS1 sets or indicators at all.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = replace(model, pairs=None)
+        self._whole = np.flatnonzero(model.space.kind != "C")
+        self._indicators = model.indicators is not None and len(model.indicators) > 0
+        self.any = bool(len(self._whole) or len(model.sos1) or self._indicators)
+
+    def settle(self, z: np.ndarray, time_limit: float = SECONDS) -> np.ndarray | None:
+        """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
+        if not self.any:
+            return z
+        nearest = pattern_step(self.model, z, np.zeros(0, dtype=bool), time_limit)
+        if nearest is not None:
+            return nearest.z
+        whole, away = self._whole, z[self._whole] - np.floor(z[self._whole])
+        cost = np.zeros(self.model.n)
+        cost[whole] = 1.0 - 2.0 * away
+        close = np.floor(z[whole] + 1e-6), np.ceil(z[whole] - 1e-6)
+        found = self._choose(cost, whole, *close, time_limit) if len(whole) else None
+        if found is None:
+            found = self._choose(cost, whole[:0], z[:0], z[:0], time_limit)
+        if found is None:
+            return None
+        best = pattern_step(self.model, found, np.zeros(0, dtype=bool), time_limit)
+        return found if best is None else best.z
+
+    def recourse(self, z: np.ndarray, fixed: np.ndarray, time_limit: float = SECONDS) -> np.ndarray | None:
+        """Return the best choices, to first order, when the columns ``fixed`` stay where they are; None without any."""
+        if not self.any:
+            return z
+        P, q, _ = self.model.matrices
+        return self._choose(P @ z + q, fixed, z[fixed], z[fixed], time_limit)
+
+    def _choose(
+        self, cost: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray, time_limit: float
+    ) -> np.ndarray | None:
+        """Minimise a linear cost with some columns in other boxes, by branch and bound; None without a point."""
+        space = self.model.space.copy()
+        space.lb[columns] = np.clip(low, space.lb[columns], space.ub[columns])
+        space.ub[columns] = np.clip(high, space.lb[columns], space.ub[columns])
+        goal = Quad.from_matrices(space, None, cost)
+        program = replace(self.model, space=space, objective=goal, kkt=None)
+        linear = not (len(self.model.sos1) or self._indicators or len(self.model.quads))
+        try:
+            found = solve(program, "highs" if linear else "scip", time_limit=time_limit, gap=GAP)
+        except KktgenError:
+            return None
+        if found.z is None:
+            return None
+        z = found.z.copy()
+        z[self._whole] = np.round(z[self._whole])
+        return z if violation(program, z) < 1e-4 else None
