@@ -25,6 +25,7 @@ from .expr import total as sum  # noqa: A004
 from .formats import dumps, read_solution, write, write_solution
 from .kkt import high_point, kkt
 from .model import Model
+from .optimize import Result, optimize
 from .qp import QP
 from .relax import relax
 from .solution import Solution

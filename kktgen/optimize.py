@@ -13,7 +13,10 @@ import numpy as np
 from .bilevel import Bilevel
 from .bounds import bound
 from .eliminate import eliminate
-from .encodings import encode
+from .encodings import encode, named
+from .encodings.indicator import Indicator
+from .encodings.sos1 import SOS1
+from .errors import BoundError, UnsupportedError
 from .kkt import kkt
 from .model import Model
 from .search.pattern import polish
@@ -96,6 +99,7 @@ def optimize(
     gap: float | None = None,
     choices: Mapping[Any, Any] | None = None,
     start: bool = True,
+    evidence: bool = True,
     executor: Executor | None = None,
     progress: Callable[[dict[str, Any]], None] | None = None,
     stages: Callable[[str, str], None] | None = None,
@@ -118,6 +122,9 @@ def optimize(
         Other encodings for some followers or rows.
     start : bool
         Look for a start point (relax and respond, pattern search) first.
+    evidence : bool
+        Where a multiplier has no proved box, solve a second time in another encoding: agreement is the evidence the
+        claim ``optimal`` then needs. The second run gets ten times the first one's time at most.
     executor : concurrent.futures.Executor, optional
         For the independent jobs of bounding and verification.
     progress : callable, optional
@@ -157,8 +164,33 @@ def optimize(
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
     report = verify(bilevel, found, executor=executor)
+    if evidence and report.claim == "bilevel-feasible" and found.status == "optimal" and _unboxed(ready):
+        again = _second(model, encoding, solver, found, clock.left(), progress, options)
+        report = verify(bilevel, found, evidence=again, executor=executor)
     clock.done("verify", str(report))
     return Result(bilevel, ready, found, report, found.bound, begun_at, polished, clock.seconds)
+
+
+def _unboxed(model: Model) -> bool:
+    """Return whether some multiplier or slack column has no finite box."""
+    space = model.space
+    columns = np.isin(space.role, ["lam", "mu", "slack"])
+    return not (np.isfinite(space.lb[columns]) & np.isfinite(space.ub[columns])).all()
+
+
+def _second(
+    model: Model, encoding: Any, solver: str, found: Solution, left: float | None,
+    progress: Callable[[dict[str, Any]], None] | None, options: dict[str, Any],
+) -> tuple[Solution, ...]:  # fmt: skip
+    """Return the solution of the same problem in another encoding, when the solver takes it and finishes."""
+    other = SOS1() if isinstance(named(encoding), Indicator) else Indicator()
+    patience = 10.0 * found.seconds + 10.0
+    limit = patience if left is None else min(patience, left)
+    try:
+        again = encode(model, other)
+        return (solve(again, solver, time_limit=limit, progress=progress, **options),)
+    except (UnsupportedError, BoundError):
+        return ()
 
 
 def _starts(

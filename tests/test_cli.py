@@ -172,11 +172,33 @@ def test_solve_quiet_prints_one_line(model_file):
     assert "optimal" in out.stdout
 
 
-@pytest.mark.parametrize("encoding", ["bigm", "sos1", "indicator", "product", "strongduality"])
+BOXED = """
+import kktgen as kg
+
+
+def build():
+    m = kg.Bilevel("boxed")
+    x = m.var("x", lb=0, ub=2)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1)
+    m.maximize(y - 0.1 * x)
+    f.minimize(0.5 * y @ y - x @ y)
+    return m
+"""
+
+
+@pytest.mark.parametrize("encoding", ["auto", "bigm", "sos1", "indicator", "product", "strongduality"])
 def test_solve_with_every_encoding(model_file, encoding):
-    out = run("solve", model_file(), "--encoding", encoding, "--json")
+    out = run("solve", model_file("boxed.py", BOXED), "--encoding", encoding, "--json", "--time-limit", "60")
     assert out.exit_code == 0, out.output
-    assert json.loads(out.stdout)["objective"] == pytest.approx(6.1333, abs=2e-3)
+    assert json.loads(out.stdout)["objective"] == pytest.approx(0.9, abs=1e-3)
+
+
+def test_an_encoding_that_needs_what_nobody_can_prove_is_a_wrong_question(model_file):
+    out = run("solve", model_file(), "--encoding", "bigm", "-q")
+    assert out.exit_code == 2
+    assert len(out.stderr.splitlines()) == 1
+    assert "use SOS1()" in out.stderr
 
 
 def test_solve_an_instance_with_its_known_answer():

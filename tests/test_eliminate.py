@@ -9,6 +9,7 @@ import kktgen as kg
 from kktgen import kernel
 from kktgen.convexity import is_psd
 from kktgen.eliminate import eliminate, weights
+from kktgen.eliminate.least import _polished
 from kktgen.eliminate.propagation import Equations, solve
 from kktgen.sparse import Csr
 
@@ -472,6 +473,20 @@ def test_a_convex_block_is_left_alone_while_another_is_cancelled():
     assert cross_products(new)[(int(x.cols), int(y[1].cols))] == -2.0 and is_rewriting(model, new)
 
 
+def test_a_product_that_ends_in_a_convex_block_is_no_leftover():
+    """min (x - y2)^2 - x y1, y1 pays x: without x y1 the square is convex, and nothing is reported as kept."""
+    m = kg.Bilevel()
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=5)
+    f.minimize(x @ y[0] - y.sum())
+    m.minimize((x - y[1]) ** 2 - x @ y[0])
+    model = kg.kkt(m)
+    new, found = eliminate(model), weights(model)
+    assert len(found.leftover) == 0 and len(found.cancelled) == 1 and is_psd(new.matrices[0])
+    assert list(cross_products(new).values()) == [1.0, -2.0] and not any("kept" in note for note in new.notes)
+
+
 def test_models_without_followers_or_products_are_returned_unchanged():
     m = kg.Bilevel()
     x = m.var("x", 2, lb=0, ub=1)
@@ -669,6 +684,13 @@ def test_a_long_chain_is_solved():
     w = family.slope * np.nan_to_num(family.t)[family.label] + family.offset
     assert family.consistent.all() and w[:3001] == pytest.approx(7 + np.arange(3001) - 1500)
     assert np.isnan(family.t[family.label[3001]])  # in no equation: free
+
+
+def test_what_an_lp_meets_nearly_is_met_exactly():
+    """tau_0 = 1/3, tau_1 = tau_0, 2 tau_2 = 5 contradicts tau_2 = 1: the answer's rounding goes, the rest stays."""
+    equations = system((0, 0, 3, 0, -1), (0, 1, 1, -1, 0), (2, 2, 2, 0, -5), (2, 2, 1, 0, -1))
+    tau = _polished(equations, np.array([1 / 3 + 1e-9, 1 / 3 - 1e-9, 2.5 + 1e-9]))
+    assert tau.tolist() == [1 / 3, 1 / 3, 2.5]
 
 
 def test_cycles_fix_contradict_or_leave_free():

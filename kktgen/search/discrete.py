@@ -16,7 +16,6 @@ from ..expr import Quad
 from ..model import Model
 from ..solvers import solve
 from .pattern import pattern_step
-from .residual import violation
 
 SECONDS = 2.0
 """Time limit of one mixed-integer program."""
@@ -40,6 +39,10 @@ class Discrete:
 
     def __init__(self, model: Model) -> None:
         self.model = replace(model, pairs=None)
+        of_leader = np.zeros(len(model.rows), dtype=bool)
+        for block in model.rows.blocks:
+            of_leader[block.start : block.stop] = block.role == "leader"
+        self.leader = replace(self.model, rows=model.rows.take(of_leader), kkt=None)
         self._whole = np.flatnonzero(model.space.kind != "C")
         self._indicators = model.indicators is not None and len(model.indicators) > 0
         self.any = bool(len(self._whole) or len(model.sos1) or self._indicators)
@@ -55,9 +58,9 @@ class Discrete:
         cost = np.zeros(self.model.n)
         cost[whole] = 1.0 - 2.0 * away
         close = np.floor(z[whole] + 1e-6), np.ceil(z[whole] - 1e-6)
-        found = self._choose(cost, whole, *close, time_limit) if len(whole) else None
+        found = self._choose(self.model, cost, whole, *close, time_limit) if len(whole) else None
         if found is None:
-            found = self._choose(cost, whole[:0], z[:0], z[:0], time_limit)
+            found = self._choose(self.model, cost, whole[:0], z[:0], z[:0], time_limit)
         if found is None:
             return None
         best = pattern_step(self.model, found, np.zeros(0, dtype=bool), time_limit)
@@ -68,24 +71,22 @@ class Discrete:
         if not self.any:
             return z
         P, q, _ = self.model.matrices
-        return self._choose(P @ z + q, fixed, z[fixed], z[fixed], time_limit)
+        return self._choose(self.leader, P @ z + q, fixed, z[fixed], z[fixed], time_limit)
 
     def _choose(
-        self, cost: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray, time_limit: float
+        self, model: Model, cost: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray, time_limit: float
     ) -> np.ndarray | None:
         """Minimise a linear cost with some columns in other boxes, by branch and bound; None without a point."""
-        space = self.model.space.copy()
-        space.lb[columns] = np.clip(low, space.lb[columns], space.ub[columns])
-        space.ub[columns] = np.clip(high, space.lb[columns], space.ub[columns])
-        goal = Quad.from_matrices(space, None, cost)
-        program = replace(self.model, space=space, objective=goal, kkt=None)
-        linear = not (len(self.model.sos1) or self._indicators or len(self.model.quads))
+        space = model.space.copy()
+        space.lb[columns], space.ub[columns] = low, high
+        program = replace(model, space=space, objective=Quad.from_matrices(space, None, cost))
+        linear = not (len(model.sos1) or self._indicators or len(model.quads))
         try:
-            found = solve(program, "highs" if linear else "scip", time_limit=time_limit, gap=GAP)
+            found = solve(program, "highs" if linear else "scip", time_limit=min(time_limit, SECONDS), gap=GAP)
         except KktgenError:
             return None
         if found.z is None:
             return None
         z = found.z.copy()
         z[self._whole] = np.round(z[self._whole])
-        return z if violation(program, z) < 1e-4 else None
+        return z

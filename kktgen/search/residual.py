@@ -52,6 +52,6 @@ def _largest(model: Model, z: np.ndarray) -> np.ndarray:
     return out
 
 
-def support(model: Model, z: np.ndarray) -> np.ndarray:
+def off_support(model: Model, z: np.ndarray) -> np.ndarray:
     """Return the columns that the SOS1 sets hold at zero when each set keeps its largest entry at z."""
     return np.unique(model.sos1.columns[~_largest(model, z)])

@@ -17,7 +17,9 @@ import numpy as np
 
 from ..bilevel import Bilevel
 from ..model import Model
-from .pattern import GAIN, Step, active_pairs, available, improve
+from ..space import LEADER
+from .discrete import Discrete
+from .pattern import GAIN, Step, active_pairs, improve
 from .relaxation import Relaxation
 from .residual import FEASIBLE, violation
 from .respond import Responder
@@ -55,16 +57,44 @@ def relax_and_respond(
         A bilevel-feasible point. Without a convex relaxation that is bounded, the decisions begin in the middle of the
         leader's box. None when no decision found there lets every follower respond within the leader's rows.
     """
-    responder = Responder(bilevel) if responder is None else responder
-    relaxation = Relaxation(model)
-    for count, (_, z) in enumerate(relaxation.points(time_limit)):
-        settled = relaxation.settle(z, time_limit)
-        response = None if settled is None else responder(settled)
+    moves = Moves(bilevel, model, responder)
+    for count, (_, z) in enumerate(moves.relaxation.points(time_limit)):
+        response = moves.respond(z, time_limit)
         if response is not None:
-            response = repaired(model, _whole(model, response), time_limit)
+            response = repaired(model, response, time_limit)
         if response is not None or count == 2:
             return response
     return None
+
+
+class Moves:
+    """From any point of the relaxation to a response of the followers, the leader's discrete choices included.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    model : Model
+    responder : Responder, optional
+    """
+
+    def __init__(self, bilevel: Bilevel, model: Model, responder: Responder | None = None) -> None:
+        self.responder = Responder(bilevel) if responder is None else responder
+        self.relaxation = Relaxation(model)
+        self.discrete = Discrete(model)
+        space = model.space
+        self._given = np.union1d(self.responder.parameters, np.flatnonzero(space.owner != LEADER))
+        self._whole = np.flatnonzero(space.kind != "C")
+
+    def respond(self, z: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
+        """Return the response to the decisions of z; choices no follower sees are made after it. None without one."""
+        seconds = {} if time_limit is None else {"time_limit": time_limit}
+        settled = self.discrete.settle(z, **seconds)
+        response = None if settled is None else self.responder(settled)
+        if response is None or not self.discrete.any:
+            return response
+        response[self._whole] = np.round(response[self._whole])
+        chosen = self.discrete.recourse(response, self._given, **seconds)
+        return response if chosen is None else chosen
 
 
 def repaired(model: Model, z: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
@@ -91,21 +121,12 @@ def land(model: Model, z: np.ndarray, rounds: int, time_limit: float | None = No
     return None
 
 
-def _whole(model: Model, z: np.ndarray) -> np.ndarray:
-    """Return z with its integers rounded."""
-    out = z.copy()
-    whole = model.space.kind[: len(z)] != "C"
-    out[whole] = np.round(z[whole])
-    return out
-
-
 class _Search:
     """Collects points, best first, and says when to stop."""
 
     def __init__(self, bilevel: Bilevel, model: Model, seconds: float, progress: Progress | None) -> None:
         self.model, self.progress = model, progress
-        self.responder = Responder(bilevel)
-        self.relaxation = Relaxation(model)
+        self.moves = Moves(bilevel, model)
         self.begun = time.monotonic()
         self.end = self.begun + seconds
         self.found: list[tuple[float, np.ndarray]] = []
@@ -125,22 +146,23 @@ class _Search:
     def attempt(self, label: str, z: np.ndarray) -> bool:
         """Respond to z, search from there, keep what is found; return whether it is the best so far."""
         self.tried += 1
-        settled = self.relaxation.settle(z, self.left())
-        response = None if settled is None else self.responder(settled)
+        response = self.moves.respond(z, self.left())
         if response is None:
             return False
-        response = _whole(self.model, response)
-        if available(self.model):
-            pattern = active_pairs(self.model, response).tobytes() + response[self.model.space.kind != "C"].tobytes()
-            if pattern in self._seen:
-                return False
-            self._seen.add(pattern)
-            step = land(self.model, response, 20, self.left())
-            return step is not None and self.keep(label, step.z)
+        choices = response[self.model.space.kind != "C"].tobytes() + response[self.model.sos1.columns].astype(bool).tobytes()
+        pattern = active_pairs(self.model, response).tobytes() + choices
+        if pattern in self._seen and not len(self.model.quads):
+            return False
+        self._seen.add(pattern)
+        step = land(self.model, response, 20, self.left())
+        if step is not None:
+            return self.keep(label, step.z)
         return violation(self.model, response) <= FEASIBLE and self.keep(label, response)
 
     def keep(self, label: str, z: np.ndarray) -> bool:
         value, before = self.model.objective.value(z), self.best
+        if any(abs(value - other) <= GAIN * (1.0 + abs(value)) for other, _ in self.found):
+            return False
         self.found.append((value, z))
         self.found.sort(key=lambda pair: pair[0])
         del self.found[KEPT:]
@@ -156,7 +178,7 @@ class _Search:
         """Yield decisions near the best point: some of the leader's variables moved at random within their bounds."""
         rng = np.random.default_rng(seed)
         space = self.model.space
-        seen = np.union1d(self.responder.parameters, np.flatnonzero((space.kind != "C") & (space.role == "leader")))
+        seen = np.union1d(self.moves.responder.parameters, np.flatnonzero((space.kind != "C") & (space.role == "leader")))
         lb, ub = space.lb[seen], space.ub[seen]
         for k in range(NUDGES):
             z = self.found[0][1].copy()
@@ -191,7 +213,7 @@ def start_points(
         At most five, each satisfying rows, bounds and pairs of the model to 1e-6; empty when none is found.
     """
     search = _Search(bilevel, model, seconds, progress)
-    for label, z in search.relaxation.points(search.left()):
+    for label, z in search.moves.relaxation.points(search.left()):
         search.attempt(label, z)
         if search.late():
             break

@@ -26,7 +26,7 @@ INSTALL = "pip install highspy"
 FEATURES = frozenset({"int", "qobj"})
 CONFLICTS = {frozenset({"int", "qobj"}): "mixed-integer problems with a quadratic objective"}
 TOL = 1e-6
-QP_GAP = 1e-5
+QP_GAP = 1e-4
 """Largest relative duality gap at which the optimum of a QP is believed."""
 
 STATUS = {

@@ -1,0 +1,207 @@
+"""Fix which side of every complementarity pair is zero: the rest of the problem is a convex QP.
+
+A pattern says of each pair ``0 <= s_i _|_ mu_i >= 0`` whether it is active (s_i = 0) or not (mu_i = 0)::
+
+    min  f(z)   s.t.   rows and bounds,   s_i = 0 (active),   mu_i = 0 (inactive),   discrete choices fixed
+
+Its solution satisfies every pair exactly. Where f is not convex, a stationary point is found by conditional gradients.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..kernel import qp
+from ..model import Model
+from ..sparse import Csr
+from .residual import FEASIBLE, off_support
+from .sharpen import Program, sharpen
+
+DESCENTS = 20
+"""Most steps of conditional gradients."""
+FLAT = 1e-9
+"""A relative descent below this ends them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The optimum of one pattern.
+
+    Parameters
+    ----------
+    z : ndarray (n,)
+    value : float
+        The minimised objective.
+    price : ndarray (mi,)
+        d(value)/d(fixed side): d/ds_i of an active pair, d/dmu_i of an inactive one; negative where leaving zero pays.
+    """
+
+    z: np.ndarray
+    value: float
+    price: np.ndarray
+
+
+def active_pairs(model: Model, z: np.ndarray) -> np.ndarray:
+    """Return the pattern of a point: the pairs whose slack is not above their multiplier, either scaled (mi,) bool."""
+    pairs = model.pairs
+    if pairs is None:
+        return np.zeros(0, dtype=bool)
+    s, mu = pairs.slack(z), z[pairs.mu]
+    return s / max(1.0, np.abs(s).max(initial=0.0)) <= mu / max(1.0, np.abs(mu).max(initial=0.0))
+
+
+def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, time_limit: float | None = None) -> Step | None:
+    """Solve the convex QP of one pattern.
+
+    Parameters
+    ----------
+    model : Model
+        With complementarity pairs, its products eliminated.
+    z : ndarray (n,)
+        Gives the values of the integers and the support of the SOS1 sets; indicator rows are on or off by its binaries.
+        For a nonconvex objective also where the descent begins.
+    active : ndarray (mi,) bool
+        Pairs with s = 0; the others have mu = 0.
+    time_limit : float, optional
+        Seconds.
+
+    Returns
+    -------
+    Step or None
+        None when the pattern has no feasible point or no optimum, or when there are quadratic rows.
+    """
+    if len(model.quads):
+        return None
+    fixed = _fixed(model, z, active)
+    if fixed is None:
+        return None
+    if "qobj_nonconvex" in model.features:
+        found = _descend(fixed, z, time_limit)
+    else:
+        found = _solve(fixed, time_limit)
+    if found is None:
+        return None
+    point, row_price = found
+    return Step(point, model.objective.value(point), _prices(model, fixed, active, point, row_price))
+
+
+def _prices(model: Model, fixed: Program, active: np.ndarray, z: np.ndarray, row_price: np.ndarray) -> np.ndarray:
+    """Return the price of every fixed side, from the prices of the rows and the reduced costs of the columns."""
+    price = np.zeros(len(active))
+    pairs = model.pairs
+    if pairs is None or not len(active):
+        return price
+    reduced = fixed.P @ z + fixed.q - fixed.A.T @ row_price
+    by_row = pairs.row >= 0
+    price[by_row] = -pairs.side[by_row] * row_price[pairs.row[by_row]]
+    column, slope, _ = _bounds_of_pairs(model)
+    price[~by_row] = reduced[column] / slope
+    price[~active] = reduced[pairs.mu[~active]]
+    return price
+
+
+def _bounds_of_pairs(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return column, slope and constant of the slacks ``slope z_j + constant`` that a column bound states."""
+    pairs = model.pairs
+    assert pairs is not None
+    at = np.flatnonzero(pairs.row < 0)
+    first = pairs.M.indptr[:-1][at]
+    return pairs.M.indices[first], pairs.M.data[first], pairs.r[at]
+
+
+def _fixed(model: Model, z: np.ndarray, active: np.ndarray) -> Program | None:
+    """Return the QP of the pattern; None when a column cannot take the value it is fixed at."""
+    space, pairs = model.space, model.pairs
+    lb, ub = space.lb.copy(), space.ub.copy()
+    lo, hi, A = model.rows.lo.copy(), model.rows.hi.copy(), model.rows.M
+    whole = np.flatnonzero(space.kind != "C")
+    off = off_support(model, z)
+    columns, values = [whole, off], [np.round(z[whole]), np.zeros(len(off))]
+    if pairs is not None and len(pairs):
+        at, slope, constant = _bounds_of_pairs(model)
+        bound = active[pairs.row < 0]
+        columns += [pairs.mu[~active], at[bound]]
+        values += [np.zeros(int((~active).sum())), (-constant / slope)[bound]]
+        by_row = active & (pairs.row >= 0)
+        row, upper = pairs.row[by_row], pairs.side[by_row] > 0
+        lo[row[upper]] = hi[row[upper]]
+        hi[row[~upper]] = lo[row[~upper]]
+    column, value = np.concatenate(columns), np.concatenate(values)
+    room = FEASIBLE * np.maximum(1.0, np.abs(value))
+    if ((value < lb[column] - room) | (value > ub[column] + room)).any() or (lo > hi).any():
+        return None
+    lb[column] = ub[column] = value
+    if (np.abs(lb[column] - value) > room).any():  # one column, two values
+        return None
+    if model.indicators is not None and len(model.indicators):
+        on = np.abs(z[model.indicators.binary] - model.indicators.value) < 0.5
+        rows = model.indicators.rows.take(on)
+        A = Csr(sp.vstack([A, rows.M], format="csr"))
+        lo, hi = np.concatenate([lo, rows.lo]), np.concatenate([hi, rows.hi])
+    P, q, _ = model.matrices
+    return Program(P, q, A, lo, hi, lb, ub)
+
+
+def _solve(program: Program, time_limit: float | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the optimum and the prices of the rows, with the fixed columns taken out; None without an optimum."""
+    fixed = program.lb == program.ub
+    z = np.where(fixed, program.lb, 0.0)
+    free = np.flatnonzero(~fixed)
+    shift = program.A @ z
+    A = Csr(program.A[:, free])
+    lo, hi = program.lo - shift, program.hi - shift
+    live = np.diff(A.indptr) > 0
+    room = FEASIBLE * np.maximum(1.0, np.abs(shift))
+    if ((lo > room) | (hi < -room))[~live].any():
+        return None
+    price = np.zeros(len(lo))
+    if not len(free):
+        return z, price
+    small = Program(
+        Csr(program.P[free][:, free]), (program.P @ z + program.q)[free], Csr(A[live]), lo[live], hi[live],
+        program.lb[free], program.ub[free],
+    )  # fmt: skip
+    answer = qp(small.P, small.q, small.A, small.lo, small.hi, small.lb, small.ub, time_limit)
+    if answer.x is None:
+        return None
+    answer = sharpen(small, answer)
+    assert answer.x is not None
+    z[free] = np.clip(answer.x, small.lb, small.ub)
+    price[live] = answer.row_dual
+    return z, price
+
+
+def _descend(program: Program, z: np.ndarray, time_limit: float | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a stationary point of a nonconvex QP and the prices of the rows, by conditional gradients.
+
+    The linear program of the gradient gives a direction, along which the quadratic is minimised exactly (Frank and
+    Wolfe 1956); every point on the way is feasible.
+    """
+    end = np.inf if time_limit is None else time.monotonic() + time_limit
+    P, price = program.P, np.zeros(len(program.lo))
+    fixed = program.lb == program.ub
+    z = np.where(fixed, program.lb, np.clip(z[: len(program.q)], program.lb, program.ub))
+    value = program.A @ z
+    outside = np.maximum(np.maximum(program.lo - value, value - program.hi), 0.0)
+    inside = bool((outside <= FEASIBLE * np.maximum(1.0, np.abs(value))).all())
+    for _ in range(DESCENTS):
+        if time.monotonic() > end:
+            break
+        gradient = P @ z + program.q
+        found = _solve(replace(program, P=Csr(P.shape), q=gradient), time_limit)
+        if found is None:
+            break
+        corner, price = found
+        if not inside:
+            z, inside = corner, True
+            continue
+        direction = corner - z
+        slope, bend = float(gradient @ direction), float(direction @ (P @ direction))
+        if slope > -FLAT * (1.0 + abs(float(gradient @ z))):
+            break
+        z = z + (1.0 if bend <= 0 else min(1.0, -slope / bend)) * direction
+    return (z, price) if inside else None
