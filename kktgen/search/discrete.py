@@ -47,7 +47,7 @@ class Discrete:
         self._indicators = model.indicators is not None and len(model.indicators) > 0
         self.any = bool(len(self._whole) or len(model.sos1) or self._indicators)
 
-    def settle(self, z: np.ndarray, time_limit: float = SECONDS) -> np.ndarray | None:
+    def settle(self, z: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
         """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
         if not self.any:
             return z
@@ -66,7 +66,7 @@ class Discrete:
         best = pattern_step(self.model, found, np.zeros(0, dtype=bool), time_limit)
         return found if best is None else best.z
 
-    def recourse(self, z: np.ndarray, fixed: np.ndarray, time_limit: float = SECONDS) -> np.ndarray | None:
+    def recourse(self, z: np.ndarray, fixed: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
         """Return the best choices, to first order, when the columns ``fixed`` stay where they are; None without any."""
         if not self.any:
             return z
@@ -74,15 +74,17 @@ class Discrete:
         return self._choose(self.leader, P @ z + q, fixed, z[fixed], z[fixed], time_limit)
 
     def _choose(
-        self, model: Model, cost: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray, time_limit: float
-    ) -> np.ndarray | None:
+        self, model: Model, cost: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray,
+        time_limit: float | None,
+    ) -> np.ndarray | None:  # fmt: skip
         """Minimise a linear cost with some columns in other boxes, by branch and bound; None without a point."""
         space = model.space.copy()
         space.lb[columns], space.ub[columns] = low, high
         program = replace(model, space=space, objective=Quad.from_matrices(space, None, cost))
         linear = not (len(model.sos1) or self._indicators or len(model.quads))
+        limit = SECONDS if time_limit is None else min(time_limit, SECONDS)
         try:
-            found = solve(program, "highs" if linear else "scip", time_limit=min(time_limit, SECONDS), gap=GAP)
+            found = solve(program, "highs" if linear else "scip", time_limit=limit, gap=GAP)
         except KktgenError:
             return None
         if found.z is None:

@@ -36,6 +36,13 @@ class Relaxation:
     ----------
     model : Model
         With complementarity pairs, its products eliminated as far as possible.
+
+    Attributes
+    ----------
+    bound : float
+        The relaxed optimum, once :meth:`points` has found it.
+    convex : bool
+        Whether the objective is convex.
     """
 
     def __init__(self, model: Model) -> None:
@@ -43,7 +50,8 @@ class Relaxation:
         P, self.q, self.r = model.matrices
         self.convex = "qobj_nonconvex" not in model.features
         self.P = P if self.convex else Csr(P.shape)
-        self.hessian = P
+        self.bound = -np.inf
+        self._hessian = P
 
     def minimise(
         self, cost: np.ndarray, P: Csr | None = None, time_limit: float | None = None
@@ -74,6 +82,7 @@ class Relaxation:
         """Yield points of the relaxation with their names: its optimum, its centre, then penalised ones."""
         found = self.minimise(self.q, time_limit=time_limit) if self.convex else None
         if found is not None:
+            self.bound = found[1] + self.r
             yield "relaxed optimum", found[0]
         centre = self.centre(time_limit)
         start = found[0] if found is not None else centre
@@ -91,7 +100,7 @@ class Relaxation:
     def _penalised(self, at: np.ndarray, weight: float, time_limit: float | None) -> Iterator[np.ndarray]:
         pairs = self.model.pairs
         for _ in range(STEPS):
-            cost = self.q.copy() if self.convex else self.hessian @ at + self.q
+            cost = self.q.copy() if self.convex else self._hessian @ at + self.q
             if pairs is not None and weight:
                 s, mu = np.maximum(pairs.slack(at), 0.0), np.maximum(at[pairs.mu], 0.0)
                 cost += weight * (widen(pairs.M, self.model.n).T @ mu)

@@ -13,8 +13,8 @@ FEASIBLE = 1e-6
 def violation(model: Model, z: np.ndarray) -> float:
     """Return the largest residual of rows, bounds, pairs, integrality, SOS1 sets and indicators at z.
 
-    Row and bound residuals are divided by ``max(1, |side|)``; a pair counts ``min(s, mu, s mu)`` and the part of s or mu
-    below zero; of a SOS1 set the second largest entry counts.
+    Row and bound residuals are divided by ``max(1, |side|)``; a pair counts ``min(s, mu, s mu)`` and the part
+    of s or mu below zero; of a SOS1 set the second largest entry counts.
     """
     z = z[: model.n]
     space, rows, quads = model.space, model.rows, model.quads

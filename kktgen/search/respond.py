@@ -140,7 +140,7 @@ class Responder:
             return x[: self.n].copy()
         if len(x) != len(self.leader):
             raise ProblemError(
-                f"respond: a point of {len(x)} entries; give all {self.n} columns or the leader's {len(self.leader)} columns"
+                f"respond: a point of {len(x)} entries; give all {self.n} columns, or the leader's {len(self.leader)}"
             )
         z = np.zeros(self.n)
         z[self.leader] = x

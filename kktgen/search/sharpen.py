@@ -41,7 +41,7 @@ class Program:
 
 
 def error(program: Program, x: np.ndarray, price: np.ndarray) -> float:
-    """Return the largest KKT residual: stationarity, feasibility, sign and complementarity of ``price`` (rows, columns)."""
+    """Return the largest KKT residual: stationarity, feasibility, and sign and complementarity of ``price``."""
     m = len(program.lo)
     value = np.concatenate([program.A @ x, x])
     lo, hi = np.concatenate([program.lo, program.lb]), np.concatenate([program.hi, program.ub])

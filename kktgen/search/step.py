@@ -79,10 +79,8 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, time_limit: fl
     fixed = _fixed(model, z, active)
     if fixed is None:
         return None
-    if "qobj_nonconvex" in model.features:
-        found = _descend(fixed, z, time_limit)
-    else:
-        found = _solve(fixed, time_limit)
+    nonconvex = "qobj_nonconvex" in model.features
+    found = _descend(fixed, z, time_limit) if nonconvex else _solve(fixed, time_limit)
     if found is None:
         return None
     point, row_price = found

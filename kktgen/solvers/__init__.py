@@ -2,7 +2,7 @@
 
 A solver module declares ``TITLE``, ``INSTALL`` (the line that installs it), ``FEATURES`` (keys of
 :data:`kktgen.model.FEATURES` it takes), ``CONFLICTS`` (features it does not take together, with words for it), ``TOL``
-(its feasibility tolerance), ``available()``, ``version()`` and ``solve(model, *, time_limit, gap, threads, verbose,
+(its feasibility tolerance, relative to the size of a row's side), ``available()``, ``version()`` and ``solve(model, *, time_limit, gap, threads, verbose,
 start, progress, **options)``. It imports its library inside functions.
 """
 
@@ -42,7 +42,7 @@ class SolverInfo:
     features : frozenset of str
         Keys of :data:`kktgen.model.FEATURES` it takes.
     tol : float
-        Feasibility tolerance it works to.
+        Feasibility tolerance it works to, relative to ``max(1, |side|)`` of a row in SCIP.
     """
 
     available: bool
