@@ -28,7 +28,7 @@ from .model import Model
 from .optimize import Result, optimize
 from .qp import QP
 from .relax import relax
+from .report import Report, Tolerances
 from .solution import Solution
 from .solvers import solve, solvers
-from .report import Report, Tolerances
 from .verify import verify

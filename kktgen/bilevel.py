@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,7 +265,14 @@ class Follower:
         return row
 
     def _declare_rows(
-        self, M: Csr, lo: np.ndarray, hi: np.ndarray, word: str, item: str, shape: tuple[int, ...], is_bound: bool = False
+        self,
+        M: Csr,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        word: str,
+        item: str,
+        shape: tuple[int, ...],
+        is_bound: bool = False,
     ) -> _Declared:
         """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
         space, k = self.bilevel.space, len(lo)
@@ -562,7 +569,9 @@ class Bilevel:
         linear = np.asarray(q, dtype=float).ravel()
         if len(linear) != len(z):
             raise ProblemError(f"from_matrices: q has {len(linear)} entries, (x, y...) has {len(z)}")
-        goal = Quad.from_matrices(m.space, _spread(Csr(P), z, z, (n, n)) if P is not None else None, _spread_vector(linear, z, n), r)
+        goal = Quad.from_matrices(
+            m.space, _spread(Csr(P), z, z, (n, n)) if P is not None else None, _spread_vector(linear, z, n), r
+        )
         if sense not in ("min", "max"):
             raise ProblemError(f"from_matrices: sense is 'min' or 'max', got {sense!r}")
         (m.minimize if sense == "min" else m.maximize)(goal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -22,15 +23,10 @@ def split() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGINT, _interrupt_once)
-        return
-    os._exit(_exit_code(*_wait(pid)))
-
-
-def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal and the parent may both send it
-    raise KeyboardInterrupt
+    with contextlib.suppress(OSError):  # both sides do it, the slower one may fail
+        os.setpgid(pid, pid or os.getpid())  # a group of its own: Ctrl-C reaches the child once, through the parent
+    if pid:
+        os._exit(_exit_code(*_wait(pid)))
 
 
 def _wait(pid: int) -> tuple[int, int]:
@@ -42,11 +38,25 @@ def _wait(pid: int) -> tuple[int, int]:
         presses += 1
         if presses == 1:
             _say("interrupted: ending with the best point so far; press Ctrl-C again to end at once")
-        os.kill(pid, signal.SIGINT if presses == 1 else signal.SIGKILL)
+        _pass_on(pid, signal.SIGINT if presses == 1 else signal.SIGKILL)
 
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, lambda number, frame: os.kill(pid, signal.SIGTERM))
+    def suspend(number: int, frame: FrameType | None) -> None:
+        _pass_on(pid, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        _pass_on(pid, signal.SIGCONT)
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTSTP, suspend)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: _pass_on(pid, number))
     return os.waitpid(pid, 0)[1], presses
+
+
+def _pass_on(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended
+        os.killpg(group, number)
 
 
 def _exit_code(status: int, presses: int) -> int:
@@ -55,7 +65,7 @@ def _exit_code(status: int, presses: int) -> int:
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
     number = os.WTERMSIG(status)
-    if number == signal.SIGTERM:
+    if number in (signal.SIGTERM, signal.SIGHUP):
         return 128 + number
     word = signal.strsignal(number) or "unknown signal"
     hint = "out of memory?" if number == signal.SIGKILL else "a fault in its library"

@@ -94,7 +94,9 @@ def psd_rows(quads: QuadTable, n: int) -> np.ndarray:
     k = len(quads)
     diagonal = np.unique(quads.row[quads.i == quads.j] * n + quads.i[quads.i == quads.j])
     cross = quads.i != quads.j
-    lonely = ~np.isin(quads.row[cross] * n + quads.i[cross], diagonal) | ~np.isin(quads.row[cross] * n + quads.j[cross], diagonal)
+    lonely = ~np.isin(quads.row[cross] * n + quads.i[cross], diagonal) | ~np.isin(
+        quads.row[cross] * n + quads.j[cross], diagonal
+    )
     out = np.ones(k, dtype=bool)
     out[quads.row[cross][lonely]] = False
     start = np.searchsorted(quads.row, np.arange(k + 1))

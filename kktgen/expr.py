@@ -28,7 +28,9 @@ def _numbers(value: Any) -> Array:
     try:
         out = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
-        raise ProblemError(f"cannot use a {type(value).__name__} in an expression; give numbers or kktgen expressions") from None
+        raise ProblemError(
+            f"cannot use a {type(value).__name__} in an expression; give numbers or kktgen expressions"
+        ) from None
     if np.isnan(out).any():
         raise ProblemError("NaN in the data of an expression; check the input arrays")
     return out
@@ -120,7 +122,7 @@ class Affine:
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Affine:
         """Return the same entries in another shape."""
-        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        wanted: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         try:
             index = np.arange(self.size).reshape(wanted)
         except ValueError:
@@ -193,16 +195,15 @@ class Affine:
         """Return the scalar product of two expressions of equal shape."""
         if not self.size == other.size == 1 and (self.shape != other.shape or self.ndim > 1):
             raise ProblemError(
-                f"x @ y of two expressions is the scalar product of two vectors of equal length, got {self.shape} and {other.shape}"
+                "x @ y of two expressions is the scalar product of two vectors of equal length, "
+                f"got {self.shape} and {other.shape}"
             )
         _same_space(self, other)
         columns, (L, R) = compress(self.M, other.M)
         product = (L.T @ R).tocoo()
         i, j = columns[product.row], columns[product.col]
         linear = _add_rows(_row_combination(self.M, other.c), _row_combination(other.M, self.c))
-        return Quad(
-            self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float(self.c @ other.c)
-        )
+        return Quad(self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float(self.c @ other.c))
 
     # -- arithmetic --------------------------------------------------------------------------
 
@@ -265,7 +266,9 @@ class Affine:
 
     def __pow__(self, power: Any) -> Quad:
         if power != 2 or self.size != 1:
-            raise ProblemError("only the square of a scalar expression is quadratic; the sum of squares of a vector is x @ x")
+            raise ProblemError(
+                "only the square of a scalar expression is quadratic; the sum of squares of a vector is x @ x"
+            )
         return self * self
 
     # -- comparison: rows --------------------------------------------------------------------
@@ -280,12 +283,12 @@ class Affine:
             return other <= self
         return _rows(self - other, lower=True)
 
-    def __eq__(self, other: Any) -> Any:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Any:
         if isinstance(other, Quad):
             return other == self
         return _rows(self - other, lower=True, upper=True)
 
-    def __ne__(self, other: Any) -> Any:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Any:
         raise ProblemError("!= is not a convex constraint")
 
     def __lt__(self, other: Any) -> Any:
@@ -307,7 +310,9 @@ def price(space: Space, columns: Array, sign: float, shape: tuple[int, ...]) -> 
     there = columns >= 0
     at = columns[there]
     indptr = np.concatenate([[0], np.cumsum(there)])
-    return Affine(space, csr(np.full(len(at), sign), at, indptr, (len(columns), len(space))), np.zeros(len(columns)), shape)
+    return Affine(
+        space, csr(np.full(len(at), sign), at, indptr, (len(columns), len(space))), np.zeros(len(columns)), shape
+    )
 
 
 def _rows_of(M: Csr, index: Array) -> Csr:
@@ -382,7 +387,9 @@ class Quad:
         none = np.empty(0, dtype=np.int64)
         if isinstance(value, Affine):
             if value.size != 1:
-                raise ProblemError(f"a scalar is needed here, got an expression of shape {value.shape}; sum it with .sum()")
+                raise ProblemError(
+                    f"a scalar is needed here, got an expression of shape {value.shape}; sum it with .sum()"
+                )
             return cls(value.space, none, none, np.empty(0), value.M, float(value.c[0]))
         number = _numbers(value)
         if number.size != 1:
@@ -394,7 +401,9 @@ class Quad:
         """Return ``1/2 z'Pz + q'z + r`` from its matrices (P (n, n) is made symmetric, q (n,))."""
         half = sp.coo_array(P if P is not None else (len(q), len(q)))
         i, j = np.minimum(half.row, half.col), np.maximum(half.row, half.col)
-        return cls(space, i.astype(np.int64), j.astype(np.int64), half.data * 0.5, _sparse_row(np.asarray(q, dtype=float)), r)
+        return cls(
+            space, i.astype(np.int64), j.astype(np.int64), half.data * 0.5, _sparse_row(np.asarray(q, dtype=float)), r
+        )
 
     def __repr__(self) -> str:
         return f"Quad({len(self.v)} products, {self.linear.nnz} linear terms)"
@@ -426,9 +435,7 @@ class Quad:
     def value(self, z: Array) -> float:
         """Return the value at a point z (n,)."""
         z = np.asarray(z)
-        return float(
-            (self.v * z[self.i] * z[self.j]).sum() + self.linear.data @ z[self.linear.indices] + self.r
-        )
+        return float((self.v * z[self.i] * z[self.j]).sum() + self.linear.data @ z[self.linear.indices] + self.r)
 
     def __add__(self, other: Any) -> Quad:
         right = Quad.of(self.space, other)
@@ -473,10 +480,10 @@ class Quad:
     def __ge__(self, other: Any) -> QuadRow:
         return QuadRow.of(self - other, 0.0, np.inf)
 
-    def __eq__(self, other: Any) -> QuadRow:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Any:
         return QuadRow.of(self - other, 0.0, 0.0)
 
-    def __ne__(self, other: Any) -> Any:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Any:
         raise ProblemError("!= is not a constraint kktgen can hold")
 
     def __bool__(self) -> bool:
@@ -535,7 +542,9 @@ class Rows:
         return f"Rows({self.name or 'unnamed'}, shape={self.shape}, {self.M.nnz} entries)"
 
     def __bool__(self) -> bool:
-        raise ProblemError("a constraint has no truth value; write 0 <= x and x <= 1 as two rows, or kg.between(0, x, 1)")
+        raise ProblemError(
+            "a constraint has no truth value; write 0 <= x and x <= 1 as two rows, or kg.between(0, x, 1)"
+        )
 
     def residual(self, z: Array) -> Array:
         """Return by how much each row is violated at z (k,)."""
@@ -600,12 +609,18 @@ def concatenate(parts: Sequence[Affine], axis: int = 0) -> Affine:
     sizes = np.cumsum([0, *(part.size for part in parts)])
     try:
         index = np.concatenate(
-            [start + np.arange(part.size).reshape(part.shape) for start, part in zip(sizes, parts, strict=False)], axis=axis
+            [start + np.arange(part.size).reshape(part.shape) for start, part in zip(sizes, parts, strict=False)],
+            axis=axis,
         )
     except ValueError as error:
-        raise ProblemError(f"cannot concatenate expressions of shapes {[part.shape for part in parts]}: {error}") from None
+        raise ProblemError(
+            f"cannot concatenate expressions of shapes {[part.shape for part in parts]}: {error}"
+        ) from None
     whole = Affine(
-        parts[0].space, vstack([part.M for part in parts], n), np.concatenate([part.c for part in parts]), (int(sizes[-1]),)
+        parts[0].space,
+        vstack([part.M for part in parts], n),
+        np.concatenate([part.c for part in parts]),
+        (int(sizes[-1]),),
     )
     return whole._gather(index)
 

@@ -102,7 +102,13 @@ def _answer(highs: Any) -> Answer:
 
 
 def lp(
-    q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, time_limit: float | None = None
+    q: np.ndarray,
+    A: Csr,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    lb: np.ndarray,
+    ub: np.ndarray,
+    time_limit: float | None = None,
 ) -> Answer:
     """Solve ``min q'x  s.t.  lo <= A x <= hi, lb <= x <= ub``."""
     program = WarmLp(A, lo, hi, lb, ub, time_limit)

@@ -18,7 +18,7 @@ import numpy as np
 from .bilevel import Bilevel, System
 from .model import Bounds, Indicators, Kkt, Model, Pairs, QuadTable, RowTable, Sos1, join
 from .space import Block
-from .sparse import Csr, coo, csr, row_index, vstack
+from .sparse import coo, csr, row_index, vstack
 
 
 def kkt(bilevel: Bilevel) -> Model:
@@ -58,7 +58,10 @@ def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:
     y_of, lam_of, mu_of = (np.repeat(index, [len(part) for part in parts]) for parts in
                            ([s.y for s in systems], [s.lam for s in systems], [s.mu for s in systems]))  # fmt: skip
     E, C = vstack([s.E for s in systems], n), vstack([s.C for s in systems], n)
-    e, c = np.concatenate([np.empty(0), *(s.e for s in systems)]), np.concatenate([np.empty(0), *(s.c for s in systems)])
+    e, c = (
+        np.concatenate([np.empty(0), *(s.e for s in systems)]),
+        np.concatenate([np.empty(0), *(s.c for s in systems)]),
+    )
 
     row_of = np.full(n, -1)  # stationarity row of a follower's own column
     row_of[y] = np.arange(len(y))
@@ -140,7 +143,7 @@ def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: 
             tail = ("_ub" if upper else "_lb") if declared.is_bound else (("_up" if upper else "_lo") if two else "")
             places = system.position[begin_at:end_at]
             blocks.append(
-                Block(at + begin_at, at + end_at, f"comp{tail}", "complementarity", system.name,
+                Block(at + int(begin_at), at + int(end_at), f"comp{tail}", "complementarity", system.name,
                       declared.item or declared.word, declared.shape, places)
             )  # fmt: skip
         at += len(system.mu)
@@ -212,7 +215,9 @@ def high_point(bilevel: Bilevel) -> Model:
     primal, _ = _primal_rows(systems, len(space), 0)
     leader, quads = _leader_rows(bilevel), _leader_quads(bilevel)
     goal = bilevel.objective
-    used = np.concatenate([leader.M.indices, quads.i, quads.j, quads.linear.M.indices, goal.i, goal.j, goal.linear.indices])
+    used = np.concatenate(
+        [leader.M.indices, quads.i, quads.j, quads.linear.M.indices, goal.i, goal.j, goal.linear.indices]
+    )
     unused = np.isin(space.role, ["lam", "mu"])
     unused[used.astype(np.int64)] = False
     space.lb[unused] = 0.0

@@ -518,7 +518,12 @@ def summary(model: Model, followers: int = 6) -> str:
         lines.append(f"  {what:<28} {size:>8} {unit:<8} {meaning}".rstrip())
 
     roles, counts = np.unique(model.space.role, return_counts=True)
-    words = {"leader": "leader variables", "follower": "follower variables", "lam": "prices lam", "mu": "multipliers mu >= 0"}
+    words = {
+        "leader": "leader variables",
+        "follower": "follower variables",
+        "lam": "prices lam",
+        "mu": "multipliers mu >= 0",
+    }
     for role in ("leader", "follower", "lam", "mu", "slack", "binary"):
         if role in roles:
             line(words.get(role, f"{role} columns"), int(counts[roles == role][0]), "columns", "")
@@ -531,7 +536,12 @@ def summary(model: Model, followers: int = 6) -> str:
         for k, name in enumerate(kkt.followers[:followers]):
             line(f"stationarity({name})", int((kkt.y_of == k).sum()), "rows", _MEANING["stationarity"])
             line(f"primal({name})", int((kkt.lam_of == k).sum()), "rows", _MEANING["equality"])
-            line(f"primal({name})", int((kkt.mu_of == k).sum()), "rows", _MEANING["inequality"] + " (bounds as column bounds)")
+            line(
+                f"primal({name})",
+                int((kkt.mu_of == k).sum()),
+                "rows",
+                _MEANING["inequality"] + " (bounds as column bounds)",
+            )
             if pairs is not None and (pairs.follower == k).any():
                 line(f"complementarity({name})", int((pairs.follower == k).sum()), "pairs", _MEANING["complementarity"])
         if len(kkt.followers) > followers:
@@ -548,5 +558,10 @@ def summary(model: Model, followers: int = 6) -> str:
         if size:
             line(what, size, unit, "")
     products = len(model.objective.canonical().v)
-    line("objective", products, "products", "minimised" if model.sense > 0 else "maximised (the negated one is minimised)")
+    line(
+        "objective",
+        products,
+        "products",
+        "minimised" if model.sense > 0 else "maximised (the negated one is minimised)",
+    )
     return "\n".join(lines + [f"  {note}" for note in model.notes])

@@ -101,7 +101,7 @@ def optimize(
     start: bool = True,
     evidence: bool = True,
     executor: Executor | None = None,
-    progress: Callable[[dict[str, Any]], None] | None = None,
+    progress: Callable[[Mapping[str, Any]], Any] | None = None,
     stages: Callable[[str, str], None] | None = None,
     **options: Any,
 ) -> Result:
@@ -157,9 +157,7 @@ def optimize(
     lifted = [ready.complete(z) for z in points]
     begun_at = model.value(points[0]) if points else None
     clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
-    found = solve(
-        ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options
-    )
+    found = solve(ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options)
     clock.done("solve", str(found))
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
@@ -180,7 +178,7 @@ def _unboxed(model: Model) -> bool:
 
 def _second(
     model: Model, encoding: Any, solver: str, found: Solution, left: float | None,
-    progress: Callable[[dict[str, Any]], None] | None, options: dict[str, Any],
+    progress: Callable[[Mapping[str, Any]], Any] | None, options: dict[str, Any],
 ) -> tuple[Solution, ...]:  # fmt: skip
     """Return the solution of the same problem in another encoding, when the solver takes it and finishes."""
     other = SOS1() if isinstance(named(encoding), Indicator) else Indicator()
@@ -194,7 +192,7 @@ def _second(
 
 
 def _starts(
-    bilevel: Bilevel, model: Model, seconds: float | None, progress: Callable[[dict[str, Any]], None] | None
+    bilevel: Bilevel, model: Model, seconds: float | None, progress: Callable[[Mapping[str, Any]], Any] | None
 ) -> list[np.ndarray]:
     if model.kkt is None:
         return []
@@ -220,11 +218,15 @@ def bounds_text(model: Model) -> str:
     for k, name in enumerate(model.kkt.followers[:6]):
         here = pairs.follower == k
         value, proof = pairs.dual_max.value[here], pairs.dual_max.proof[here]
-        tiers = ", ".join(f"{count} {tier}" for tier, count in zip(*np.unique(proof[proof != ""], return_counts=True), strict=True))
+        tiers = ", ".join(
+            f"{count} {tier}" for tier, count in zip(*np.unique(proof[proof != ""], return_counts=True), strict=True)
+        )
         known = value[np.isfinite(value)]
         sizes = f"; M median {np.median(known):.3g}, largest {known.max():.3g}" if len(known) else ""
         unproved = int((~np.isfinite(value)).sum())
-        lines.append(f"bounds({name}): {tiers or 'none proved'}{sizes}" + (f"; {unproved} unproved" if unproved else ""))
+        lines.append(
+            f"bounds({name}): {tiers or 'none proved'}{sizes}" + (f"; {unproved} unproved" if unproved else "")
+        )
     if len(model.kkt.followers) > 6:
         lines.append(f"bounds: {len(model.kkt.followers) - 6} more followers")
     return "\n".join(lines + [note for note in model.notes if note.startswith("bounds")])

@@ -77,7 +77,13 @@ class QP:
         def width(value: Any, axis: int) -> int:
             return 0 if value is None else (np.shape(value) if not sp.issparse(value) else value.shape)[axis]
 
-        sizes = [0 if self.q is None else np.size(self.q), width(self.P, 1), width(self.A, 1), width(self.G, 1), width(self.Q, 0)]
+        sizes = [
+            0 if self.q is None else np.size(self.q),
+            width(self.P, 1),
+            width(self.A, 1),
+            width(self.G, 1),
+            width(self.Q, 0),
+        ]
         ny = next((size for size in sizes if size), 0)
         nx = max(width(self.Q, 1), width(self.B, 1), width(self.H, 1), len(self.x))
         me = max(0 if self.b is None else np.size(self.b), width(self.A, 0))

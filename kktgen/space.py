@@ -54,7 +54,14 @@ class Block:
     def moved(self, start: int) -> Block:
         """Return the same block beginning at ``start``."""
         return Block(
-            start, start + self.stop - self.start, self.word, self.role, self.follower, self.item, self.shape, self.index
+            start,
+            start + self.stop - self.start,
+            self.word,
+            self.role,
+            self.follower,
+            self.item,
+            self.shape,
+            self.index,
         )
 
     def part(self, keep: np.ndarray, start: int) -> Block:
@@ -131,26 +138,32 @@ class Space:
 
     @property
     def lb(self) -> np.ndarray:
+        """Lower bounds (n,)."""
         return self._store["lb"][: self._n]
 
     @property
     def ub(self) -> np.ndarray:
+        """Upper bounds (n,)."""
         return self._store["ub"][: self._n]
 
     @property
     def kind(self) -> np.ndarray:
+        """'C', 'B' or 'I' (n,)."""
         return self._store["kind"][: self._n]
 
     @property
     def owner(self) -> np.ndarray:
+        """Index of the follower, or LEADER (n,)."""
         return self._store["owner"][: self._n]
 
     @property
     def role(self) -> np.ndarray:
+        """Role of every column (n,)."""
         return self._store["role"][: self._n]
 
     @property
     def proof(self) -> np.ndarray:
+        """Provenance of derived bounds (n,)."""
         return self._store["proof"][: self._n]
 
     def append(
@@ -166,7 +179,7 @@ class Space:
         item: str = "",
         shape: tuple[int, ...] = (),
         index: np.ndarray | None = None,
-        proof: str = "",
+        proof: np.ndarray | str = "",
     ) -> np.ndarray:
         """Append one block of columns and return their indices (flat, C order)."""
         count = int(np.prod(shape, dtype=np.int64)) if index is None else len(index)
@@ -174,7 +187,9 @@ class Space:
         capacity = len(self._store["lb"])
         if stop > capacity:
             size = max(stop, 2 * capacity)
-            self._store = {key: np.concatenate([a, np.empty(size - capacity, a.dtype)]) for key, a in self._store.items()}
+            self._store = {
+                key: np.concatenate([a, np.empty(size - capacity, a.dtype)]) for key, a in self._store.items()
+            }
         for key, value in (("lb", lb), ("ub", ub), ("kind", kind), ("owner", owner), ("role", role), ("proof", proof)):
             self._store[key][start:stop] = value
         self._n = stop
@@ -204,4 +219,6 @@ class Space:
         for block in self.blocks:
             if block.word == word and block.follower == follower:
                 return np.arange(block.start, block.stop)
-        raise ProblemError(f"no variable {word!r}" + (f" of follower {follower!r}" if follower else "") + f" in {self.name!r}")
+        raise ProblemError(
+            f"no variable {word!r}" + (f" of follower {follower!r}" if follower else "") + f" in {self.name!r}"
+        )

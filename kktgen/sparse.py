@@ -75,9 +75,7 @@ def compress(*matrices: Csr) -> tuple[np.ndarray, list[Csr]]:
     million columns touches a handful.
     """
     columns = np.unique(np.concatenate([M.indices for M in matrices]))
-    narrow = [
-        csr(M.data, np.searchsorted(columns, M.indices), M.indptr, (M.shape[0], len(columns))) for M in matrices
-    ]
+    narrow = [csr(M.data, np.searchsorted(columns, M.indices), M.indptr, (M.shape[0], len(columns))) for M in matrices]
     return columns, narrow
 
 

@@ -64,7 +64,10 @@ REFUSED = {
     "product in a row": (lambda m, x, f: f.add(x[0] * f.var("y") <= 1, name="r"), r"'r'.*x\(0\) \* y\(f\)"),
     "concave cost": (lambda m, x, f: f.minimize(-(f.var("y") ** 2)), r"not convex.*y\(f\)"),
     "convex profit": (lambda m, x, f: f.maximize(f.var("y") ** 2), "negated profit"),
-    "indefinite block": (lambda m, x, f: f.minimize((lambda y: y[0] * y[2] + y[1] ** 2)(f.var("y", 3))), r"y\(f,0\), y\(f,2\)"),
+    "indefinite block": (
+        lambda m, x, f: f.minimize((lambda y: y[0] * y[2] + y[1] ** 2)(f.var("y", 3))),
+        r"y\(f,0\), y\(f,2\)",
+    ),
     "own multiplier in cost": (lambda m, x, f: f.minimize(f.add(f.var("y") >= 1).dual), "own multipliers"),
     "own multiplier in row": (lambda m, x, f: f.add(f.add(f.var("y") >= 1).dual <= 1), "own multiplier"),
     "two names": (lambda m, x, f: (f.var("y"), f.var("y")), "declared twice"),
@@ -127,7 +130,13 @@ def test_from_matrices_gives_the_same_kkt_system_as_expressions():
     byhand.maximize(goal[:2] @ x + goal[2:] @ y)
     byhand.add(x.sum() + y.sum() <= 9, name="rows")
     matrices = kg.Bilevel.from_matrices(
-        kg.QP(P, q, A=A, b=b, G=G, h=h, Q=Q, H=H), q=goal, lb=0, ub=1, rows=(np.ones((1, 5)), [-np.inf], [9.0]), sense="max", name="t"
+        kg.QP(P, q, A=A, b=b, G=G, h=h, Q=Q, H=H),
+        q=goal,
+        lb=0,
+        ub=1,
+        rows=(np.ones((1, 5)), [-np.inf], [9.0]),
+        sense="max",
+        name="t",
     )
     one, two = kg.kkt(byhand), kg.kkt(matrices)
     np.testing.assert_allclose(one.rows.M.toarray(), two.rows.M.toarray(), atol=1e-12)
@@ -164,7 +173,9 @@ def test_psd_test_by_blocks():
 
 def test_psd_test_at_a_hundred_thousand_columns():
     n = 100_000
-    chain = sp.diags_array([np.full(n, 2.0), np.full(n - 1, -1.0), np.full(n - 1, -1.0)], offsets=[0, 1, -1], format="csr")
+    chain = sp.diags_array(
+        [np.full(n, 2.0), np.full(n - 1, -1.0), np.full(n - 1, -1.0)], offsets=[0, 1, -1], format="csr"
+    )
     assert is_psd(Csr(chain))
     assert not is_psd(Csr(chain - 0.1 * sp.eye_array(n)))
     pairs = sp.kron(sp.eye_array(n // 2), np.array([[1.0, -1.0], [-1.0, 1.0]]), format="csr")

@@ -168,7 +168,9 @@ def test_safe_minimum_never_exceeds_the_lp(seed):
     safe = safe_minimum(answer, q, A, lo, hi, lb, ub)
     assert safe <= answer.value
     assert safe >= answer.value - 1e-5
-    shaken = kernel.Answer(answer.status, answer.x, answer.value, answer.row_dual + rng.normal(size=m) * 0.1, answer.col_dual)
+    shaken = kernel.Answer(
+        answer.status, answer.x, answer.value, answer.row_dual + rng.normal(size=m) * 0.1, answer.col_dual
+    )
     assert safe_minimum(shaken, q, A, lo, hi, lb, ub) <= answer.value
 
 

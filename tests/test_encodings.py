@@ -41,7 +41,9 @@ def test_a_slack_reuses_a_column_only_when_it_is_that_column():
     assert y in zero.sos1.columns and y not in one.sos1.columns
     for low in (0.0, 1.0):
         solution = kg.solve(kg.encode(kg.kkt(box(low)), kg.SOS1()), "scip")
-        assert solution.objective == pytest.approx(low + 1)  # x = 0: y = low + 1; x = 1: y = low, the leader picks either
+        assert solution.objective == pytest.approx(
+            low + 1
+        )  # x = 0: y = low + 1; x = 1: y = low, the leader picks either
 
 
 def test_primal_rows_are_never_written_twice():

@@ -395,6 +395,18 @@ def test_start_fills_what_the_solver_adds(solver):
     assert solve(m, solver, start=z).raw["starts"] == (0, 1)
 
 
+def test_scip_takes_the_start_without_looking_for_a_point():
+    """With no node and no presolve there is a point only if the start, slacks and all, is feasible to SCIP."""
+    needs("scip")
+    m, x, y, b, d = indicators()
+    m.minimize(m.objective + 0.01 * (x @ x + y @ y))
+    best = solve(m, "scip")
+    assert (best[x], best[b]) == (pytest.approx(10, abs=1e-3), 0.0)  # b = 1 -> x <= 1 has the slack 9
+    nothing = {"limits/nodes": 0, "presolving/maxrounds": 0}
+    assert solve(m, "scip", **nothing).z is None
+    assert solve(m, "scip", start=best, **nothing).objective == pytest.approx(best.objective, abs=1e-6)
+
+
 @taking()
 @pytest.mark.parametrize("start", [np.zeros(5), np.array([np.inf, 0]), "x", [["a", "b"]]])
 def test_bad_starts_are_refused(solver, start):

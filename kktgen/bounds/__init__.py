@@ -14,7 +14,7 @@ Every value is rounded outward from the LP's row prices (Neumaier & Shcherbina 2
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -36,7 +36,7 @@ def bound(
     rounds: int = 2,
     time_limit: float | None = None,
     executor: Executor | None = None,
-    progress: Callable[[dict[str, Any]], None] | None = None,
+    progress: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Model:
     """Return the KKT model with proved boxes on every slack, price and multiplier it can bound.
 
@@ -72,7 +72,9 @@ def bound(
     return _apply(model, results)
 
 
-def _run(jobs: Iterator[Job], executor: Executor | None, begun: float, time_limit: float | None) -> Iterator[Proved | None]:
+def _run(
+    jobs: Iterator[Job], executor: Executor | None, begun: float, time_limit: float | None
+) -> Iterator[Proved | None]:
     def in_time() -> bool:
         return time_limit is None or time.monotonic() - begun < time_limit
 
@@ -167,6 +169,4 @@ def _settle(model: Model) -> Model:
     space.proof[column] = "proved(LP)"
     note = f"bounds: {int(inactive.sum())} pairs proved inactive (mu = 0), {int(active.sum())} proved always active (s = 0)"
     rows = replace(model.rows, lo=lo, hi=hi)
-    return replace(
-        model, space=space, rows=rows, pairs=pairs.take(~(inactive | active)), notes=(*model.notes, note)
-    )
+    return replace(model, space=space, rows=rows, pairs=pairs.take(~(inactive | active)), notes=(*model.notes, note))

@@ -52,7 +52,9 @@ def tighten(
         crossed = new_lb > new_ub  # an empty box is for the LP to report, not for rounding
         new_lb, new_ub = np.where(crossed, lb[columns], new_lb), np.where(crossed, ub[columns], new_ub)
         with np.errstate(invalid="ignore"):
-            moved = (ub[columns] - new_ub > 1e-3 * (1 + np.abs(new_ub))) | (new_lb - lb[columns] > 1e-3 * (1 + np.abs(new_lb)))
+            moved = (ub[columns] - new_ub > 1e-3 * (1 + np.abs(new_ub))) | (
+                new_lb - lb[columns] > 1e-3 * (1 + np.abs(new_lb))
+            )
         lb[columns], ub[columns] = new_lb, new_ub
         if not moved.any():
             break

@@ -90,9 +90,7 @@ def bound_follower(job: Job) -> Proved:
 
     def boxes() -> Boxes:
         zero = np.zeros(mi)
-        return Boxes(
-            np.concatenate([job.x_lb, y_lb, lam[0], zero]), np.concatenate([job.x_ub, y_ub, lam[1], dual_max])
-        )
+        return Boxes(np.concatenate([job.x_lb, y_lb, lam[0], zero]), np.concatenate([job.x_ub, y_ub, lam[1], dual_max]))
 
     program = relaxation(qp, boxes(), job.leader)
     slack_max, slack_tier, used = _slack(qp, program, y_lb, y_ub, job)
@@ -123,7 +121,9 @@ def bound_follower(job: Job) -> Proved:
     return Proved(slack_max, slack_tier, dual_max, dual_tier, *lam, lps)
 
 
-def _slack(qp: QP, program: Program, y_lb: np.ndarray, y_ub: np.ndarray, job: Job) -> tuple[np.ndarray, np.ndarray, int]:
+def _slack(
+    qp: QP, program: Program, y_lb: np.ndarray, y_ub: np.ndarray, job: Job
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the largest slack of every inequality: intervals, then one LP per row of several columns."""
     mi, n = len(qp.h), len(program.lb)
     C = Csr(sp.hstack([qp.H, qp.G], format="csr"))
@@ -167,7 +167,10 @@ def slater_point(
     cap = np.minimum(np.where(np.isfinite(slack_max), slack_max, 1.0) * 0.25, 1.0)
     A = Csr(sp.vstack([sp.hstack([qp.A, Csr((len(qp.b), mi))]), sp.hstack([qp.G, sp.eye_array(mi)])], format="csr"))
     lo, hi = np.concatenate([qp.b, np.full(mi, -np.inf)]), np.concatenate([qp.b, h])
-    lb, ub = np.concatenate([np.full(ny, -np.inf), np.zeros(mi)]), np.concatenate([np.full(ny, np.inf), np.maximum(cap, 0.0)])
+    lb, ub = (
+        np.concatenate([np.full(ny, -np.inf), np.zeros(mi)]),
+        np.concatenate([np.full(ny, np.inf), np.maximum(cap, 0.0)]),
+    )
     points, lacking = [], cap > 0
     for _ in range(3):
         weight = np.where(lacking, -1.0 / np.maximum(cap, 1e-12), 0.0)

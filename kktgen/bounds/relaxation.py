@@ -75,7 +75,11 @@ class Program:
     def rows(self, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Program:
         """Return the program with more rows."""
         return Program(
-            Csr(sp.vstack([self.A, A], format="csr")), np.concatenate([self.lo, lo]), np.concatenate([self.hi, hi]), self.lb, self.ub
+            Csr(sp.vstack([self.A, A], format="csr")),
+            np.concatenate([self.lo, lo]),
+            np.concatenate([self.hi, hi]),
+            self.lb,
+            self.ub,
         )
 
 
@@ -110,14 +114,19 @@ def mccormick(left: np.ndarray, right: np.ndarray, boxes: Boxes, w: int, n: int)
     la, ua, lb, ub = boxes.lb[a], boxes.ub[a], boxes.lb[b], boxes.ub[b]
     column = w + np.arange(len(a))
     parts = []
-    for ca, cb, sign in ((la, lb, 1.0), (ua, ub, 1.0), (la, ub, -1.0), (ua, lb, -1.0)):  # sign (w - cb a - ca b + ca cb) >= 0
+    for ca, cb, sign in (
+        (la, lb, 1.0),
+        (ua, ub, 1.0),
+        (la, ub, -1.0),
+        (ua, lb, -1.0),
+    ):  # sign (w - cb a - ca b + ca cb) >= 0
         keep = np.isfinite(ca) & np.isfinite(cb)
         parts.append((column[keep], a[keep], b[keep], ca[keep], cb[keep], np.full(int(keep.sum()), sign)))
-    cols, a, b, ca, cb, sign = (np.concatenate(p) for p in zip(*parts, strict=True))
+    cols, a, b, ca, cb, signs = (np.concatenate(p) for p in zip(*parts, strict=True))
     k = len(cols)
     rows = np.tile(np.arange(k), 3)
-    M = coo(np.concatenate([sign, -sign * cb, -sign * ca]), rows, np.concatenate([cols, a, b]), (k, n))
-    return M, -sign * ca * cb, np.full(k, np.inf)
+    M = coo(np.concatenate([signs, -signs * cb, -signs * ca]), rows, np.concatenate([cols, a, b]), (k, n))
+    return M, -signs * ca * cb, np.full(k, np.inf)
 
 
 def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray]) -> Program:
@@ -155,5 +164,9 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray])
     hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], hull_hi, [0.0]])
     free = np.full(at.t - at.w, np.inf)
     return Program(
-        Csr(A), lo, hi, np.concatenate([boxes.lb, -free, [0.0]]), np.concatenate([boxes.ub, free, [np.inf if qp.P.nnz else 0.0]])
+        Csr(A),
+        lo,
+        hi,
+        np.concatenate([boxes.lb, -free, [0.0]]),
+        np.concatenate([boxes.ub, free, [np.inf if qp.P.nnz else 0.0]]),
     )

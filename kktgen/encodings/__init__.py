@@ -113,7 +113,8 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
 
 def _wants_bounds(chosen: list[Any]) -> bool:
     return any(
-        type(e).__name__ in BOUNDED and not (getattr(e, "slack", None) is not None and getattr(e, "dual", None) is not None)
+        type(e).__name__ in BOUNDED
+        and not (getattr(e, "slack", None) is not None and getattr(e, "dual", None) is not None)
         for e in chosen
     )
 

@@ -68,7 +68,9 @@ class BigM:
         space.ub[pairs.mu] = np.minimum(space.ub[pairs.mu], dual.value)
         space.proof[pairs.mu] = dual.proof
         tags = np.concatenate([slack.proof, dual.proof])
-        trust = "proved" if np.char.startswith(tags, "proved").all() else "user" if (tags == "user").any() else "heuristic"
+        trust = (
+            "proved" if np.char.startswith(tags, "proved").all() else "user" if (tags == "user").any() else "heuristic"
+        )
         return replace(
             model.with_rows(
                 RowTable(upper, none, slack.value - pairs.r, renamed(pairs, "slackM")),

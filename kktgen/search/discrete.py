@@ -1,6 +1,7 @@
 """The leader's discrete choices: integers, SOS1 sets and indicators of a point that was found without them.
 
-Choices near a point z0 minimise the distance of rounding (Fischetti, Glover, Lodi, "The feasibility pump", 2005)::
+The continuous decisions stay as near as they can; where rounding to the nearest is infeasible, the choices minimise
+the distance of rounding (Fischetti, Glover, Lodi, "The feasibility pump", 2005)::
 
     min  sum_b (1 - 2 frac(z0_b)) z_b     s.t.   the model without its pairs,  floor(z0) <= z <= ceil(z0) on integers
 """
@@ -15,6 +16,7 @@ from ..errors import KktgenError
 from ..expr import Quad
 from ..model import Model
 from ..solvers import solve
+from ..sparse import Csr
 from .pattern import pattern_step
 
 SECONDS = 2.0
@@ -51,20 +53,32 @@ class Discrete:
         """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
         if not self.any:
             return z
-        nearest = pattern_step(self.model, z, np.zeros(0, dtype=bool), time_limit)
-        if nearest is not None:
-            return nearest.z
-        whole, away = self._whole, z[self._whole] - np.floor(z[self._whole])
+        near, none = self._near(z), np.zeros(0, dtype=bool)
+        step = pattern_step(near, z, none, time_limit)
+        if step is not None:
+            return step.z
+        whole = self._whole
         cost = np.zeros(self.model.n)
-        cost[whole] = 1.0 - 2.0 * away
+        cost[whole] = 1.0 - 2.0 * (z[whole] - np.floor(z[whole]))
         close = np.floor(z[whole] + 1e-6), np.ceil(z[whole] - 1e-6)
         found = self._choose(self.model, cost, whole, *close, time_limit) if len(whole) else None
         if found is None:
             found = self._choose(self.model, cost, whole[:0], z[:0], z[:0], time_limit)
         if found is None:
             return None
-        best = pattern_step(self.model, found, np.zeros(0, dtype=bool), time_limit)
-        return found if best is None else best.z
+        z = np.where(self.model.space.kind == "C", z, found)
+        z[self.model.sos1.columns] = found[self.model.sos1.columns]
+        step = pattern_step(self._near(z), z, none, time_limit)
+        return found if step is None else step.z
+
+    def _near(self, z: np.ndarray) -> Model:
+        """Return the model whose objective is the squared distance of the leader's variables from z."""
+        space, n = self.model.space, self.model.n
+        leader = np.flatnonzero(space.role == "leader")
+        weight = np.zeros(n)
+        weight[leader] = 2.0 / np.clip(space.ub[leader] - space.lb[leader], 1e-3, 1e3) ** 2
+        P = Csr((weight[leader], leader, np.searchsorted(leader, np.arange(n + 1))), shape=(n, n))
+        return replace(self.model, objective=Quad.from_matrices(space, P, -weight * z[:n]))
 
     def recourse(self, z: np.ndarray, fixed: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
         """Return the best choices, to first order, when the columns ``fixed`` stay where they are; None without any."""

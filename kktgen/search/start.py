@@ -23,8 +23,8 @@ from .respond import Responder
 
 NUDGES = 20
 """Decisions near the best point that are tried."""
-PATIENCE = 10
-"""Nudges without a better point after which the search ends."""
+PATIENCE = (10, 60, 10_000)
+"""A phase ends after so many attempts without a better point: at least, at most, and this over the number of pairs."""
 ROUNDS = 20
 """Patterns solved from one response."""
 KEPT = 5
@@ -87,15 +87,8 @@ def start_points(
         is found.
     """
     search = _Search(bilevel, model, seconds, progress)
-    for label, z in search.moves.relaxation.points(search.left()):
-        search.attempt(label, z)
-        if search.done():
-            break
-    idle = 0
-    for label, z in search.nudges(seed):
-        if search.done() or idle >= PATIENCE:
-            break
-        idle = 0 if search.attempt(label, z) else idle + 1
+    search.run(search.moves.relaxation.points(search.left()))
+    search.run(search.nudges(seed))
     return [z for _, z in search.found]
 
 
@@ -110,6 +103,17 @@ class _Search:
         self.found: list[tuple[float, np.ndarray]] = []
         self._tried = 0
         self._seen: set[bytes] = set()
+
+    def run(self, phase: Iterator[tuple[str, np.ndarray]]) -> None:
+        """Attempt the points of a phase until they end, time is up or nothing better has come for long."""
+        least, most, budget = PATIENCE
+        pairs = 0 if self.model.pairs is None else len(self.model.pairs)
+        patience, idle = int(np.clip(budget // max(pairs, 1), least, most)), 0
+        for label, z in phase:
+            better = self.attempt(label, z)
+            idle = 0 if better or not self.found else idle + 1
+            if idle >= patience or self.done():
+                return
 
     def left(self) -> float:
         """Return the seconds left."""
@@ -164,4 +168,21 @@ class _Search:
             radius = 10.0 ** rng.uniform(-3.0, 0.0)
             here = rng.random(len(moved)) < rng.uniform(0.05, 1.0)
             z[moved] = np.clip(z[moved] + radius * width * here * rng.uniform(-1.0, 1.0, len(moved)), lb, ub)
+            self._switch(z, choices, rng)
             yield f"nudge {k + 1}", z
+
+    def _switch(self, z: np.ndarray, choices: np.ndarray, rng: np.random.Generator) -> None:
+        """Move one integer of z by one within its bounds, and let another member of one SOS1 set be the nonzero one."""
+        space, sets = self.model.space, self.model.sos1
+        if len(choices):
+            column = rng.choice(choices)
+            values = np.round(z[column]) + np.array([-1.0, 1.0])
+            values = values[(values >= space.lb[column]) & (values <= space.ub[column])]
+            z[column] = rng.choice(values) if len(values) else z[column]
+        if len(sets):
+            k = int(rng.integers(len(sets)))
+            members = sets.columns[sets.start[k] : sets.start[k + 1]]
+            size = max(1.0, float(np.abs(z[members]).max()))
+            z[members] = 0.0
+            column = rng.choice(members)
+            z[column] = np.clip(size if space.ub[column] > 0 else -size, space.lb[column], space.ub[column])

@@ -2,8 +2,9 @@
 
 A solver module declares ``TITLE``, ``INSTALL`` (the line that installs it), ``FEATURES`` (keys of
 :data:`kktgen.model.FEATURES` it takes), ``CONFLICTS`` (features it does not take together, with words for it), ``TOL``
-(its feasibility tolerance, relative to the size of a row's side), ``available()``, ``version()`` and ``solve(model, *, time_limit, gap, threads, verbose,
-start, progress, **options)``. It imports its library inside functions.
+(its feasibility tolerance, relative to the size of a row's side), ``available()``, ``version()`` and
+``solve(model, *, time_limit, gap, threads, verbose, start, progress, **options)``. It imports its library inside
+functions.
 """
 
 from __future__ import annotations
