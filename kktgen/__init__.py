@@ -1,6 +1,6 @@
 """kktgen: bilevel problems with convex-QP followers as single-level models, files and certified answers."""
 
-from .bilevel import Bilevel, Follower, Variable
+from .bilevel import Bilevel
 from .bounds import bound
 from .eliminate import eliminate
 from .encodings import encode, encodings
@@ -20,15 +20,19 @@ from .errors import (
     SolverNotFound,
     UnsupportedError,
 )
-from .expr import Affine, Quad, QuadRow, Rows, between, concatenate, stack
-from .expr import total as sum  # noqa: A004
+from .expr import Affine, Quad
+from .follower import Follower
 from .formats import dumps, read_solution, write, write_solution
+from .join import between, concatenate, stack
+from .join import total as sum  # noqa: A004
 from .kkt import high_point, kkt
 from .model import Model
 from .optimize import Result, optimize
 from .qp import QP
 from .relax import relax
 from .report import Report, Tolerances
+from .rows import QuadRow, Rows
 from .solution import Solution
 from .solvers import solve, solvers
+from .variable import Variable
 from .verify import verify

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu
 from .sparse import Csr, coo
 
 if TYPE_CHECKING:
-    from .model import QuadTable
+    from .tables import QuadTable
 
 DENSE = 400
 """Largest block whose eigenvalues are computed densely."""

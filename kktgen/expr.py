@@ -2,26 +2,26 @@
 
 An :class:`Affine` is the array ``M z + c`` of any shape, a :class:`Quad` the scalar
 ``1/2 z'Pz + q'z + r``; operators are sparse algebra, there are no expression trees. Comparing
-expressions gives :class:`Rows` (``lo <= M z <= hi``) or a :class:`QuadRow`, which a problem's
-``add`` takes.
+expressions gives :class:`~kktgen.rows.Rows` or a :class:`~kktgen.rows.QuadRow`, which a problem's ``add`` takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from .errors import ProblemError
+from .rows import QuadRow, Rows
 from .space import Space
-from .sparse import Csr, compress, coo, csr, left_multiply, row_index, scale_rows, vstack, widen
+from .sparse import Csr, compress, coo, csr, left_multiply, row_index, scale_rows, widen
 
 Array = np.ndarray
 
 
-def _numbers(value: Any) -> Array:
+def numbers(value: Any) -> Array:
     """Return a constant operand as a float array, or refuse it by name."""
     if sp.issparse(value):
         value = value.toarray()
@@ -146,7 +146,7 @@ class Affine:
     def sum(self, axis: int | None = None) -> Affine:
         """Return the sum over all entries, or along one axis."""
         if axis is None:
-            return Affine(self.space, _row_combination(self.M, np.ones(self.size)), np.array([self.c.sum()]), ())
+            return Affine(self.space, row_combination(self.M, np.ones(self.size)), np.array([self.c.sum()]), ())
         index = np.moveaxis(np.arange(self.size).reshape(self.shape), axis, -1)
         rest, length = index.shape[:-1], index.shape[-1]
         count = int(np.prod(rest, dtype=np.int64))
@@ -166,7 +166,7 @@ class Affine:
     def __matmul__(self, other: Any) -> Any:
         if isinstance(other, Affine):
             return self._dot(other)
-        B = other if sp.issparse(other) else _numbers(other)
+        B = other if sp.issparse(other) else numbers(other)
         if B.ndim == 0 or not self.shape:
             return self * other
         if self.shape[-1] != B.shape[0] or self.ndim > 2 or B.ndim > 2:
@@ -179,7 +179,7 @@ class Affine:
         return self._map(A, (self.shape[0],) if B.ndim == 1 else (self.shape[0], B.shape[1]))
 
     def __rmatmul__(self, other: Any) -> Any:
-        B = other if sp.issparse(other) else _numbers(other)
+        B = other if sp.issparse(other) else numbers(other)
         if B.ndim == 0 or not self.shape:
             return self * other
         if self.shape[0] != B.shape[-1] or self.ndim > 2 or B.ndim > 2:
@@ -198,11 +198,11 @@ class Affine:
                 "x @ y of two expressions is the scalar product of two vectors of equal length, "
                 f"got {self.shape} and {other.shape}"
             )
-        _same_space(self, other)
+        same_space(self, other)
         columns, (L, R) = compress(self.M, other.M)
         product = (L.T @ R).tocoo()
         i, j = columns[product.row], columns[product.col]
-        linear = _add_rows(_row_combination(self.M, other.c), _row_combination(other.M, self.c))
+        linear = _add_rows(row_combination(self.M, other.c), row_combination(other.M, self.c))
         return Quad(self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float(self.c @ other.c))
 
     # -- arithmetic --------------------------------------------------------------------------
@@ -211,11 +211,11 @@ class Affine:
         if isinstance(other, Quad):
             return other + self
         if not isinstance(other, Affine):
-            value = _numbers(other)
+            value = numbers(other)
             shape = _broadcast(self.shape, value.shape)
             left = self._broadcast_to(shape)
             return Affine(self.space, left.M, left.c + np.broadcast_to(value, shape).ravel(), shape)
-        _same_space(self, other)
+        same_space(self, other)
         shape = _broadcast(self.shape, other.shape)
         left, right = self._broadcast_to(shape), other._broadcast_to(shape)
         n = max(left.M.shape[1], right.M.shape[1])
@@ -230,7 +230,7 @@ class Affine:
         return self
 
     def __sub__(self, other: Any) -> Any:
-        return self + (-other if isinstance(other, Affine | Quad) else -_numbers(other))
+        return self + (-other if isinstance(other, Affine | Quad) else -numbers(other))
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other
@@ -242,7 +242,7 @@ class Affine:
             raise ProblemError("a product of two vectors of variables is written x @ y (its sum)")
         if isinstance(other, Quad):
             raise ProblemError("a product of three variables is not quadratic")
-        value = _numbers(other)
+        value = numbers(other)
         if not np.isfinite(value).all():
             raise ProblemError("inf as a coefficient of a variable; coefficients must be finite")
         shape = _broadcast(self.shape, value.shape)
@@ -259,7 +259,7 @@ class Affine:
     def __truediv__(self, other: Any) -> Affine:
         if isinstance(other, Affine | Quad):
             raise ProblemError("division by a variable is not quadratic")
-        value = _numbers(other)
+        value = numbers(other)
         if (value == 0).any():
             raise ProblemError("division of an expression by zero")
         return self * (1.0 / value)
@@ -325,14 +325,15 @@ def _rows_of(M: Csr, index: Array) -> Csr:
     return csr(M.data[take], M.indices[take], indptr, (len(index), M.shape[1]))
 
 
-def _same_space(left: Affine | Quad, right: Affine | Quad) -> None:
+def same_space(left: Affine | Quad, right: Affine | Quad) -> None:
+    """Refuse two expressions of different problems."""
     if left.space.serial != right.space.serial:
         raise ProblemError(
             f"expressions of two different problems ({left.space.name!r} and {right.space.name!r}) cannot be combined"
         )
 
 
-def _row_combination(M: Csr, weights: Array) -> Csr:
+def row_combination(M: Csr, weights: Array) -> Csr:
     """Return weights' M as a (1, n) row."""
     keep = np.repeat(weights, np.diff(M.indptr)) * M.data
     columns, inverse = np.unique(M.indices, return_inverse=True)
@@ -391,7 +392,7 @@ class Quad:
                     f"a scalar is needed here, got an expression of shape {value.shape}; sum it with .sum()"
                 )
             return cls(value.space, none, none, np.empty(0), value.M, float(value.c[0]))
-        number = _numbers(value)
+        number = numbers(value)
         if number.size != 1:
             raise ProblemError(f"a scalar is needed here, got an array of shape {number.shape}")
         return cls(space, none, none, np.empty(0), Csr((1, 0)), float(number.ravel()[0]))
@@ -439,7 +440,7 @@ class Quad:
 
     def __add__(self, other: Any) -> Quad:
         right = Quad.of(self.space, other)
-        _same_space(self, right)
+        same_space(self, right)
         return Quad(
             self.space,
             np.concatenate([self.i, right.i]),
@@ -455,7 +456,7 @@ class Quad:
         return self * -1.0
 
     def __sub__(self, other: Any) -> Quad:
-        return self + (-other if isinstance(other, Affine | Quad) else -_numbers(other))
+        return self + (-other if isinstance(other, Affine | Quad) else -numbers(other))
 
     def __rsub__(self, other: Any) -> Quad:
         return -self + other
@@ -463,7 +464,7 @@ class Quad:
     def __mul__(self, other: Any) -> Quad:
         if isinstance(other, Affine | Quad):
             raise ProblemError("a product of more than two variables is not quadratic")
-        number = _numbers(other)
+        number = numbers(other)
         if number.size != 1 or not np.isfinite(number).all():
             raise ProblemError("a quadratic expression can be multiplied by one finite number only")
         a = float(number.ravel()[0])
@@ -472,16 +473,16 @@ class Quad:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Quad:
-        return self * (1.0 / float(_numbers(other)))
+        return self * (1.0 / float(numbers(other)))
 
     def __le__(self, other: Any) -> QuadRow:
-        return QuadRow.of(self - other, -np.inf, 0.0)
+        return _quad_row(self - other, -np.inf, 0.0)
 
     def __ge__(self, other: Any) -> QuadRow:
-        return QuadRow.of(self - other, 0.0, np.inf)
+        return _quad_row(self - other, 0.0, np.inf)
 
     def __eq__(self, other: Any) -> Any:
-        return QuadRow.of(self - other, 0.0, 0.0)
+        return _quad_row(self - other, 0.0, 0.0)
 
     def __ne__(self, other: Any) -> Any:
         raise ProblemError("!= is not a constraint kktgen can hold")
@@ -490,171 +491,21 @@ class Quad:
         raise ProblemError("an expression has no truth value; use sol[expr] for numbers")
 
 
-class Rows:
-    """The constraints ``lo <= M z <= hi``.
-
-    Parameters
-    ----------
-    space : Space
-        Columns they are written over.
-    M : csr_array (k, n)
-        Coefficients.
-    lo, hi : ndarray (k,)
-        Sides, -inf and inf where there are none; equal for equations.
-    shape : tuple of int
-        Shape of the expression they came from.
-    name : str
-        Name given in ``add``.
-
-    Attributes
-    ----------
-    dual : Affine or None
-        For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report.
-        For ``maximize(e)`` the cost is ``-e``.
-    prices : tuple of ndarray or None
-        Columns of the multipliers of the lower side (or equation) and of the upper side, -1 where there is none.
-    """
-
-    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "prices")
-    __hash__ = object.__hash__
-
-    def __init__(self, space: Space, M: Csr, lo: Array, hi: Array, shape: tuple[int, ...], name: str = "") -> None:
-        self.space = space
-        self.M = M
-        self.lo = lo
-        self.hi = hi
-        self.shape = shape
-        self.name = name
-        self.prices: tuple[Array, Array] | None = None
-
-    @property
-    def dual(self) -> Affine | None:
-        """For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report."""
-        if self.prices is None:
-            return None
-        lower, upper = self.prices
-        return price(self.space, lower, 1.0, self.shape) + price(self.space, upper, -1.0, self.shape)
-
-    def __len__(self) -> int:
-        return len(self.lo)
-
-    def __repr__(self) -> str:
-        return f"Rows({self.name or 'unnamed'}, shape={self.shape}, {self.M.nnz} entries)"
-
-    def __bool__(self) -> bool:
-        raise ProblemError(
-            "a constraint has no truth value; write 0 <= x and x <= 1 as two rows, or kg.between(0, x, 1)"
-        )
-
-    def residual(self, z: Array) -> Array:
-        """Return by how much each row is violated at z (k,)."""
-        value = self.M @ z[: self.M.shape[1]]
-        return np.maximum(np.maximum(self.lo - value, value - self.hi), 0.0)
-
-
-class QuadRow:
-    """The quadratic constraint ``lo <= quad(z) <= hi`` (constant of ``quad`` is zero)."""
-
-    __slots__ = ("quad", "lo", "hi", "name")
-
-    def __init__(self, quad: Quad, lo: float, hi: float, name: str = "") -> None:
-        self.quad = quad
-        self.lo = lo
-        self.hi = hi
-        self.name = name
-
-    @classmethod
-    def of(cls, quad: Quad, lo: float, hi: float) -> QuadRow:
-        """Return ``lo <= quad <= hi`` with the constant moved to the sides."""
-        free = Quad(quad.space, quad.i, quad.j, quad.v, quad.linear, 0.0)
-        return cls(free, lo - quad.r, hi - quad.r)
-
-    def __repr__(self) -> str:
-        return f"QuadRow({self.name or 'unnamed'}, {len(self.quad.v)} products)"
-
-    def __bool__(self) -> bool:
-        raise ProblemError("a constraint has no truth value; give it to add(...)")
+def _sparse_row(q: Array) -> Csr:
+    used = np.flatnonzero(q)
+    return csr(q[used], used, np.array([0, len(used)]), (1, len(q)))
 
 
 def _rows(difference: Any, lower: bool = False, upper: bool = False) -> Any:
     if isinstance(difference, Quad):
-        return QuadRow.of(difference, 0.0 if lower else -np.inf, 0.0 if upper else np.inf)
+        return _quad_row(difference, 0.0 if lower else -np.inf, 0.0 if upper else np.inf)
     side = -difference.c
     lo = side if lower else np.full(len(side), -np.inf)
     hi = side if upper else np.full(len(side), np.inf)
     return Rows(difference.space, difference.M, lo, hi, difference.shape)
 
 
-def _sparse_row(q: Array) -> Csr:
-    used = np.flatnonzero(q)
-    return csr(q[used], used, np.array([0, len(used)]), (1, len(q)))
-
-
-def between(lo: Any, expr: Affine, hi: Any) -> Rows:
-    """Return the two-sided rows ``lo <= expr <= hi`` (numbers or arrays on both sides)."""
-    lower, upper = np.broadcast_to(_numbers(lo), expr.shape).ravel(), np.broadcast_to(_numbers(hi), expr.shape).ravel()
-    if (lower > upper).any():
-        raise ProblemError("between(lo, expr, hi) with lo > hi: no point satisfies it")
-    return Rows(expr.space, expr.M, lower - expr.c, upper - expr.c, expr.shape)
-
-
-def concatenate(parts: Sequence[Affine], axis: int = 0) -> Affine:
-    """Return the expressions joined along an existing axis."""
-    parts = [part for part in parts]
-    if not parts:
-        raise ProblemError("nothing to concatenate")
-    for part in parts[1:]:
-        _same_space(parts[0], part)
-    n = max(part.M.shape[1] for part in parts)
-    sizes = np.cumsum([0, *(part.size for part in parts)])
-    try:
-        index = np.concatenate(
-            [start + np.arange(part.size).reshape(part.shape) for start, part in zip(sizes, parts, strict=False)],
-            axis=axis,
-        )
-    except ValueError as error:
-        raise ProblemError(
-            f"cannot concatenate expressions of shapes {[part.shape for part in parts]}: {error}"
-        ) from None
-    whole = Affine(
-        parts[0].space,
-        vstack([part.M for part in parts], n),
-        np.concatenate([part.c for part in parts]),
-        (int(sizes[-1]),),
-    )
-    return whole._gather(index)
-
-
-def stack(parts: Sequence[Affine], axis: int = 0) -> Affine:
-    """Return the expressions (of one shape) joined along a new axis."""
-    parts = list(parts)
-    if len({part.shape for part in parts}) > 1:
-        raise ProblemError(f"cannot stack expressions of shapes {[part.shape for part in parts]}")
-    flat = concatenate([part.ravel() for part in parts])
-    joined = flat.reshape(len(parts), *parts[0].shape)
-    order = np.moveaxis(np.arange(joined.size).reshape(joined.shape), 0, axis)
-    return joined._gather(order)
-
-
-def total(parts: Sequence[Any]) -> Any:
-    """Return the sum of many scalar expressions (numbers, Affine, Quad) in one pass; available as ``kg.sum``."""
-    parts = list(parts)
-    spaces = [part.space for part in parts if isinstance(part, Affine | Quad)]
-    if not spaces:
-        return float(np.sum(parts)) if parts else 0.0
-    quads = [Quad.of(spaces[0], part) for part in parts]
-    for quad in quads[1:]:
-        _same_space(quads[0], quad)
-    n = max(quad.linear.shape[1] for quad in quads)
-    linear = _row_combination(vstack([quad.linear for quad in quads], n), np.ones(len(quads)))
-    r = float(sum(quad.r for quad in quads))
-    if not any(isinstance(part, Quad) for part in parts):
-        return Affine(spaces[0], linear, np.array([r]), ())
-    return Quad(
-        spaces[0],
-        np.concatenate([quad.i for quad in quads]),
-        np.concatenate([quad.j for quad in quads]),
-        np.concatenate([quad.v for quad in quads]),
-        linear,
-        r,
-    )
+def _quad_row(quad: Quad, lo: float, hi: float) -> QuadRow:
+    """Return ``lo <= quad <= hi`` with the constant moved to the sides."""
+    free = Quad(quad.space, quad.i, quad.j, quad.v, quad.linear, 0.0)
+    return QuadRow(free, lo - quad.r, hi - quad.r)

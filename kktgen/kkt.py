@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bilevel import Bilevel, System
-from .model import Bounds, Indicators, Kkt, Model, Pairs, QuadTable, RowTable, Sos1, join
+from .bilevel import Bilevel
+from .model import Kkt, Model
+from .pairs import Bounds, Pairs
 from .space import Block
 from .sparse import coo, csr, row_index, vstack
+from .system import System
+from .tables import Indicators, QuadTable, RowTable, Sos1, join
 
 
 def kkt(bilevel: Bilevel) -> Model:
@@ -42,8 +45,9 @@ def kkt(bilevel: Bilevel) -> Model:
     primal, starts = _primal_rows(systems, len(space), first)
     pairs = _pairs(bilevel, systems, stacked, starts)
     return Model(
-        bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)), _leader_quads(bilevel),
-        pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel), stacked if systems else None,
+        bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
+        _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
+        stacked if systems else None,
     )  # fmt: skip
 
 

@@ -32,7 +32,9 @@ def _vector(value: Any, size: int, name: str) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class QP:
-    """A convex quadratic program in y with parameters x::
+    """A convex quadratic program in y with parameters x.
+
+    ::
 
         min_y  1/2 y'P y + (Q x + q)'y          P symmetric positive semidefinite
         s.t.   A y + B x  = b      lam  free

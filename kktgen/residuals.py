@@ -21,11 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bilevel import Bilevel, System
-from .model import Indicators, Kkt, Model, QuadTable, RowTable, Sos1
+from .bilevel import Bilevel
+from .model import Kkt, Model
 from .report import Line, Tolerances
 from .space import Block, Space
 from .sparse import Csr, position, row_index
+from .system import System
+from .tables import Indicators, QuadTable, RowTable, Sos1
 
 
 def row_scale(M: Csr, z: np.ndarray, side: np.ndarray | None = None) -> np.ndarray:

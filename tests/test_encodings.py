@@ -10,7 +10,7 @@ from kktgen.encodings.auto import safe
 
 
 def market() -> tuple[kg.Bilevel, dict]:
-    """min_g  p g0 + 20 g1 + 30 g2 + 0.1 g1^2 + 0.05 g2^2  s.t.  sum g = 100, 0 <= g <= (60, 40, 50); offer p in [0, 60]."""
+    """min_g  p g0 + 20 g1 + 30 g2 + 0.1 g1^2 + 0.05 g2^2  s.t.  sum g = 100, 0 <= g <= (60, 40, 50)."""
     m = kg.Bilevel("market")
     p = m.var("offer", lb=0, ub=60)
     f = m.follower("market")

@@ -12,9 +12,9 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "errors sparse space expr",
-    "convexity qp model solution kernel",
-    "bilevel",
+    "errors sparse space < rows < expr < join",
+    "qp kernel convexity tables pairs summary < model < solution",
+    "variable system < follower < matrices < bilevel",
     "kkt",
     "identity eliminate relax bounds cuts",
     "encodings",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from ..sparse import Csr, position, take_columns
+from ..sparse import Csr, take_columns
 from .activity import tighten
 from .multipliers import Job, Proved, bound_follower
 
@@ -167,6 +167,13 @@ def _settle(model: Model) -> Model:
     space.lb[column] = np.where(upper[columns], space.ub[column], space.lb[column])
     space.ub[column] = space.lb[column]
     space.proof[column] = "proved(LP)"
-    note = f"bounds: {int(inactive.sum())} pairs proved inactive (mu = 0), {int(active.sum())} proved always active (s = 0)"
+    count = int(inactive.sum()), int(active.sum())
+    note = f"bounds: {count[0]} pairs proved inactive (mu = 0), {count[1]} proved always active (s = 0)"
     rows = replace(model.rows, lo=lo, hi=hi)
-    return replace(model, space=space, rows=rows, pairs=pairs.take(~(inactive | active)), notes=(*model.notes, note))
+    return replace(
+        model,
+        space=space,
+        rows=rows,
+        pairs=pairs.take(~(inactive | active)),
+        notes=(*model.notes, note),
+    )

@@ -20,8 +20,8 @@ def interval(M: Csr, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.nda
 def _terms(M: Csr, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and largest value of every stored term."""
     positive = M.data > 0
-    l, u = lb[M.indices], ub[M.indices]
-    return M.data * np.where(positive, l, u), M.data * np.where(positive, u, l)
+    low, high = lb[M.indices], ub[M.indices]
+    return M.data * np.where(positive, low, high), M.data * np.where(positive, high, low)
 
 
 def tighten(

@@ -24,11 +24,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..bilevel import Follower
 from ..bounds import bound
 from ..errors import ProblemError
-from ..expr import Rows
-from ..model import Model, Pairs
+from ..follower import Follower
+from ..model import Model
+from ..pairs import Pairs
+from ..rows import Rows
 
 BOUNDED = ("BigM", "Indicator", "Auto")
 """Encodings that want boxes; the model is bounded first when nobody did."""

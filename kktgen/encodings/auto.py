@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..model import Model, Pairs
+from ..model import Model
+from ..pairs import Pairs
 from .big_m import BigM
 from .sos1 import SOS1
 

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import BoundError, ProblemError
-from ..model import Bounds, Encoded, Model, Pairs, RowTable
+from ..model import Encoded, Model
+from ..pairs import Bounds, Pairs
 from ..sparse import coo, row_index
+from ..tables import RowTable
 from .slack import binaries, renamed
 
 
@@ -44,8 +46,9 @@ class BigM:
             if len(unknown):
                 more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
                 raise BoundError(
-                    f"BigM needs a bound on the {what} of {pairs.label(int(unknown[0]))!r}{more} and none can be proved. "
-                    f"Give BigM({'slack' if what == 'slack' else 'dual'}=..), or use SOS1(), which needs none"
+                    f"BigM needs a bound on the {what} of {pairs.label(int(unknown[0]))!r}{more} "
+                    f"and none can be proved. Give BigM({'slack' if what == 'slack' else 'dual'}=..), or use SOS1(), "
+                    "which needs none"
                 )
         model, binary = binaries(model, pairs)
         n, k = model.n, len(pairs)

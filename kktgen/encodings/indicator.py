@@ -7,8 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..model import Encoded, Indicators, Model, Pairs, RowTable, join_indicators
+from ..model import Encoded, Model
+from ..pairs import Pairs
 from ..sparse import widen
+from ..tables import Indicators, RowTable, join_indicators
 from .slack import binaries, mu_rows, renamed
 
 

@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import ProblemError
-from ..model import Encoded, Model, Pairs, QuadTable, RowTable, join_quads
+from ..model import Encoded, Model
+from ..pairs import Pairs
 from ..space import Block
 from ..sparse import Csr, coo, row_index
+from ..tables import QuadTable, RowTable, join_quads
 from .slack import renamed
 
 

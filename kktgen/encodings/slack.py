@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..model import Lift, Model, Pairs, RowTable, join
+from ..model import Lift, Model
+from ..pairs import Pairs
 from ..space import Block, select
 from ..sparse import Csr, coo, csr, row_index
+from ..tables import RowTable, join
 
 
 def slack_columns(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
@@ -31,7 +33,8 @@ def slack_columns(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
         here = slice(block.start, block.stop)
         columns.append(
             space.append(
-                block.word.replace("comp", "s", 1), "slack", lb=0.0, ub=ub[here], owner=int(pairs.follower[new[block.start]]),
+                block.word.replace("comp", "s", 1), "slack", lb=0.0, ub=ub[here],
+                owner=int(pairs.follower[new[block.start]]),
                 follower=block.follower, item=block.item, shape=block.shape, index=block.index, proof=proof[here],
             )
         )  # fmt: skip

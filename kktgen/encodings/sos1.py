@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..model import Encoded, Model, Pairs, Sos1, join_sos1
+from ..model import Encoded, Model
+from ..pairs import Pairs
+from ..tables import Sos1, join_sos1
 from .slack import renamed, slack_columns
 
 

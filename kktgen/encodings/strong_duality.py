@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import ProblemError
 from ..identity import combination
-from ..model import Encoded, Model, Pairs, QuadTable, join_quads
+from ..model import Encoded, Model
+from ..pairs import Pairs
 from ..space import Block
+from ..tables import QuadTable, join_quads
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ProblemError
-from ..model import Model, QuadTable, RowTable
+from ..model import Model
 from ..sparse import Csr, coo, csr, row_index, widen
+from ..tables import QuadTable, RowTable
 from .names import CONSTANT, column_names, labels, problem_name, unique
 from .text import Pick, pieces
 

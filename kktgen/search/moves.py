@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..bilevel import Bilevel
-from ..model import Indicators, Model, Sos1
+from ..model import Model
 from ..space import LEADER
+from ..tables import Indicators, Sos1
 from .discrete import Discrete
 from .pattern import Step, active_pairs, improve
 from .relaxation import Relaxation

@@ -11,7 +11,8 @@ import time
 
 import numpy as np
 
-from ..model import Model, Pairs
+from ..model import Model
+from ..pairs import Pairs
 from .residual import FEASIBLE, violation
 from .step import Step, active_pairs, pattern_step
 

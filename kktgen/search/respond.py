@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -149,8 +150,12 @@ class Responder:
     def _settle(self, z: np.ndarray) -> np.ndarray | None:
         """Return the point where no follower wants to move, by best responses in turn; None when it is not reached."""
         last: list[np.ndarray | None] = [None] * len(self.qps)
+        states: set[bytes] = set()
         for _ in range(SWEEPS):
-            moved = False
+            moved, state = False, blake2b(z.tobytes()).digest()
+            if state in states:  # they run in a circle
+                return None
+            states.add(state)
             for k, one in enumerate(self.qps):
                 x, before = z[one.x], last[k]
                 if before is not None and (np.abs(x - before) <= SETTLED * (1.0 + np.abs(x))).all():

@@ -60,6 +60,8 @@ def sharpen(program: Program, answer: Answer) -> Answer:
     m = len(program.lo)
     price = np.concatenate([answer.row_dual, answer.col_dual])
     best, least = (answer.x, price), error(program, answer.x, price)
+    if least <= SHARP:
+        return answer
     R = Csr(sp.vstack([program.A, sp.eye_array(len(program.q))], format="csr"))
     lo, hi = np.concatenate([program.lo, program.lb]), np.concatenate([program.hi, program.ub])
     value = R @ answer.x

@@ -64,8 +64,10 @@ def solvers() -> dict[str, SolverInfo]:
     """Return every solver by name: installed or not, version, features, tolerance."""
     return {
         name: SolverInfo(
-            module.available(), module.version() if module.available() else f"not installed ({module.INSTALL})",
-            module.FEATURES, module.TOL,
+            module.available(),
+            module.version() if module.available() else f"not installed ({module.INSTALL})",
+            module.FEATURES,
+            module.TOL,
         )  # fmt: skip
         for name, module in _modules().items()
     }

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProblemError
-from ..model import Model, RowTable
+from ..model import Model
 from ..solution import Solution
 from ..sparse import Csr, coo, row_index
+from ..tables import RowTable
 
 INTEGRALITY = 1e-6
 """An integer column this close to an integer is rounded to it."""

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..model import Indicators, Model, QuadTable, Sos1
+from ..model import Model
 from ..sparse import Csr
+from ..tables import Indicators, QuadTable, Sos1
 from .common import canonical, column_bounds, sides, violation
 
 INFINITY = 1e20

@@ -1,0 +1,71 @@
+"""A bilevel problem from its matrices, without expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import ProblemError
+from .expr import Quad, numbers
+from .qp import QP
+from .rows import Rows
+from .sparse import Csr, coo
+
+
+def declare_followers(m: Any, qps: Mapping[str, QP], lb: Any, ub: Any, kind: Any) -> np.ndarray:
+    """Declare leader variable ``x`` and every follower's ``y``, rows and cost; return the columns of (x, y...)."""
+    widths = {qp.nx for qp in qps.values()}
+    if len(widths) > 1:
+        raise ProblemError(f"from_matrices: followers see different numbers of parameters {sorted(widths)}")
+    nx = widths.pop() if widths else 0
+    kinds = np.broadcast_to(np.asarray(list(kind)), (nx,))
+    binary = kinds == "B"
+    x = m.var("x", nx, lb=np.where(binary, np.maximum(lb, 0.0), lb), ub=np.where(binary, np.minimum(ub, 1.0), ub))
+    m.space.kind[x.cols] = kinds
+    parts = [x.cols]
+    for label, qp in qps.items():
+        f = m.follower(label)
+        y = f.var("y", qp.ny)
+        if len(qp.b):
+            f.add(qp.A @ y + qp.B @ x == qp.b, name="eq")
+        if len(qp.h):
+            f.add(qp.G @ y + qp.H @ x <= qp.h, name="in")
+        n = len(m.space)
+        cost = Quad.from_matrices(m.space, _spread(qp.P, y.cols, y.cols, (n, n)), _spread_vector(qp.q, y.cols, n))
+        f.minimize(cost + y @ (qp.Q @ x) if qp.Q.nnz else cost)
+        parts.append(y.cols)
+    return np.concatenate(parts)
+
+
+def declare_leader(m: Any, z: np.ndarray, P: Any, q: Any, r: float, rows: Any, sense: str) -> None:
+    """Set the leader's objective and rows over the columns z."""
+    n = len(m.space)
+    linear = np.asarray(q, dtype=float).ravel()
+    if len(linear) != len(z):
+        raise ProblemError(f"from_matrices: q has {len(linear)} entries, (x, y...) has {len(z)}")
+    if sense not in ("min", "max"):
+        raise ProblemError(f"from_matrices: sense is 'min' or 'max', got {sense!r}")
+    hessian = _spread(Csr(P), z, z, (n, n)) if P is not None else None
+    goal = Quad.from_matrices(m.space, hessian, _spread_vector(linear, z, n), r)
+    (m.minimize if sense == "min" else m.maximize)(goal)
+    if rows is None:
+        return
+    M, lo, hi = Csr(rows[0]), numbers(rows[1]).ravel(), numbers(rows[2]).ravel()
+    if M.shape[1] != len(z):
+        raise ProblemError(f"from_matrices: rows have {M.shape[1]} columns, (x, y...) has {len(z)}")
+    wide = _spread(M, np.arange(M.shape[0]), z, (M.shape[0], n))
+    m.add(Rows(m.space, wide, lo, hi, (M.shape[0],)), name="rows")
+
+
+def _spread(M: Csr, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Csr:
+    """Return M with its rows and columns moved to the given positions of a larger matrix."""
+    entries = M.tocoo()
+    return coo(entries.data, rows[entries.row], columns[entries.col], shape)
+
+
+def _spread_vector(v: np.ndarray, columns: np.ndarray, n: int) -> np.ndarray:
+    out = np.zeros(n)
+    out[columns] = v
+    return out

@@ -1,0 +1,101 @@
+"""Declared variables and the checks every declaration passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import ProblemError
+from .expr import Affine, price
+from .rows import Rows
+from .space import LEADER, Space
+from .sparse import Csr, csr
+
+
+class Variable(Affine):
+    """A declared variable: an :class:`Affine` that is its own columns.
+
+    Attributes
+    ----------
+    name : str
+    lower_dual, upper_dual : Affine
+        For a follower's variable: d(minimised follower cost)/d(bound) of its lower bound (>= 0) and upper bound
+        (<= 0); zero where there is no bound. A fixed variable (lb = ub) has one free multiplier: ``lower_dual``.
+    """
+
+    __slots__ = ("name", "_lower", "_upper")
+
+    def __init__(self, space: Space, columns: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+        super().__init__(space, unit(columns, len(space)), np.zeros(len(columns)), shape)
+        self.name = name
+        self._lower = self._upper = np.full(len(columns), -1)
+
+    @property
+    def lower_dual(self) -> Affine:
+        """Price of the lower bound."""
+        return price(self.space, self._lower, 1.0, self.shape)
+
+    @property
+    def upper_dual(self) -> Affine:
+        """Price of the upper bound."""
+        return price(self.space, self._upper, -1.0, self.shape)
+
+    def __repr__(self) -> str:
+        return f"Variable({self.name!r}, shape={self.shape})"
+
+
+def unit(columns: np.ndarray, n: int) -> Csr:
+    """Return the rows ``z[columns_k]``."""
+    k = len(columns)
+    return csr(np.ones(k), columns, np.arange(k + 1), (k, n))
+
+
+def _bound(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.ndarray:
+    out = np.asarray(value, dtype=float)
+    if np.isnan(out).any():
+        raise ProblemError(f"variable {name!r}: {word} holds NaN")
+    try:
+        return np.broadcast_to(out, shape).ravel().astype(float)
+    except ValueError:
+        raise ProblemError(f"variable {name!r}: {word} has shape {out.shape}, the variable {shape}") from None
+
+
+def declare(
+    space: Space, taken: set[str], name: str, shape: Any, lb: Any, ub: Any, kind: str, owner: int, follower: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:
+    """Append the columns of a variable after checking its name, kind, shape and bounds; return them with the bounds."""
+    dims = () if shape is None else (int(shape),) if np.ndim(shape) == 0 else tuple(int(k) for k in shape)
+    if kind not in ("C", "B", "I"):
+        raise ProblemError(f"variable {name!r}: kind {kind!r} is not one of 'C', 'B', 'I'")
+    if kind == "B":
+        lb, ub = np.maximum(lb, 0.0), np.minimum(ub, 1.0)
+    low, high = _bound(lb, dims, name, "lb"), _bound(ub, dims, name, "ub")
+    if (low > high).any() or (low == np.inf).any() or (high == -np.inf).any():
+        at = int(np.flatnonzero((low > high) | (low == np.inf) | (high == -np.inf))[0])
+        raise ProblemError(f"variable {name!r}: lb {low[at]:g} and ub {high[at]:g} of entry {at} leave no value")
+    if name in taken:
+        raise ProblemError(f"variable {name!r} is declared twice" + (f" for follower {follower!r}" if follower else ""))
+    taken.add(name)
+    role = "leader" if owner == LEADER else "follower"
+    columns = space.append(name, role, lb=low, ub=high, kind=kind, owner=owner, follower=follower, shape=dims)
+    return columns, low, high, dims
+
+
+def of_problem(space: Space, wanted: Space) -> None:
+    """Refuse an expression of another problem."""
+    if space.serial != wanted.serial:
+        raise ProblemError(f"an expression of problem {space.name!r} cannot be used in {wanted.name!r}")
+
+
+def checked(rows: Rows, space: Space, where: str) -> Rows:
+    """Refuse rows of another problem, with sides that exclude every point, NaN, or no variable."""
+    of_problem(rows.space, space)
+    if np.isnan(rows.lo).any() or np.isnan(rows.hi).any() or not np.isfinite(rows.M.data).all():
+        raise ProblemError(f"{where}: NaN or inf in the data of the row")
+    if (rows.lo == np.inf).any() or (rows.hi == -np.inf).any():
+        raise ProblemError(f"{where}: an infinite side on the wrong end excludes every point")
+    empty = np.diff(rows.M.indptr) == 0
+    if (empty & ((rows.lo > 0) | (rows.hi < 0))).any():
+        raise ProblemError(f"{where}: a row without variables is violated by its constants")
+    return rows

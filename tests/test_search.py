@@ -1,0 +1,496 @@
+"""Responses, patterns, polish and start points: every point found satisfies the KKT system, and none is too good."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from problems import ALL
+
+import kktgen as kg
+from kktgen.eliminate import eliminate
+from kktgen.kernel import Answer, qp
+from kktgen.search import Responder, pattern_search, pattern_step, polish, relax_and_respond, respond, start_points
+from kktgen.search.pattern import active_pairs, improve
+from kktgen.search.residual import violation
+from kktgen.search.sharpen import Program, error, sharpen
+from kktgen.sparse import Csr
+
+
+def kkt_residual(m: kg.Bilevel, z: np.ndarray) -> float:
+    """Return the largest KKT residual of all followers, from their matrix form."""
+    worst = 0.0
+    for follower in m.followers:
+        f = follower.qp()
+        y, x, lam, mu = z[f.y], z[f.x], z[f.lam], z[f.mu]
+        s = f.slack(y, x)
+        parts = [f.stationarity(y, x, lam, mu), f.A @ y + f.B @ x - f.b, np.minimum(s, 0), np.minimum(mu, 0), s * mu]
+        worst = max(worst, *(float(np.abs(part).max(initial=0.0)) for part in parts))
+    return worst
+
+
+def random_problem(seed: int, quadratic: bool, followers: int = 2) -> kg.Bilevel:
+    """Declare followers with boxes, a free and a fixed variable, equations, one- and two-sided rows, all feasible.
+
+    The free variable f is tied to the boxed ones by an equation; at x in [0, 1] the point y = 1/2 is feasible.
+    """
+    rng = np.random.default_rng(seed)
+    m = kg.Bilevel(f"random{seed}")
+    x = m.var("x", 3, lb=0, ub=1)
+    goal = [rng.normal(size=3) @ x]
+    for k in range(followers):
+        lower = m.follower(f"f{k}")
+        y = lower.var("y", 5, lb=0, ub=1)
+        free = lower.var("free")
+        fixed = lower.var("fixed", lb=0.3, ub=0.3)
+        lower.add(free == rng.normal(size=5) @ y + rng.normal(size=3) @ x, name="tie")
+        G, H = rng.normal(size=(3, 5)), rng.normal(size=(3, 3))
+        room = G @ np.full(5, 0.5) + np.maximum(H, 0).sum(axis=1) + rng.random(3)
+        lower.add(G @ y + H @ x + fixed <= room + 0.3, name="cap")
+        a = rng.normal(size=5)
+        lower.add(kg.between(a.sum() / 2 - 0.4, a @ y, a.sum() / 2 + 0.4), name="band")
+        root = rng.normal(size=(3, 5))
+        cost = rng.normal(size=5) @ y + 0.5 * free + x @ y[:3] + fixed * 2.0
+        if quadratic:
+            u = root @ y
+            cost = cost + u @ u + 0.3 * (free @ free)
+        lower.minimize(cost)
+        goal.append(rng.normal(size=5) @ y)
+    m.minimize(kg.sum(goal))
+    return m
+
+
+def model_of(m: kg.Bilevel) -> kg.Model:
+    return eliminate(kg.kkt(m))
+
+
+# respond
+
+
+@pytest.mark.parametrize("quadratic", [True, False], ids=["QP", "LP"])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_response_satisfies_the_kkt_system(seed, quadratic):
+    m = random_problem(seed, quadratic, followers=1 + seed % 3)
+    x = np.random.default_rng(100 + seed).random(3)
+    z = respond(m, x)
+    assert z is not None
+    assert kkt_residual(m, z) < 1e-7
+    assert violation(kg.kkt(m), z) < 1e-7
+    assert np.array_equal(z[:3], x)
+    for follower in m.followers:  # a second opinion on the optimal value
+        f = follower.qp()
+        rows = Csr(np.vstack([f.A.toarray(), f.G.toarray()]))
+        lo = np.concatenate([f.b - f.B @ x, np.full(len(f.h), -np.inf)])
+        hi = np.concatenate([f.b - f.B @ x, f.h - f.H @ x])
+        free = np.full(f.ny, np.inf)
+        answer = qp(f.P, f.q + f.Q @ x, rows, lo, hi, -free, free)
+        assert f.cost(z[f.y], x) == pytest.approx(answer.value, abs=1e-6)
+
+
+def test_the_price_of_a_response_is_the_derivative_of_the_cost():
+    m = kg.Bilevel()
+    demand = m.var("demand", lb=0, ub=10)
+    lower = m.follower("market")
+    g = lower.var("g", 2, lb=0, ub=[2, 9])
+    balance = lower.add(g.sum() - demand == 0, name="balance")
+    cap = lower.add(g[1] <= 3, name="cap")
+    lower.minimize(1 * g[0] + 4 * g[1] + 0.5 * g[1] @ g[1])
+    z = respond(m, np.array([4.0]))
+    assert balance.dual.value(z) == pytest.approx(4 + 2, abs=1e-8)
+    assert g.upper_dual.value(z) == pytest.approx([1 - 6, 0], abs=1e-8)
+    z = respond(m, np.array([5.0]))  # both at their limits: prices of balance and cap differ by the marginal cost
+    assert balance.dual.value(z) + cap.dual.value(z) == pytest.approx(4 + 3, abs=1e-8)
+
+
+def test_responses_are_the_same_with_an_executor_and_jobs_can_be_pickled():
+    m = random_problem(3, True, followers=3)
+    responder = Responder(m)
+    x = np.full(len(m.space), 0.4)
+    with ThreadPoolExecutor(2) as pool:
+        assert np.array_equal(responder(x), responder(x, pool))
+    assert pickle.loads(pickle.dumps(responder.qps[0])).ny == 7
+
+
+def test_a_point_of_the_wrong_length_is_refused():
+    with pytest.raises(kg.ProblemError, match="5 entries"):
+        respond(random_problem(0, True), np.zeros(5))
+
+
+def wall(limit: float) -> kg.Bilevel:
+    """Declare a follower that needs y >= x and y <= limit."""
+    m = kg.Bilevel()
+    x = m.var("x", lb=0, ub=2)
+    lower = m.follower("lower")
+    y = lower.var("y", ub=limit)
+    lower.add(y >= x)
+    lower.minimize(y * y)
+    m.minimize(x)
+    return m
+
+
+def test_no_response_where_the_follower_is_infeasible_or_unbounded():
+    assert respond(wall(1.0), np.array([1.5])) is None
+    assert respond(wall(1.0), np.array([0.5])) is not None
+    m = kg.Bilevel()
+    x = m.var("x", lb=-1, ub=1)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0)
+    lower.minimize(x @ y)
+    assert respond(m, np.array([-0.5])) is None
+    assert respond(m, np.array([0.5]))[y.cols] == 0
+
+
+def test_parameters_outside_by_a_rounding_error_do_not_make_a_follower_infeasible():
+    z = respond(wall(1.0), np.array([1.0 + 2e-9]))
+    assert z is not None and z[1] == pytest.approx(1.0, abs=1e-7)
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(10.0, 1.0, (1.0, 2.0)), (30.0, 2.5, (4.0, 0.0))])
+def test_cournot_firms_settle_at_the_nash_equilibrium(a, b, c):
+    m = kg.Bilevel("cournot")
+    m.var("x", lb=0, ub=1)
+    firms = [m.follower(f"firm{i}") for i in range(2)]
+    q = [firm.var("q", lb=0) for firm in firms]
+    for i, firm in enumerate(firms):
+        firm.maximize(a * q[i] - b * (q[i] @ q[i]) - b * (q[1 - i] @ q[i]) - c[i] * q[i])
+    z = respond(m, np.array([0.0]))
+    expected = [(a - 2 * c[i] + c[1 - i]) / (3 * b) for i in range(2)]
+    assert [z[v.cols] for v in q] == pytest.approx(expected, abs=1e-8)
+    assert kkt_residual(m, z) < 1e-7
+
+
+def test_a_game_without_rest_gives_no_response():
+    """Two players on [-1, 1], costs y1 y2 and -y1 y2: best responses run in a circle."""
+    m = kg.Bilevel()
+    one, two = m.follower("one"), m.follower("two")
+    y1, y2 = one.var("y", lb=-1, ub=1), two.var("y", lb=-1, ub=1)
+    one.minimize(y1 @ y2)
+    two.minimize(-(y1 @ y2))
+    start = np.zeros(len(m.space))
+    start[y2.cols] = 0.5
+    assert respond(m, start) is None
+
+
+# sharpen
+
+
+def test_a_blurred_answer_is_sharpened():
+    rng = np.random.default_rng(5)
+    root = rng.normal(size=(4, 6))
+    A = Csr(rng.normal(size=(3, 6)))
+    lo, hi, one = np.array([0.0, -np.inf, -1.0]), np.array([0.0, 1.0, 1.0]), np.ones(6)
+    program = Program(Csr(root.T @ root), rng.normal(size=6), A, lo, hi, -one, one)
+    exact = qp(program.P, program.q, A, program.lo, program.hi, program.lb, program.ub)
+    blur = 1e-5 * rng.normal(size=6)
+    blurred = Answer("optimal", exact.x + blur, exact.value, exact.row_dual + 1e-5, exact.col_dual - 1e-5)
+    price = np.concatenate([blurred.row_dual, blurred.col_dual])
+    sharp = sharpen(program, blurred)
+    assert error(program, blurred.x, price) > 1e-6
+    assert error(program, sharp.x, np.concatenate([sharp.row_dual, sharp.col_dual])) < 1e-11
+    assert sharp.value == pytest.approx(exact.value, abs=1e-7)
+
+
+# patterns
+
+
+@pytest.mark.parametrize(("name", "optimum"), [("handbook", 92 / 15), ("retail", 4.5), ("market", 1200.0)])
+def test_the_best_pattern_of_all_is_the_optimum(name, optimum):
+    m = next(p for p in ALL if p.name == name).build()
+    model = model_of(m)
+    zero, best = np.zeros(model.n), -np.inf * model.sense
+    pick = max if model.sense < 0 else min
+    best, count = None, 0
+    for bits in itertools.product([False, True], repeat=min(len(model.pairs), 10)):
+        active = np.zeros(len(model.pairs), dtype=bool)
+        active[: len(bits)] = bits
+        step = pattern_step(model, zero, active)
+        if step is None:
+            continue
+        count += 1
+        assert violation(model, step.z) < 1e-7
+        value = model.sense * step.value
+        best = value if best is None else pick(best, value)
+    assert count >= 2
+    assert best == pytest.approx(optimum, abs=1e-6)
+
+
+def kink() -> tuple[kg.Bilevel, kg.Model]:
+    """Declare a follower y = max(x, 0) and a leader who wants x = 1."""
+    m = kg.Bilevel("kink")
+    x = m.var("x", lb=-2, ub=2)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0)
+    lower.minimize(y @ y - 2 * (x @ y))
+    m.minimize((x - 1) @ (x - 1) + 0.1 * y)
+    return m, model_of(m)
+
+
+def test_a_biactive_pair_is_flipped_where_that_pays():
+    m, model = kink()
+    z = respond(m, np.array([-1.0]))
+    step = pattern_step(model, z, active_pairs(model, z))
+    assert step.z[0] == pytest.approx(0.0, abs=1e-8)
+    assert step.value == pytest.approx(1.0, abs=1e-8)
+    assert step.price[0] < 0  # the slack wants to grow
+    better = pattern_search(model, z)
+    assert better[0] == pytest.approx(0.95, abs=1e-8)
+    assert model.value(better) == pytest.approx(0.05**2 + 0.095, abs=1e-8)
+    assert pattern_search(model, z, rounds=1)[0] == pytest.approx(0.0, abs=1e-8)
+
+
+@pytest.mark.parametrize("by_row", [True, False], ids=["row", "bound"])
+def test_the_price_of_a_fixed_slack_is_a_derivative(by_row):
+    """Follower y >= 1, held active: with slack t the leader pays (1 + t)^2, so the price is 2."""
+
+    def build(edge: float) -> kg.Model:
+        m = kg.Bilevel()
+        lower = m.follower("lower")
+        y = lower.var("y", lb=-np.inf if by_row else edge)
+        if by_row:
+            lower.add(3 * y >= 3 * edge)
+        lower.minimize(y)
+        m.minimize(y @ y)
+        return kg.kkt(m)
+
+    model = build(1.0)
+    step = pattern_step(model, np.zeros(model.n), np.array([True]))
+    assert step.value == pytest.approx(1.0, abs=1e-9)
+    assert step.price[0] == pytest.approx(2.0 / (3 if by_row else 1), abs=1e-6)
+    nudged = pattern_step(build(1.0 + 1e-5), np.zeros(model.n), np.array([True]))
+    assert (nudged.value - step.value) / (3e-5 if by_row else 1e-5) == pytest.approx(step.price[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pattern_search_never_worsens_and_stays_bilevel_feasible(seed):
+    m = random_problem(seed, quadratic=bool(seed % 2))
+    model = model_of(m)
+    responder = Responder(m)
+    for x in np.random.default_rng(seed).random((3, 3)):
+        z = responder(x)
+        assert z is not None
+        better = pattern_search(model, z)
+        assert model.objective.value(better) <= model.objective.value(z) + 1e-9
+        assert violation(model, better) < 1e-6
+        assert kkt_residual(m, better) < 1e-6
+        again = responder(better)  # the follower's own optimum costs it as much
+        for f in responder.qps:
+            assert f.cost(again[f.y], again[f.x]) == pytest.approx(f.cost(better[f.y], better[f.x]), abs=1e-6)
+
+
+def test_an_impossible_pattern_gives_no_step_and_leaves_the_point_alone():
+    m, model = kink()
+    z = np.array([-1.0, 0.0, 2.0])
+    off = np.zeros(1, dtype=bool)
+    boxed = model.space.copy()
+    boxed.ub[0] = -0.5  # x <= -1/2: the follower's bound cannot be inactive
+    model = replace(model, space=boxed)
+    assert pattern_step(model, z, off) is None
+    assert pattern_search(model, z, active=off) is z
+
+
+def test_discrete_choices_of_the_leader_stay():
+    m = kg.Bilevel()
+    b = m.var("b", kind="B")
+    x = m.var("x", 2, lb=0, ub=3)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0)
+    lower.add(y >= x.sum())
+    lower.minimize(y)
+    m.minimize(-2 * y + 5 * b + x[1])
+    m.sos1(x)
+    m.indicator(b, 0, x <= 1)
+    model = model_of(m)
+    at = {"b": int(b.cols), "x": x.cols}
+    for binary, keep, expected in ((0.0, 0, [1, 0]), (1.0, 0, [3, 0]), (1.0, 1, [0, 3]), (0.0, 1, [0, 1])):
+        z = np.zeros(model.n)
+        z[at["b"]], z[at["x"][keep]] = binary, 0.5
+        step = pattern_step(model, z, np.array([True] + [False] * (len(model.pairs) - 1)))
+        if step is None or step.z[y.cols] == 0:
+            step = pattern_step(model, z, np.array([False] * (len(model.pairs) - 1) + [True]))
+        assert step.z[at["x"]] == pytest.approx(expected, abs=1e-8)
+        assert step.z[at["b"]] == binary
+        assert violation(model, step.z) < 1e-8
+
+
+def test_quadratic_rows_leave_the_point_alone():
+    m, _ = kink()
+    m.add(m.objective <= 3.0)
+    model = kg.kkt(m)
+    z = respond(m, np.array([0.5]))
+    assert pattern_step(model, z, active_pairs(model, z)) is None
+    assert pattern_search(model, z) is z
+
+
+def test_a_nonconvex_objective_is_descended():
+    """Leader max x y over x in [0, 1], follower y = x: the pattern's optimum is x = 1."""
+    m = kg.Bilevel()
+    x = m.var("x", lb=0, ub=1)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=-5, ub=5)
+    lower.minimize(y @ y - 2 * (x @ y))
+    m.maximize(x @ y)
+    model = kg.kkt(m)
+    assert "qobj_nonconvex" in model.features
+    z = respond(m, np.array([0.25]))
+    step = improve(model, z)
+    assert step.z[0] == pytest.approx(1.0, abs=1e-8)
+    assert -step.value == pytest.approx(1.0, abs=1e-8)
+    assert violation(model, step.z) < 1e-8
+
+
+# polish
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_polish_cleans_a_blurred_point(seed):
+    m = random_problem(seed, True)
+    model = model_of(m)
+    z = start_points(m, model, seconds=2.0)[0]
+    blurred = z + 1e-5 * np.random.default_rng(seed).normal(size=len(z))
+    longer = np.concatenate([blurred, np.ones(4)])
+    assert violation(model, blurred) > 1e-6
+    clean = polish(model, longer)
+    assert len(clean) == model.n
+    assert violation(model, clean) < 1e-9
+    assert model.objective.value(clean) <= model.objective.value(z) + 1e-7
+
+
+def test_polish_takes_back_what_a_leak_in_complementarity_gained():
+    m, model = kink()
+    z = np.array([1.0, 0.99, 0.0])
+    z[2] = 2 * z[1] - 2 * z[0] + 0.02  # s = 0.99, mu = 0.02 / 2: cheaper than any true point
+    leaky = z.copy()
+    leaky[1] = 0.0
+    leaky[2] = 1e-5
+    for point in (z, leaky):
+        clean = polish(model, point)
+        assert violation(model, clean) < 1e-9
+        assert kkt_residual(m, clean) < 1e-9
+
+
+def test_polish_returns_the_point_when_nothing_better_is_feasible():
+    _, model = kink()
+    boxed = model.space.copy()
+    boxed.lb[0], boxed.ub[0] = 0.3, 0.3
+    model = replace(model, space=boxed)
+    good = np.array([0.3, 0.3, 0.0])
+    assert polish(model, good) == pytest.approx(good, abs=1e-8)
+    stuck = np.array([0.3, 0.0, 0.5])  # its pattern y = 0 would need x <= 0
+    assert polish(model, stuck) is not None
+    assert np.array_equal(polish(model, stuck), stuck)
+
+
+# residuals
+
+
+def test_every_kind_of_violation_is_seen():
+    m = kg.Bilevel()
+    b = m.var("b", kind="B")
+    x = m.var("x", 2, lb=-1, ub=10)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0)
+    lower.minimize(y @ y)
+    m.add(x.sum() <= 4)
+    m.sos1(x)
+    m.indicator(b, 1, x[0] <= 2)
+    m.add(x @ x <= 50)
+    model = kg.kkt(m)
+    good = respond(m, np.array([0.0, 3.0, 0.0]))
+    assert violation(model, good) < 1e-12
+    for column, value, expected in (
+        (b.cols, 1.0, 0.5),  # indicator: x0 = 3 > 2, over its side
+        (b.cols, 0.25, 0.25),
+        (x.cols[1], 0.5, 0.5),
+        (x.cols[0], -1.5, 0.5),
+        (x.cols[0], 8.0, 1.0),
+        (y.cols, -0.25, 0.5),
+    ):
+        bad = good.copy()
+        bad[column] = value
+        assert violation(model, bad) == pytest.approx(expected, abs=1e-9)
+    bad = good.copy()
+    bad[y.cols], bad[model.pairs.mu[0]] = 0.5, 1.0  # stationary, but both positive
+    assert violation(model, bad) == pytest.approx(0.5, abs=1e-9)
+    assert violation(model, np.full(model.n, np.nan)) == np.inf
+
+
+# start points
+
+
+KNOWN = [p for p in ALL if p.outcome != "refused" and p.sizes[0]]
+QUADRATIC_ROWS = {"disc"}
+
+
+@pytest.mark.parametrize("problem", KNOWN, ids=str)
+def test_start_points_are_feasible_and_reach_the_known_optimum(problem):
+    m = problem.build()
+    model = model_of(m)
+    points = start_points(m, model, seconds=5.0)
+    if problem.outcome != "optimal":
+        assert points == []
+        return
+    assert points or problem.name in QUADRATIC_ROWS
+    values = [model.objective.value(z) for z in points]
+    assert values == sorted(values)
+    for z in points:
+        assert violation(model, z) <= 1e-6
+        assert kkt_residual(m, z) <= 1e-6
+    if problem.name not in QUADRATIC_ROWS:
+        assert model.sense * values[0] == pytest.approx(problem.objective, rel=1e-5, abs=1e-5)
+
+
+def test_relax_and_respond_gives_a_bilevel_feasible_point():
+    for seed in range(4):
+        m = random_problem(seed, True)
+        model = model_of(m)
+        z = relax_and_respond(m, model)
+        assert z is not None
+        assert violation(model, z) <= 1e-6 and kkt_residual(m, z) <= 1e-6
+    m = next(p for p in ALL if p.name == "coupling_infeasible").build()
+    assert relax_and_respond(m, model_of(m)) is None
+
+
+def flagship(**parameters):
+    try:
+        return importlib.import_module("models.dso_vpp").build(**parameters)
+    except ImportError as missing:
+        pytest.skip(f"the model dso_vpp is not here: {missing}")
+
+
+@pytest.mark.parametrize("netting", ["convex", "published"])
+def test_the_short_flagship_starts_near_its_optimum(netting):
+    m = flagship(hours=6, netting=netting)
+    model = model_of(m)
+    seen = []
+    points = start_points(m, model, seconds=20.0, progress=seen.append)
+    best = model.value(points[0])
+    assert 0.95 * 1.33145 <= best <= 1.33145 + 1e-5
+    assert violation(model, points[0]) <= 1e-6
+    assert kkt_residual(m, points[0]) <= 1e-6
+    told = [info["incumbent"] for info in seen]
+    assert told == sorted(told) and told[-1] == best
+    assert all(info["stage"] == "start" for info in seen)
+
+
+def test_the_same_points_come_out_again():
+    m = random_problem(2, True)
+    model = model_of(m)
+    first, second = (start_points(m, model, seconds=20.0) for _ in range(2))
+    assert len(first) == len(second) > 0
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_starts_respect_the_proved_boxes_of_a_bounded_model():
+    m = flagship(hours=6)
+    model = kg.bound(model_of(m))
+    points = start_points(m, model, seconds=20.0)
+    assert model.value(points[0]) >= 0.95 * 1.33145
+    assert violation(model, points[0]) <= 1e-6
+    encoded = kg.encode(model, kg.SOS1())
+    complete = encoded.complete(points[0])
+    assert encoded.rows.residual(complete).max() <= 1e-6
