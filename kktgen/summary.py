@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from .model import Model
 
 _MEANING = {
     "stationarity": "P y + Q x + q - A'lam + G'mu = 0",
@@ -17,7 +14,7 @@ _MEANING = {
 }
 
 
-def summary(model: Model, followers: int = 6) -> str:
+def summary(model: Any, followers: int = 6) -> str:
     """Return a table of the model's blocks: sizes and meaning, the first few followers one by one."""
     lines = [f"{model.name}: {model.n} columns, {len(model.rows)} rows, {model.rows.M.nnz} entries"]
 

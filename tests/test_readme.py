@@ -1,0 +1,53 @@
+"""The README is true: its Python blocks run and print what stands under them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", README, flags=re.S)
+
+
+def test_every_python_block_shows_its_output():
+    assert len(BLOCKS) == README.count("```python") >= 3
+
+
+@pytest.mark.parametrize("code, printed", BLOCKS, ids=range(len(BLOCKS)))
+def test_block_prints_what_the_readme_shows(code, printed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    found, shown = out.getvalue().strip().splitlines(), printed.strip().splitlines()
+    assert [_blurred(line) for line in found] == [_blurred(line) for line in shown]
+
+
+def _blurred(line: str) -> str:
+    """Return a line with residuals (1.2e-11) and their places masked: they differ from machine to machine."""
+    line = re.sub(r"\d\.\de[-+]\d\d(?=\s+1e-0\d)", "RESIDUAL", line)
+    return re.sub(r"(RESIDUAL\s+1e-0\d\s+ok).*", r"\1", line).rstrip()
+
+
+def test_tables_name_every_encoding_format_solver_and_model():
+    import kktgen as kg
+    from kktgen.catalog import models
+    from kktgen.formats import formats
+
+    for name, encoding in kg.encodings().items():
+        assert f"`{encoding.__name__}(" in README, name
+    for word in (*formats(), *kg.solvers(), *models()):
+        assert f"`{word}`" in README, word
+
+
+def test_dependency_table_names_every_dependency():
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = README[README.index("## Dependencies") :]
+    for requirement in project["dependencies"]:
+        assert re.match(r"[a-z]+", requirement)[0] in table, requirement
