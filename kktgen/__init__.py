@@ -34,5 +34,4 @@ from .report import Report, Tolerances
 from .rows import QuadRow, Rows
 from .solution import Solution
 from .solvers import solve, solvers
-from .variable import Variable
 from .verify import verify

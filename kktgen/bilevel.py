@@ -14,7 +14,7 @@ from .matrices import declare_followers, declare_leader
 from .qp import QP
 from .rows import QuadRow, Rows
 from .space import LEADER, Space
-from .variable import Variable, checked, declare, of_problem
+from .variable import checked, declare, of_problem, variable
 
 
 class Bilevel:
@@ -68,7 +68,7 @@ class Bilevel:
         self._followers[name] = Follower(self.space, name, len(self._followers))
         return self._followers[name]
 
-    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Variable:
+    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
         """Declare a variable of the leader.
 
         Parameters
@@ -82,7 +82,8 @@ class Bilevel:
             ``"C"`` continuous, ``"B"`` binary, ``"I"`` integer.
         """
         columns, _, _, dims = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "")
-        return Variable(self.space, columns, dims, name)
+        none = np.full(len(columns), -1)
+        return variable(self.space, columns, dims, name, none, none)
 
     def add(self, *rows: Any, name: str | None = None) -> Any:
         """Add leader rows, linear or quadratic (coupling constraints may hold follower variables and prices).

@@ -8,6 +8,7 @@ expressions gives :class:`~kktgen.rows.Rows` or a :class:`~kktgen.rows.QuadRow`,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,22 @@ def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ProblemError(f"shapes {' and '.join(map(str, shapes))} do not fit together") from None
 
 
+@dataclass(frozen=True, eq=False)
+class Declaration:
+    """What a declared variable knows beyond its columns.
+
+    Parameters
+    ----------
+    name : str
+    lower, upper : ndarray
+        Columns of the multipliers of its bounds, -1 where there is none.
+    """
+
+    name: str
+    lower: Array
+    upper: Array
+
+
 class Affine:
     """The array ``M z + c`` of a given shape.
 
@@ -56,6 +73,9 @@ class Affine:
         Constants.
     shape : tuple of int
         Shape of the array; ``()`` for a scalar.
+    declared : Declaration or None
+        Set on declared variables. They are no class of their own: Python would ask a subclass on the right of ``==``
+        or ``<=`` first, and turn the row around.
 
     Notes
     -----
@@ -65,14 +85,17 @@ class Affine:
     """
 
     __array_ufunc__ = None
-    __slots__ = ("space", "M", "c", "shape")
+    __slots__ = ("space", "M", "c", "shape", "declared")
     __hash__ = object.__hash__
 
-    def __init__(self, space: Space, M: Csr, c: Array, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, space: Space, M: Csr, c: Array, shape: tuple[int, ...], declared: Declaration | None = None
+    ) -> None:
         self.space = space
         self.M = M
         self.c = c
         self.shape = shape
+        self.declared = declared
 
     # -- shape -------------------------------------------------------------------------------
 
@@ -93,7 +116,27 @@ class Affine:
             raise ProblemError("only plain variables have columns; this is an expression of several terms")
         return self.M.indices.reshape(self.shape).astype(np.int64)
 
+    @property
+    def lower_dual(self) -> Affine:
+        """For a follower's variable: d(minimised follower cost)/d(lower bound) >= 0; zero where there is no bound.
+
+        A fixed variable (lb = ub) has one free multiplier: this one.
+        """
+        return price(self.space, self._declaration().lower, 1.0, self.shape)
+
+    @property
+    def upper_dual(self) -> Affine:
+        """For a follower's variable: d(minimised follower cost)/d(upper bound) <= 0; zero where there is no bound."""
+        return price(self.space, self._declaration().upper, -1.0, self.shape)
+
+    def _declaration(self) -> Declaration:
+        if self.declared is None:
+            raise ProblemError("only a declared variable has bounds, and prices of them; take the entries afterwards")
+        return self.declared
+
     def __repr__(self) -> str:
+        if self.declared is not None:
+            return f"Variable({self.declared.name!r}, shape={self.shape})"
         return f"Affine(shape={self.shape}, {self.M.nnz} terms over {len(np.unique(self.M.indices))} columns)"
 
     def _gather(self, index: Array) -> Affine:

@@ -8,13 +8,13 @@ import numpy as np
 
 from .convexity import nonconvex_block
 from .errors import ProblemError
-from .expr import Quad
+from .expr import Affine, Quad
 from .qp import QP
 from .rows import QuadRow, Rows
 from .space import Space
 from .sparse import Csr, coo, row_index, scale_rows, vstack
 from .system import Declared, System
-from .variable import Variable, checked, declare, of_problem
+from .variable import checked, declare, of_problem, unit, variable
 
 
 class Follower:
@@ -43,7 +43,7 @@ class Follower:
         """Columns of the follower's variables, in order of declaration."""
         return np.concatenate([np.empty(0, dtype=np.int64), *self._columns])
 
-    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Variable:
+    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
         """Declare a variable of the follower; finite bounds are rows with multipliers.
 
         Parameters
@@ -58,7 +58,7 @@ class Follower:
 
         Returns
         -------
-        Variable
+        Affine
             With ``lower_dual`` and ``upper_dual``.
 
         Raises
@@ -75,11 +75,11 @@ class Follower:
         space = self.space
         columns, lb, ub, dims = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name)
         self._columns.append(columns)
-        variable = Variable(space, columns, dims, name)
+        lower = upper = np.full(len(columns), -1)
         if np.isfinite(lb).any() or np.isfinite(ub).any():
-            declared = self._declare_rows(variable.M, lb, ub, "", name, dims, is_bound=True)
-            variable._lower, variable._upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
-        return variable
+            declared = self._declare_rows(unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True)
+            lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
+        return variable(space, columns, dims, name, lower, upper)
 
     def add(self, *rows: Any, name: str | None = None) -> Any:
         """Add rows to the follower; returns them with ``.dual`` (a tuple for several).

@@ -7,48 +7,24 @@ from typing import Any
 import numpy as np
 
 from .errors import ProblemError
-from .expr import Affine, price
+from .expr import Affine, Declaration
 from .rows import Rows
 from .space import LEADER, Space
 from .sparse import Csr, csr
-
-
-class Variable(Affine):
-    """A declared variable: an :class:`Affine` that is its own columns.
-
-    Attributes
-    ----------
-    name : str
-    lower_dual, upper_dual : Affine
-        For a follower's variable: d(minimised follower cost)/d(bound) of its lower bound (>= 0) and upper bound
-        (<= 0); zero where there is no bound. A fixed variable (lb = ub) has one free multiplier: ``lower_dual``.
-    """
-
-    __slots__ = ("name", "_lower", "_upper")
-
-    def __init__(self, space: Space, columns: np.ndarray, shape: tuple[int, ...], name: str) -> None:
-        super().__init__(space, unit(columns, len(space)), np.zeros(len(columns)), shape)
-        self.name = name
-        self._lower = self._upper = np.full(len(columns), -1)
-
-    @property
-    def lower_dual(self) -> Affine:
-        """Price of the lower bound."""
-        return price(self.space, self._lower, 1.0, self.shape)
-
-    @property
-    def upper_dual(self) -> Affine:
-        """Price of the upper bound."""
-        return price(self.space, self._upper, -1.0, self.shape)
-
-    def __repr__(self) -> str:
-        return f"Variable({self.name!r}, shape={self.shape})"
 
 
 def unit(columns: np.ndarray, n: int) -> Csr:
     """Return the rows ``z[columns_k]``."""
     k = len(columns)
     return csr(np.ones(k), columns, np.arange(k + 1), (k, n))
+
+
+def variable(
+    space: Space, columns: np.ndarray, shape: tuple[int, ...], name: str, lower: np.ndarray, upper: np.ndarray
+) -> Affine:
+    """Return a declared variable: the expression of its columns, with the multipliers of its bounds (-1: none)."""
+    declared = Declaration(name, lower, upper)
+    return Affine(space, unit(columns, len(space)), np.zeros(len(columns)), shape, declared)
 
 
 def _bound(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.ndarray:

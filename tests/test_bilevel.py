@@ -36,6 +36,23 @@ def test_rows_are_born_with_multipliers_of_the_solvers_sign():
     assert label(y.upper_dual.M.indices[1]) == "mu_ub(f,y,2)"
 
 
+def test_a_variable_on_the_right_keeps_the_sense_of_the_row():
+    m, x, f = follower()
+    y = f.var("y", 2)
+    z = np.arange(1.0, 100.0)
+    equal = f.add(y.sum() == x[0] + 0, name="plain")
+    for rows, sign in (
+        (f.add(y.sum() == m.var("d")), 1),
+        (f.add(y.sum() <= m.var("e")), -1),
+        (f.add(y.sum() >= m.var("g")), 1),
+    ):
+        assert rows.M.toarray()[0, y.cols[0]] == equal.M.toarray()[0, y.cols[0]] == 1  # y stays on the left
+        assert np.sign(rows.dual.value(z)) == sign
+    shared = m.var("limit", 2)
+    below = f.add(2 * y <= shared, name="below")
+    assert (below.hi == 0).all() and (below.lo == -np.inf).all()
+
+
 def test_fixed_variable_has_one_free_multiplier():
     m, x, f = follower()
     y = f.var("y", 2, lb=[1, 0], ub=[1, 5])

@@ -31,8 +31,7 @@ def taking(*features):
     names = [
         pytest.param(name, marks=pytest.mark.skipif(not info.available, reason=info.version))
         for name, info in INFO.items()
-        if set(features) <= info.features
-        and not any(clash <= set(features) for clash in _modules()[name].CONFLICTS)
+        if set(features) <= info.features and not any(clash <= set(features) for clash in _modules()[name].CONFLICTS)
     ]
     return pytest.mark.parametrize("solver", names)
 
