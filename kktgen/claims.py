@@ -222,6 +222,8 @@ def judge(
         by = ", ".join(f"{used.encoding} ({used.pairs}, {used.trust})" for used in encoded.encodings)
         found.rests.append(f"pairs encoded: {by}" if by else "every pair was settled by a proved bound")
     open_columns = _boxes(encoded)[0]
+    if not encoded.encodings:
+        return found  # no pair is left for a solver to mishandle, so no box is asked for
     if len(open_columns):
         _ask_evidence(found, original, solution, value, tolerances, evidence, _some(encoded, open_columns))
     elif original.kkt is not None:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from ..kernel import WarmLp, lp
 from ..qp import QP
 from ..sparse import Csr
-from .activity import interval
+from .activity import interval, tighten
 from .relaxation import Boxes, Layout, Program, products, relaxation, single_rows, with_single_rows
 from .safe import safe_minimum
 
@@ -92,7 +92,7 @@ def bound_follower(job: Job) -> Proved:
         zero = np.zeros(mi)
         return Boxes(np.concatenate([job.x_lb, y_lb, lam[0], zero]), np.concatenate([job.x_ub, y_ub, lam[1], dual_max]))
 
-    program = relaxation(qp, boxes(), job.leader)
+    program = relaxation(qp, boxes(), job.leader, duals=False)
     slack_max, slack_tier, used = _slack(qp, program, y_lb, y_ub, job)
     lps += used
     inner = slater_point(qp, job.x_lb, job.x_ub, slack_max)
@@ -103,6 +103,10 @@ def bound_follower(job: Job) -> Proved:
         better = values < dual_max
         dual_max = np.where(better, values, dual_max)
         dual_tier[better] = "D1"
+    lam, values = _stationarity(qp, boxes())
+    better = values < dual_max
+    dual_max = np.where(better, values, dual_max)
+    dual_tier[better] = "D2"
     for _ in range(max(1, job.rounds)):
         program = relaxation(qp, boxes(), job.leader)
         if cut is not None:
@@ -119,6 +123,14 @@ def bound_follower(job: Job) -> Proved:
         if not gained.any():
             break
     return Proved(slack_max, slack_tier, dual_max, dual_tier, *lam, lps)
+
+
+def _stationarity(qp: QP, boxes: Boxes) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return the boxes of lam, and the bounds on mu, that the activity of the stationarity rows gives (D2)."""
+    at = Layout.of(qp)
+    rows = Csr(sp.hstack([qp.Q, qp.P, -qp.A.T, qp.G.T], format="csr"))
+    lb, ub = tighten(rows, -qp.q, -qp.q, boxes.lb, boxes.ub)
+    return (lb[at.lam : at.mu], ub[at.lam : at.mu]), ub[at.mu :]
 
 
 def _slack(

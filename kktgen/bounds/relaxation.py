@@ -129,7 +129,25 @@ def mccormick(left: np.ndarray, right: np.ndarray, boxes: Boxes, w: int, n: int)
     return M, -signs * ca * cb, np.full(k, np.inf)
 
 
-def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray]) -> Program:
+def _product_boxes(left: np.ndarray, right: np.ndarray, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes of the products ``z[left_k] z[right_k]``."""
+    with np.errstate(invalid="ignore"):
+        ends = [a[left] * b[right] for a in (boxes.lb, boxes.ub) for b in (boxes.lb, boxes.ub)]
+    corners = np.where(np.isnan(ends), 0.0, ends)  # 0 times inf: the factor is 0
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _curvature_max(qp: QP, boxes: Boxes) -> float:
+    """Return an upper bound on ``1/2 y'P y`` over the box."""
+    at = Layout.of(qp)
+    size = np.maximum(np.abs(boxes.lb[at.y : at.lam]), np.abs(boxes.ub[at.y : at.lam]))
+    P = qp.P.tocoo()
+    with np.errstate(invalid="ignore"):
+        terms = np.abs(P.data) * size[P.row] * size[P.col]
+    return 0.5 * float(np.where(np.isnan(terms), 0.0, terms).sum())
+
+
+def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray], duals: bool = True) -> Program:
     """Return the relaxation of a follower's KKT system over the boxes of (x, y, lam, mu).
 
     Parameters
@@ -139,6 +157,9 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray])
         Of (x, y, lam, mu); the box of y already holds the rows that bound one column alone.
     leader : (csr_array (k, nx), lo, hi)
         Leader rows in the follower's parameters alone.
+    duals : bool
+        Without them the rows in lam and mu are left out: while the multipliers have no boxes, those rows spoil the
+        safe bounds.
     """
     at = Layout.of(qp)
     ny, me, mi, n = qp.ny, len(qp.b), len(qp.h), at.n
@@ -155,6 +176,7 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray])
     stationarity = sp.hstack([qp.Q, qp.P, -qp.A.T, qp.G.T, empty(ny, n - at.w)], format="csr")
     bound = sp.hstack([leader[0], empty(leader[0].shape[0], n - at.y)], format="csr")
     hull, hull_lo, hull_hi = mccormick(left, right, boxes, at.w, n)
+    w_lb, w_ub = _product_boxes(left, right, boxes)
     identity = np.zeros(n)
     identity[at.y : at.lam], identity[at.lam : at.mu], identity[at.mu : at.w] = qp.q, -qp.b, qp.h
     identity[at.w : at.t], identity[at.t] = weight, 2.0
@@ -162,11 +184,15 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray])
     none = np.full(int((~single).sum()), -np.inf)
     lo = np.concatenate([qp.b, none, -qp.q, leader[1], hull_lo, [-np.inf]])
     hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], hull_hi, [0.0]])
-    free = np.full(at.t - at.w, np.inf)
-    return Program(
-        Csr(A),
-        lo,
-        hi,
-        np.concatenate([boxes.lb, -free, [0.0]]),
-        np.concatenate([boxes.ub, free, [np.inf if qp.P.nnz else 0.0]]),
-    )
+    lb, ub = np.concatenate([boxes.lb, w_lb, [0.0]]), np.concatenate([boxes.ub, w_ub, [_curvature_max(qp, boxes)]])
+    program = Program(Csr(A), lo, hi, lb, ub)
+    return program if duals else _without(program, at, qp.Q.nnz)
+
+
+def _without(program: Program, at: Layout, prices: int) -> Program:
+    """Return the program without the rows that hold lam, mu, or a product with them (w beyond the first ``prices``)."""
+    column = program.A.indices
+    dual = ((column >= at.lam) & (column < at.w)) | ((column >= at.w + prices) & (column < at.t))
+    keep = np.ones(len(program.lo), dtype=bool)
+    keep[row_index(program.A)[dual]] = False
+    return Program(Csr(program.A[keep]), program.lo[keep], program.hi[keep], program.lb, program.ub)

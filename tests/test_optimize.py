@@ -1,0 +1,124 @@
+"""The recipe: right answers with the right claims on the problems with known answers, and honest ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from problems import ALL
+
+import kktgen as kg
+
+OPTIMAL = [problem for problem in ALL if problem.outcome == "optimal"]
+
+
+@pytest.mark.parametrize("problem", OPTIMAL, ids=lambda problem: problem.name)
+def test_known_answer_is_found_and_claimed(problem):
+    m = problem.build()
+    result = kg.optimize(m, time_limit=60)
+    tolerance = max(problem.tolerance, 1e-4)
+    assert result.solution.objective == pytest.approx(problem.objective, rel=tolerance, abs=tolerance)
+    assert result.report.claim == "optimal", str(result.report)
+    assert result.bound == pytest.approx(problem.objective, rel=2 * tolerance, abs=2 * tolerance)
+    if result.start is not None:  # no start beats the optimum
+        assert m.sense * (problem.objective - result.start) <= tolerance * max(1, abs(problem.objective))
+
+
+@pytest.mark.parametrize("problem", [p for p in ALL if p.outcome == "infeasible"], ids=lambda problem: problem.name)
+def test_infeasible_is_a_status_not_an_error(problem):
+    result = kg.optimize(problem.build(), time_limit=30)
+    assert result.solution.objective is None
+    assert result.report.claim in ("infeasible", "unverified")
+    assert "no point" in str(result)
+    with pytest.raises(kg.NoSolutionError):
+        result.solution[problem.build().space.find]  # type: ignore[index]
+
+
+def two_storages() -> kg.Bilevel:
+    """max price'buy,  follower: min price'buy + b'b  s.t.  buy + b = (1, 2, 3), running sum of b in [-1, 1]."""
+    m = kg.Bilevel("storages")
+    price = m.var("price", 3, lb=0, ub=[1, 2, 1])
+    f = m.follower("f")
+    buy, b = f.var("buy", 3, lb=0, ub=5), f.var("b", 3, lb=-1, ub=1)
+    f.add(buy + b == np.array([1.0, 2.0, 3.0]), name="balance")
+    f.add(kg.between(-1, b.cumsum(), 1), name="energy")
+    f.minimize(price @ buy + b @ b)
+    m.maximize(price @ buy)
+    return m
+
+
+def test_stages_are_told_in_order_and_timed():
+    told = []
+    result = kg.optimize(two_storages(), stages=lambda stage, text: told.append((stage, text)))
+    stages = ["kkt", "eliminate", "bound", "encode", "start", "solve", "polish", "verify"]
+    assert [stage for stage, _ in told] == stages == list(result.seconds)
+    assert "eliminated exactly" in dict(told)["eliminate"]
+    assert "proved(D3)" in dict(told)["bound"]
+    assert result.report.claim == "optimal"
+    assert "claim      optimal" in str(result) and "time: kkt" in str(result)
+
+
+@pytest.mark.parametrize("encoding", ["sos1", "bigm", "indicator", "auto", kg.BigM(slack=20, dual=20)])
+def test_encodings_agree(encoding):
+    result = kg.optimize(two_storages(), encoding)
+    assert result.solution.objective == pytest.approx(kg.optimize(two_storages()).solution.objective, rel=1e-6)
+    proved = not isinstance(encoding, kg.BigM)  # smaller proved constants replace the user's
+    assert result.report.claim == "optimal" or not proved
+
+
+def test_without_a_start_the_answer_is_the_same():
+    with_start, without = kg.optimize(two_storages()), kg.optimize(two_storages(), start=False)
+    assert without.start is None and with_start.start is not None
+    assert with_start.solution.objective == pytest.approx(without.solution.objective, rel=1e-6)
+
+
+def handbook() -> kg.Bilevel:
+    """min x + 3y,  y in argmin { -y : x + y <= 8, x + 4y >= 8, x + 2y <= 13, 2y <= 7x };  multipliers are unbounded."""
+    m = kg.Bilevel("handbook")
+    x = m.var("x", lb=0, ub=8)
+    lower = m.follower("lower")
+    y = lower.var("y")
+    m.minimize(x + 3 * y)
+    m.add(y <= 5)
+    lower.minimize(-y)
+    lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    return m
+
+
+def test_without_boxes_a_second_encoding_is_the_evidence():
+    alone, both = kg.optimize(handbook(), evidence=False), kg.optimize(handbook())
+    assert alone.report.claim == "bilevel-feasible"
+    assert both.report.claim == "optimal"
+    assert any("Indicator" in reason for reason in both.report.reasons)
+
+
+def test_a_time_limit_ends_with_the_best_point_and_no_claim_of_optimality():
+    from kktgen import catalog
+
+    m = catalog.build("dso_vpp", {"hours": 6})
+    result = kg.optimize(m, encoding="sos1", time_limit=60, **{"limits/nodes": 1})
+    assert result.solution.status == "time_limit"
+    assert result.solution.objective == pytest.approx(result.start, abs=1e-5)
+    assert result.report.ok and result.report.claim == "bilevel-feasible"
+
+
+def test_a_model_without_followers_goes_through():
+    m = kg.Bilevel("plain")
+    x = m.var("x", 2, lb=0, ub=4, kind="I")
+    m.add(x.sum() <= 5.5)
+    m.maximize(x[0] + 2 * x[1])
+    result = kg.optimize(m)
+    assert result.solution.objective == pytest.approx(9)
+    assert result.report.claim == "optimal"
+
+
+def test_highs_takes_linear_followers_with_proved_bounds():
+    m = kg.Bilevel("linear")
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=2)
+    f.add(y.sum() == 2)
+    f.minimize(x * y[0] + 0.5 * y[1])
+    m.maximize(x @ y[0])
+    result = kg.optimize(m, solver="highs", encoding="bigm")
+    assert result.solution.objective == pytest.approx(1.0, abs=1e-5)  # x = 0.5, y0 = 2 by the optimistic tie
+    assert result.report.claim == "optimal"
