@@ -158,6 +158,7 @@ def optimize(
     begun_at = model.value(points[0]) if points else None
     clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
     found = solve(ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options)
+    found = _with_start(found, lifted)
     clock.done("solve", str(found))
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
@@ -198,6 +199,20 @@ def _starts(
         return []
     limit = START_SECONDS if seconds is None else min(START_SECONDS, seconds)
     return start_points(bilevel, model, seconds=limit, progress=progress)
+
+
+def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:
+    """Return the solution with the start point in place of a worse one, or of none: it was feasible before.
+
+    A solver that calls the model infeasible although a feasible point was handed to it ends with status ``error``.
+    """
+    if not points:
+        return found
+    value = found.model.value(points[0])
+    if found.objective is not None and found.model.sense * (found.objective - value) <= 0:
+        return found
+    status = found.status if found.status in ("optimal", "time_limit") else "error"
+    return replace(found, status=status, objective=value, z=points[0])
 
 
 def _polished(model: Model, found: Solution) -> tuple[Solution, tuple[float, float] | None]:

@@ -101,6 +101,18 @@ def test_a_time_limit_ends_with_the_best_point_and_no_claim_of_optimality():
     assert result.report.ok and result.report.claim == "bilevel-feasible"
 
 
+def test_a_solver_that_finds_nothing_leaves_the_start_point(monkeypatch):
+    def nothing(model, solver, **options):
+        return kg.Solution(status, None, None, None, 0.0, "nobody", model)
+
+    monkeypatch.setitem(kg.optimize.__globals__, "solve", nothing)
+    for status, told in (("time_limit", "time_limit"), ("infeasible", "error")):
+        result = kg.optimize(two_storages())
+        assert result.solution.status == told
+        assert result.solution.objective == pytest.approx(result.start)
+        assert result.report.ok and result.report.claim == "bilevel-feasible"
+
+
 def test_a_model_without_followers_goes_through():
     m = kg.Bilevel("plain")
     x = m.var("x", 2, lb=0, ub=4, kind="I")
