@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .rewriting import Monomials, Weights, eliminate, weights
+from .outcome import Monomials, Weights
+from .rewriting import eliminate, weights
 
 __all__ = ["Monomials", "Weights", "eliminate", "weights"]

@@ -14,7 +14,7 @@ Away from complementarity ``new = old + sum_i gamma_i mu_i s_i``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,56 +23,9 @@ from ..expr import Quad
 from ..model import Model
 from ..sparse import csr
 from .choice import REASONS, choose
+from .outcome import Monomials, Weights
 from .products import Products
 from .words import describe
-
-
-@dataclass(frozen=True, eq=False)
-class Monomials:
-    """The products ``v z_i z_j``, each with a reason in words.
-
-    Parameters
-    ----------
-    i, j : ndarray (k,) of int
-    v : ndarray (k,)
-    reason : ndarray (k,) of str
-    """
-
-    i: np.ndarray
-    j: np.ndarray
-    v: np.ndarray
-    reason: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.v)
-
-
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """Weights of the vanishing expressions, and what they do to the objective.
-
-    Parameters
-    ----------
-    alpha : ndarray (ny,)
-        Beside ``model.kkt.y``: weight of ``y_j`` times its stationarity.
-    beta : ndarray (me,)
-        Beside ``model.kkt.lam``: weight of ``lam_k`` times its equality.
-    gamma : ndarray (mi,)
-        Beside ``model.kkt.mu``: weight of ``mu_i`` times its slack.
-    objective : Quad
-        The rewritten objective, minimised.
-    cancelled : Monomials
-        Products of the leader that are gone, with his coefficients.
-    leftover : Monomials
-        Products of the leader that are kept, with their new coefficients, and why; empty when the objective is convex.
-    """
-
-    alpha: np.ndarray
-    beta: np.ndarray
-    gamma: np.ndarray
-    objective: Quad
-    cancelled: Monomials
-    leftover: Monomials
 
 
 def weights(model: Model, goal: Quad | None = None) -> Weights:

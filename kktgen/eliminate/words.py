@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..model import Model
 from ..space import Block
-
-if TYPE_CHECKING:
-    from .rewriting import Monomials, Weights
+from .outcome import Monomials, Weights
 
 SHOWN = 4
 """Most kinds of products a sentence names one by one."""
