@@ -1,4 +1,16 @@
-"""kktgen: bilevel problems with convex-QP followers as single-level models, files and certified answers."""
+"""kktgen: bilevel problems with convex-QP followers as single-level models, files and certified answers.
+
+::
+
+    m = kg.Bilevel("name")                       declare: m.var, m.follower, f.var, add, minimize, maximize
+    kg.optimize(m)                               the recipe in one call, or step by step:
+    kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
+                                                    '--> kg.write, kg.dumps
+    kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
+    kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
+
+``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
+"""
 
 from .bilevel import Bilevel
 from .bounds import bound
@@ -35,3 +47,51 @@ from .rows import QuadRow, Rows
 from .solution import Solution
 from .solvers import solve, solvers
 from .verify import verify
+
+__all__ = [
+    "Affine",
+    "Auto",
+    "BigM",
+    "Bilevel",
+    "BoundError",
+    "Follower",
+    "FormatError",
+    "Indicator",
+    "KktgenError",
+    "Model",
+    "NoSolutionError",
+    "ProblemError",
+    "Product",
+    "QP",
+    "Quad",
+    "QuadRow",
+    "Report",
+    "Result",
+    "Rows",
+    "SOS1",
+    "Solution",
+    "SolverError",
+    "SolverNotFound",
+    "StrongDuality",
+    "Tolerances",
+    "UnsupportedError",
+    "between",
+    "bound",
+    "concatenate",
+    "dumps",
+    "eliminate",
+    "encode",
+    "encodings",
+    "high_point",
+    "kkt",
+    "optimize",
+    "read_solution",
+    "relax",
+    "solve",
+    "solvers",
+    "stack",
+    "sum",
+    "verify",
+    "write",
+    "write_solution",
+]

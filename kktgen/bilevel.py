@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError
+from .errors import ProblemError, expect
 from .expr import Affine, Quad
 from .follower import Follower
 from .matrices import declare_followers, declare_leader
 from .qp import QP
 from .rows import QuadRow, Rows
 from .space import LEADER, Space
-from .variable import checked, declare, of_problem, variable
+from .variable import checked, declare, named, of_problem, variable
 
 
 class Bilevel:
@@ -39,7 +39,7 @@ class Bilevel:
     """
 
     def __init__(self, name: str = "bilevel") -> None:
-        self.name = name
+        self.name = named(name, "problem")
         self.space = Space(name)
         self._followers: dict[str, Follower] = {}
         self.rows: list[Rows] = []
@@ -60,11 +60,23 @@ class Bilevel:
         return tuple(self._followers.values())
 
     def follower(self, name: str) -> Follower:
-        """Declare a follower."""
-        if name in self._followers:
+        """Declare a follower.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        Follower
+
+        Raises
+        ------
+        ProblemError
+            The name is empty or taken.
+        """
+        if named(name, "follower") in self._followers:
             raise ProblemError(f"{self.name!r} already has a follower {name!r}")
-        if not name:
-            raise ProblemError("a follower needs a name")
         self._followers[name] = Follower(self.space, name, len(self._followers))
         return self._followers[name]
 
@@ -80,6 +92,16 @@ class Bilevel:
             Bounds; free by default (binaries lie in [0, 1]).
         kind : str
             ``"C"`` continuous, ``"B"`` binary, ``"I"`` integer.
+
+        Returns
+        -------
+        Affine
+            The variable, an expression of the given shape.
+
+        Raises
+        ------
+        ProblemError
+            Name taken or none, a shape or bounds that do not fit, bounds that leave no value.
         """
         columns, _, _, dims = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "")
         none = np.full(len(columns), -1)
@@ -89,21 +111,34 @@ class Bilevel:
         """Add leader rows, linear or quadratic (coupling constraints may hold follower variables and prices).
 
         Returns the rows (a tuple for several).
+
+        Raises
+        ------
+        ProblemError
+            No rows, rows of another problem, NaN, or an infinite side that excludes every point.
         """
+        if name is not None:
+            named(name, "row")
+        out = []
         for k, row in enumerate(rows):
             label = name if name and len(rows) == 1 else f"{name}{k + 1}" if name else self._next_name()
             if isinstance(row, Rows):
+                row = row.fresh()
                 row.name = label
                 self.rows.append(checked(row, self.space, f"row {label!r}"))
             elif isinstance(row, QuadRow):
                 of_problem(row.quad.space, self.space)
-                if np.isnan([row.lo, row.hi]).any() or not np.isfinite(row.quad.v).all():
+                data = np.concatenate([row.quad.v, row.quad.linear.data])
+                if np.isnan([row.lo, row.hi]).any() or not np.isfinite(data).all():
                     raise ProblemError(f"row {label!r}: NaN or inf in the data of the row")
+                if row.lo == np.inf or row.hi == -np.inf:
+                    raise ProblemError(f"row {label!r}: an infinite side on the wrong end excludes every point")
                 row.name = label
                 self.quads.append(row)
             else:
                 raise ProblemError(f"add() takes rows such as x <= 1, got {type(row).__name__}")
-        return rows[0] if len(rows) == 1 else rows
+            out.append(row)
+        return out[0] if len(out) == 1 else tuple(out)
 
     def _next_name(self) -> str:
         self._unnamed += 1
@@ -112,15 +147,18 @@ class Bilevel:
     def sos1(self, variables: Any, name: str | None = None) -> None:
         """Require that at most one of the variables (an expression of plain variables, or a sequence) is nonzero."""
         parts = [variables] if isinstance(variables, Affine) else list(variables)
-        columns = np.concatenate([np.atleast_1d(part.cols).ravel() for part in parts])
         for part in parts:
+            expect(part, Affine, "sos1", "give variables")
             of_problem(part.space, self.space)
+        columns = np.concatenate([np.empty(0, dtype=np.int64), *(part.cols.ravel() for part in parts)])
         if len(np.unique(columns)) < len(columns):
             raise ProblemError("sos1: a variable stands twice in the set")
         self.sets.append((name or f"sos{len(self.sets) + 1}", columns))
 
     def indicator(self, binary: Affine, value: int, rows: Rows, name: str | None = None) -> None:
         """Require ``rows`` whenever the leader's binary has the value 0 or 1."""
+        expect(binary, Affine, "indicator", "give a binary variable")
+        of_problem(binary.space, self.space)
         column = binary.cols.ravel()
         if len(column) != 1 or self.space.kind[column[0]] != "B":
             raise ProblemError("indicator: the condition must be one binary variable (kind='B')")
@@ -181,6 +219,10 @@ class Bilevel:
             Leader variable ``x``, follower variables ``y``, rows ``eq`` and ``in``.
         """
         m = cls(name)
+        if not isinstance(followers, QP | Mapping):
+            raise ProblemError(
+                f"from_matrices: followers is a QP, or a mapping of names to QPs, got {type(followers).__name__}"
+            )
         qps = {"follower": followers} if isinstance(followers, QP) else dict(followers)
         z = declare_followers(m, qps, lb, ub, kind)
         declare_leader(m, z, P, q, r, rows, sense)

@@ -149,7 +149,7 @@ def load_model(name_or_path: str | Path) -> ModuleType:
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
-        if isinstance(error, KktgenError) or not isinstance(error, Exception):
+        if isinstance(error, KktgenError) or not isinstance(error, (Exception, SystemExit)):
             raise
         raise ProblemError(f"model file {path} cannot be imported: {where(error, str(path))}") from error
     if not callable(getattr(module, "build", None)):
@@ -192,7 +192,7 @@ def call(module: ModuleType, values: Mapping[str, Any]) -> Bilevel:
         out = module.build(**values)
     except KktgenError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ProblemError(f"model file {module.__file__}: build() failed: {where(error, module.__file__)}") from error
     if not isinstance(out, Bilevel):
         raise ProblemError(f"model file {module.__file__}: build() returned {type(out).__name__}, not a kktgen.Bilevel")
@@ -238,6 +238,8 @@ def load_instance(target: str | Path) -> Instance:
             raise ProblemError(f"instance {path}: {key!r} must be a {types[key].__name__}, not {value!r}")
     comment = text.partition("\n")[0].removeprefix("#").strip() if text.startswith("#") else ""
     model = data.get("model", path.resolve().parent.name)
+    if "model" not in data and model not in model_names():
+        raise ProblemError(f"instance {path} names no model: write model = 'name', or the path of a .py file, into it")
     if model.endswith(".py"):
         model = str(path.parent / model)
     return Instance(
@@ -252,7 +254,7 @@ def _model_path(name_or_path: str | Path) -> Path:
         path = Path(text).expanduser().absolute()
         if path.is_file():
             return path
-        raise ProblemError(f"no model file {text}" + near(path.name, (p.name for p in path.parent.glob("*.py"))))
+        raise ProblemError(_no_file("model", text, path))
     if text in model_names():
         return folder("models") / f"{text}.py"
     raise ProblemError(_unknown("model", text, model_names()) + "; or give the path of a .py file")
@@ -264,10 +266,16 @@ def _instance_path(target: str | Path) -> Path:
         path = Path(text).expanduser()
         if path.is_file():
             return path
-        raise ProblemError(f"no instance file {text}" + near(path.name, (p.name for p in path.parent.glob("*.toml"))))
+        raise ProblemError(_no_file("instance", text, path))
     if text in instance_names():
         return folder("instances") / f"{text}.toml"
     raise ProblemError(_unknown("instance", text, instance_names()) + "; or give the path of a .toml file")
+
+
+def _no_file(what: str, text: str, path: Path) -> str:
+    if path.is_dir():
+        return f"no {what} file {text}: it is a folder"
+    return f"no {what} file {text}" + near(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}")))
 
 
 def _unknown(what: str, text: str, known: Iterable[str]) -> str:
@@ -275,10 +283,11 @@ def _unknown(what: str, text: str, known: Iterable[str]) -> str:
     return f"no {what} {text!r}{near(text, known)}; there are: {', '.join(known) or 'none'}"
 
 
-def where(error: Exception, path: str | None) -> str:
+def where(error: BaseException, path: str | None) -> str:
     """Return the last line of the model's own file on the way to an error, and the error, in one line."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     if isinstance(error, SyntaxError):
         lines = [error.lineno]
-    at = f"line {lines[-1]}: " if lines else ""
-    return f"{at}{type(error).__name__}: {error}".splitlines()[0]
+    at = f"line {lines[-1]}: " if lines and lines[-1] else ""
+    words = f": {error}" if str(error) else ""
+    return f"{at}{type(error).__name__}{words}".splitlines()[0]

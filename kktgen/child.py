@@ -12,6 +12,33 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report it."""
 
 
+def streams() -> None:
+    """Keep stdout for the answer: what a library prints itself, as SCIP does on Ctrl-C, goes to stderr.
+
+    A stream the caller has closed swallows what is written to it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    out = sys.stdout
+    if os.name != "posix" or out.fileno() != 1:
+        return
+    out.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = open(  # noqa: SIM115
+        own, "w", encoding=out.encoding, errors=out.errors, buffering=1 if os.isatty(own) else -1
+    )
+
+
+def flush() -> None:
+    """Write out what is left; where that is impossible, drop it without a word."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def split() -> None:
     """Go on in a child process; the parent waits, says what killed the child if something did, and exits.
 
@@ -37,7 +64,7 @@ def _wait(pid: int) -> tuple[int, int]:
         nonlocal presses
         presses += 1
         if presses == 1:
-            _say("interrupted: ending with the best point so far; press Ctrl-C again to end at once")
+            _say("interrupted: a solver at work ends with its best point; press Ctrl-C again to end at once")
         _pass_on(pid, signal.SIGINT if presses == 1 else signal.SIGKILL)
 
     def suspend(number: int, frame: FrameType | None) -> None:

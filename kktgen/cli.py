@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,6 +48,10 @@ class _Group(click.Group):
             raise Stop(str(error), code) from error
         except KeyboardInterrupt:
             raise Stop("interrupted", child.INTERRUPTED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has seen enough
+                raise
+            raise Stop(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}", 1) from None
 
 
 def _version() -> str:
@@ -77,13 +83,17 @@ def _assignments(ctx: click.Context, option: click.Parameter, texts: tuple[str, 
     return out
 
 
+def _lower(ctx: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else name.lower()
+
+
 _set = click.option(
     "-s", "--set", "overrides", multiple=True, metavar="NAME=VALUE", callback=_assignments,
     help="A parameter of the model (kktgen models NAME lists them); may be repeated.",
 )  # fmt: skip
 _encoding = click.option(
-    "--encoding", default="auto", show_default=True, metavar="NAME",
-    help="How complementarity is written: auto, bigm, sos1, indicator, product, strongduality.",
+    "--encoding", default="auto", show_default=True, metavar="NAME", callback=_lower,
+    help=f"How complementarity is written: {', '.join(kg.encodings())}.",
 )  # fmt: skip
 
 
@@ -128,7 +138,9 @@ def _known(known: dict[str, Any]) -> str:
 @click.argument("target", metavar="MODEL")
 @_set
 @_encoding
-@click.option("--solver", default="scip", show_default=True, metavar="NAME", help="See kktgen solvers.")
+@click.option(
+    "--solver", default="scip", show_default=True, metavar="NAME", callback=_lower, help="See kktgen solvers."
+)
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything.")
 @click.option("--gap", type=click.FloatRange(min=0), metavar="G", help="Relative gap at which the solver may stop.")
 @click.option(
@@ -153,21 +165,22 @@ def solve(
     """
     jobs.check_encoding(encoding)
     jobs.check_solver(solver)
-    job = jobs.Job.of(target, overrides)
-    if output is not None:
-        jobs.make_folder(output)
-    silent = quiet or as_json
-    with show.Progress(quiet) as progress:
-        result = kg.optimize(
-            job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
-            progress=progress, stages=progress.stage_ended if not silent else progress.stage_passed,
-        )  # fmt: skip
-    found, own, fault = result.solution.z is not None, None, None
-    if found:
-        try:
-            own = job.report(result)
-        except KktgenError as error:  # the answer is printed and written first
-            fault = error
+    silent, own, fault = quiet or as_json, None, None
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():  # the model's own prints
+        job = jobs.Job.of(target, overrides)
+        if output is not None:
+            jobs.make_folder(output)
+        with show.Progress(quiet) as progress:
+            result = kg.optimize(
+                job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
+                progress=progress, stages=progress.stage_ended if not silent else progress.stage_passed,
+            )  # fmt: skip
+        found = result.solution.z is not None
+        if found:
+            try:
+                own = job.report(result)
+            except KktgenError as error:  # the answer is printed and written first
+                fault = error
     answer = jobs.outcome(job, result, encoding, own)
     written, refused = jobs.write(job, result, answer, output) if output is not None else ([], [])
     if as_json:
@@ -211,6 +224,7 @@ def generate(
     kktgen generate dso_vpp --set hours=6 --format lp
     """
     jobs.check_encoding(encoding)
+    jobs.check_formats(formats)
     job = jobs.Job.of(target, overrides)
     jobs.make_folder(output)
     with show.Progress() as progress:
@@ -219,11 +233,13 @@ def generate(
     show.section("Files", "\n".join([show.files(written), *refused]))
 
 
-@cli.command()
+@cli.command(short_help="Check a point from any solver; say what may be claimed.")
 @click.argument("target", metavar="MODEL")
 @click.argument("solution", type=click.Path(path_type=Path), metavar="SOLUTION.sol")
 @_set
-@click.option("--encoding", metavar="NAME", help="Also check the point against the rows of this encoding.")
+@click.option(
+    "--encoding", metavar="NAME", callback=_lower, help="Also check the point against the rows of this encoding."
+)
 def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str | None) -> None:
     """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
 
@@ -254,7 +270,7 @@ def solvers() -> None:
     show.table(("solver", "version", "takes"), jobs.solver_rows())
 
 
-@cli.command()
+@cli.command(short_help="Print the sizes of a model, or of a model file.")
 @click.argument("target", metavar="MODEL|FILE")
 @_set
 def info(target: str, overrides: dict[str, str]) -> None:
@@ -273,9 +289,12 @@ def info(target: str, overrides: dict[str, str]) -> None:
 
 def main() -> None:
     """Run the command line; ``kktgen solve`` runs in a child process."""
+    child.streams()
     if sys.argv[1:2] == ["solve"] and not {"-h", "--help"} & set(sys.argv):
         child.split()
     try:
         cli(prog_name="kktgen")
     except KeyboardInterrupt:
         sys.exit(child.INTERRUPTED)
+    finally:
+        child.flush()

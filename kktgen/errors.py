@@ -12,6 +12,10 @@
       NoSolutionError(RuntimeError)     values asked where there are none
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class KktgenError(Exception):
     """Base of every exception kktgen raises on purpose."""
@@ -43,3 +47,10 @@ class SolverError(KktgenError, RuntimeError):
 
 class NoSolutionError(KktgenError, RuntimeError):
     """Values were asked of a solution that has no point."""
+
+
+def expect(value: Any, kind: type, where: str, cure: str = "") -> None:
+    """Refuse an argument of the wrong type: what it must be, what it is, where it comes from."""
+    if not isinstance(value, kind):
+        tail = f"; {cure}" if cure else ""
+        raise ProblemError(f"{where}: expected {kind.__name__}, got {type(value).__name__}{tail}")

@@ -168,7 +168,7 @@ class Affine:
         wanted: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         try:
             index = np.arange(self.size).reshape(wanted)
-        except ValueError:
+        except (TypeError, ValueError):
             raise ProblemError(f"cannot reshape an expression of shape {self.shape} into {wanted}") from None
         return Affine(self.space, self.M, self.c, index.shape)
 
@@ -186,11 +186,17 @@ class Affine:
     def _map(self, A: Csr, shape: tuple[int, ...]) -> Affine:
         return Affine(self.space, left_multiply(A, self.M), A @ self.c, shape)
 
-    def sum(self, axis: int | None = None) -> Affine:
-        """Return the sum over all entries, or along one axis."""
+    def _last(self, axis: int) -> Array:
+        """Return the positions of the entries with one axis moved to the end."""
+        if not -self.ndim <= axis < self.ndim:
+            raise ProblemError(f"axis {axis} is none of the {self.ndim} axes of an expression of shape {self.shape}")
+        return np.moveaxis(np.arange(self.size).reshape(self.shape), axis, -1)
+
+    def sum(self, axis: int | None = None, out: None = None) -> Affine:
+        """Return the sum over all entries, or along one axis (``out`` is there for ``np.sum`` and does nothing)."""
         if axis is None:
             return Affine(self.space, row_combination(self.M, np.ones(self.size)), np.array([self.c.sum()]), ())
-        index = np.moveaxis(np.arange(self.size).reshape(self.shape), axis, -1)
+        index = self._last(axis)
         rest, length = index.shape[:-1], index.shape[-1]
         count = int(np.prod(rest, dtype=np.int64))
         A = coo(np.ones(self.size), np.repeat(np.arange(count), length), index.ravel(), (count, self.size))
@@ -198,7 +204,7 @@ class Affine:
 
     def cumsum(self, axis: int = 0) -> Affine:
         """Return the running sums along an axis."""
-        index = np.moveaxis(np.arange(self.size).reshape(self.shape), axis, -1)
+        index = self._last(axis)
         length = index.shape[-1]
         lower = sp.kron(sp.eye_array(index.size // max(length, 1)), np.tri(length), format="csr")
         flat = self._gather(index)
@@ -306,6 +312,9 @@ class Affine:
         if (value == 0).any():
             raise ProblemError("division of an expression by zero")
         return self * (1.0 / value)
+
+    def __rtruediv__(self, other: Any) -> Affine:
+        raise ProblemError("division by a variable is not quadratic")
 
     def __pow__(self, power: Any) -> Quad:
         if power != 2 or self.size != 1:
@@ -516,7 +525,12 @@ class Quad:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Quad:
-        return self * (1.0 / float(numbers(other)))
+        if isinstance(other, Affine | Quad):
+            raise ProblemError("division by a variable is not quadratic")
+        value = numbers(other)
+        if (value == 0).any():
+            raise ProblemError("division of an expression by zero")
+        return self * (1.0 / value)
 
     def __le__(self, other: Any) -> QuadRow:
         return _quad_row(self - other, -np.inf, 0.0)

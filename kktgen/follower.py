@@ -14,7 +14,7 @@ from .rows import QuadRow, Rows
 from .space import Space
 from .sparse import Csr, coo, row_index, scale_rows, vstack
 from .system import Declared, System
-from .variable import checked, declare, of_problem, unit, variable
+from .variable import checked, declare, named, of_problem, unit, variable
 
 
 class Follower:
@@ -93,6 +93,8 @@ class Follower:
             A product of variables, NaN, rows of another problem, or its own multipliers in a row.
         """
         out = []
+        if name is not None:
+            named(name, "row")
         for k, row in enumerate(rows):
             if isinstance(row, QuadRow):
                 i, j = (self.space.label(c) for c in (row.quad.i[0], row.quad.j[0]))
@@ -111,7 +113,7 @@ class Follower:
         return out[0] if len(out) == 1 else tuple(out)
 
     def _add(self, row: Rows, name: str) -> Rows:
-        space = self.space
+        space, row = self.space, row.fresh()
         checked(row, space, f"follower {self.name!r}, row {name!r}")
         mine = (space.owner[row.M.indices] == self.index) & (space.role[row.M.indices] != "follower")
         if mine.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,9 +21,10 @@ from .bilevel import Bilevel
 from .errors import FormatError, KktgenError, ProblemError, SolverNotFound, UnsupportedError
 from .formats import formats
 from .formats.files import replace_file
-from .model import Model
+from .model import FEATURES, Model
 from .parameters import near
 from .solution import Solution
+from .summary import changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,13 @@ def _check(what: str, name: str, known: Iterable[str], error: type[KktgenError])
     known = tuple(known)
     if name not in known:
         raise error(f"no {what} {name!r}{near(name, known)}; there are: {', '.join(known)}")
+
+
+def check_formats(names: Iterable[str]) -> None:
+    """Refuse an unknown format."""
+    for name in names:
+        bare = name.lower().lstrip(".").removesuffix(".gz")
+        _check("format", bare, [suffix[1:] for suffix in formats()], FormatError)
 
 
 def check_encoding(name: str) -> None:
@@ -177,8 +187,8 @@ def encoded(job: Job, encoding: str, progress: show.Progress | None = None, boxe
     if boxes:
         model = kg.bound(model, progress=progress)
         told("bound", bounds_text(model))
-    model = kg.encode(model, encoding)
-    told("encode", str(model))
+    bounded, model = model, kg.encode(model, encoding)
+    told("encode", changes(model, bounded))
     return model
 
 
@@ -194,7 +204,10 @@ def verify_file(job: Job, path: Path, encoding: str | None) -> Any:
 
 def solver_rows() -> list[tuple[str, str, str]]:
     """Return name, version and features of every solver."""
-    return [(name, str(s.version), ", ".join(sorted(s.features))) for name, s in kg.solvers().items()]
+    return [
+        (name, str(s.version), ", ".join(words for key, words in FEATURES.items() if key in s.features))
+        for name, s in kg.solvers().items()
+    ]
 
 
 def is_model_file(target: str) -> bool:
@@ -208,12 +221,14 @@ def file_sizes(path: Path) -> list[tuple[str, str]]:
 
     if not path.is_file():
         raise FormatError(f"no file {path}")
-    scip = Scip()
-    scip.hideOutput()
+    scip, said = Scip(), io.StringIO()
+    scip.redirectOutput()
     try:
-        scip.readProblem(str(path))
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            scip.readProblem(str(path))
     except Exception as error:
-        raise FormatError(f"{path} cannot be read by SCIP: {error}") from None
+        why = said.getvalue().partition("ERROR: ")[2].partition("\n")[0] or str(error)
+        raise FormatError(f"{path} cannot be read by SCIP: {why}") from None
     counted = [
         ("columns", scip.getNVars(transformed=False)), ("binary", scip.getNBinVars()),
         ("integer", scip.getNIntVars()), ("continuous", scip.getNContVars()),

@@ -13,17 +13,66 @@ from .rows import Rows
 from .sparse import vstack
 
 
+def _affine(parts: Sequence[Any], where: str) -> None:
+    """Refuse parts that are no expressions of variables."""
+    for part in parts:
+        if not isinstance(part, Affine):
+            raise ProblemError(f"{where}: linear expressions of variables are needed, got {type(part).__name__}")
+
+
 def between(lo: Any, expr: Affine, hi: Any) -> Rows:
-    """Return the two-sided rows ``lo <= expr <= hi`` (numbers or arrays on both sides)."""
-    lower, upper = np.broadcast_to(numbers(lo), expr.shape).ravel(), np.broadcast_to(numbers(hi), expr.shape).ravel()
+    """Return the two-sided rows ``lo <= expr <= hi``.
+
+    Parameters
+    ----------
+    lo, hi : float or array
+        Sides, broadcast to the expression's shape; -inf and inf where there is none.
+    expr : Affine
+
+    Returns
+    -------
+    Rows
+        To be given to ``add``.
+
+    Raises
+    ------
+    ProblemError
+        No linear expression, sides of another shape, NaN, or ``lo > hi``.
+    """
+    _affine([expr], "between")
+    try:
+        lower, upper = (np.broadcast_to(numbers(side), expr.shape).ravel() for side in (lo, hi))
+    except ValueError as error:
+        if isinstance(error, ProblemError):
+            raise
+        raise ProblemError(
+            f"between: sides of shapes {np.shape(lo)} and {np.shape(hi)} do not fit an expression of {expr.shape}"
+        ) from None
     if (lower > upper).any():
         raise ProblemError("between(lo, expr, hi) with lo > hi: no point satisfies it")
     return Rows(expr.space, expr.M, lower - expr.c, upper - expr.c, expr.shape)
 
 
 def concatenate(parts: Sequence[Affine], axis: int = 0) -> Affine:
-    """Return the expressions joined along an existing axis."""
-    parts = [part for part in parts]
+    """Return the expressions joined along an existing axis, as ``np.concatenate`` does.
+
+    Parameters
+    ----------
+    parts : sequence of Affine
+        Of one problem, equal in shape but along the axis.
+    axis : int
+
+    Returns
+    -------
+    Affine
+
+    Raises
+    ------
+    ProblemError
+        Nothing to join, something else than expressions, shapes that do not fit.
+    """
+    parts = list(parts)
+    _affine(parts, "concatenate")
     if not parts:
         raise ProblemError("nothing to concatenate")
     for part in parts[1:]:
@@ -49,22 +98,57 @@ def concatenate(parts: Sequence[Affine], axis: int = 0) -> Affine:
 
 
 def stack(parts: Sequence[Affine], axis: int = 0) -> Affine:
-    """Return the expressions (of one shape) joined along a new axis."""
+    """Return the expressions joined along a new axis, as ``np.stack`` does.
+
+    Parameters
+    ----------
+    parts : sequence of Affine
+        Of one problem and one shape; scalars give a vector.
+    axis : int
+
+    Returns
+    -------
+    Affine
+
+    Raises
+    ------
+    ProblemError
+        Nothing to join, something else than expressions, several shapes.
+    """
     parts = list(parts)
+    _affine(parts, "stack")
     if len({part.shape for part in parts}) > 1:
         raise ProblemError(f"cannot stack expressions of shapes {[part.shape for part in parts]}")
     flat = concatenate([part.ravel() for part in parts])
     joined = flat.reshape(len(parts), *parts[0].shape)
+    if not -joined.ndim <= axis < joined.ndim:
+        raise ProblemError(f"stack: axis {axis} is none of the {joined.ndim} axes of the result")
     order = np.moveaxis(np.arange(joined.size).reshape(joined.shape), 0, axis)
     return joined._gather(order)
 
 
 def total(parts: Sequence[Any]) -> Any:
-    """Return the sum of many scalar expressions (numbers, Affine, Quad) in one pass; available as ``kg.sum``."""
+    """Return the sum of many scalar expressions in one pass; available as ``kg.sum``.
+
+    Parameters
+    ----------
+    parts : sequence of Affine, Quad or float
+        Scalars of one problem.
+
+    Returns
+    -------
+    Affine, Quad or float
+        The narrowest type that holds the sum.
+
+    Raises
+    ------
+    ProblemError
+        A part that is no scalar, or expressions of two problems.
+    """
     parts = list(parts)
     spaces = [part.space for part in parts if isinstance(part, Affine | Quad)]
     if not spaces:
-        return float(np.sum(parts)) if parts else 0.0
+        return float(np.sum([numbers(part) for part in parts])) if parts else 0.0
     quads = [Quad.of(spaces[0], part) for part in parts]
     for quad in quads[1:]:
         same_space(quads[0], quad)

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import clarabel
@@ -31,7 +31,8 @@ class Answer:
     value : float
         Objective; inf when infeasible, -inf when unbounded, nan otherwise without an optimum.
     row_dual, col_dual : ndarray
-        d(value)/d(right-hand side) and reduced costs; empty without an optimum.
+        d(value)/d(right-hand side) and reduced costs; empty without an optimum. Of an infeasible LP, row_dual is the
+        ray of row prices that proves it, where HiGHS has one.
     """
 
     status: str
@@ -99,6 +100,14 @@ def _answer(highs: Any) -> Answer:
         np.asarray(point.row_dual, dtype=float),
         np.asarray(point.col_dual, dtype=float),
     )
+
+
+def _proved(highs: Any, answer: Answer) -> Answer:
+    """Return the answer, with the ray that proves an LP infeasible where HiGHS has one."""
+    if answer.status != "infeasible":
+        return answer
+    _, known, ray = highs.getDualRay()
+    return replace(answer, row_dual=np.array(ray, dtype=float)) if known else answer
 
 
 def lp(
@@ -178,7 +187,10 @@ class WarmLp:
         self._time_limit = time_limit
         self._costed = np.empty(0, dtype=np.int32)
         if self._highs.passModel(as_lp(np.zeros(self.n), A, lo, hi, lb, ub)) == highspy.HighsStatus.kError:
-            raise SolverError("HiGHS refused a linear program (check for NaN or inverted bounds)")
+            raise SolverError(
+                "HiGHS refused a linear program: a coefficient, bound or side is too large for it (1e15 and beyond), "
+                "NaN, or bounds cross; state the data in larger units"
+            )
 
     def minimize(self, columns: np.ndarray, costs: np.ndarray) -> Answer:
         """Solve for the objective ``sum costs_k x[columns_k]``."""
@@ -191,12 +203,13 @@ class WarmLp:
         if self._time_limit is not None:  # HiGHS's clock runs on from solve to solve
             highs.setOptionValue("time_limit", highs.getRunTime() + self._time_limit)
         highs.run()
-        out = _answer(highs)
-        if out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
+        out = _proved(highs, _answer(highs))
+        unproved = out.status == "infeasible" and not len(out.row_dual)  # presolve also says so of unbounded LPs
+        if unproved or out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
             highs.clearSolver()
             highs.setOptionValue("presolve", "off")
             highs.run()
-            out = _answer(highs)
+            out = _proved(highs, _answer(highs))
             highs.setOptionValue("presolve", "choose")
         return out
 

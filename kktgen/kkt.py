@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from .bilevel import Bilevel
+from .errors import expect
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
 from .space import Block
@@ -36,7 +37,13 @@ def kkt(bilevel: Bilevel) -> Model:
     Model
         Objective and rows of the leader, KKT rows of every follower, pairs. Pairs of rows without own
         variables are left out (their multiplier is zero).
+
+    Raises
+    ------
+    ProblemError
+        The argument is no Bilevel.
     """
+    expect(bilevel, Bilevel, "kkt")
     space = bilevel.space.copy()
     systems = tuple(follower.system() for follower in bilevel.followers)
     stacked = _stack(bilevel, systems)
@@ -213,7 +220,21 @@ def high_point(bilevel: Bilevel) -> Model:
 
     Stationarity, complementarity and the multipliers are dropped (their columns stay, fixed at zero, unless
     the leader's objective or rows use them); its optimum bounds the bilevel optimum from the optimistic side.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ProblemError
+        The argument is no Bilevel.
     """
+    expect(bilevel, Bilevel, "high_point")
     space = bilevel.space.copy()
     systems = tuple(follower.system() for follower in bilevel.followers)
     primal, _ = _primal_rows(systems, len(space), 0)

@@ -22,7 +22,8 @@ from .model import Model
 from .search.pattern import polish
 from .search.start import start_points
 from .solution import Solution
-from .solvers import solve
+from .solvers import check_arguments, solve
+from .summary import changes
 from .verify import Report, verify
 
 BOUNDING_SHARE = 0.3
@@ -143,6 +144,7 @@ def optimize(
     KktgenError
         Whatever the stages refuse; a solver that ends without a point is no error but a status.
     """
+    check_arguments(time_limit, gap)
     clock = _Clock(stages, time_limit)
     model = kkt(bilevel)
     clock.done("kkt", str(model))
@@ -152,7 +154,7 @@ def optimize(
     model = bound(model, time_limit=clock.left(BOUNDING_SHARE), executor=executor, progress=progress)
     clock.done("bound", bounds_text(model))
     ready = encode(model, encoding, choices)
-    clock.done("encode", str(ready))
+    clock.done("encode", changes(ready, model))
     points = _starts(bilevel, model, clock.left(BOUNDING_SHARE), progress) if start else []
     lifted = [ready.complete(z) for z in points]
     begun_at = model.value(points[0]) if points else None

@@ -13,7 +13,10 @@ from .sparse import Csr
 
 
 def _matrix(value: Any, shape: tuple[int, int], name: str) -> Csr:
-    out = Csr(shape) if value is None else Csr(sp.csr_array(value, dtype=float))
+    try:
+        out = Csr(shape) if value is None else Csr(sp.csr_array(value, dtype=float))
+    except (TypeError, ValueError):
+        raise ProblemError(f"QP: {name} is no matrix of numbers") from None
     if out.shape != shape:
         raise ProblemError(f"QP: {name} has shape {out.shape}, expected {shape}")
     if not np.isfinite(out.data).all():
@@ -22,7 +25,10 @@ def _matrix(value: Any, shape: tuple[int, int], name: str) -> Csr:
 
 
 def _vector(value: Any, size: int, name: str) -> np.ndarray:
-    out = np.zeros(size) if value is None else np.atleast_1d(np.asarray(value, dtype=float)).ravel()
+    try:
+        out = np.zeros(size) if value is None else np.atleast_1d(np.asarray(value, dtype=float)).ravel()
+    except (TypeError, ValueError):
+        raise ProblemError(f"QP: {name} is no vector of numbers") from None
     if len(out) != size:
         raise ProblemError(f"QP: {name} has {len(out)} entries, expected {size}")
     if not np.isfinite(out).all():
@@ -76,20 +82,17 @@ class QP:
     mu: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        def width(value: Any, axis: int) -> int:
-            return 0 if value is None else (np.shape(value) if not sp.issparse(value) else value.shape)[axis]
-
         sizes = [
             0 if self.q is None else np.size(self.q),
-            width(self.P, 1),
-            width(self.A, 1),
-            width(self.G, 1),
-            width(self.Q, 0),
+            self._width("P", 1),
+            self._width("A", 1),
+            self._width("G", 1),
+            self._width("Q", 0),
         ]
         ny = next((size for size in sizes if size), 0)
-        nx = max(width(self.Q, 1), width(self.B, 1), width(self.H, 1), len(self.x))
-        me = max(0 if self.b is None else np.size(self.b), width(self.A, 0))
-        mi = max(0 if self.h is None else np.size(self.h), width(self.G, 0))
+        nx = max(self._width("Q", 1), self._width("B", 1), self._width("H", 1), len(self.x))
+        me = max(0 if self.b is None else np.size(self.b), self._width("A", 0))
+        mi = max(0 if self.h is None else np.size(self.h), self._width("G", 0))
         P = _matrix(self.P, (ny, ny), "P")
         put = object.__setattr__
         put(self, "P", Csr((P + P.T) * 0.5))
@@ -101,6 +104,19 @@ class QP:
         put(self, "Q", _matrix(self.Q, (ny, nx), "Q"))
         put(self, "B", _matrix(self.B, (me, nx), "B"))
         put(self, "H", _matrix(self.H, (mi, nx), "H"))
+
+    def _width(self, name: str, axis: int) -> int:
+        """Return the size of a matrix as given along an axis."""
+        value = getattr(self, name)
+        if value is None:
+            return 0
+        try:
+            shape = value.shape if sp.issparse(value) else np.shape(value)
+        except ValueError:
+            shape = ()
+        if len(shape) != 2:
+            raise ProblemError(f"QP: {name} must be a matrix, one row a list of its own, got shape {shape}")
+        return shape[axis]
 
     @property
     def ny(self) -> int:

@@ -56,6 +56,10 @@ class Rows:
         """For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report."""
         return None if self.price is None else self.price()
 
+    def fresh(self) -> Rows:
+        """Return the rows themselves the first time they are added, and afterwards a copy with a name of its own."""
+        return Rows(self.space, self.M, self.lo, self.hi, self.shape) if self.name else self
+
     def __len__(self) -> int:
         return len(self.lo)
 

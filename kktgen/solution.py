@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .errors import NoSolutionError
+from .errors import NoSolutionError, ProblemError
 from .expr import Affine, Quad
 from .model import Model
+from .space import Space
 
 STATUSES = (
     "optimal",  # the solver proved its point optimal for the model it was given
@@ -66,9 +67,14 @@ class Solution:
         ------
         NoSolutionError
             When there is no point.
+        ProblemError
+            No expression, or one of another problem or of variables declared after the model was made.
         """
         if self.z is None:
             raise NoSolutionError(f"no point to take values from: status {self.status!r} ({self.solver})")
+        if not isinstance(expr, Affine | Quad):
+            raise ProblemError(f"sol[..] takes an expression such as x or x + y, got {type(expr).__name__}")
+        same_columns(expr, self.model.space)
         return expr.value(self.z)
 
     @property
@@ -81,5 +87,21 @@ class Solution:
     def __str__(self) -> str:
         point = "no point" if self.objective is None else f"objective {self.objective:.6g}"
         bound = "" if self.bound is None else f", bound {self.bound:.6g}"
-        nodes = "" if self.nodes is None else f", {self.nodes} nodes"
+        nodes = "" if self.nodes is None else f", {self.nodes} node{'' if self.nodes == 1 else 's'}"
         return f"{self.status}: {point}{bound} ({self.solver}, {self.seconds:.1f} s{nodes})"
+
+
+def same_columns(expr: Affine | Quad, space: Space) -> None:
+    """Refuse an expression whose columns are others in the space of a model, or are not there."""
+    mine = expr.space
+    if mine is space:
+        return
+    if mine.serial != space.serial:
+        raise ProblemError(f"an expression of problem {mine.name!r} has no value in a solution of {space.name!r}")
+    used = expr.M.indices if isinstance(expr, Affine) else np.concatenate([expr.i, expr.j, expr.linear.indices])
+    there = used < min(len(space), len(mine))
+    at = used[there]
+    there[there] = (space.role[at] == mine.role[at]) & (space.owner[at] == mine.owner[at])
+    if not there.all():
+        late = mine.label(used[~there][0])
+        raise ProblemError(f"{late!r} was declared after the model was made, so the solution has no value for it")

@@ -2,70 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 _MEANING = {
     "stationarity": "P y + Q x + q - A'lam + G'mu = 0",
-    "equality": "A y + B x = b",
-    "inequality": "G y + H x <= h",
+    "equalities": "A y + B x = b",
+    "inequalities": "G y + H x <= h (bounds as column bounds)",
     "complementarity": "0 <= h - G y - H x  _|_  mu >= 0",
+}
+_COLUMNS = {
+    "leader": "leader variables",
+    "follower": "follower variables",
+    "lam": "prices lam",
+    "mu": "multipliers mu >= 0",
+    "slack": "slack columns",
+    "binary": "binary columns",
+}
+_TRUST = {
+    "exact": "exact",
+    "proved": "every constant proved",
+    "user": "constants given, not proved",
+    "heuristic": "constants not proved",
+    "eps": "up to a tolerance on the product",
 }
 
 
 def summary(model: Any, followers: int = 6) -> str:
     """Return a table of the model's blocks: sizes and meaning, the first few followers one by one."""
-    lines = [f"{model.name}: {model.n} columns, {len(model.rows)} rows, {model.rows.M.nnz} entries"]
+    head = f"{model.name}: {model.n} columns, {len(model.rows)} rows, {model.rows.M.nnz} entries"
+    lines = [head, *_columns(model, 0), *_leader(model), *_followers(model, followers), *_added(model)]
+    return "\n".join([*lines, _objective(model), *(f"  {note}" for note in model.notes)])
 
-    def line(what: str, size: int, unit: str, meaning: str) -> None:
-        lines.append(f"  {what:<28} {size:>8} {unit:<8} {meaning}".rstrip())
 
-    roles, counts = np.unique(model.space.role, return_counts=True)
-    words = {
-        "leader": "leader variables",
-        "follower": "follower variables",
-        "lam": "prices lam",
-        "mu": "multipliers mu >= 0",
-    }
-    for role in ("leader", "follower", "lam", "mu", "slack", "binary"):
+def changes(model: Any, before: Any) -> str:
+    """Return what an encoding made of a model: sizes, the columns, rows and sets that are new, the objective."""
+    sizes = (
+        f"{new} {what} ({new - old:+d})" if new != old else f"{new} {what}"
+        for what, new, old in (
+            ("columns", model.n, before.n), ("rows", len(model.rows), len(before.rows)),
+            ("entries", model.rows.M.nnz, before.rows.M.nnz),
+        )
+    )  # fmt: skip
+    encoded = model.encodings[len(before.encodings) :]
+    lines = [f"{model.name}: {', '.join(sizes)}"]
+    lines += [_line(f"pairs as {e.encoding}", e.pairs, "pairs", _TRUST.get(e.trust, e.trust)) for e in encoded]
+    lines += [*_columns(model, before.n), *_added(model), _objective(model)]
+    return "\n".join([*lines, *(f"  {note}" for note in model.notes if note not in before.notes)])
+
+
+def _line(what: str, size: int | str, unit: str, meaning: str = "") -> str:
+    return f"  {what:<28} {size:>8} {unit:<8} {meaning}".rstrip()
+
+
+def _columns(model: Any, start: int) -> Iterator[str]:
+    """Count the columns from ``start`` on by their role."""
+    roles, counts = np.unique(model.space.role[start:], return_counts=True)
+    for role, word in _COLUMNS.items():
         if role in roles:
-            line(words.get(role, f"{role} columns"), int(counts[roles == role][0]), "columns", "")
-    leader = sum(b.stop - b.start for b in model.rows.blocks if b.role == "leader")
-    if leader:
-        line("leader", leader, "rows", "")
-    kkt = model.kkt
-    if kkt is not None:
-        pairs = model.pairs
-        for k, name in enumerate(kkt.followers[:followers]):
-            line(f"stationarity({name})", int((kkt.y_of == k).sum()), "rows", _MEANING["stationarity"])
-            line(f"primal({name})", int((kkt.lam_of == k).sum()), "rows", _MEANING["equality"])
-            line(
-                f"primal({name})",
-                int((kkt.mu_of == k).sum()),
-                "rows",
-                _MEANING["inequality"] + " (bounds as column bounds)",
-            )
-            if pairs is not None and (pairs.follower == k).any():
-                line(f"complementarity({name})", int((pairs.follower == k).sum()), "pairs", _MEANING["complementarity"])
-        if len(kkt.followers) > followers:
-            rest = len(kkt.followers) - followers
-            left = 0 if pairs is None else int((pairs.follower >= followers).sum())
-            line(f"{rest} more followers", left, "pairs", f"{int((kkt.y_of >= followers).sum())} variables")
-    added = sum(b.stop - b.start for b in model.rows.blocks if b.role in ("encoding", "cut"))
+            yield _line(word, int(counts[roles == role][0]), "columns")
+
+
+def _leader(model: Any) -> Iterator[str]:
+    rows = sum(b.stop - b.start for b in model.rows.blocks if b.role == "leader")
+    if rows:
+        yield _line("leader", rows, "rows")
+
+
+def _followers(model: Any, shown: int) -> Iterator[str]:
+    kkt, pairs = model.kkt, model.pairs
+    if kkt is None:
+        return
+    for k, name in enumerate(kkt.followers[:shown]):
+        for word, count in (
+            ("stationarity", (kkt.y_of == k).sum()),
+            ("equalities", (kkt.lam_of == k).sum()),
+            ("inequalities", (kkt.mu_of == k).sum()),
+            ("complementarity", 0 if pairs is None else (pairs.follower == k).sum()),
+        ):
+            if count:
+                yield _line(f"{word}({name})", int(count), "pairs" if "comp" in word else "rows", _MEANING[word])
+    if len(kkt.followers) > shown:
+        left = 0 if pairs is None else int((pairs.follower >= shown).sum())
+        variables = int((kkt.y_of >= shown).sum())
+        yield _line(f"{len(kkt.followers) - shown} more followers", left, "pairs", f"{variables} variables")
+
+
+def _added(model: Any) -> Iterator[str]:
     for what, size, unit in (
-        ("encoding", added, "rows"),
+        ("encoding", sum(b.stop - b.start for b in model.rows.blocks if b.role in ("encoding", "cut")), "rows"),
         ("SOS1", len(model.sos1), "sets"),
         ("indicator", 0 if model.indicators is None else len(model.indicators), "rows"),
         ("quadratic", len(model.quads), "rows"),
     ):
         if size:
-            line(what, size, unit, "")
+            yield _line(what, size, unit)
+
+
+def _objective(model: Any) -> str:
     products = len(model.objective.canonical().v)
-    line(
-        "objective",
-        products,
-        "products",
-        "minimised" if model.sense > 0 else "maximised (the negated one is minimised)",
-    )
-    return "\n".join(lines + [f"  {note}" for note in model.notes])
+    shape = "nonconvex" if "qobj_nonconvex" in model.features else "convex"
+    sense = "minimised" if model.sense > 0 else "maximised (its negative is minimised)"
+    if not products:
+        return _line("objective", "linear", "", sense)
+    return _line("objective", products, "products", f"{shape}, {sense}")

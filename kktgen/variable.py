@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,31 @@ def variable(
     return Affine(space, unit(columns, len(space)), np.zeros(len(columns)), shape, declared)
 
 
-def _bound(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.ndarray:
-    out = np.asarray(value, dtype=float)
+def named(name: Any, what: str) -> str:
+    """Return the name of a variable, a row or a problem, or refuse what is none."""
+    if not isinstance(name, str) or not name.strip():
+        raise ProblemError(f"a {what} is named by a text such as 'g', got {name!r}")
+    return name
+
+
+def _shape(shape: Any, name: str) -> tuple[int, ...]:
+    try:
+        dims = () if shape is None else (index(shape),) if np.ndim(shape) == 0 else tuple(index(k) for k in shape)
+    except TypeError:
+        dims = (-1,)
+    if any(k < 0 for k in dims):
+        raise ProblemError(f"variable {name!r}: its shape is None, a number of entries or a tuple, got {shape!r}")
+    return dims
+
+
+def bounds_of(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.ndarray:
+    """Return the lower or upper bounds of a variable, one an entry, or refuse what is none."""
+    if value is None:
+        raise ProblemError(f"variable {name!r}: {word} is None; leave it out, or give -inf or inf, where there is none")
+    try:
+        out = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ProblemError(f"variable {name!r}: {word} takes numbers, got {type(value).__name__}") from None
     if np.isnan(out).any():
         raise ProblemError(f"variable {name!r}: {word} holds NaN")
     try:
@@ -41,12 +65,12 @@ def declare(
     space: Space, taken: set[str], name: str, shape: Any, lb: Any, ub: Any, kind: str, owner: int, follower: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:
     """Append the columns of a variable after checking its name, kind, shape and bounds; return them with the bounds."""
-    dims = () if shape is None else (int(shape),) if np.ndim(shape) == 0 else tuple(int(k) for k in shape)
+    dims = _shape(shape, named(name, "variable"))
     if kind not in ("C", "B", "I"):
         raise ProblemError(f"variable {name!r}: kind {kind!r} is not one of 'C', 'B', 'I'")
+    low, high = bounds_of(lb, dims, name, "lb"), bounds_of(ub, dims, name, "ub")
     if kind == "B":
-        lb, ub = np.maximum(lb, 0.0), np.minimum(ub, 1.0)
-    low, high = _bound(lb, dims, name, "lb"), _bound(ub, dims, name, "ub")
+        low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
     if (low > high).any() or (low == np.inf).any() or (high == -np.inf).any():
         at = int(np.flatnonzero((low > high) | (low == np.inf) | (high == -np.inf))[0])
         raise ProblemError(f"variable {name!r}: lb {low[at]:g} and ub {high[at]:g} of entry {at} leave no value")

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import claims
 from .bilevel import Bilevel
-from .errors import ProblemError
+from .errors import ProblemError, expect
 from .kkt import kkt
 from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
@@ -73,6 +73,7 @@ def verify(
     SolverError
         The executor died.
     """
+    expect(tolerances, Tolerances, "verify")
     model = kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     if known is not None and known.z is None:

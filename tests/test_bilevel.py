@@ -167,7 +167,7 @@ def test_from_matrices_refuses_what_does_not_fit():
     qp = kg.QP(np.eye(2), [0, 0], Q=np.eye(2))
     with pytest.raises(kg.ProblemError, match="q has 3 entries"):
         kg.Bilevel.from_matrices(qp, q=[1, 2, 3])
-    with pytest.raises(kg.ProblemError, match="rows have 1 columns"):
+    with pytest.raises(kg.ProblemError, match="M of rows has shape"):
         kg.Bilevel.from_matrices(qp, q=np.ones(4), rows=(np.ones((1, 1)), [0], [1]))
     with pytest.raises(kg.ProblemError, match="not convex"):
         kg.Bilevel.from_matrices(kg.QP(-np.eye(2), [0, 0], Q=np.eye(2)), q=np.ones(4))

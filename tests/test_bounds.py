@@ -142,6 +142,71 @@ def test_impossible_activity_drops_the_pair_and_no_slack_makes_an_equation():
     assert any("proved inactive" in note for note in model.notes)
 
 
+def test_a_follower_without_an_optimum_anywhere_is_infeasible():
+    """``min_y 2 y_0 - y_1  s.t.  -y_1 = 5,  y >= 0,  y_1 - y_0 <= 2 + x``: no point, so no price has a box to keep."""
+    m = kg.Bilevel("empty")
+    x = m.var("x", lb=-3, ub=-2)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0)
+    f.add(-y[1] == 5, y[1] - y[0] - x <= 2)
+    f.minimize(2 * y[0] - y[1])
+    m.minimize(x + y[0])
+    space = kg.bound(kg.kkt(m), rounds=3).space
+    prices = space.role == "lam"
+    assert prices.any() and (space.lb[prices] <= space.ub[prices]).all()
+    assert kg.optimize(m).report.claim == "infeasible"
+
+
+def test_an_unbounded_slack_is_not_taken_for_none():
+    """``min_y y_0^2 - 3 y_0  s.t.  2x - 2y_2 <= 1,  1 <= 3x + 3y_0 + y_1 - y_2 <= 2,  y_0 in [0, 4],  y_2 >= -2``.
+
+    ``y_1 = y_2 -> inf`` costs the follower nothing: the slack ``1 - 2x + 2y_2`` has no bound, and the leader's
+    ``-y_2`` no minimum. HiGHS's presolve calls the LP of that slack infeasible.
+    """
+    m = kg.Bilevel("ray")
+    x = m.var("x", lb=1, ub=3, kind="I")
+    f = m.follower("f")
+    y = f.var("y", 3, lb=[0, -np.inf, -2], ub=[4, np.inf, np.inf])
+    f.add(2 * x - 2 * y[2] <= 1, kg.between(1, 3 * x + 3 * y[0] + y[1] - y[2], 2))
+    f.minimize(y[0] @ y[0] - 3 * y[0])
+    m.add(y[2] >= 0, 3 * x >= -5)
+    m.minimize(-3 * x + y[0] - y[2])
+    model = kg.bound(kg.kkt(m))
+    z = np.zeros(model.n)
+    z[np.concatenate([x.cols.ravel(), y.cols])] = [3, 1.5, 10 - 12.5, 10.0]
+    assert model.rows.residual(z).max() <= 1e-6  # no row became an equation
+    found = kg.optimize(m)
+    assert found.report.claim != "optimal" and found.solution.status != "optimal"
+
+
+def test_a_word_is_no_proof_of_infeasibility():
+    """``min x, 1 <= x <= 2`` called infeasible proves nothing; ``x >= 3`` beside it, or the ray of two rows, does."""
+    box, none = (np.array([1.0]), np.array([2.0])), np.empty(0)
+    said = kernel.Answer("infeasible", None, np.inf, none, none)
+    q, A = np.ones(1), Csr(np.ones((2, 1)))
+    assert safe_minimum(said, q, A, np.zeros(2), np.full(2, 9.0), *box) == -np.inf
+    assert safe_minimum(said, q, A, np.array([0.0, 3.0]), np.full(2, 9.0), *box) == np.inf
+    free = np.array([-np.inf]), np.array([np.inf])
+    sides = np.array([-np.inf, 3.0]), np.array([1.0, np.inf])
+    assert safe_minimum(said, q, A, *sides, *free) == -np.inf
+    answer = kernel.lp(q, A, *sides, *free)
+    assert answer.status == "infeasible" and safe_minimum(answer, q, A, *sides, *free) == np.inf
+
+
+def test_a_bound_beyond_the_box_is_never_active_and_zero_is_zero():
+    """``min_y y_0^2 + y_1  s.t.  -3 y_1 <= 5,  y >= 0``: ``mu`` of the row is zero, and so is that of ``y_0 >= 0``."""
+    m = kg.Bilevel("loose")
+    x = m.var("x", lb=-2, ub=1)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0)
+    row = f.add(-3 * y[1] <= 5)
+    f.minimize(y[0] @ y[0] + y[1])
+    m.minimize(x + y[1])
+    model = kg.bound(kg.kkt(m))
+    assert model.space.ub[row.dual.M.indices].tolist() == [0.0]
+    assert model.space.ub[y.lower_dual.M.indices[:1]].tolist() == [0.0]
+
+
 def test_unbounded_multipliers_stay_unproved():
     m = kg.Bilevel("handbook")
     x = m.var("x", lb=0, ub=8)

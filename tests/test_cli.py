@@ -25,11 +25,15 @@ def run(*args: str | Path) -> Result:
     return CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="kktgen")
 
 
+def environment() -> dict[str, str]:
+    """Return an environment in which this kktgen is the one that runs."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
 def started(*args: str | Path, cwd: Path, **options) -> subprocess.Popen[str]:
     """Start the command line as a process of its own, in its own group."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(
-        [sys.executable, "-m", "kktgen", *map(str, args)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "kktgen", *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
     )  # fmt: skip
 
@@ -40,6 +44,15 @@ def test_help_of_every_command_teaches_with_an_example():
         out = run(name, "--help")
         assert out.exit_code == 0
         assert f"\n  kktgen {name}" in out.stdout, f"{name} --help has no example"
+
+
+def test_help_names_every_encoding():
+    text = " ".join(run("solve", "--help").stdout.split())
+    assert ", ".join(kktgen.encodings()) in text
+
+
+def test_names_of_encodings_and_solvers_may_be_written_in_capitals(model_file):
+    assert run("solve", model_file(), "--encoding", "SOS1", "--solver", "SCIP", "-q").exit_code == 0
 
 
 def test_models_lists_every_model():
@@ -54,7 +67,7 @@ def test_models_of_one_name_lists_parameters_and_instances():
     assert out.exit_code == 0
     assert "netting" in out.stdout
     assert "dso_vpp/short" in out.stdout
-    assert "1.33145" in out.stdout
+    assert "1.33144" in out.stdout
 
 
 def test_models_of_a_path(model_file):
@@ -84,6 +97,7 @@ def test_models_of_a_path(model_file):
         (["info", "nowhere.mps"], "no file nowhere.mps"),
         (["info", "dso_vp"], "no model 'dso_vp'"),
         (["models", "dso_vp"], "no model 'dso_vp'"),
+        (["generate", "dso_vpp", "-f", "lp", "-f", "foo"], "no format 'foo'; there are: cip, lp, mps"),
         (["slove"], "slove"),
     ],
 )
@@ -127,12 +141,23 @@ def test_info_reads_a_file(tmp_path):
     assert "holds no model" in bad.stderr
 
 
+@pytest.mark.parametrize("suffix", ["lp", "mps", "cip", "mps.gz"])
+def test_info_of_what_is_no_model_is_one_line(tmp_path, suffix, capfd):
+    path = tmp_path / f"bad.{suffix}"
+    path.write_text("nothing that any reader knows")
+    out = run("info", path)
+    assert out.exit_code == 2
+    assert out.stdout == ""
+    assert len(out.stderr.splitlines()) == 1
+    assert capfd.readouterr() == ("", "")
+
+
 def test_solvers_lists_scip_with_its_version():
     out = run("solvers")
     assert out.exit_code == 0
     line = next(line for line in out.stdout.splitlines() if line.startswith("scip"))
     assert any(character.isdigit() for character in line)
-    assert "sos1" in line
+    assert "SOS1 sets" in line
 
 
 def test_solve_prints_every_stage_and_writes_every_file(model_file, tmp_path):
@@ -161,6 +186,56 @@ def test_solve_json_is_one_document(model_file, tmp_path):
     assert str(tmp_path / "tiny.lp") in answer["files"]
     on_disk = json.loads((tmp_path / "tiny.json").read_text())
     assert on_disk["objective"] == answer["objective"]
+
+
+NOISY = """
+import ctypes
+import kktgen as kg
+
+
+def build():
+    print("from the model")
+    libc = ctypes.CDLL(None)
+    libc.puts(b"from a library")
+    libc.fflush(None)
+    m = kg.Bilevel("noisy")
+    m.minimize(m.var("x", lb=2, ub=3))
+    return m
+
+
+def report(result):
+    print("from the report")
+    return "reported"
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="C's stdout is moved on POSIX systems only")
+def test_json_stays_alone_on_stdout_whatever_models_and_libraries_print(model_file, tmp_path):
+    process = started("solve", model_file("noisy.py", NOISY), "--json", cwd=tmp_path)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    assert json.loads(stdout)["objective"] == pytest.approx(2)
+    for words in ("from the model", "from a library", "from the report"):
+        assert words in stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs /dev/full and closed streams")
+@pytest.mark.parametrize("args", [["models"], ["solve", "tiny.py"], ["solve", "tiny.py", "--json"]], ids=" ".join)
+def test_a_full_disk_behind_stdout_is_one_line(model_file, tmp_path, args):
+    words = [str(model_file()) if arg == "tiny.py" else arg for arg in args]
+    command = f"{sys.executable} -m kktgen {' '.join(words)} > /dev/full"
+    process = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert process.returncode == 1
+    assert process.stderr == "kktgen: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed streams are a matter of POSIX shells")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "| head -1", "| true"])
+def test_closed_streams_and_pipes_leave_no_traceback(model_file, tmp_path, closed):
+    command = f"{sys.executable} -m kktgen solve {model_file()} {closed}"
+    process = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert process.returncode == 0
+    assert process.stderr == ""
 
 
 def test_solve_quiet_prints_one_line(model_file):
@@ -230,6 +305,50 @@ def test_a_report_that_fails_names_its_line(model_file):
     assert "ZeroDivisionError" in out.stderr
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import sys\n\n\ndef build():\n    sys.exit(3)\n", "build() failed: line 5: SystemExit: 3"),
+        ("import sys\n\nsys.exit()\n", "cannot be imported: line 3: SystemExit"),
+        ("def build(:\n", "cannot be imported: line 1: SyntaxError"),
+        ("def build():\n    raise RecursionError\n", "build() failed: line 2: RecursionError"),
+        ("build = 3\n", "has no function build"),
+        ("def build():\n    return 3\n", "returned int"),
+    ],
+)
+def test_a_model_file_that_fails_is_a_wrong_question(model_file, source, words):
+    out = run("solve", model_file("broken.py", source))
+    assert out.exit_code == 2, out.output
+    assert len(out.stderr.splitlines()) == 1
+    assert words in out.stderr
+    assert not out.stderr.rstrip().endswith(":")
+
+
+def test_a_folder_is_no_model_and_no_instance(tmp_path):
+    for name in ("folder.py", "folder.toml"):
+        (tmp_path / name).mkdir()
+        out = run("solve", tmp_path / name)
+        assert out.exit_code == 2
+        assert "it is a folder" in out.stderr
+
+
+def test_an_instance_without_a_model_says_so(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text("[known]\nobjective = 1\n")
+    out = run("solve", path)
+    assert out.exit_code == 2
+    assert "names no model" in out.stderr
+
+
+def test_the_encoded_model_is_told_as_what_changed(model_file):
+    text = " ".join(run("solve", model_file(), "--encoding", "sos1").stdout.split())
+    assert text.count("stationarity(lower)") == 2  # in the KKT model and in the verification
+    assert text.count("inequalities(lower)") == 1
+    assert "equalities(lower) 0 rows" not in text
+    assert "tiny: 10 columns (+4), 6 rows, 17 entries (+4) pairs as SOS1 4 pairs exact slack columns 4" in text
+    assert "objective linear minimised" in text
+
+
 def test_generate_writes_files_without_solving(model_file, tmp_path):
     out = run("generate", model_file(), "-o", tmp_path / "files", "--encoding", "sos1")
     assert out.exit_code == 0, out.output
@@ -260,6 +379,25 @@ def test_verify_accepts_the_written_point_and_rejects_a_moved_one(model_file, tm
     solution.write_text("\n".join(moved) + "\n")
     bad = run("verify", path, solution)
     assert bad.exit_code == 1, bad.output
+
+
+def test_verify_a_point_written_by_gurobi(model_file, tmp_path):
+    path = tmp_path / "gurobi.sol"
+    path.write_text(
+        "# Solution for model tiny\n# Objective value = 6.13\nx 0.533333333333333\ny(lower) 1.866666666666666\n"
+    )
+    out = run("verify", model_file(), path)
+    assert out.exit_code == 0, out.output
+    assert "a relaxation" not in out.stdout
+    assert "no encoded model comes with the point" in out.stdout
+
+
+def test_verify_refuses_a_point_of_another_model(model_file, tmp_path):
+    path = tmp_path / "other.sol"
+    path.write_text("# Solution for model other\nfoo 1\nbar 2\n")
+    out = run("verify", model_file(), path)
+    assert out.exit_code == 2
+    assert "none of its 2 names (foo, bar, ..) is a column of 'tiny'" in out.stderr
 
 
 def test_whole_run_as_a_process_from_another_folder(model_file, tmp_path):

@@ -494,3 +494,22 @@ def test_starts_respect_the_proved_boxes_of_a_bounded_model():
     encoded = kg.encode(model, kg.SOS1())
     complete = encoded.complete(points[0])
     assert encoded.rows.residual(complete).max() <= 1e-6
+
+
+def test_ctrl_c_in_a_solve_of_the_heuristics_ends_them_all(monkeypatch):
+    from kktgen.search import discrete
+
+    m = kg.Bilevel("choice")
+    x = m.var("x", 3, kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1)
+    f.minimize(-y + x.sum() @ y)
+    m.add(x.sum() == 1)
+    m.minimize(y - x[0])
+
+    def pressed(program, *args, **options):
+        return kg.Solution("time_limit", None, None, None, 0.0, "HiGHS", program, raw={"status": "Interrupted by user"})
+
+    monkeypatch.setattr(discrete, "solve", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        kg.optimize(m)

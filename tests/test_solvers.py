@@ -317,6 +317,21 @@ def test_unbounded(solver):
 
 
 @taking()
+@pytest.mark.parametrize("kind", ["C", "I"])
+def test_unbounded_is_not_called_infeasible(solver, kind):
+    """``max z_3`` with the ray (0, 0, 1, 1); HiGHS's presolve calls it infeasible."""
+    m = kg.Bilevel("ray")
+    first = m.var("z0", 1, lb=1, ub=3, kind=kind)
+    z = kg.concatenate([first, m.var("z", 3, lb=[0, -19.5, 0.5], ub=[4, np.inf, np.inf])])
+    A = np.array([[2, 0, 0, -2], [-3, -3, -1, 1], [3, 3, 1, -1], [-3, 0, 0, 0]])
+    m.add(A @ z <= np.array([1, -1, 2, 5]))
+    m.maximize(z[3])
+    sol = solve(m, solver)
+    assert sol.status in ("unbounded", "infeasible_or_unbounded")
+    assert kg.verify(m, sol).claim == "unverified"
+
+
+@taking()
 def test_empty_rows_free_rows_and_no_rows(solver):
     m = kg.Bilevel("empty")
     x = m.var("x", lb=1, ub=2)

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import expect
 from ..model import Model
 from ..sparse import Csr, take_columns
 from .activity import tighten
@@ -28,6 +29,10 @@ from .multipliers import Job, Proved, bound_follower
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""
+WIDTH = 1e-4
+"""Relative widening of proved boxes. A box, given or implied by others, that is narrower than a solver's feasibility
+tolerance but not empty is a trap: SCIP takes no such column for one that can be positive, lets presolve fix it at its
+bound, and then calls its SOS1 set infeasible."""
 
 
 def bound(
@@ -58,7 +63,15 @@ def bound(
     Model
         Pairs carry ``slack_max`` and ``dual_max``; pairs proved inactive lose their multiplier (fixed at zero), pairs
         proved always active become equations. The boxes stand on the columns, so every encoding exports them.
+
+    Raises
+    ------
+    ProblemError
+        The argument is no Model.
+    SolverError
+        A linear program fails, for instance because a number is too large.
     """
+    expect(model, Model, "bound", "make one with kg.kkt(m)")
     if model.kkt is None or model.pairs is None:
         return model
     begun = time.monotonic()
@@ -145,7 +158,20 @@ def _apply(model: Model, results: list[Proved | None]) -> Model:
     space.ub[pairs.mu[known]] = np.minimum(space.ub[pairs.mu[known]], dual.value[known])
     space.proof[pairs.mu[known]] = dual.proof[known]
     bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual))
-    return _settle(bounded)
+    return _widened(_settle(bounded))
+
+
+def _widened(model: Model) -> Model:
+    """Return the model with its proved boxes wider by ``WIDTH (1 + |bound|)``: valid still, and no trap for presolve."""
+    pairs, space = model.pairs, model.space.copy()
+    assert pairs is not None
+    slack, dual = (replace(b, value=b.value + WIDTH * (1.0 + b.value)) for b in (pairs.slack_max, pairs.dual_max))
+    known = np.isfinite(dual.value)
+    space.ub[pairs.mu[known]] = dual.value[known]
+    price = np.flatnonzero((space.role == "lam") & (space.proof == "proved(D3)"))
+    space.lb[price] -= WIDTH * (1.0 + np.abs(space.lb[price]))
+    space.ub[price] += WIDTH * (1.0 + np.abs(space.ub[price]))
+    return replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual))
 
 
 def _settle(model: Model) -> Model:

@@ -20,6 +20,8 @@ from .safe import safe_minimum
 
 ZERO = 1e-9
 """A proved bound below this is a proved zero."""
+ROOM = 1e-6
+"""Relative distance from its variable's box beyond which a bound is never active."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,14 +247,14 @@ def slater(
 
 
 def _prices(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return proved boxes of the prices: two LPs each."""
+    """Return proved boxes of the prices: two LPs each. A relaxation without a point boxes nothing."""
     warm, n = program.warm(), at.n
     low, high = lam[0].copy(), lam[1].copy()
     for k in range(at.mu - at.lam):
         column = np.array([at.lam + k])
         low[k] = max(low[k], _minimum(warm, program, column, np.ones(1), n))
         high[k] = min(high[k], -_minimum(warm, program, column, -np.ones(1), n))
-    return low, high
+    return lam if (low > high).any() else (low, high)
 
 
 def _conditional(qp: QP, program: Program, job: Job) -> np.ndarray:
@@ -263,8 +265,12 @@ def _conditional(qp: QP, program: Program, job: Job) -> np.ndarray:
     column_of[rows], value_of[rows] = at.y + columns, qp.h[rows] / coefficients
     row_of = np.full(mi, -1)
     row_of[column_of < 0] = len(qp.b) + np.arange(int((column_of < 0).sum()))
-    warm, out = program.warm(), np.full(mi, np.inf)
-    for i in np.flatnonzero(~job.dead):
+    single, side = column_of[rows], value_of[rows]
+    room = ROOM * (1.0 + np.abs(side))
+    never = job.dead.copy()  # beyond the box of its variable
+    never[rows[(side < program.lb[single] - room) | (side > program.ub[single] + room)]] = True
+    warm, out = program.warm(), np.where(never & ~job.dead, 0.0, np.inf)
+    for i in np.flatnonzero(~never):
         lb, ub, lo = program.lb.copy(), program.ub.copy(), program.lo.copy()
         twin = np.array([at.mu + job.twin[i]] if job.twin[i] >= 0 else [], dtype=int)
         ub[twin] = 0.0

@@ -19,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..convexity import is_psd
+from ..errors import expect
 from ..expr import Quad
 from ..model import Model
 from ..sparse import csr
@@ -106,11 +107,17 @@ def eliminate(model: Model) -> Model:
         With a new objective and notes that say what was cancelled, what is kept, and why. A convex objective
         stays as it is.
 
+    Raises
+    ------
+    ProblemError
+        The argument is no Model.
+
     References
     ----------
     Ruiz, Conejo (2009), Pool strategy of a producer with endogenous formation of locational marginal prices,
     IEEE Trans. Power Systems 24(4).
     """
+    expect(model, Model, "eliminate", "make one with kg.kkt(m)")
     if model.kkt is None or model.matrices[0].nnz == 0:
         return model
     found = weights(model)

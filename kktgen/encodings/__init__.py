@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..bounds import bound
-from ..errors import ProblemError
+from ..errors import ProblemError, expect
 from ..follower import Follower
 from ..model import Model
 from ..pairs import Pairs
@@ -44,7 +44,13 @@ class Encoding(Protocol):
 
 
 def encodings() -> dict[str, type]:
-    """Return the encodings by lower-case name (``bigm``, ``sos1``, ...), found by scanning this folder."""
+    """Return the encodings by lower-case name, found by scanning their folder.
+
+    Returns
+    -------
+    dict of str to type
+        ``{"auto": Auto, "bigm": BigM, ...}``; a name may stand wherever an encoding does.
+    """
     found = {}
     for module in pkgutil.iter_modules(__path__):
         loaded = importlib.import_module(f"{__name__}.{module.name}")
@@ -62,9 +68,13 @@ def named(encoding: Any) -> Encoding:
     ProblemError
         Unknown name; the known ones are listed.
     """
-    if not isinstance(encoding, str):
-        return encoding
     known = encodings()
+    if not isinstance(encoding, str):
+        if isinstance(encoding, type) or not callable(encoding):
+            raise ProblemError(
+                f"an encoding is one of {', '.join(known)}, or an object such as kg.SOS1(), got {encoding!r}"
+            )
+        return encoding
     if encoding.lower() not in known:
         raise ProblemError(f"unknown encoding {encoding!r}; there are {', '.join(known)}")
     return known[encoding.lower()]()
@@ -94,6 +104,9 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
     ProblemError
         Unknown encoding or choice.
     """
+    expect(model, Model, "encode", "make one with kg.kkt(m)")
+    if choices is not None and not isinstance(choices, Mapping):
+        raise ProblemError("choices: a mapping of followers or rows to encodings, such as {market: kg.BigM()}")
     main = named(encoding)
     if model.pairs is None or len(model.pairs) == 0:
         return model if model.pairs is None else replace(model, pairs=None)

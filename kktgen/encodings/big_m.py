@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import BoundError, ProblemError
+from ..expr import numbers
 from ..model import Encoded, Model
 from ..pairs import Bounds, Pairs
 from ..sparse import coo, row_index
@@ -88,7 +89,9 @@ def _given(proved: Bounds, value: Any, name: str) -> Bounds:
     if value is None:
         return proved
     try:
-        given = np.broadcast_to(np.asarray(value, dtype=float), proved.value.shape)
+        given = np.broadcast_to(numbers(value), proved.value.shape)
+    except ProblemError as error:
+        raise ProblemError(f"BigM: {name}: {error}") from None
     except ValueError:
         raise ProblemError(f"BigM: {name} has shape {np.shape(value)}, there are {len(proved.value)} pairs") from None
     if not (given >= 0).all():

@@ -36,8 +36,8 @@ class Product:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with the product rows."""
-        if self.eps < 0:
-            raise ProblemError("Product: eps must be nonnegative")
+        if not (isinstance(self.eps, int | float | np.number) and 0 <= self.eps < np.inf):
+            raise ProblemError(f"Product: eps must be a number >= 0, got {self.eps!r}")
         n, k = model.n, len(pairs)
         group = np.unique(pairs.follower, return_inverse=True)[1] if self.summed else np.arange(k)
         count = int(group.max(initial=-1)) + 1

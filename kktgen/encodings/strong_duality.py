@@ -34,8 +34,8 @@ class StrongDuality:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one row for every follower of the pairs."""
-        if self.eps < 0:
-            raise ProblemError("StrongDuality: eps must be nonnegative")
+        if not (isinstance(self.eps, int | float | np.number) and 0 <= self.eps < np.inf):
+            raise ProblemError(f"StrongDuality: eps must be a number >= 0, got {self.eps!r}")
         kkt = model.kkt
         assert kkt is not None
         followers = np.unique(pairs.follower)

@@ -19,7 +19,7 @@ from ..bilevel import Bilevel
 from ..errors import FormatError, ProblemError, UnsupportedError
 from ..kkt import kkt
 from ..model import FEATURES, Model
-from .files import replace_file
+from .files import file_path, replace_file
 from .names import column_names
 from .sol import read_solution, write_solution
 
@@ -64,7 +64,7 @@ def write(problem: Model | Bilevel, path: str | os.PathLike[str]) -> Path:
     -----
     The objective is always minimised: of a maximised problem the negated objective is written.
     """
-    target = Path(path)
+    target = file_path(path)
     zipped = target.suffix.lower() == ".gz"
     suffix = (target.with_suffix("") if zipped else target).suffix.lower()
     module = _format(suffix, str(target))
@@ -81,14 +81,25 @@ def write(problem: Model | Bilevel, path: str | os.PathLike[str]) -> Path:
 
 
 def dumps(problem: Model | Bilevel, format: str) -> str:  # noqa: A002
-    """Return the text of the file, in a format named as ``"lp"``, ``"mps"`` or ``"cip"``.
+    """Return the text that :func:`write` puts into a file.
+
+    Parameters
+    ----------
+    problem : Model or Bilevel
+        A Bilevel must be without followers; an MPEC must be encoded first.
+    format : str
+        ``"lp"``, ``"mps"`` or ``"cip"``.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     FormatError, UnsupportedError, ProblemError
         As :func:`write`.
     """
-    module = _format("." + format.lower().lstrip("."), f"format {format!r}")
+    module = _format("." + str(format).lower().lstrip("."), f"format {format!r}")
     file = io.BytesIO()
     module.dump(_writable(problem, module), file)
     return file.getvalue().decode("ascii")

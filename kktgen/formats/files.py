@@ -6,9 +6,20 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..errors import FormatError
+
+
+def file_path(path: Any) -> Path:
+    """Return the path of a file, or refuse what names none."""
+    try:
+        out = Path(path)
+    except TypeError:
+        raise FormatError(f"a path is needed, such as 'model.lp', got {type(path).__name__}") from None
+    if not out.name:
+        raise FormatError(f"{str(path)!r} names no file")
+    return out
 
 
 def replace_file(target: Path, fill: Callable[[IO[bytes]], None]) -> Path:

@@ -1,4 +1,4 @@
-"""Solution files (.sol): written in SCIP's dialect, read in SCIP's and in HiGHS's.
+"""Solution files (.sol): written in SCIP's dialect, read in SCIP's, HiGHS's and Gurobi's.
 
 SCIP's dialect::
 
@@ -19,10 +19,10 @@ from typing import IO
 
 import numpy as np
 
-from ..errors import FormatError, NoSolutionError, ProblemError
+from ..errors import FormatError, NoSolutionError, ProblemError, expect
 from ..model import Model
 from ..solution import Solution
-from .files import replace_file
+from .files import file_path, replace_file
 from .names import CONSTANT, column_names
 from .text import Number, emit, number_text
 
@@ -61,7 +61,8 @@ def write_solution(solution: Solution, path: str | os.PathLike[str]) -> Path:
     ``objective value`` is that of the minimised objective, which is the one model files hold. Values have
     17 digits; columns at zero are written as well.
     """
-    model, z = solution.model, solution.z
+    expect(solution, Solution, "write_solution")
+    target, model, z = file_path(path), solution.model, solution.z
     if z is None:
         raise NoSolutionError(f"no point to write to {os.fspath(path)}: status {solution.status!r} ({solution.solver})")
     if len(z) != model.n:
@@ -77,7 +78,7 @@ def write_solution(solution: Solution, path: str | os.PathLike[str]) -> Path:
         if constant:
             emit(file, 1, CONSTANT, b" ", Number(np.ones(1)), b" \t(obj:", Number(np.array([float(constant)])), b")\n")
 
-    return replace_file(Path(path), fill)
+    return replace_file(target, fill)
 
 
 def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
@@ -86,7 +87,7 @@ def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
     Parameters
     ----------
     path : path
-        Written by SCIP, by HiGHS (raw style, its default) or by :func:`write_solution`.
+        Written by SCIP, by HiGHS (raw style, its default), by Gurobi or by :func:`write_solution`.
     model : Model
         The model whose file was solved.
 
@@ -98,12 +99,13 @@ def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
     Raises
     ------
     FormatError
-        The file is neither: file, line, what was expected.
+        The file is none of these (file, line, what was expected), or no name in it is a column of the model.
     NoSolutionError
         The file says that there is no point.
     """
+    expect(model, Model, "read_solution", "give the model whose file was solved")
     try:
-        lines = Path(path).read_bytes().decode("utf-8", "replace").splitlines()
+        lines = file_path(path).read_bytes().decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise FormatError(f"{os.fspath(path)}: cannot be read ({error.strerror or error})") from error
     where = os.fspath(path)
@@ -111,6 +113,11 @@ def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
     names, values = _table(lines, start, stop, where)
     index = dict(zip(column_names(model).astype(str).tolist(), range(model.n), strict=True))
     at = np.fromiter((index.get(name, -1) for name in names), dtype=np.int64, count=len(names))
+    if len(at) and (at < 0).all():
+        raise FormatError(
+            f"{where}: none of its {len(at)} names ({', '.join(names[:3])}, ..) is a column of {model.name!r}; "
+            "give the model, and its parameters, whose file was solved"
+        )
     z = np.zeros(model.n)
     z[at[at >= 0]] = values[at >= 0]
     return z
@@ -122,12 +129,14 @@ def _span(lines: Sequence[str], where: str) -> tuple[int, int]:
     line = lines[first].strip() if lines else ""
     if line == "Model status":
         return _span_highs(lines, first, where)
+    if line.startswith("#"):  # Gurobi: comments, then names and values
+        return next((k for k in range(first, len(lines)) if not lines[k].startswith("#")), len(lines)), len(lines)
     if line.startswith("solution status:"):  # missing where SCIP prints a solution of its pool
         first += 1
     elif not line.startswith("objective value:"):
         raise FormatError(
-            f"{where}, line {first + 1}: {line[:60]!r}; expected 'solution status: ..' or 'objective value: ..' (SCIP) "
-            "or 'Model status' (HiGHS, raw style)"
+            f"{where}, line {first + 1}: {line[:60]!r}; expected 'solution status: ..' or 'objective value: ..' "
+            "(SCIP), 'Model status' (HiGHS, raw style) or '# ..' (Gurobi)"
         )
     line = lines[first] if first < len(lines) else ""
     if line.startswith("no solution"):

@@ -16,6 +16,7 @@ from ..errors import KktgenError
 from ..expr import Quad
 from ..model import Model
 from ..solvers import solve
+from ..solvers.common import interrupted
 from ..sparse import Csr
 from .pattern import pattern_step
 
@@ -101,6 +102,8 @@ class Discrete:
             found = solve(program, "highs" if linear else "scip", time_limit=limit, gap=GAP)
         except KktgenError:
             return None
+        if interrupted(found):
+            raise KeyboardInterrupt
         if found.z is None:
             return None
         z = found.z.copy()

@@ -61,7 +61,13 @@ def _modules() -> dict[str, Any]:
 
 
 def solvers() -> dict[str, SolverInfo]:
-    """Return every solver by name: installed or not, version, features, tolerance."""
+    """Return every solver kktgen can drive, found by scanning their folder.
+
+    Returns
+    -------
+    dict of str to SolverInfo
+        By name: ``available``, ``version``, ``features``, ``tol``.
+    """
     return {
         name: SolverInfo(
             module.available(),
@@ -131,7 +137,7 @@ def solve(
     started = time.perf_counter()
     module = _installed(solver)
     model = _solvable(problem, module)
-    _check_arguments(time_limit, gap, threads)
+    check_arguments(time_limit, gap, threads)
     check_data(model)
     points = starting_points(start, model)
     title = f"{module.TITLE} {module.version()}"
@@ -152,7 +158,7 @@ def solve(
     return found
 
 
-def _check_arguments(time_limit: float | None, gap: float | None, threads: int) -> None:
+def check_arguments(time_limit: float | None, gap: float | None, threads: int = 1) -> None:
     """Refuse limits that mean nothing."""
     for word, value in (("time_limit", time_limit), ("gap", gap)):
         if value is not None and not (isinstance(value, int | float | np.number) and float(value) >= 0):

@@ -198,6 +198,11 @@ def answer(
     )  # fmt: skip
 
 
+def interrupted(solution: Solution) -> bool:
+    """Return whether Ctrl-C ended the solve: a caller with more to do than this one solve should end as well."""
+    return (solution.raw or {}).get("status") in ("userinterrupt", "Interrupted by user")
+
+
 def unknown_option(title: str, name: str, known: Iterable[str]) -> ProblemError:
     """Return the error for an option the solver does not have."""
     near = difflib.get_close_matches(name, list(known), n=3)

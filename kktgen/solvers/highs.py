@@ -93,7 +93,25 @@ def solve(
     if time_limit is not None and "time_limit" not in options:
         highs.setOptionValue("time_limit", max(0.0, time_limit - (time.perf_counter() - started)))
     _run(highs, progress or Watch(None))
+    if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible and _has_point(model, highs):
+        return answer(
+            model, "unbounded", None, None, started, f"{TITLE} {highs.version()}", None,
+            {"status": "Infeasible, but feasible without the objective"},
+        )  # fmt: skip
     return _answer(model, highs, started)
+
+
+def _has_point(model: Model, highs: Any) -> bool:
+    """Return whether a model that HiGHS called infeasible has a point: its presolve also says so of unbounded ones.
+
+    Without a linear objective there is nothing to be unbounded. Boxed models cannot be, and are not asked again.
+    """
+    lb, ub = column_bounds(model)
+    if np.isfinite(lb).all() and np.isfinite(ub).all():
+        return False
+    highs.changeColsCost(model.n, np.arange(model.n, dtype=np.int32), np.zeros(model.n))
+    _run(highs, Watch(None))
+    return bool(highs.getModelStatus().name in ("kOptimal", "kModelEmpty"))
 
 
 def _set_options(highs: Any, options: dict[str, Any]) -> None:

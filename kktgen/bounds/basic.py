@@ -1,0 +1,142 @@
+"""Bounds on basic multipliers (D4): for every follower optimum SOME multipliers stay within them.
+
+At an optimum ``-(P y + Q x + q) = -A'lam + G'mu`` with mu supported on active rows. By Caratheodory's theorem there
+are such multipliers whose rows are linearly independent, so they extend to a basis B of the columns of
+``N = [-A' G']`` and equal ``-B^-1 g`` with g the cost gradient: its box bounds them, basis by basis. Small components
+are enumerated; on a network (totally unimodular rows) the entries of ``B^-1`` are 0 or +-1 and the sum of the
+gradients' sizes is a bound without enumeration.
+
+They hold for one choice of multipliers, not for all: a leader who uses the multipliers may not rest on them.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from ..qp import QP
+from ..sparse import Csr
+from .activity import interval
+from .safe import OUTWARD
+
+BASES = 20_000
+"""Largest number of bases a component is enumerated over."""
+SINGULAR = 1e-9
+"""Smallest pivot, relative to the largest entry, of a basis."""
+
+
+def basic_bounds(
+    qp: QP, x_box: tuple[np.ndarray, np.ndarray], y_box: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bounds that some multipliers of every optimum satisfy together.
+
+    Parameters
+    ----------
+    qp : QP
+    x_box, y_box : pair of ndarray
+        Boxes of parameters and variables, over which the gradient is bounded.
+
+    Returns
+    -------
+    mu_max : ndarray (mi,)
+        inf where nothing is proved.
+    lam_lb, lam_ub : ndarray (me,)
+    """
+    me, mi = len(qp.b), len(qp.h)
+    mu_max, lam_lb, lam_ub = np.full(mi, np.inf), np.full(me, -np.inf), np.full(me, np.inf)
+    rows = Csr(sp.hstack([qp.Q, qp.P], format="csr"))
+    low, high = interval(rows, np.concatenate([x_box[0], y_box[0]]), np.concatenate([x_box[1], y_box[1]]))
+    low, high = low + qp.q, high + qp.q
+    N = Csr(sp.vstack([-qp.A, qp.G], format="csr"))  # one row a multiplier, one column a variable
+    pattern = sp.block_array([[None, N.T], [N, None]], format="csr")
+    count, label = connected_components(pattern, directed=False)
+    variables, multipliers = np.split(np.arange(qp.ny + me + mi), [qp.ny])
+    for component in range(count):
+        y = variables[label[: qp.ny] == component]
+        rows_here = multipliers[label[qp.ny :] == component] - qp.ny
+        if len(y) == 0 or len(rows_here) == 0 or not (np.isfinite(low[y]) & np.isfinite(high[y])).all():
+            continue
+        block = N[rows_here][:, y].toarray()
+        equations = int((rows_here < me).sum())
+        found = _enumerated(block, equations, low[y], high[y])
+        if found is None and _is_network(block, equations):
+            size = np.maximum(np.abs(low[y]), np.abs(high[y])).sum()
+            found = np.full(len(rows_here), -size), np.full(len(rows_here), size)
+        if found is None:
+            continue
+        least, most = (_outward(found[0], -1.0), _outward(found[1], 1.0))
+        lam_lb[rows_here[:equations]], lam_ub[rows_here[:equations]] = least[:equations], most[:equations]
+        mu_max[rows_here[equations:] - me] = np.maximum(most[equations:], 0.0)
+    return mu_max, lam_lb, lam_ub
+
+
+def _outward(value: np.ndarray, sign: float) -> np.ndarray:
+    return np.where(value == 0.0, 0.0, value + sign * OUTWARD * (1.0 + np.abs(value)))
+
+
+def _enumerated(
+    block: np.ndarray, equations: int, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the least and largest value of every multiplier over all bases, or None when there are too many.
+
+    Equality rows stand in every basis, so they must be independent. A basis is left out when no gradient in the box
+    gives it nonnegative mu.
+    """
+    _, pivots, order = scipy.linalg.qr(block, mode="economic", pivoting=True)
+    diagonal = np.abs(np.diag(pivots))
+    rank = int((diagonal > SINGULAR * max(1.0, np.abs(block).max())).sum())
+    if equations and np.linalg.matrix_rank(block[:equations]) < equations:
+        return None
+    inequalities = len(block) - equations
+    if comb(inequalities, rank - equations) > BASES:
+        return None
+    columns = np.sort(order[:rank])  # coordinates that determine the others
+    low, high = low[columns], high[columns]
+    chosen = np.array(list(combinations(range(equations, len(block)), rank - equations)), dtype=int)
+    bases = np.hstack([np.tile(np.arange(equations), (len(chosen), 1)), chosen.reshape(len(chosen), -1)]).astype(int)
+    matrices = block[:, columns][bases].transpose(0, 2, 1)  # columns of a basis are its multipliers' rows
+    regular = np.linalg.svd(matrices, compute_uv=False)[:, -1] > SINGULAR * np.maximum(1.0, np.abs(block).max())
+    bases, inverse = bases[regular], -np.linalg.inv(matrices[regular])
+    most = np.maximum(inverse * low, inverse * high).sum(axis=2)
+    least = np.minimum(inverse * low, inverse * high).sum(axis=2)
+    possible = (most[:, equations:] >= -OUTWARD).all(axis=1)
+    largest, smallest = np.zeros(len(block)), np.zeros(len(block))  # outside its basis a multiplier is zero
+    np.maximum.at(largest, bases[possible].ravel(), most[possible].ravel())
+    np.minimum.at(smallest, bases[possible].ravel(), least[possible].ravel())
+    return smallest, largest
+
+
+def _is_network(block: np.ndarray, equations: int) -> bool:
+    """Return whether the rows are totally unimodular by the test of Heller and Tompkins, and the equations independent.
+
+    All entries 0 or +-1 and, rows of one variable aside, every variable in at most two rows, which can be split
+    into two classes: rows that share a variable with equal signs apart, with opposite signs together. The same
+    test with rows and variables exchanged is tried as well.
+    """
+    if not np.isin(block, (-1.0, 0.0, 1.0)).all():
+        return False
+    if equations and np.linalg.matrix_rank(block[:equations]) < equations:
+        return False
+    several = block[(block != 0).sum(axis=1) > 1]
+    return _splits(several) or _splits(several.T)
+
+
+def _splits(matrix: np.ndarray) -> bool:
+    counts = (matrix != 0).sum(axis=0)
+    if matrix.size and counts.max() > 2:
+        return False
+    pairs = matrix[:, counts == 2]
+    first = (pairs != 0).argmax(axis=0)
+    second = len(pairs) - 1 - (pairs[::-1] != 0).argmax(axis=0)
+    equal = pairs[first, np.arange(len(first))] == pairs[second, np.arange(len(first))]
+    k = len(matrix)  # each row twice, once a class: an edge joins what must agree
+    left = np.concatenate([first, first + k])
+    right = np.concatenate([second + k * equal, second + k * ~equal])
+    graph = sp.coo_array((np.ones(len(left)), (left, right)), shape=(2 * k, 2 * k))
+    _, label = connected_components(graph, directed=False)
+    return bool((label[:k] != label[k:]).all())
