@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .model import Kkt, Model
+from .relax import is_bounded
 from .report import Line, Tolerances
 from .residuals import labels, line
 from .solution import Solution
@@ -228,7 +229,12 @@ def judge(
     open_columns = _boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for
-    if len(open_columns):
+    if len(open_columns) and not is_bounded(encoded):
+        found.against.append(
+            f"{_some(encoded, open_columns)} without a proved box and the relaxation without complementarity is "
+            "unbounded, which solvers have called optimal; bound the columns of the leader's objective"
+        )
+    elif len(open_columns):
         _ask_evidence(found, original, solution, value, tolerances, evidence, _some(encoded, open_columns))
     elif original.kkt is not None:
         found.rests.append("every multiplier and slack lies in a proved box")
@@ -264,6 +270,15 @@ def _names(solution: Solution) -> set[str]:
 
 def _solver(solution: Solution) -> str:
     return (solution.solver.split() or [""])[0].lower()
+
+
+def contradictions(original: Model, solution: Solution, evidence: Sequence[Solution]) -> list[str]:
+    """Return which solutions of exactly encoded models speak against one that calls the problem infeasible."""
+    return [
+        f"solver fault: {_origin(solution)} calls the model infeasible, {_origin(other)} ended with {other.status!r}"
+        for other in evidence
+        if (other.z is not None or other.status == "unbounded") and not encoding_faults(original, other.model)
+    ]
 
 
 def _disagreement(original: Model, solution: Solution, other: Solution, value: float, tolerances: Tolerances) -> str:

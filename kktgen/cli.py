@@ -165,7 +165,7 @@ def solve(
     """
     jobs.check_encoding(encoding)
     jobs.check_solver(solver)
-    silent, own, fault = quiet or as_json, None, None
+    silent = quiet or as_json
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():  # the model's own prints
         job = jobs.Job.of(target, overrides)
         if output is not None:
@@ -175,14 +175,9 @@ def solve(
                 job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
                 progress=progress, stages=progress.stage_ended if not silent else progress.stage_passed,
             )  # fmt: skip
-        found = result.solution.z is not None
-        if found:
-            try:
-                own = job.report(result)
-            except KktgenError as error:  # the answer is printed and written first
-                fault = error
-    answer = jobs.outcome(job, result, encoding, own)
-    written, refused = jobs.write(job, result, answer, output) if output is not None else ([], [])
+        own, unreported = job.report(result)
+    answer, found = jobs.outcome(job, result, encoding, own), result.solution.z is not None
+    written, refused, unwritten = jobs.write(job, result, answer, output)
     if as_json:
         click.echo(jobs.to_json({**answer, "files": [str(path) for path in written]}))
     else:
@@ -198,8 +193,9 @@ def solve(
         raise Stop(f"no point found: {result.solution.status} ({result.solution.solver})", 1)
     if not result.report.ok:
         raise Stop(f"the point fails verification: {result.report.claim}", 1)
-    if fault is not None:
-        raise fault
+    for fault in (unreported, unwritten):  # after the answer, which they do not touch
+        if fault is not None:
+            raise fault
 
 
 @cli.command()

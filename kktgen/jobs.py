@@ -46,24 +46,18 @@ class Job:
         stem = target if not target.endswith((".py", ".toml")) else Path(target).stem
         return cls(target, stem.replace("/", "-"), module, values, catalog.call(module, values))
 
-    def report(self, result: Any) -> Any:
-        """Return the model's own report of a result; None when it has none.
-
-        Raises
-        ------
-        ProblemError
-            When the model's ``report`` fails.
-        """
+    def report(self, result: Any) -> tuple[Any, KktgenError | None]:
+        """Return the model's own report of a result, None when it has none, and what went wrong in making it."""
         make = getattr(self.module, "report", None)
-        if make is None:
-            return None
+        if make is None or result.solution.z is None:
+            return None, None
         try:
-            return make(result)
-        except KktgenError:
-            raise
-        except Exception as error:
+            return make(result), None
+        except KktgenError as error:
+            return None, error
+        except (Exception, SystemExit) as error:
             at = catalog.where(error, self.module.__file__)
-            raise ProblemError(f"model file {self.module.__file__}: report() failed: {at}") from error
+            return None, ProblemError(f"model file {self.module.__file__}: report() failed: {at}")
 
 
 def _check(what: str, name: str, known: Iterable[str], error: type[KktgenError]) -> None:
@@ -143,20 +137,39 @@ def headline(result: Any) -> str:
     return f"{solution}{claim}"
 
 
-def write(job: Job, result: Any, answer: dict[str, Any], folder: Path) -> tuple[list[Path], list[str]]:
-    """Write model, point and report; return the paths, and a line for every format that cannot hold the model."""
-    stem = folder / job.stem
-    paths, refused = write_model(result.model, stem)
-    if result.solution.z is not None:
-        paths.append(stem.with_name(f"{stem.name}.sol"))
-        kg.write_solution(result.solution, paths[-1])
-    paths.append(stem.with_name(f"{stem.name}.json"))
+def write(
+    job: Job, result: Any, answer: dict[str, Any], folder: Path | None
+) -> tuple[list[Path], list[str], KktgenError | None]:
+    """Write model, point and report into a folder, if there is one.
+
+    Returns the paths, a line for every format that cannot hold the model, and the first fault; a file that cannot be
+    written does not keep the others from being written.
+    """
+    paths: list[Path] = []
+    refused: list[str] = []
+    fault: KktgenError | None = None
+    if folder is None:
+        return paths, refused, fault
 
     def fill(file: IO[bytes]) -> None:
         file.write(f"{to_json(answer)}\n".encode())
 
-    replace_file(paths[-1], fill)
-    return paths, refused
+    point = [".sol"] if result.solution.z is not None else []
+    for suffix in [*formats(), *point, ".json"]:
+        path = folder / (job.stem + suffix)
+        try:
+            if suffix == ".json":
+                replace_file(path, fill)
+            elif suffix == ".sol":
+                kg.write_solution(result.solution, path)
+            else:
+                kg.write(result.model, path)
+            paths.append(path)
+        except UnsupportedError as error:
+            refused.append(f"{path} not written: {error}")
+        except KktgenError as error:
+            fault = fault or error
+    return paths, refused, fault
 
 
 def write_model(model: Model, stem: Path, names: tuple[str, ...] = ()) -> tuple[list[Path], list[str]]:

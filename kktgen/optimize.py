@@ -125,7 +125,8 @@ def optimize(
         Look for a start point (relax and respond, pattern search) first.
     evidence : bool
         Where a multiplier has no proved box, solve a second time in another encoding: agreement is the evidence the
-        claim ``optimal`` then needs. The second run gets ten times the first one's time at most.
+        claim ``optimal`` then needs. So is a model that the solver calls infeasible. The second run gets ten times the
+        first one's time at most.
     executor : concurrent.futures.Executor, optional
         For the independent jobs of bounding and verification.
     progress : callable, optional
@@ -165,7 +166,8 @@ def optimize(
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
     report = verify(bilevel, found, executor=executor)
-    if evidence and report.claim == "bilevel-feasible" and found.status == "optimal" and _unboxed(ready):
+    open_ = report.claim == "bilevel-feasible" and found.status == "optimal" and _unboxed(ready)
+    if evidence and (open_ or report.claim == "infeasible"):
         again = _second(model, encoding, solver, found, clock.left(), progress, options)
         report = verify(bilevel, found, evidence=again, executor=executor)
     clock.done("verify", str(report))
@@ -213,7 +215,7 @@ def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:
     value = found.model.value(points[0])
     if found.objective is not None and found.model.sense * (found.objective - value) <= 0:
         return found
-    status = found.status if found.status in ("optimal", "time_limit") else "error"
+    status = found.status if found.status in ("optimal", "time_limit", "unbounded") else "error"
     return replace(found, status=status, objective=value, z=points[0])
 
 

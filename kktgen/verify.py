@@ -50,7 +50,7 @@ def verify(
         Scaled as stated in :mod:`kktgen.residuals` and :mod:`kktgen.resolve`.
     evidence : sequence of Solution
         Further solutions of the same problem, by another encoding or another solver, that stand in for boxes on
-        multipliers and slacks nobody could prove.
+        multipliers and slacks nobody could prove. One with a point refutes the word ``infeasible``.
     executor : concurrent.futures.Executor, optional
         Re-solves the followers in parallel; serial by default.
 
@@ -77,7 +77,7 @@ def verify(
     model = kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     if known is not None and known.z is None:
-        return _without_point(model, known, tolerances)
+        return _without_point(model, known, tolerances, evidence)
     z, absent, lines = _point(model, known.z if known is not None else solution, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
@@ -207,12 +207,14 @@ def _conclude(
     )  # fmt: skip
 
 
-def _without_point(model: Model, solution: Solution, tolerances: Tolerances) -> Report:
+def _without_point(
+    model: Model, solution: Solution, tolerances: Tolerances, evidence: Sequence[Solution]
+) -> Report:  # fmt: skip
     """Return the report of a solution without a point: ``infeasible`` where that is proved, else ``unverified``."""
     claim, said = "unverified", f"no point to verify: {solution.solver} ended with status {solution.status!r}"
     reasons = [said]
     if solution.status == "infeasible":
-        faults = claims.encoding_faults(model, solution.model)
+        faults = claims.encoding_faults(model, solution.model) + claims.contradictions(model, solution, evidence)
         if not faults:
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults

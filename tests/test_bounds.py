@@ -193,6 +193,29 @@ def test_a_word_is_no_proof_of_infeasibility():
     assert answer.status == "infeasible" and safe_minimum(answer, q, A, *sides, *free) == np.inf
 
 
+def test_proved_boxes_are_no_trap_for_presolve():
+    """Two followers; ``mu_lo`` of the second's row would be boxed within 1.5e-7 of zero by its neighbours' boxes.
+
+    ``F0: min 3.72645 y^2 + 2y, y <= 2;  F1: min w_0^2 - (1.85y + 0.43) w_0 + 3.22 w_1 + 2.22 y w_2,
+    w_0 <= 1, w_2 <= 3, -5 <= 3.79 w_0 - 6.4 w_1 - 0.82x <= -2, 1.35 w_0 + 2.35 w_1 + 0.37 w_2 >= -3``
+    """
+    m = kg.Bilevel("trap")
+    x = m.var("x", lb=-3, ub=0)
+    first, second = m.follower("F0"), m.follower("F1")
+    y, w = first.var("y", ub=2), second.var("w", 3, ub=[1, np.inf, 3])
+    first.add(2.85 * y <= 4)
+    first.minimize(3.72645 * y @ y + 2 * y)
+    second.add(kg.between(-5, 3.79 * w[0] - 6.4 * w[1] - 0.82 * x, -2), np.array([-1.35, -2.35, -0.37]) @ w <= 3)
+    second.minimize(w[0] @ w[0] - 1.85 * y @ w[0] - 0.43 * w[0] + 3.22 * w[1] + 2.22 * y @ w[2])
+    m.add(1.27 * x + 0.66 * w[1] <= 1)
+    m.minimize(-3.34 * x + 1.4 * y + 3.56 * w[0] - 0.21 * w[1] - 0.19 * w[2])
+    model = kg.bound(kg.kkt(m))
+    size = np.concatenate([model.pairs.slack_max.value, model.pairs.dual_max.value])
+    assert (size >= 1e-4).all()  # settled, or wider than what solvers take for zero
+    found = kg.solve(kg.encode(model, kg.SOS1()), "scip")
+    assert found.objective == pytest.approx(-4.401083566, rel=1e-6)
+
+
 def test_a_bound_beyond_the_box_is_never_active_and_zero_is_zero():
     """``min_y y_0^2 + y_1  s.t.  -3 y_1 <= 5,  y >= 0``: ``mu`` of the row is zero, and so is that of ``y_0 >= 0``."""
     m = kg.Bilevel("loose")

@@ -174,6 +174,21 @@ def test_solve_prints_every_stage_and_writes_every_file(model_file, tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
+def test_a_file_that_cannot_be_written_costs_neither_the_answer_nor_the_other_files(model_file, tmp_path):
+    (tmp_path / "tiny.lp").mkdir()
+    out = run("solve", model_file(), "-o", tmp_path)
+    assert out.exit_code == 2
+    assert "6.1333" in out.stdout
+    assert len(out.stderr.splitlines()) == 1
+    assert "tiny.lp: cannot be written" in out.stderr
+    assert {p.suffix for p in tmp_path.iterdir() if p.is_file() and p.stem == "tiny"} >= {
+        ".mps",
+        ".cip",
+        ".sol",
+        ".json",
+    }
+
+
 def test_solve_json_is_one_document(model_file, tmp_path):
     out = run("solve", model_file(), "--json", "--set", "top=8", "-o", tmp_path)
     assert out.exit_code == 0, out.output

@@ -102,6 +102,20 @@ def test_a_time_limit_ends_with_the_best_point_and_no_claim_of_optimality():
     assert result.report.ok and result.report.claim == "bilevel-feasible"
 
 
+def test_infeasible_is_asked_twice(monkeypatch):
+    """A solver that calls the default encoding infeasible, but not the second one, is at fault."""
+
+    def wrong(model, solver, **options):
+        if model.encodings[0].encoding == "Indicator":
+            return kg.solve(model, solver, **options)
+        return kg.Solution("infeasible", None, None, None, 0.0, "nobody", model)
+
+    monkeypatch.setitem(kg.optimize.__globals__, "solve", wrong)
+    assert kg.optimize(handbook(), start=False, evidence=False).report.claim == "infeasible"
+    report = kg.optimize(handbook(), start=False).report
+    assert report.claim == "unverified" and any("solver fault" in reason for reason in report.reasons)
+
+
 @pytest.mark.parametrize("status, told", [("time_limit", "time_limit"), ("infeasible", "error")])
 def test_a_solver_that_finds_nothing_leaves_the_start_point(monkeypatch, status, told):
     def nothing(model, solver, **options):

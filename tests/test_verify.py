@@ -456,6 +456,17 @@ def test_no_point(book):
         assert verify(m, solution(m, None, bound=None, status=status)).claim == "unverified"
 
 
+def test_a_point_of_another_encoding_refutes_infeasible(book):
+    m, z, *_ = book
+    said = solution(m, None, bound=None, status="infeasible")
+    other = solution(m, z, exact(m, encoding="Indicator"))
+    assert verify(m, said, evidence=[said]).claim == "infeasible"
+    report = verify(m, said, evidence=[other])
+    assert report.claim == "unverified" and "solver fault" in say(report) and "Indicator" in say(report)
+    loose = solution(m, z, exact(m, trust="eps", encoding="Product"))
+    assert verify(m, said, evidence=[loose]).claim == "infeasible"
+
+
 # -- how the model was encoded --------------------------------------------------------------------
 
 

@@ -162,7 +162,7 @@ def _apply(model: Model, results: list[Proved | None]) -> Model:
 
 
 def _widened(model: Model) -> Model:
-    """Return the model with its proved boxes wider by ``WIDTH (1 + |bound|)``: valid still, and no trap for presolve."""
+    """Return the model with its proved boxes wider by ``WIDTH (1 + |bound|)``: still valid, no trap for presolve."""
     pairs, space = model.pairs, model.space.copy()
     assert pairs is not None
     slack, dual = (replace(b, value=b.value + WIDTH * (1.0 + b.value)) for b in (pairs.slack_max, pairs.dual_max))
