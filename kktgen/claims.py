@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .model import Kkt, Model
-from .relax import is_bounded
+from .relax import prices_are_bounded
 from .report import Line, Tolerances
 from .residuals import labels, line
 from .solution import Solution
@@ -229,10 +229,10 @@ def judge(
     open_columns = _boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for
-    if len(open_columns) and not is_bounded(encoded):
+    if len(open_columns) and not prices_are_bounded(encoded):
         found.against.append(
-            f"{_some(encoded, open_columns)} without a proved box and the relaxation without complementarity is "
-            "unbounded, which solvers have called optimal; bound the columns of the leader's objective"
+            f"{_some(encoded, open_columns)} without a proved box, and without complementarity prices improve the "
+            "objective without end: the problem may be unbounded, which solvers overlook; bound the leader's prices"
         )
     elif len(open_columns):
         _ask_evidence(found, original, solution, value, tolerances, evidence, _some(encoded, open_columns))

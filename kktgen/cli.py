@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+import functools
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,44 +14,11 @@ import click
 import kktgen as kg
 
 from . import catalog, child, jobs, show
-from .errors import KktgenError, NoSolutionError, ProblemError, SolverError
+from .ends import Commands, Stop
+from .errors import ProblemError
 from .parameters import REQUIRED
 
 WIDTH = 100
-
-
-class Stop(click.ClickException):
-    """An error that ends the program with one line on stderr and an exit code."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(" ".join(message.split()))
-        self.exit_code = exit_code  # type: ignore[misc]
-
-    def show(self, file: Any = None) -> None:
-        """Print the line."""
-        click.echo(f"kktgen: {self.message}", err=True)
-
-
-class _Group(click.Group):
-    """Commands whose errors become one line and an exit code: 1 the solver, 2 the question, 130 Ctrl-C."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            if type(error).__name__ == "NoArgsIsHelpError":
-                raise
-            path = error.ctx.command_path if error.ctx else "kktgen"
-            raise Stop(f"{error.format_message()} (see {path} --help)", 2) from None
-        except KktgenError as error:
-            code = 1 if isinstance(error, (SolverError, NoSolutionError)) else 2
-            raise Stop(str(error), code) from error
-        except KeyboardInterrupt:
-            raise Stop("interrupted", child.INTERRUPTED) from None
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader has seen enough
-                raise
-            raise Stop(f"{error.filename or 'the output'} cannot be written: {error.strerror or error}", 1) from None
 
 
 def _version() -> str:
@@ -61,7 +28,7 @@ def _version() -> str:
         return "(not installed)"
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
 @click.version_option(_version(), message="%(prog)s %(version)s")
 def cli() -> None:
     """Bilevel problems with convex-QP followers: single-level models, files, certified answers.
@@ -87,10 +54,23 @@ def _lower(ctx: click.Context, option: click.Parameter, name: str | None) -> str
     return None if name is None else name.lower()
 
 
-_set = click.option(
-    "-s", "--set", "overrides", multiple=True, metavar="NAME=VALUE", callback=_assignments,
-    help="A parameter of the model (kktgen models NAME lists them); may be repeated.",
+_option = click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="NAME=VALUE ...", callback=_assignments,
+    help="Parameters of the model (kktgen models NAME lists them): --set hours=6 vpps=4.",
 )  # fmt: skip
+_more = click.argument("more", nargs=-1, metavar="", callback=_assignments)
+
+
+def _set(command: Any) -> Any:
+    """Give a command ``--set NAME=VALUE ...``; what stands behind the first comes as further arguments."""
+
+    @functools.wraps(command)
+    def wrapped(*, overrides: dict[str, str], more: dict[str, str], **others: Any) -> Any:
+        return command(overrides={**overrides, **more}, **others)
+
+    return _more(_option(wrapped))
+
+
 _encoding = click.option(
     "--encoding", default="auto", show_default=True, metavar="NAME", callback=_lower,
     help=f"How complementarity is written: {', '.join(kg.encodings())}.",
@@ -136,7 +116,6 @@ def _known(known: dict[str, Any]) -> str:
 
 @cli.command()
 @click.argument("target", metavar="MODEL")
-@_set
 @_encoding
 @click.option(
     "--solver", default="scip", show_default=True, metavar="NAME", callback=_lower, help="See kktgen solvers."
@@ -148,6 +127,7 @@ def _known(known: dict[str, Any]) -> str:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the outcome.")
+@_set
 def solve(
     target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float | None,
     output: Path | None, as_json: bool, quiet: bool,
@@ -200,7 +180,6 @@ def solve(
 
 @cli.command()
 @click.argument("target", metavar="MODEL")
-@_set
 @_encoding
 @click.option(
     "-f", "--format", "formats", multiple=True, metavar="NAME", help="lp, mps, cip ...; all three by default."
@@ -210,6 +189,7 @@ def solve(
     help="Write the files into this folder.",
 )  # fmt: skip
 @click.option("--boxes/--no-boxes", default=True, help="Prove finite boxes on prices and multipliers first (default).")
+@_set
 def generate(
     target: str, overrides: dict[str, str], encoding: str, formats: tuple[str, ...], output: Path, boxes: bool
 ) -> None:
@@ -232,10 +212,10 @@ def generate(
 @cli.command(short_help="Check a point from any solver; say what may be claimed.")
 @click.argument("target", metavar="MODEL")
 @click.argument("solution", type=click.Path(path_type=Path), metavar="SOLUTION.sol")
-@_set
 @click.option(
     "--encoding", metavar="NAME", callback=_lower, help="Also check the point against the rows of this encoding."
 )
+@_set
 def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str | None) -> None:
     """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
 

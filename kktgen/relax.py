@@ -13,6 +13,9 @@ from .kernel import qp
 from .model import Model
 from .sparse import Csr
 
+FAR = 1e6
+"""Where columns without bounds are cut off when only multipliers are asked for."""
+
 
 def relax(model: Model) -> Model:
     """Return the model without its complementarity pairs (stationarity, feasibility and bounds stay).
@@ -39,19 +42,22 @@ def relax(model: Model) -> Model:
     return replace(model, pairs=None, notes=(*model.notes, "complementarity relaxed"))
 
 
-def is_bounded(model: Model) -> bool:
-    """Return whether the objective has a minimum over rows and column bounds alone.
+def prices_are_bounded(model: Model) -> bool:
+    """Return whether multipliers cannot improve the objective without end while rows and column bounds hold.
 
-    Pairs, sets, indicators, quadratic rows and integrality are left out, so a model that is unbounded here may
-    still have an optimum, not the other way round. Of an objective that is not convex, columns in products must have
-    finite boxes (given, or implied by the rows), and the linear part a minimum.
+    Pairs, sets, indicators, quadratic rows and integrality are left out and the other columns kept within ``FAR``, so
+    the answer no leaves it open. Of an objective that is not convex, multipliers in products must have finite boxes
+    (given, or implied by the rows), and the linear part a minimum.
     """
     space, rows = model.space, model.rows
     P, q, _ = model.matrices
+    price = np.isin(space.role, ["lam", "mu"])
     if not is_psd(P):
         lb, ub = tighten(rows.M, rows.lo, rows.hi, space.lb, space.ub)
-        factors = np.flatnonzero(np.diff(P.indptr))
-        if not (np.isfinite(lb[factors]) & np.isfinite(ub[factors])).all():
+        boxed = np.isfinite(lb) & np.isfinite(ub)
+        if (price & (np.diff(P.indptr) > 0) & ~boxed).any():
             return False
         P = Csr(P.shape)
-    return qp(P, q, rows.M, rows.lo, rows.hi, space.lb, space.ub).status == "optimal"
+    lb = np.where(price, space.lb, np.maximum(space.lb, -FAR))
+    ub = np.where(price, space.ub, np.minimum(space.ub, FAR))
+    return qp(P, q, rows.M, rows.lo, rows.hi, lb, ub).status == "optimal"

@@ -87,6 +87,8 @@ def test_models_of_a_path(model_file):
         (["solve", "dso_vpp", "--set", "hours=six"], "'hours' takes int, not 'six'"),
         (["solve", "dso_vpp", "--set", "hours"], "--set takes name=value, got 'hours'"),
         (["solve", "dso_vpp", "--set", "hours=25"], "hours is 25"),
+        (["solve", "dso_vpp", "--set", "hours=6", "vpps=two"], "'vpps' takes int, not 'two'"),
+        (["solve", "dso_vpp", "extra"], "--set takes name=value, got 'extra'"),
         (["solve", "dso_vpp", "--encoding", "sos"], "no encoding 'sos' (did you mean sos1?)"),
         (["solve", "dso_vpp", "--solver", "scop"], "no solver 'scop' (did you mean scip?)"),
         (["solve", "dso_vpp", "--time-limit", "-1"], "--time-limit"),
@@ -125,6 +127,13 @@ def test_info_shows_the_blocks_of_the_kkt_system(model_file):
     assert "stationarity(lower)" in out.stdout
     assert "complementarity(lower)" in out.stdout
     assert "4 pairs" in " ".join(out.stdout.split())
+
+
+def test_several_parameters_follow_one_set():
+    one = run("info", "dso_vpp", "--set", "hours=6", "vpps=2")
+    other = run("info", "dso_vpp", "--set", "hours=6", "--set", "vpps=2")
+    assert one.exit_code == other.exit_code == 0
+    assert one.stdout == other.stdout and "stationarity(vpp2)" in one.stdout and "vpp3" not in one.stdout
 
 
 def test_info_reads_a_file(tmp_path):

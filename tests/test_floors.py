@@ -21,7 +21,7 @@ FLOORS: tuple[str, ...] = (
     "formats < solvers",
     "report claims residuals resolve verify",
     "parameters search < catalog optimize < point_estimate plots sweep",
-    "child show < jobs < cli < __main__",
+    "child show < jobs ends < cli < __main__",
 )
 """From the ground up; ``a < b``: on one floor, b may import a. Names of one group may import one another."""
 
