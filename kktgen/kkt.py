@@ -100,8 +100,21 @@ def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:
     minus_C = csr(-C.data, C.indices, C.indptr, C.shape)
     minus_E = csr(-E.data, E.indices, E.indptr, E.shape)
     return Kkt(
-        S, s0, y, minus_E, e, lam, minus_C, c, mu, y_of, lam_of, mu_of, tuple(s.name for s in systems), systems
+        S, s0, y, minus_E, e, lam, minus_C, c, mu, y_of, lam_of, mu_of,
+        _priced(bilevel, systems), tuple(s.name for s in systems), systems,
     )  # fmt: skip
+
+
+def _priced(bilevel: Bilevel, systems: tuple[System, ...]) -> np.ndarray:
+    """Return which followers' multipliers stand in the leader's problem or in another follower's (k,) bool."""
+    goal, space = bilevel.objective, bilevel.space
+    used = [goal.i, goal.j, goal.linear.indices, *(rows.M.indices for rows in bilevel.rows)]
+    used += [part for row in bilevel.quads for part in (row.quad.i, row.quad.j, row.quad.linear.indices)]
+    used += [columns for _, columns in bilevel.sets] + [rows.M.indices for *_, rows in bilevel.conditions]
+    used += [part for s in systems for part in (s.E.indices, s.C.indices, s.cost.i, s.cost.j, s.cost.linear.indices)]
+    columns = np.concatenate(used).astype(np.int64)
+    columns = columns[np.isin(space.role[columns], ["lam", "mu"])]
+    return np.bincount(space.owner[columns], minlength=len(systems)) > 0
 
 
 def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilevel) -> RowTable:

@@ -49,6 +49,8 @@ class Kkt:
     C, c0, mu : csr_array (mi, n), ndarray (mi,), columns (mi,)
     y_of, lam_of, mu_of : ndarray
         Follower index of each.
+    priced : ndarray of bool
+        For every follower whether its multipliers stand in the leader's problem or in another follower's.
     followers : tuple of str
         Names.
     systems : tuple of System
@@ -67,6 +69,7 @@ class Kkt:
     y_of: np.ndarray
     lam_of: np.ndarray
     mu_of: np.ndarray
+    priced: np.ndarray
     followers: tuple[str, ...] = ()
     systems: tuple[Any, ...] = ()
 

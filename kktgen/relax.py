@@ -11,7 +11,7 @@ from .convexity import is_psd
 from .errors import expect
 from .kernel import qp
 from .model import Model
-from .sparse import Csr
+from .sparse import Csr, widen
 
 FAR = 1e6
 """Where columns without bounds are cut off when only multipliers are asked for."""
@@ -51,13 +51,14 @@ def prices_are_bounded(model: Model) -> bool:
     """
     space, rows = model.space, model.rows
     P, q, _ = model.matrices
+    M = widen(rows.M, model.n)
     price = np.isin(space.role, ["lam", "mu"])
     if not is_psd(P):
-        lb, ub = tighten(rows.M, rows.lo, rows.hi, space.lb, space.ub)
+        lb, ub = tighten(M, rows.lo, rows.hi, space.lb, space.ub)
         boxed = np.isfinite(lb) & np.isfinite(ub)
         if (price & (np.diff(P.indptr) > 0) & ~boxed).any():
             return False
         P = Csr(P.shape)
     lb = np.where(price, space.lb, np.maximum(space.lb, -FAR))
     ub = np.where(price, space.ub, np.minimum(space.ub, FAR))
-    return qp(P, q, rows.M, rows.lo, rows.hi, lb, ub).status == "optimal"
+    return qp(P, q, M, rows.lo, rows.hi, lb, ub).status == "optimal"

@@ -87,7 +87,7 @@ def verify(
     wrong: list[str] = []
     if model.kkt is not None:
         responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor)
-        priced = _priced(model)
+        priced = model.kkt.priced
         for k, (conditions, response) in enumerate(zip(follower_lines(model, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
     value = model.value(z)
@@ -123,24 +123,6 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
         near = whole[off <= tolerances.feasibility]
         z[near] = np.round(z[near])
     return z, holes | ~given, lines
-
-
-def _priced(model: Model) -> np.ndarray:
-    """Return which followers' multipliers stand in the leader's problem or in another follower's (k,) bool."""
-    system, goal, space, quads = model.kkt, model.objective, model.space, model.quads
-    assert system is not None
-    leader = next((b.start for b in model.rows.blocks if b.role != "leader"), len(model.rows))
-    used = [
-        goal.i, goal.j, goal.linear.indices, model.rows.M.indices[: model.rows.M.indptr[leader]],
-        quads.i, quads.j, quads.linear.M.indices, model.sos1.columns, system.E.indices, system.C.indices,
-    ]  # fmt: skip
-    if model.indicators is not None:
-        used.append(model.indicators.rows.M.indices)
-    for follower in system.systems:
-        used += [follower.cost.i, follower.cost.j, follower.cost.linear.indices]
-    columns = np.concatenate(used).astype(np.int64)
-    columns = columns[np.isin(space.role[columns], ["lam", "mu"])]
-    return np.bincount(space.owner[columns], minlength=len(system.followers)) > 0
 
 
 def _weighed(

@@ -131,7 +131,7 @@ def test_impossible_activity_drops_the_pair_and_no_slack_makes_an_equation():
     total = f.add(y.sum() == 4, name="total")
     tight = f.add(y.sum() + 0 * x <= 4, name="tight")  # never slack: the total is 4
     f.minimize(x * y[0] + y[1])
-    m.minimize(x + y[0])
+    m.minimize(x + y[0] + total.dual)  # the leader uses the price, so bounds must hold for all multipliers
     model = kg.bound(kg.kkt(m))
     assert total.dual is not None
     assert not np.isin(tight.dual.M.indices, model.pairs.mu).any()
@@ -230,18 +230,34 @@ def test_a_bound_beyond_the_box_is_never_active_and_zero_is_zero():
     assert model.space.ub[y.lower_dual.M.indices[:1]].tolist() == [0.0]
 
 
-def test_unbounded_multipliers_stay_unproved():
+def handbook(priced: bool) -> kg.Bilevel:
+    """min x + 3y,  y in argmin { -y : x + y <= 8, x + 4y >= 8, x + 2y <= 13, 2y <= 7x };  all multipliers unbounded."""
     m = kg.Bilevel("handbook")
     x = m.var("x", lb=0, ub=8)
     f = m.follower("lower")
     y = f.var("y")
     m.minimize(x + 3 * y)
     f.minimize(-y)
-    f.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
-    model = kg.bound(kg.kkt(m))
+    first, *_ = f.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    if priced:
+        m.add(first.dual >= -50)
+    return m
+
+
+def test_unbounded_multipliers_stay_unproved_where_the_leader_uses_them():
+    model = kg.bound(kg.kkt(handbook(priced=True)))
     assert not np.isfinite(model.pairs.dual_max.value).all()
     with pytest.raises(kg.BoundError, match=r"BigM needs a bound on the multiplier of 'comp\(lower,c1\)'"):
         kg.encode(model, kg.BigM())
+
+
+def test_basic_multipliers_are_bounded_where_nobody_uses_them():
+    model = kg.bound(kg.kkt(handbook(priced=False)))
+    np.testing.assert_allclose(model.pairs.dual_max.value, [1, 0.5, 0.5], rtol=1e-3)
+    assert set(model.pairs.dual_max.proof) <= {"proved(D3)", "proved(D4)"}
+    solution = kg.solve(kg.encode(model, kg.BigM()), "scip")
+    assert solution.objective == pytest.approx(6.13333, abs=1e-4)
+    assert kg.verify(handbook(priced=False), solution).ok
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -73,7 +73,7 @@ def test_without_a_start_the_answer_is_the_same():
 
 
 def handbook() -> kg.Bilevel:
-    """min x + 3y,  y in argmin { -y : x + y <= 8, x + 4y >= 8, x + 2y <= 13, 2y <= 7x };  multipliers are unbounded."""
+    """min x + 3y,  y in argmin { -y : x + y <= 8, x + 4y >= 8, x + 2y <= 13, 2y <= 7x };  a multiplier is used."""
     m = kg.Bilevel("handbook")
     x = m.var("x", lb=0, ub=8)
     lower = m.follower("lower")
@@ -81,7 +81,8 @@ def handbook() -> kg.Bilevel:
     m.minimize(x + 3 * y)
     m.add(y <= 5)
     lower.minimize(-y)
-    lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    first, *_ = lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    m.add(first.dual >= -50)  # the leader uses a multiplier, so no bound on basic ones will do
     return m
 
 
@@ -100,6 +101,36 @@ def test_a_time_limit_ends_with_the_best_point_and_no_claim_of_optimality():
     assert result.solution.status == "time_limit"
     assert result.solution.objective == pytest.approx(result.start, abs=1e-5)
     assert result.report.ok and result.report.claim == "bilevel-feasible"
+
+
+@pytest.mark.parametrize("encoding", [kg.SOS1(), kg.Indicator()])
+def test_a_quadratic_objective_takes_evidence_too(encoding):
+    """``min x^2 + 3y,  y <= 5``, the follower of the handbook: (x, y) = (8/15, 28/15)."""
+    m = handbook()
+    x = m.space.find("x")
+    P = np.zeros((m.objective.linear.shape[1],) * 2)
+    P[x, x] = 2.0
+    m.minimize(m.objective + kg.Quad.from_matrices(m.space, P, -np.eye(len(P))[x[0]]))
+    result = kg.optimize(m, encoding)
+    assert result.report.claim == "optimal"
+    assert result.solution.objective == pytest.approx((8 / 15) ** 2 + 3 * 28 / 15, rel=1e-5)
+
+
+def test_agreement_is_no_evidence_where_prices_are_rewarded_without_end():
+    """``min_x xy - wy - y mu - x - 3w - 3y,  x in [-2, 2],  w in [-3, -1];  y: min (x + 2) y,  0 <= y <= 4``,
+
+    ``-3 <= 2y <= 2 (mu its upper price),  -3x + w - 3y <= 1``. At x = -5/3, w = -1 both rows hold y at 1, their prices
+    have no bound and the leader's cost none either; SCIP proves 1 in two encodings.
+    """
+    m = kg.Bilevel("endless")
+    x, w = m.var("x", lb=-2, ub=2), m.var("w", lb=-3, ub=-1, kind="I")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=4)
+    row = f.add(kg.between(-3, 2 * y, 2))
+    f.add(-3 * x + w - 3 * y <= 1)
+    f.minimize(x @ y + 2 * y)
+    m.minimize(x @ y - w @ y + row.dual @ y - x - 3 * w - 3 * y)
+    assert kg.optimize(m).report.claim != "optimal"
 
 
 def test_infeasible_is_asked_twice(monkeypatch):

@@ -5,7 +5,9 @@ interval activity of the row over the columns' boxes
 LP       one LP per row over the follower's KKT relaxation
 D0       structure: a row without own variables prices nothing
 D1       Slater: ``mu_i <= (f(yhat, x) - f*(x)) / s_i(yhat)`` for a feasible yhat
+D2       activity of the stationarity rows
 D3       conditional LP: the largest mu_i given s_i = 0 and the opposite multiplier 0
+D4       basic multipliers: small or totally unimodular followers whose multipliers nobody uses
 ======== =============================================================================================
 
 Every value is rounded outward from the LP's row prices (Neumaier & Shcherbina 2004).
@@ -114,7 +116,7 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
     for block in model.rows.blocks:
         leader[block.start : block.stop] = block.role == "leader"
     rows = model.rows.take(leader)
-    for system in kkt.systems:
+    for system, priced in zip(kkt.systems, kkt.priced, strict=True):
         qp = system.qp()
         inside = np.isin(rows.M.indices, qp.x)
         counts = np.diff(rows.M.indptr)
@@ -127,7 +129,7 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
         twin = np.full(len(key), -1)
         twin[order[same]], twin[order[same + 1]] = order[same + 1], order[same]
         dead = space.ub[qp.mu] == 0
-        yield Job(system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds)
+        yield Job(system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds, not priced)
 
 
 def _apply(model: Model, results: list[Proved | None]) -> Model:

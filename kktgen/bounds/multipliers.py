@@ -1,7 +1,8 @@
-"""Proved boxes for one follower's slacks, prices and multipliers: Slater (D1), then conditional LPs (D3).
+"""Proved boxes for one follower's slacks, prices and multipliers: Slater (D1), activity (D2), conditional LPs (D3).
 
-Everything here holds for ALL multipliers of every feasible point, so it may be used even when the
-leader's objective holds prices.
+These hold for ALL multipliers of every feasible point, so they may be used even when the leader's objective holds
+prices. Where they leave a multiplier without a bound and nobody uses the multipliers, bounds on basic ones (D4) stand
+in, and the conditional LPs then speak of those.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..kernel import WarmLp, lp
 from ..qp import QP
 from ..sparse import Csr
 from .activity import interval, tighten
+from .basic import basic_bounds
 from .relaxation import Boxes, Layout, Program, products, relaxation, single_rows, with_single_rows
 from .safe import safe_minimum
 
@@ -42,6 +44,8 @@ class Job:
         Inequalities without own variables: their multiplier is zero.
     rounds : int
         Rounds of conditional LPs.
+    basic : bool
+        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4).
     """
 
     name: str
@@ -54,6 +58,7 @@ class Job:
     twin: np.ndarray
     dead: np.ndarray
     rounds: int
+    basic: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,53 +83,69 @@ class Proved:
     lps: int
 
 
+class _Best:
+    """The best boxes so far of one follower's multipliers, and the tier each bound on mu comes from."""
+
+    def __init__(self, job: Job, y_lb: np.ndarray, y_ub: np.ndarray) -> None:
+        self._fixed = np.concatenate([job.x_lb, y_lb]), np.concatenate([job.x_ub, y_ub])
+        self.mu = np.where(job.dead, 0.0, np.inf)
+        self.tier = np.where(job.dead, "D0", "").astype("U8")
+        free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
+        self.lam_lb, self.lam_ub = -free, free
+
+    def boxes(self) -> Boxes:
+        """Return the boxes of (x, y, lam, mu)."""
+        zero = np.zeros(len(self.mu))
+        return Boxes(
+            np.concatenate([self._fixed[0], self.lam_lb, zero]), np.concatenate([self._fixed[1], self.lam_ub, self.mu])
+        )
+
+    def improve(self, mu: np.ndarray, tier: str) -> None:
+        """Take the bounds on mu that are smaller."""
+        better = mu < self.mu
+        self.mu = np.where(better, mu, self.mu)
+        self.tier[better] = tier
+
+    def price(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Take the boxes of lam where they are smaller; a box that would be empty proves nothing."""
+        low, high = np.maximum(low, self.lam_lb), np.minimum(high, self.lam_ub)
+        if (low <= high).all():
+            self.lam_lb, self.lam_ub = low, high
+
+
 def bound_follower(job: Job) -> Proved:
     """Return proved boxes for a follower's slacks, prices and multipliers."""
-    qp, me, mi = job.qp, len(job.qp.b), len(job.qp.h)
-    at = Layout.of(qp)
+    qp = job.qp
     y_lb, y_ub = with_single_rows(qp, job.y_lb, job.y_ub)
-    dual_max = np.where(job.dead, 0.0, np.inf)
-    dual_tier = np.where(job.dead, "D0", "").astype("U8")
-    lam = (np.full(me, -np.inf), np.full(me, np.inf))
-    dead_lam = np.diff(qp.A.indptr) == 0
-    lam[0][dead_lam], lam[1][dead_lam] = 0.0, 0.0
-    lps = 0
-
-    def boxes() -> Boxes:
-        zero = np.zeros(mi)
-        return Boxes(np.concatenate([job.x_lb, y_lb, lam[0], zero]), np.concatenate([job.x_ub, y_ub, lam[1], dual_max]))
-
-    program = relaxation(qp, boxes(), job.leader, duals=False)
-    slack_max, slack_tier, used = _slack(qp, program, y_lb, y_ub, job)
-    lps += used
+    best = _Best(job, y_lb, y_ub)
+    program = relaxation(qp, best.boxes(), job.leader, duals=False)
+    slack_max, slack_tier, lps = _slack(qp, program, y_lb, y_ub, job)
     inner = slater_point(qp, job.x_lb, job.x_ub, slack_max)
     cut = None
     if inner is not None:
         cut, values = slater(qp, program, inner, job)
         lps += 3
-        better = values < dual_max
-        dual_max = np.where(better, values, dual_max)
-        dual_tier[better] = "D1"
-    lam, values = _stationarity(qp, boxes())
-    better = values < dual_max
-    dual_max = np.where(better, values, dual_max)
-    dual_tier[better] = "D2"
+        best.improve(values, "D1")
+    lam, values = _stationarity(qp, best.boxes())
+    best.price(*lam)
+    best.improve(values, "D2")
+    if job.basic and not np.isfinite(best.mu).all():
+        values, low, high = basic_bounds(qp, (job.x_lb, job.x_ub), (y_lb, y_ub))
+        best.price(low, high)
+        best.improve(values, "D4")
     for _ in range(max(1, job.rounds)):
-        program = relaxation(qp, boxes(), job.leader)
+        program = relaxation(qp, best.boxes(), job.leader)
         if cut is not None:
             program = program.rows(*cut)
-        before = dual_max.copy()
-        lam = _prices(program, at, lam)
-        values = _conditional(qp, program, job)
-        lps += 2 * me + int((~job.dead).sum())
-        better = values < dual_max
-        dual_max = np.where(better, values, dual_max)
-        dual_tier[better] = "D3"
+        before = best.mu
+        best.price(*_prices(program, Layout.of(qp), (best.lam_lb, best.lam_ub)))
+        best.improve(_conditional(qp, program, job), "D3")
+        lps += 2 * len(qp.b) + int((~job.dead).sum())
         with np.errstate(invalid="ignore"):
-            gained = (before - dual_max) > 0.1 * before
+            gained = (before - best.mu) > 0.1 * before
         if not gained.any():
             break
-    return Proved(slack_max, slack_tier, dual_max, dual_tier, *lam, lps)
+    return Proved(slack_max, slack_tier, best.mu, best.tier, best.lam_lb, best.lam_ub, lps)
 
 
 def _stationarity(qp: QP, boxes: Boxes) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -247,14 +268,14 @@ def slater(
 
 
 def _prices(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return proved boxes of the prices: two LPs each. A relaxation without a point boxes nothing."""
+    """Return proved boxes of the prices: two LPs each."""
     warm, n = program.warm(), at.n
     low, high = lam[0].copy(), lam[1].copy()
     for k in range(at.mu - at.lam):
         column = np.array([at.lam + k])
         low[k] = max(low[k], _minimum(warm, program, column, np.ones(1), n))
         high[k] = min(high[k], -_minimum(warm, program, column, -np.ones(1), n))
-    return lam if (low > high).any() else (low, high)
+    return low, high
 
 
 def _conditional(qp: QP, program: Program, job: Job) -> np.ndarray:
