@@ -27,7 +27,8 @@ from ..errors import expect
 from ..model import Model
 from ..sparse import Csr, take_columns
 from .activity import tighten
-from .multipliers import Job, Proved, bound_follower
+from .follower import bound_follower
+from .job import Job, Proved
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""

@@ -1,13 +1,6 @@
-"""Proved boxes for one follower's slacks, prices and multipliers: Slater (D1), activity (D2), conditional LPs (D3).
-
-These hold for ALL multipliers of every feasible point, so they may be used even when the leader's objective holds
-prices. Where they leave a multiplier without a bound and nobody uses the multipliers, bounds on basic ones (D4) stand
-in, and the conditional LPs then speak of those.
-"""
+"""The LPs that bound one follower's slacks, prices and multipliers."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,8 +9,8 @@ from ..kernel import WarmLp, lp
 from ..qp import QP
 from ..sparse import Csr
 from .activity import interval, tighten
-from .basic import basic_bounds
-from .relaxation import Boxes, Layout, Program, products, relaxation, single_rows, with_single_rows
+from .job import Job
+from .relaxation import Boxes, Layout, Program, products, single_rows
 from .safe import safe_minimum
 
 ZERO = 1e-9
@@ -26,129 +19,7 @@ ROOM = 1e-6
 """Relative distance from its variable's box beyond which a bound is never active."""
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One follower to bound: plain arrays, so that it can travel to another process.
-
-    Parameters
-    ----------
-    name : str
-    qp : QP
-    x_lb, x_ub, y_lb, y_ub : ndarray
-        Boxes of parameters and variables.
-    leader : (csr_array (k, nx), lo, hi)
-        Leader rows in the parameters alone.
-    twin : ndarray (mi,)
-        The opposite side of the same two-sided row or bound, or -1.
-    dead : ndarray (mi,) bool
-        Inequalities without own variables: their multiplier is zero.
-    rounds : int
-        Rounds of conditional LPs.
-    basic : bool
-        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4).
-    """
-
-    name: str
-    qp: QP
-    x_lb: np.ndarray
-    x_ub: np.ndarray
-    y_lb: np.ndarray
-    y_ub: np.ndarray
-    leader: tuple[Csr, np.ndarray, np.ndarray]
-    twin: np.ndarray
-    dead: np.ndarray
-    rounds: int
-    basic: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Proved:
-    """What was proved for one follower; inf where nothing was.
-
-    Parameters
-    ----------
-    slack_max, dual_max : ndarray (mi,)
-    slack_tier, dual_tier : ndarray (mi,) of str
-    lam_lb, lam_ub : ndarray (me,)
-    lps : int
-        Number of LPs solved.
-    """
-
-    slack_max: np.ndarray
-    slack_tier: np.ndarray
-    dual_max: np.ndarray
-    dual_tier: np.ndarray
-    lam_lb: np.ndarray
-    lam_ub: np.ndarray
-    lps: int
-
-
-class _Best:
-    """The best boxes so far of one follower's multipliers, and the tier each bound on mu comes from."""
-
-    def __init__(self, job: Job, y_lb: np.ndarray, y_ub: np.ndarray) -> None:
-        self._fixed = np.concatenate([job.x_lb, y_lb]), np.concatenate([job.x_ub, y_ub])
-        self.mu = np.where(job.dead, 0.0, np.inf)
-        self.tier = np.where(job.dead, "D0", "").astype("U8")
-        free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
-        self.lam_lb, self.lam_ub = -free, free
-
-    def boxes(self) -> Boxes:
-        """Return the boxes of (x, y, lam, mu)."""
-        zero = np.zeros(len(self.mu))
-        return Boxes(
-            np.concatenate([self._fixed[0], self.lam_lb, zero]), np.concatenate([self._fixed[1], self.lam_ub, self.mu])
-        )
-
-    def improve(self, mu: np.ndarray, tier: str) -> None:
-        """Take the bounds on mu that are smaller."""
-        better = mu < self.mu
-        self.mu = np.where(better, mu, self.mu)
-        self.tier[better] = tier
-
-    def price(self, low: np.ndarray, high: np.ndarray) -> None:
-        """Take the boxes of lam where they are smaller; a box that would be empty proves nothing."""
-        low, high = np.maximum(low, self.lam_lb), np.minimum(high, self.lam_ub)
-        if (low <= high).all():
-            self.lam_lb, self.lam_ub = low, high
-
-
-def bound_follower(job: Job) -> Proved:
-    """Return proved boxes for a follower's slacks, prices and multipliers."""
-    qp = job.qp
-    y_lb, y_ub = with_single_rows(qp, job.y_lb, job.y_ub)
-    best = _Best(job, y_lb, y_ub)
-    program = relaxation(qp, best.boxes(), job.leader, duals=False)
-    slack_max, slack_tier, lps = _slack(qp, program, y_lb, y_ub, job)
-    inner = slater_point(qp, job.x_lb, job.x_ub, slack_max)
-    cut = None
-    if inner is not None:
-        cut, values = slater(qp, program, inner, job)
-        lps += 3
-        best.improve(values, "D1")
-    lam, values = _stationarity(qp, best.boxes())
-    best.price(*lam)
-    best.improve(values, "D2")
-    if job.basic and not np.isfinite(best.mu).all():
-        values, low, high = basic_bounds(qp, (job.x_lb, job.x_ub), (y_lb, y_ub))
-        best.price(low, high)
-        best.improve(values, "D4")
-    for _ in range(max(1, job.rounds)):
-        program = relaxation(qp, best.boxes(), job.leader)
-        if cut is not None:
-            program = program.rows(*cut)
-        before = best.mu
-        best.price(*_prices(program, Layout.of(qp), (best.lam_lb, best.lam_ub)))
-        best.improve(_conditional(qp, program, job), "D3")
-        lps += 2 * len(qp.b) + int((~job.dead).sum())
-        with np.errstate(invalid="ignore"):
-            gained = (before - best.mu) > 0.1 * before
-        if not gained.any():
-            break
-    return Proved(slack_max, slack_tier, best.mu, best.tier, best.lam_lb, best.lam_ub, lps)
-
-
-def _stationarity(qp: QP, boxes: Boxes) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+def stationarity_bounds(qp: QP, boxes: Boxes) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Return the boxes of lam, and the bounds on mu, that the activity of the stationarity rows gives (D2)."""
     at = Layout.of(qp)
     rows = Csr(sp.hstack([qp.Q, qp.P, -qp.A.T, qp.G.T], format="csr"))
@@ -156,7 +27,7 @@ def _stationarity(qp: QP, boxes: Boxes) -> tuple[tuple[np.ndarray, np.ndarray], 
     return (lb[at.lam : at.mu], ub[at.lam : at.mu]), ub[at.mu :]
 
 
-def _slack(
+def slack_bounds(
     qp: QP, program: Program, y_lb: np.ndarray, y_ub: np.ndarray, job: Job
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the largest slack of every inequality: intervals, then one LP per row of several columns."""
@@ -267,7 +138,7 @@ def slater(
     ), values
 
 
-def _prices(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def price_boxes(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return proved boxes of the prices: two LPs each."""
     warm, n = program.warm(), at.n
     low, high = lam[0].copy(), lam[1].copy()
@@ -278,8 +149,8 @@ def _prices(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) ->
     return low, high
 
 
-def _conditional(qp: QP, program: Program, job: Job) -> np.ndarray:
-    """Return for every multiplier its maximum given that its row is active and the opposite one zero (D3)."""
+def conditional_bounds(qp: QP, program: Program, job: Job, asked: np.ndarray) -> np.ndarray:
+    """Return for every multiplier asked for its maximum given that its row is active and the opposite one zero (D3)."""
     at, mi = Layout.of(qp), len(qp.h)
     rows, columns, coefficients = single_rows(qp)
     column_of, value_of = np.full(mi, -1), np.zeros(mi)
@@ -291,7 +162,7 @@ def _conditional(qp: QP, program: Program, job: Job) -> np.ndarray:
     never = job.dead.copy()  # beyond the box of its variable
     never[rows[(side < program.lb[single] - room) | (side > program.ub[single] + room)]] = True
     warm, out = program.warm(), np.where(never & ~job.dead, 0.0, np.inf)
-    for i in np.flatnonzero(~never):
+    for i in np.flatnonzero(asked & ~never):
         lb, ub, lo = program.lb.copy(), program.ub.copy(), program.lo.copy()
         twin = np.array([at.mu + job.twin[i]] if job.twin[i] >= 0 else [], dtype=int)
         ub[twin] = 0.0

@@ -1,0 +1,67 @@
+"""One follower to bound, and what was proved of it: plain arrays that can travel to another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..qp import QP
+from ..sparse import Csr
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One follower to bound: plain arrays, so that it can travel to another process.
+
+    Parameters
+    ----------
+    name : str
+    qp : QP
+    x_lb, x_ub, y_lb, y_ub : ndarray
+        Boxes of parameters and variables.
+    leader : (csr_array (k, nx), lo, hi)
+        Leader rows in the parameters alone.
+    twin : ndarray (mi,)
+        The opposite side of the same two-sided row or bound, or -1.
+    dead : ndarray (mi,) bool
+        Inequalities without own variables: their multiplier is zero.
+    rounds : int
+        Rounds of conditional LPs.
+    basic : bool
+        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4).
+    """
+
+    name: str
+    qp: QP
+    x_lb: np.ndarray
+    x_ub: np.ndarray
+    y_lb: np.ndarray
+    y_ub: np.ndarray
+    leader: tuple[Csr, np.ndarray, np.ndarray]
+    twin: np.ndarray
+    dead: np.ndarray
+    rounds: int
+    basic: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Proved:
+    """What was proved for one follower; inf where nothing was.
+
+    Parameters
+    ----------
+    slack_max, dual_max : ndarray (mi,)
+    slack_tier, dual_tier : ndarray (mi,) of str
+    lam_lb, lam_ub : ndarray (me,)
+    lps : int
+        Number of LPs solved.
+    """
+
+    slack_max: np.ndarray
+    slack_tier: np.ndarray
+    dual_max: np.ndarray
+    dual_tier: np.ndarray
+    lam_lb: np.ndarray
+    lam_ub: np.ndarray
+    lps: int
