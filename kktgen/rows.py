@@ -31,7 +31,8 @@ class Rows:
     Attributes
     ----------
     dual : Affine or None
-        For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report.
+        For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report, where the row
+        reads "left minus right": ``5 == x`` is read by Python as ``x == 5``, ``5 - x == 0`` has the opposite sign.
         For ``maximize(e)`` the cost is ``-e``.
     price : callable or None
         Makes ``dual``; set when the rows are added to a follower.
