@@ -124,7 +124,7 @@ def slater(
     if not np.isfinite(excess):
         return (tangent_row if qp.P.nnz else None), np.full(len(sigma), np.inf)
     excess = max(excess, 0.0) * (1 + 1e-7) + 1e-9
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         values = np.where(sigma > 1e-6, excess / np.maximum(sigma, 1e-300), np.inf)
     row = np.zeros(n)
     row[at.mu : at.w] = np.where(job.dead, 0.0, sigma)
