@@ -16,7 +16,7 @@ from .eliminate import eliminate
 from .encodings import encode, named
 from .encodings.indicator import Indicator
 from .encodings.sos1 import SOS1
-from .errors import BoundError, UnsupportedError
+from .errors import BoundError, SolverError, UnsupportedError
 from .kkt import kkt
 from .model import Model
 from .search.pattern import polish
@@ -143,7 +143,8 @@ def optimize(
     Raises
     ------
     KktgenError
-        Whatever the stages refuse; a solver that ends without a point is no error but a status.
+        Whatever the stages refuse; a solver that ends without a point is no error but a status, and one that fails
+        leaves the start point, when there is one, with status ``error``.
     """
     check_arguments(time_limit, gap)
     clock = _Clock(stages, time_limit)
@@ -160,7 +161,14 @@ def optimize(
     lifted = [ready.complete(z) for z in points]
     begun_at = model.value(points[0]) if points else None
     clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
-    found = solve(ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options)
+    try:
+        found = solve(
+            ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options
+        )
+    except SolverError as error:
+        if not lifted:
+            raise
+        found = Solution("error", None, None, None, 0.0, solver, ready, raw={"error": str(error)})
     found = _with_start(found, lifted)
     clock.done("solve", str(found))
     found, polished = _polished(model, found)
@@ -192,7 +200,7 @@ def _second(
     try:
         again = encode(model, other)
         return (solve(again, solver, time_limit=limit, progress=progress, **options),)
-    except (UnsupportedError, BoundError):
+    except (UnsupportedError, BoundError, SolverError):
         return ()
 
 

@@ -159,6 +159,34 @@ def test_a_solver_that_finds_nothing_leaves_the_start_point(monkeypatch, status,
     assert result.report.ok and result.report.claim == "bilevel-feasible"
 
 
+def test_a_solver_that_fails_leaves_the_start_point_or_says_so(monkeypatch):
+    def broken(model, solver, **options):
+        raise kg.SolverError("error in LP solver")
+
+    monkeypatch.setitem(kg.optimize.__globals__, "solve", broken)
+    result = kg.optimize(two_storages())
+    assert result.solution.status == "error" and result.solution.raw == {"error": "error in LP solver"}
+    assert result.solution.objective == pytest.approx(result.start)
+    assert result.report.claim == "bilevel-feasible"
+    with pytest.raises(kg.SolverError, match="error in LP solver"):
+        kg.optimize(two_storages(), start=False)
+
+
+def test_a_second_run_that_fails_is_no_evidence_and_no_error(monkeypatch):
+    real, calls = kg.optimize.__globals__["solve"], []
+
+    def flaky(model, solver, **options):
+        calls.append(model)
+        if len(calls) > 1:
+            raise kg.SolverError("error in LP solver")
+        return real(model, solver, **options)
+
+    monkeypatch.setitem(kg.optimize.__globals__, "solve", flaky)
+    result = kg.optimize(handbook())
+    assert len(calls) == 2
+    assert result.report.claim == "bilevel-feasible"
+
+
 def test_a_model_without_followers_goes_through():
     m = kg.Bilevel("plain")
     x = m.var("x", 2, lb=0, ub=4, kind="I")
