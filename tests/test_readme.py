@@ -27,6 +27,22 @@ def test_block_prints_what_the_readme_shows(code, printed, tmp_path, monkeypatch
     assert [_blurred(line) for line in found] == [_blurred(line) for line in shown]
 
 
+def test_the_model_file_shown_is_solved_by_the_command_shown(tmp_path):
+    from click.testing import CliRunner
+
+    from kktgen.cli import cli
+
+    (source,) = re.findall(r"```py\n(.*?)```", README, flags=re.S)
+    (command,) = re.findall(r"`kktgen (solve toll\.py [^`]*)`", README)
+    (tmp_path / "toll.py").write_text(source, encoding="utf-8")
+    words = [str(tmp_path / word) if word in ("toll.py", "out/") else word for word in command.split()]
+    out = CliRunner().invoke(cli, words)
+    assert out.exit_code == 0, out.output
+    # toll t <= 4: drivers use the road until t + 0.4 road = 6; t (6 - t) / 0.4 is largest at t = 3, where road = 7.5
+    assert "objective 22.5," in out.output and "claim: optimal" in out.output
+    assert (tmp_path / "out" / "toll.mps").is_file()
+
+
 def _blurred(line: str) -> str:
     """Return a line with residuals (1.2e-11) and their places masked: they differ from machine to machine."""
     line = re.sub(r"\d\.\de[-+]\d\d(?=\s+1e-0\d)", "RESIDUAL", line)
