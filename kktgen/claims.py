@@ -294,6 +294,8 @@ def _disagreement(original: Model, solution: Solution, other: Solution, value: f
     for what, number in (("bound", bound), ("objective", other.objective)):
         if number is not None and gap(value, number) > tolerances.optimality:
             beaten = what == "bound" and original.sense * (bound - value) > 0
-            fault = " (solver fault: a verified point beats it)" if beaten else ""
+            fault = " (solver fault: a verified point beats it)" * beaten
+            if other.status == "time_limit" and not beaten:
+                return f"it did not finish: its {what} {number:.10g} stands against the value {value:.10g}"
             return f"its {what} {number:.10g} differs from the value {value:.10g}{fault}"
     return ""

@@ -557,6 +557,7 @@ def test_evidence_stands_in_for_boxes(book):
         ({}, "same encoding and same solver"),
         ({"solver": "test 2.0"}, "same encoding and same solver"),
         ({"solver": "other", "bound": 6.0}, "differs from the value"),
+        ({"solver": "other", "bound": 6.0, "status": "time_limit"}, "it did not finish: its bound 6 stands against"),
         ({"solver": "other", "bound": 6.5}, "solver fault"),
         ({"solver": "other", "objective": 6.0}, "objective 6 differs"),
         ({"solver": "other", "bound": None}, "it has no bound"),
