@@ -161,15 +161,7 @@ def optimize(
     lifted = [ready.complete(z) for z in points]
     begun_at = model.value(points[0]) if points else None
     clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
-    try:
-        found = solve(
-            ready, solver, time_limit=clock.left(), gap=gap, start=lifted or None, progress=progress, **options
-        )
-    except SolverError as error:
-        if not lifted:
-            raise
-        found = Solution("error", None, None, None, 0.0, solver, ready, raw={"error": str(error)})
-    found = _with_start(found, lifted)
+    found = _solved(ready, solver, lifted, time_limit=clock.left(), gap=gap, progress=progress, **options)
     clock.done("solve", str(found))
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
@@ -211,6 +203,17 @@ def _starts(
         return []
     limit = START_SECONDS if seconds is None else min(START_SECONDS, seconds)
     return start_points(bilevel, model, seconds=limit, progress=progress)
+
+
+def _solved(model: Model, solver: str, points: list[np.ndarray], **options: Any) -> Solution:
+    """Return the solver's solution, or the start point where it is better or the solver fails."""
+    try:
+        found = solve(model, solver, start=points or None, **options)
+    except SolverError as error:
+        if not points:
+            raise
+        found = Solution("error", None, None, None, 0.0, solver, model, raw={"error": str(error)})
+    return _with_start(found, points)
 
 
 def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:

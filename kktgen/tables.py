@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from .expr import Quad
 from .space import Block, Space, find_label, select, shift
-from .sparse import Csr, vstack, widen
+from .sparse import Csr, vstack
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,6 @@ class RowTable:
     def empty(cls, n: int) -> RowTable:
         """Return no rows over n columns."""
         return cls(Csr((0, n)), np.empty(0), np.empty(0))
-
-    def widened(self, n: int) -> RowTable:
-        """Return the rows over n columns."""
-        return replace(self, M=widen(self.M, n))
 
     def take(self, keep: np.ndarray) -> RowTable:
         """Return the rows where the mask ``keep`` is true."""
