@@ -117,6 +117,24 @@ class Lift:
     mu: np.ndarray
     binary: bool
 
+    def values(self, z: np.ndarray) -> np.ndarray:
+        """Return the columns' values at a point z whose earlier columns are known."""
+        slack = self.M @ z[: self.M.shape[1]] + self.r
+        return (slack <= z[self.mu]).astype(float) if self.binary else np.maximum(slack, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Columns that stand for products of two others: ``z[columns_k] = z[left_k] z[right_k]``."""
+
+    columns: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+    def values(self, z: np.ndarray) -> np.ndarray:
+        """Return the columns' values at a point z whose earlier columns are known."""
+        return z[self.left] * z[self.right]
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -139,7 +157,7 @@ class Model:
         What was done to the model (eliminated products, encodings), in words; printed.
     encodings : tuple of Encoded
         How the pairs were encoded, for the printed summary and the claim.
-    lifts : tuple of Lift
+    lifts : tuple of Lift or Products
         Columns the encodings appended, in terms of the KKT point.
     """
 
@@ -155,7 +173,7 @@ class Model:
     kkt: Kkt | None = None
     notes: tuple[str, ...] = ()
     encodings: tuple[Encoded, ...] = ()
-    lifts: tuple[Lift, ...] = ()
+    lifts: tuple[Lift | Products, ...] = ()
 
     @property
     def n(self) -> int:
@@ -176,8 +194,7 @@ class Model:
         out = np.zeros(self.n)
         out[: len(z)] = z[: self.n]
         for lift in self.lifts:
-            slack = lift.M @ out[: lift.M.shape[1]] + lift.r
-            out[lift.columns] = slack <= out[lift.mu] if lift.binary else np.maximum(slack, 0.0)
+            out[lift.columns] = lift.values(out)
         return out
 
     def with_rows(self, *tables: RowTable) -> Model:

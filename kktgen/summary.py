@@ -84,10 +84,42 @@ def _followers(model: Any, shown: int) -> Iterator[str]:
         ):
             if count:
                 yield _line(f"{word}({name})", int(count), "pairs" if "comp" in word else "rows", _MEANING[word])
+        if pairs is not None:
+            yield from _bounds(name, pairs, pairs.follower == k)
     if len(kkt.followers) > shown:
         left = 0 if pairs is None else int((pairs.follower >= shown).sum())
         variables = int((kkt.y_of >= shown).sum())
         yield _line(f"{len(kkt.followers) - shown} more followers", left, "pairs", f"{variables} variables")
+
+
+def _bounds(name: str, pairs: Any, here: np.ndarray) -> Iterator[str]:
+    """Say which tiers bound a follower's multipliers, and how large the constants of a big-M would be."""
+    value, proof = pairs.dual_max.value[here], pairs.dual_max.proof[here]
+    known = value[np.isfinite(value)]
+    if not len(known):
+        return
+    tiers, counts = np.unique(proof[proof != ""], return_counts=True)
+    parts = ", ".join(f"{count} {tier}" for count, tier in zip(counts, tiers, strict=True))
+    missing = f", {len(value) - len(known)} without proof" if len(known) < len(value) else ""
+    slack = pairs.slack_max.value[here]
+    sizes = f"M on mu {_sizes(known)}; on s {_sizes(slack[np.isfinite(slack)])}"
+    yield _line(f"bounds({name})", len(known), "pairs", f"{parts}{missing}; {sizes}")
+
+
+def _sizes(values: np.ndarray) -> str:
+    return f"median {np.median(values):.3g}, largest {values.max():.3g}" if len(values) else "none"
+
+
+def bounds(model: Any, followers: int = 6) -> str:
+    """Return a line per follower on its proved bounds, and the notes of the bounding."""
+    kkt, pairs = model.kkt, model.pairs
+    if kkt is None or pairs is None:
+        return ""
+    names = kkt.followers[:followers]
+    lines = [line for k, name in enumerate(names) for line in _bounds(name, pairs, pairs.follower == k)]
+    if len(kkt.followers) > followers:
+        lines.append(f"  bounds: {len(kkt.followers) - followers} more followers")
+    return "\n".join([*lines, *(f"  {note}" for note in model.notes if note.startswith("bounds"))])
 
 
 def _added(model: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
     "errors sparse space < rows < expr < join",
-    "qp kernel convexity tables pairs summary < model < solution",
+    "qp kernel convexity tables pairs summary < model < solution mccormick",
     "variable system < follower < matrices < bilevel",
     "kkt",
     "identity eliminate relax bounds cuts",
@@ -21,7 +21,7 @@ FLOORS: tuple[str, ...] = (
     "formats < solvers",
     "report claims residuals resolve verify",
     "parameters search < catalog optimize < point_estimate plots sweep",
-    "child show < jobs ends < cli < __main__",
+    "child show options < jobs ends < plot_command < cli < __main__",
 )
 """From the ground up; ``a < b``: on one floor, b may import a. Names of one group may import one another."""
 

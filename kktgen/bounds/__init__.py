@@ -2,9 +2,9 @@
 
 ======== =============================================================================================
 interval activity of the row over the columns' boxes
-LP       one LP per row over the follower's KKT relaxation
+LP       one LP per row over the follower's KKT relaxation; given mu_i = 0 where the rows alone leave s_i open
 D0       structure: a row without own variables prices nothing
-D1       Slater: ``mu_i <= (f(yhat, x) - f*(x)) / s_i(yhat)`` for a feasible yhat
+D1       Slater: ``mu_i <= (f(yhat(x), x) - f*(x)) / s_i(yhat(x))`` for an affine rule yhat feasible for every x
 D2       activity of the stationarity rows
 D3       conditional LP: the largest mu_i given s_i = 0 and the opposite multiplier 0
 D4       basic multipliers: small or totally unimodular followers whose multipliers nobody uses
@@ -23,12 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import expect
+from ..errors import ProblemError, expect
 from ..model import Model
 from ..sparse import Csr, take_columns
 from .activity import tighten
 from .follower import bound_follower
 from .job import Job, Proved
+from .words import unproved
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""
@@ -70,7 +71,7 @@ def bound(
     Raises
     ------
     ProblemError
-        The argument is no Model.
+        The argument is no Model, or the executor is shut down.
     SolverError
         A linear program fails, for instance because a number is too large.
     """
@@ -98,7 +99,11 @@ def _run(
         for job in jobs:
             yield bound_follower(job) if in_time() else None
         return
-    for future in [executor.submit(bound_follower, job) for job in jobs]:
+    try:
+        futures = [executor.submit(bound_follower, job) for job in jobs]
+    except RuntimeError as error:
+        raise ProblemError(f"bound: the executor takes no work ({error}); give one that is open, or None") from error
+    for future in futures:
         if in_time():
             yield future.result()
         else:
@@ -119,11 +124,12 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
     rows = model.rows.take(leader)
     for system, priced in zip(kkt.systems, kkt.priced, strict=True):
         qp = system.qp()
-        inside = np.isin(rows.M.indices, qp.x)
+        seen = np.concatenate([qp.x, qp.y])
+        inside = np.isin(rows.M.indices, seen)
         counts = np.diff(rows.M.indptr)
         covered = np.bincount(np.repeat(np.arange(len(counts)), counts)[inside], minlength=len(counts)) == counts
         keep = covered & (counts > 0)
-        own = (take_columns(Csr(rows.M[keep]), qp.x), rows.lo[keep], rows.hi[keep])
+        own = (take_columns(Csr(rows.M[keep]), seen), rows.lo[keep], rows.hi[keep])
         key = system.source * (1 + system.position.max(initial=0)) + system.position
         order = np.lexsort((system.side, key))
         same = np.flatnonzero(key[order][1:] == key[order][:-1])
@@ -160,7 +166,8 @@ def _apply(model: Model, results: list[Proved | None]) -> Model:
     known = np.isfinite(dual.value)
     space.ub[pairs.mu[known]] = np.minimum(space.ub[pairs.mu[known]], dual.value[known])
     space.proof[pairs.mu[known]] = dual.proof[known]
-    bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual))
+    notes = (*model.notes, *unproved(model, results))
+    bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual), notes=notes)
     return _widened(_settle(bounded))
 
 
@@ -171,7 +178,7 @@ def _widened(model: Model) -> Model:
     slack, dual = (replace(b, value=b.value + WIDTH * (1.0 + b.value)) for b in (pairs.slack_max, pairs.dual_max))
     known = np.isfinite(dual.value)
     space.ub[pairs.mu[known]] = dual.value[known]
-    price = np.flatnonzero((space.role == "lam") & (space.proof == "proved(D3)"))
+    price = np.flatnonzero((space.role == "lam") & (space.proof == "proved(D3)") & (space.lb < space.ub))
     space.lb[price] -= WIDTH * (1.0 + np.abs(space.lb[price]))
     space.ub[price] += WIDTH * (1.0 + np.abs(space.ub[price]))
     return replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual))

@@ -11,29 +11,30 @@ import numpy as np
 
 from .basic import basic_bounds
 from .job import Job, Proved
-from .multipliers import conditional_bounds, price_boxes, slack_bounds, slater, slater_point, stationarity_bounds
-from .relaxation import Boxes, Layout, relaxation, with_single_rows
+from .multipliers import conditional_bounds, conditional_slacks, price_boxes, slack_bounds, stationarity_bounds
+from .relaxation import Boxes, Layout, Program, relaxation, with_single_rows
+from .slater import slater, slater_rule
 
 LARGE = 3.0
 """Multipliers with a bound this many times the median are asked again in the next round."""
 
 
 class _Best:
-    """The best boxes so far of one follower's multipliers, and the tier each bound on mu comes from."""
+    """The best boxes so far of one follower's variables and multipliers, and the tier each bound on mu comes from."""
 
-    def __init__(self, job: Job, y_lb: np.ndarray, y_ub: np.ndarray) -> None:
-        self._fixed = np.concatenate([job.x_lb, y_lb]), np.concatenate([job.x_ub, y_ub])
+    def __init__(self, job: Job) -> None:
+        self.x = job.x_lb, job.x_ub
+        self.y = with_single_rows(job.qp, job.y_lb, job.y_ub)
         self.mu = np.where(job.dead, 0.0, np.inf)
         self.tier = np.where(job.dead, "D0", "").astype("U8")
         free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
-        self.lam_lb, self.lam_ub = -free, free
+        self.lam = -free, free
 
     def boxes(self) -> Boxes:
         """Return the boxes of (x, y, lam, mu)."""
         zero = np.zeros(len(self.mu))
-        return Boxes(
-            np.concatenate([self._fixed[0], self.lam_lb, zero]), np.concatenate([self._fixed[1], self.lam_ub, self.mu])
-        )
+        lower, upper = ((self.x[k], self.y[k], self.lam[k], (zero, self.mu)[k]) for k in (0, 1))
+        return Boxes(np.concatenate(lower), np.concatenate(upper))
 
     def improve(self, mu: np.ndarray, tier: str) -> None:
         """Take the bounds on mu that are smaller."""
@@ -43,38 +44,44 @@ class _Best:
 
     def price(self, low: np.ndarray, high: np.ndarray) -> None:
         """Take the boxes of lam where they are smaller; a box that would be empty proves nothing."""
-        low, high = np.maximum(low, self.lam_lb), np.minimum(high, self.lam_ub)
-        if (low <= high).all():
-            self.lam_lb, self.lam_ub = low, high
+        self.lam = _smaller(self.lam, (low, high))
+
+    def response(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Take a box for y where it had no bound: the relaxation of its rows is as good elsewhere."""
+        low, high = (np.where(np.isfinite(old), old, new) for old, new in zip(self.y, (low, high), strict=True))
+        self.y = _smaller(self.y, (low, high))
+
+
+def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.maximum(old[0], new[0]), np.minimum(old[1], new[1])
+    return (low, high) if (low <= high).all() else old
 
 
 def bound_follower(job: Job) -> Proved:
     """Return proved boxes for a follower's slacks, prices and multipliers."""
-    qp = job.qp
-    y_lb, y_ub = with_single_rows(qp, job.y_lb, job.y_ub)
-    best = _Best(job, y_lb, y_ub)
+    qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
-    slack_max, slack_tier, lps = slack_bounds(qp, program, y_lb, y_ub, job)
-    inner = slater_point(qp, job.x_lb, job.x_ub, slack_max)
-    cut = None
-    if inner is not None:
-        cut, values = slater(qp, program, inner, job)
+    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes())
+    rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead)
+    cut, inner = None, "none"
+    if rule is not None:
+        cut, values = slater(qp, program, rule, job.dead)
         lps += 3
         best.improve(values, "D1")
-    lam, values = stationarity_bounds(qp, best.boxes())
-    best.price(*lam)
-    best.improve(values, "D2")
+        inner = "found" if np.isfinite(values).any() or not rule.sigma.any() else "unbounded"
+    _activity(job, best)
     if job.basic and not np.isfinite(best.mu).all():
-        values, low, high = basic_bounds(qp, (job.x_lb, job.x_ub), (y_lb, y_ub))
+        values, low, high = basic_bounds(qp, best.x, best.y)
         best.price(low, high)
         best.improve(values, "D4")
+        _activity(job, best, "D4")
     asked = ~job.dead
     for _ in range(max(1, job.rounds)):
         program = relaxation(qp, best.boxes(), job.leader)
         if cut is not None:
             program = program.rows(*cut)
         before = best.mu
-        best.price(*price_boxes(program, Layout.of(qp), (best.lam_lb, best.lam_ub)))
+        best.price(*price_boxes(program, at, best.lam))
         best.improve(conditional_bounds(qp, program, job, asked), "D3")
         lps += 2 * len(qp.b) + int(asked.sum())
         with np.errstate(invalid="ignore"):
@@ -83,4 +90,30 @@ def bound_follower(job: Job) -> Proved:
         asked = asked & (best.mu > LARGE * (np.median(known) if len(known) else 0.0))
         if not gained.any() or not asked.any():
             break
-    return Proved(slack_max, slack_tier, best.mu, best.tier, best.lam_lb, best.lam_ub, lps)
+    if not np.isfinite(slack_max).all():
+        lps += _response_slacks(job, best, cut, slack_max, slack_tier)
+    loose = np.concatenate(
+        [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
+    )
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps)
+
+
+def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
+    """Tighten the boxes by the activity of the stationarity rows: of the multipliers, and of free variables."""
+    at = Layout.of(job.qp)
+    found = stationarity_bounds(job.qp, best.boxes())
+    best.price(found.lb[at.lam : at.mu], found.ub[at.lam : at.mu])
+    best.improve(found.ub[at.mu :], tier)
+    best.response(found.lb[at.y : at.lam], found.ub[at.y : at.lam])
+
+
+def _response_slacks(job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray) -> int:
+    """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
+    _activity(job, best)
+    program: Program = relaxation(job.qp, best.boxes(), job.leader)
+    if cut is not None:
+        program = program.rows(*cut)
+    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max))
+    better = value < slack_max
+    slack_max[better], slack_tier[better] = value[better], "LP"
+    return len(better)

@@ -20,8 +20,8 @@ class Job:
     qp : QP
     x_lb, x_ub, y_lb, y_ub : ndarray
         Boxes of parameters and variables.
-    leader : (csr_array (k, nx), lo, hi)
-        Leader rows in the parameters alone.
+    leader : (csr_array (k, nx + ny), lo, hi)
+        Leader rows in the parameters and the follower's variables alone.
     twin : ndarray (mi,)
         The opposite side of the same two-sided row or bound, or -1.
     dead : ndarray (mi,) bool
@@ -54,6 +54,11 @@ class Proved:
     slack_max, dual_max : ndarray (mi,)
     slack_tier, dual_tier : ndarray (mi,) of str
     lam_lb, lam_ub : ndarray (me,)
+    slater : str
+        What the Slater rule gave: ``none`` (no rule was found), ``unbounded`` (a rule, but the cost has no bound), or
+        ``found``.
+    loose : ndarray of int
+        Columns of the model, among the follower's own and its parameters, without a finite box.
     lps : int
         Number of LPs solved.
     """
@@ -64,4 +69,6 @@ class Proved:
     dual_tier: np.ndarray
     lam_lb: np.ndarray
     lam_ub: np.ndarray
+    slater: str
+    loose: np.ndarray
     lps: int

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from ..kernel import WarmLp, lp
+from ..kernel import WarmLp
 from ..qp import QP
 from ..sparse import Csr
 from .activity import interval, tighten
 from .job import Job
-from .relaxation import Boxes, Layout, Program, products, single_rows
+from .relaxation import Boxes, Layout, Program, single_rows
 from .safe import safe_minimum
 
 ZERO = 1e-9
@@ -19,33 +19,47 @@ ROOM = 1e-6
 """Relative distance from its variable's box beyond which a bound is never active."""
 
 
-def stationarity_bounds(qp: QP, boxes: Boxes) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the boxes of lam, and the bounds on mu, that the activity of the stationarity rows gives (D2)."""
-    at = Layout.of(qp)
+def stationarity_bounds(qp: QP, boxes: Boxes) -> Boxes:
+    """Return the boxes of (x, y, lam, mu) tightened by the activity of the stationarity rows (D2)."""
     rows = Csr(sp.hstack([qp.Q, qp.P, -qp.A.T, qp.G.T], format="csr"))
-    lb, ub = tighten(rows, -qp.q, -qp.q, boxes.lb, boxes.ub)
-    return (lb[at.lam : at.mu], ub[at.lam : at.mu]), ub[at.mu :]
+    return Boxes(*tighten(rows, -qp.q, -qp.q, boxes.lb, boxes.ub))
 
 
-def slack_bounds(
-    qp: QP, program: Program, y_lb: np.ndarray, y_ub: np.ndarray, job: Job
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the largest slack of every inequality: intervals, then one LP per row of several columns."""
-    mi, n = len(qp.h), len(program.lb)
+def slack_bounds(qp: QP, program: Program, boxes: Boxes) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the largest slack of every inequality, its tier, and the number of LPs.
+
+    Intervals, then one LP per row of several columns.
+    """
+    at = Layout.of(qp)
     C = Csr(sp.hstack([qp.H, qp.G], format="csr"))
-    low, _ = interval(C, np.concatenate([job.x_lb, y_lb]), np.concatenate([job.x_ub, y_ub]))
-    value, tier = qp.h - low, np.full(mi, "interval", dtype="U8")
+    low, _ = interval(C, boxes.lb[: at.lam], boxes.ub[: at.lam])
+    value, tier = qp.h - low, np.full(len(qp.h), "interval", dtype="U8")
+    tier[~np.isfinite(value)] = ""
     several = np.flatnonzero((np.diff(C.indptr) > 1) | ~np.isfinite(value))
     if len(several) == 0:
         return value, tier, 0
     warm = program.warm()
     for i in several:
         columns, costs = C.indices[C.indptr[i] : C.indptr[i + 1]], C.data[C.indptr[i] : C.indptr[i + 1]]
-        found = qp.h[i] - _minimum(warm, program, columns, costs, n)
+        found = qp.h[i] - _minimum(warm, program, columns, costs, at.n)
         if found < value[i]:
             value[i], tier[i] = max(found, 0.0), "LP"
-    tier[~np.isfinite(value)] = ""
     return value, tier, len(several)
+
+
+def conditional_slacks(qp: QP, program: Program, asked: np.ndarray) -> np.ndarray:
+    """Return for every row asked for its largest slack given that its multiplier is zero: otherwise it has none."""
+    at, C = Layout.of(qp), Csr(sp.hstack([qp.H, qp.G], format="csr"))
+    warm, out = program.warm(), np.full(len(qp.h), np.inf)
+    for i in np.flatnonzero(asked):
+        columns, costs = C.indices[C.indptr[i] : C.indptr[i + 1]], C.data[C.indptr[i] : C.indptr[i + 1]]
+        q, ub, mu = np.zeros(at.n), program.ub.copy(), np.array([at.mu + i])
+        q[columns], ub[mu] = costs, 0.0
+        warm.set_columns(mu, program.lb[mu], ub[mu])
+        answer = warm.minimize(columns, costs)
+        out[i] = max(qp.h[i] - safe_minimum(answer, q, program.A, program.lo, program.hi, program.lb, ub), 0.0)
+        warm.set_columns(mu, program.lb[mu], program.ub[mu])
+    return out
 
 
 def _minimum(warm: WarmLp, program: Program, columns: np.ndarray, costs: np.ndarray, n: int) -> float:
@@ -53,89 +67,6 @@ def _minimum(warm: WarmLp, program: Program, columns: np.ndarray, costs: np.ndar
     q = np.zeros(n)
     q[columns] = costs
     return safe_minimum(warm.minimize(columns, costs), q, program.A, program.lo, program.hi, program.lb, program.ub)
-
-
-def slater_point(
-    qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return a point yhat feasible for every x in the box, and its guaranteed slacks sigma >= 0, or None.
-
-    The worst ``H x`` over the box stands in for the parameters; equality rows must not hold parameters. Rows that
-    still have no slack are given a second and third pass, and the points are averaged.
-    """
-    if qp.B.nnz:
-        return None
-    _, worst = interval(qp.H, x_lb, x_ub)
-    h = qp.h - worst
-    if not np.isfinite(h).all():
-        return None
-    mi, ny = len(h), qp.ny
-    cap = np.minimum(np.where(np.isfinite(slack_max), slack_max, 1.0) * 0.25, 1.0)
-    A = Csr(sp.vstack([sp.hstack([qp.A, Csr((len(qp.b), mi))]), sp.hstack([qp.G, sp.eye_array(mi)])], format="csr"))
-    lo, hi = np.concatenate([qp.b, np.full(mi, -np.inf)]), np.concatenate([qp.b, h])
-    lb, ub = (
-        np.concatenate([np.full(ny, -np.inf), np.zeros(mi)]),
-        np.concatenate([np.full(ny, np.inf), np.maximum(cap, 0.0)]),
-    )
-    points, lacking = [], cap > 0
-    for _ in range(3):
-        weight = np.where(lacking, -1.0 / np.maximum(cap, 1e-12), 0.0)
-        answer = lp(np.concatenate([np.zeros(ny), weight]), A, lo, hi, lb, ub, time_limit=20.0)
-        if answer.x is None:
-            break
-        points.append(answer.x[:ny])
-        sigma = h - qp.G @ np.mean(points, axis=0)
-        lacking = (cap > 0) & (sigma < 1e-6)
-        if not lacking.any():
-            break
-    if not points:
-        return None
-    inner = np.mean(points, axis=0)
-    if np.abs(qp.A @ inner - qp.b).max(initial=0.0) > 1e-7 or (h - qp.G @ inner).min(initial=0.0) < -1e-7:
-        return None
-    sigma = h - qp.G @ inner - 1e-7 * (1 + np.abs(h))
-    return inner, np.maximum(sigma, 0.0)
-
-
-def slater(
-    qp: QP, program: Program, inner: tuple[np.ndarray, np.ndarray], job: Job
-) -> tuple[tuple[Csr, np.ndarray, np.ndarray] | None, np.ndarray]:
-    """Return the rows that yhat gives (tangent of the cost, ``sigma'mu <= N``) and ``mu_i <= N / sigma_i`` (D1).
-
-    ``N = max f(yhat, x) - f*(x)`` by an LP over the relaxation, with the tangent of the cost at yhat.
-    """
-    yhat, sigma = inner
-    at = Layout.of(qp)
-    n = at.n
-    gradient = qp.P @ yhat
-    tangent = np.zeros(n)
-    tangent[at.y : at.lam], tangent[at.t] = -gradient, 1.0
-    tangent_row = (Csr(tangent[None, :]), np.array([-0.5 * gradient @ yhat]), np.array([np.inf]))
-    with_tangent = program.rows(*tangent_row) if qp.P.nnz else program
-    _, _, weight = products(qp)
-    q = np.zeros(n)
-    q[: at.y] = -(qp.Q.T @ yhat)
-    q[at.y : at.lam] = qp.q
-    q[at.w : at.w + qp.Q.nnz] = weight[: qp.Q.nnz]
-    q[at.t] = 1.0 if qp.P.nnz else 0.0
-    used = np.flatnonzero(q)
-    lowest = _minimum(with_tangent.warm(), with_tangent, used, q[used], n)
-    excess = 0.5 * yhat @ gradient + qp.q @ yhat - lowest
-    if not np.isfinite(excess):
-        return (tangent_row if qp.P.nnz else None), np.full(len(sigma), np.inf)
-    excess = max(excess, 0.0) * (1 + 1e-7) + 1e-9
-    with np.errstate(divide="ignore", over="ignore"):
-        values = np.where(sigma > 1e-6, excess / np.maximum(sigma, 1e-300), np.inf)
-    row = np.zeros(n)
-    row[at.mu : at.w] = np.where(job.dead, 0.0, sigma)
-    total = (Csr(row[None, :]), np.array([-np.inf]), np.array([excess]))
-    if not qp.P.nnz:
-        return total, values
-    return (
-        Csr(sp.vstack([tangent_row[0], total[0]], format="csr")),
-        np.concatenate([tangent_row[1], total[1]]),
-        np.concatenate([tangent_row[2], total[2]]),
-    ), values
 
 
 def price_boxes(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

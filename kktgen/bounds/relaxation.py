@@ -2,7 +2,7 @@
 
 Columns ``v = (x, y, lam, mu, w, t)`` with w for the products of the identity and ``t <= 1/2 y'P y``; rows::
 
-    primal          A y + B x = b,  G y + H x <= h              leader rows that hold x alone
+    primal          A y + B x = b,  G y + H x <= h              leader rows in x and y alone
     stationarity    P y + Q x - A'lam + G'mu = -q
     McCormick       w = x_l y_j, lam_k x_l, mu_i x_l over the boxes
     identity        2 t + q'y + Q.w - b'lam + B.w + h'mu - H.w <= 0
@@ -21,8 +21,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..kernel import WarmLp
+from ..mccormick import hull, product_boxes
 from ..qp import QP
-from ..sparse import Csr, coo, row_index
+from ..sparse import Csr, row_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,35 +109,6 @@ def products(qp: QP) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return left, right, np.concatenate([qp.Q.data, qp.B.data, -qp.H.data])
 
 
-def mccormick(left: np.ndarray, right: np.ndarray, boxes: Boxes, w: int, n: int) -> tuple[Csr, np.ndarray, np.ndarray]:
-    """Return the rows of ``w_k = z[left_k] z[right_k]`` over the boxes; rows with an infinite bound are left out."""
-    a, b = left, right
-    la, ua, lb, ub = boxes.lb[a], boxes.ub[a], boxes.lb[b], boxes.ub[b]
-    column = w + np.arange(len(a))
-    parts = []
-    for ca, cb, sign in (
-        (la, lb, 1.0),
-        (ua, ub, 1.0),
-        (la, ub, -1.0),
-        (ua, lb, -1.0),
-    ):  # sign (w - cb a - ca b + ca cb) >= 0
-        keep = np.isfinite(ca) & np.isfinite(cb)
-        parts.append((column[keep], a[keep], b[keep], ca[keep], cb[keep], np.full(int(keep.sum()), sign)))
-    cols, a, b, ca, cb, signs = (np.concatenate(p) for p in zip(*parts, strict=True))
-    k = len(cols)
-    rows = np.tile(np.arange(k), 3)
-    M = coo(np.concatenate([signs, -signs * cb, -signs * ca]), rows, np.concatenate([cols, a, b]), (k, n))
-    return M, -signs * ca * cb, np.full(k, np.inf)
-
-
-def _product_boxes(left: np.ndarray, right: np.ndarray, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boxes of the products ``z[left_k] z[right_k]``."""
-    with np.errstate(invalid="ignore"):
-        ends = [a[left] * b[right] for a in (boxes.lb, boxes.ub) for b in (boxes.lb, boxes.ub)]
-    corners = np.where(np.isnan(ends), 0.0, ends)  # 0 times inf: the factor is 0
-    return corners.min(axis=0), corners.max(axis=0)
-
-
 def _curvature_max(qp: QP, boxes: Boxes) -> float:
     """Return an upper bound on ``1/2 y'P y`` over the box."""
     at = Layout.of(qp)
@@ -155,8 +127,8 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray],
     qp : QP
     boxes : Boxes
         Of (x, y, lam, mu); the box of y already holds the rows that bound one column alone.
-    leader : (csr_array (k, nx), lo, hi)
-        Leader rows in the follower's parameters alone.
+    leader : (csr_array (k, nx + ny), lo, hi)
+        Leader rows in the follower's parameters and variables alone.
     duals : bool
         Without them the rows in lam and mu are left out: while the multipliers have no boxes, those rows spoil the
         safe bounds.
@@ -174,16 +146,17 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray],
     primal = sp.hstack([qp.B, qp.A, empty(me, wide)], format="csr")
     upper = sp.hstack([qp.H[~single], qp.G[~single], empty(int((~single).sum()), wide)], format="csr")
     stationarity = sp.hstack([qp.Q, qp.P, -qp.A.T, qp.G.T, empty(ny, n - at.w)], format="csr")
-    bound = sp.hstack([leader[0], empty(leader[0].shape[0], n - at.y)], format="csr")
-    hull, hull_lo, hull_hi = mccormick(left, right, boxes, at.w, n)
-    w_lb, w_ub = _product_boxes(left, right, boxes)
+    bound = sp.hstack([leader[0], empty(leader[0].shape[0], n - at.lam)], format="csr")
+    products_at = np.arange(at.w, at.t)
+    held, held_lo, held_hi = hull(left, right, products_at, boxes.lb, boxes.ub, n)
+    w_lb, w_ub = product_boxes(left, right, boxes.lb, boxes.ub)
     identity = np.zeros(n)
     identity[at.y : at.lam], identity[at.lam : at.mu], identity[at.mu : at.w] = qp.q, -qp.b, qp.h
     identity[at.w : at.t], identity[at.t] = weight, 2.0
-    A = sp.vstack([primal, upper, stationarity, bound, hull, Csr(identity[None, :])], format="csr")
+    A = sp.vstack([primal, upper, stationarity, bound, held, Csr(identity[None, :])], format="csr")
     none = np.full(int((~single).sum()), -np.inf)
-    lo = np.concatenate([qp.b, none, -qp.q, leader[1], hull_lo, [-np.inf]])
-    hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], hull_hi, [0.0]])
+    lo = np.concatenate([qp.b, none, -qp.q, leader[1], held_lo, [-np.inf]])
+    hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], held_hi, [0.0]])
     lb, ub = np.concatenate([boxes.lb, w_lb, [0.0]]), np.concatenate([boxes.ub, w_ub, [_curvature_max(qp, boxes)]])
     program = Program(Csr(A), lo, hi, lb, ub)
     return program if duals else _without(program, at, qp.Q.nnz)
