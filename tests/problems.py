@@ -429,6 +429,45 @@ def retail() -> Declared:
     return m, {"price": price, "y1": y[0], "y2": y[1]}
 
 
+# -- leader rows with products -------------------------------------------------------------------
+
+
+@problem(
+    objective=0.75, point={"toll": 0.75, "road": 4.0}, sizes=(1, 0, 2), tags=("bilinear row",),
+)  # fmt: skip
+def revenue_adequacy() -> Declared:
+    """The smallest toll that earns 3: up to a toll of 2 all four trips are made.
+
+    ``min toll,  toll road >= 3,  0 <= toll <= 3;   road solves  min (toll - 2) road,  0 <= road <= 4``
+    """
+    m = kg.Bilevel("revenue_adequacy")
+    price = m.var("toll", lb=0, ub=3)
+    driver = m.follower("driver")
+    road = driver.var("road", lb=0, ub=4)
+    driver.minimize(price @ road - 2 * road)
+    m.add(price @ road >= 3, name="revenue")
+    m.minimize(price)
+    return m, {"toll": price, "road": road}
+
+
+@problem(
+    objective=2.0, point={"subsidy": 3.0, "output": 2.0}, sizes=(1, 0, 2), tags=("bilinear row",),
+)  # fmt: skip
+def subsidy_budget() -> Declared:
+    """A budget of 6 for a subsidy s to a firm that makes s - 1: (s - 1) s <= 6.
+
+    ``max output,  subsidy output <= 6,  0 <= subsidy <= 9;   output solves  min y^2/2 + y - subsidy y,  0 <= y <= 10``
+    """
+    m = kg.Bilevel("subsidy_budget")
+    subsidy = m.var("subsidy", lb=0, ub=9)
+    firm = m.follower("firm")
+    y = firm.var("output", lb=0, ub=10)
+    firm.minimize(0.5 * (y @ y) + y - subsidy @ y)
+    m.add(subsidy @ y <= 6, name="budget")
+    m.maximize(y)
+    return m, {"subsidy": subsidy, "output": y}
+
+
 # -- refused -------------------------------------------------------------------------------------
 
 

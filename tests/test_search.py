@@ -317,9 +317,9 @@ def test_discrete_choices_of_the_leader_stay():
         assert violation(model, step.z) < 1e-8
 
 
-def test_quadratic_rows_leave_the_point_alone():
+def test_nonconvex_quadratic_rows_leave_the_point_alone():
     m, _ = kink()
-    m.add(m.objective <= 3.0)
+    m.add(m.objective >= -3.0)
     model = kg.kkt(m)
     z = respond(m, np.array([0.5]))
     assert pattern_step(model, z, active_pairs(model, z)) is None
@@ -513,3 +513,20 @@ def test_ctrl_c_in_a_solve_of_the_heuristics_ends_them_all(monkeypatch):
     monkeypatch.setattr(discrete, "solve", pressed)
     with pytest.raises(KeyboardInterrupt):
         kg.optimize(m)
+
+
+def test_polish_gives_back_what_a_violated_bound_gained():
+    m = kg.Bilevel("edge")
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=2)
+    f.add(y >= x)
+    f.minimize(y)
+    m.minimize(20 - 20 * x + 0 * y)
+    model = kg.kkt(m)
+    clean = pattern_step(model, np.zeros(model.n), np.array([False, False, True]))  # y >= x holds with equality
+    assert clean is not None
+    z = clean.z.copy()
+    z[:2] += 4e-7  # x and y beyond the bound of x, within a solver's tolerance
+    assert model.objective.value(z) < clean.value - 5e-6
+    np.testing.assert_allclose(polish(model, z)[:2], [1.0, 1.0], atol=1e-9)

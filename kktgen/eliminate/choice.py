@@ -95,7 +95,10 @@ def choose(products: Products) -> Choice:
     w = np.where(failed[first.component], 0.0, first.w)
     if failed.any():
         rest = failed[first.label[reduced.a]]
-        w = _repair(products, groups, first, failed, lead[rest], reduced.take(rest), w, reason)
+        if products.still.any():  # only an exact solution will do
+            reason[lead[rest]] = CURVED
+        else:
+            w = _repair(products, groups, first, failed, lead[rest], reduced.take(rest), w, reason)
     return Choice(w, reason)
 
 
@@ -125,13 +128,13 @@ def _repair(
 
 
 def _contract(products: Products, coupled: bool, zero: np.ndarray | None = None) -> _Groups:
-    """Return the groups of weights that leave absent products absent (the columns ``zero`` have weight 0)."""
+    """Return the groups of weights that leave absent products absent (``zero`` and still columns have weight 0)."""
     hard = np.flatnonzero(~products.own & ~products.written & products.held)
-    parts = [products.equations(hard)]
+    still = np.flatnonzero(products.still)
+    zero = still if zero is None else np.concatenate([still, zero])
+    parts = [products.equations(hard), Equations(zero, zero, *np.outer([1.0, 0.0, 0.0], np.ones(len(zero))))]
     if coupled:
         parts.append(products.coupling())
-    if zero is not None:
-        parts.append(Equations(zero, zero, np.ones(len(zero)), np.zeros(len(zero)), np.zeros(len(zero))))
     family = solve(products.n, join(*parts))
     return _Groups(family.label, np.where(np.isnan(family.t)[family.label], family.slope, 0.0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,11 @@ class Monomials:
 
     def __len__(self) -> int:
         return len(self.v)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Monomials]) -> Monomials:
+        """Return the products of several lists, one after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("i", "j", "v", "reason")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,3 +61,27 @@ class Weights:
     objective: Quad
     cancelled: Monomials
     leftover: Monomials
+
+
+@dataclass(frozen=True, eq=False)
+class RowOutcome:
+    """What became of a row of the leader with products.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        ``linear``, ``convex``, ``split`` (one row a side, at least one of them convex) or ``kept``.
+    cancelled : Monomials
+        Products that are gone (of a row that is kept: that could go).
+    obstacles : Monomials
+        Products that keep a row from being convex, and why.
+    rewards_gap : bool
+        Whether some gamma is negative.
+    """
+
+    name: str
+    kind: str
+    cancelled: Monomials
+    obstacles: Monomials
+    rewards_gap: bool

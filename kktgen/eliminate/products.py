@@ -1,16 +1,15 @@
-"""The products of two columns in the leader's objective and in the followers' vanishing expressions."""
+"""The products of two columns in the leader's objective or row and in the followers' vanishing expressions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ..convexity import is_psd
-from ..expr import Quad
-from ..model import Model
-from ..sparse import Csr, coo, row_index, vstack
+from ..sparse import Csr, coo, row_index
+from .conditions import Conditions
 from .propagation import ZERO, Equations
 
 
@@ -24,7 +23,9 @@ class Products:
     Parameters
     ----------
     n : int
-        Number of columns.
+        Number of columns that occur.
+    columns : ndarray (n,) of int
+        The column of the model behind each; all other arrays count in these.
     i, j, ki, kj : ndarray (m,)
     omega : ndarray (m,)
         The leader's coefficients.
@@ -36,9 +37,12 @@ class Products:
         Linear coefficient that a unit of weight brings to its own column.
     mu : ndarray (n,) of bool
         Columns whose weight is a gamma.
+    still : ndarray (n,) of bool
+        Columns whose weight must be zero.
     """
 
     n: int
+    columns: np.ndarray
     i: np.ndarray
     j: np.ndarray
     ki: np.ndarray
@@ -48,45 +52,40 @@ class Products:
     own: np.ndarray
     constant: np.ndarray
     mu: np.ndarray
+    still: np.ndarray
 
     @classmethod
-    def of(cls, model: Model, goal: Quad) -> Products:
-        """Return the products of ``goal`` and of the KKT system behind ``model``.
+    def of(cls, conditions: Conditions, i: np.ndarray, j: np.ndarray, v: np.ndarray) -> Products:
+        """Return the products ``v z_i z_j`` of the leader (every one once, i <= j) and those of the conditions.
 
         Products with a multiplier that is fixed at zero are zero and left out.
         """
-        kkt, n, space = model.kkt, model.n, model.space
-        assert kkt is not None
-        weighted = np.concatenate([kkt.y, kkt.lam, kkt.mu])
-        live = np.ones(n, dtype=bool)
-        prices = weighted[len(kkt.y) :]
-        live[prices] = (space.lb[prices] != 0) | (space.ub[prices] != 0)
-        M = vstack([kkt.S, kkt.E, kkt.C], n)
-        row, column, value = weighted[row_index(M)], M.indices.astype(np.int64), M.data
+        M, live, n = conditions.M, conditions.live, len(conditions.columns)
+        row, column, value = conditions.weighted[row_index(M)], M.indices.astype(np.int64), M.data
         keep = live[row] & live[column] & (value != 0)
         row, column, value = row[keep], column[keep], value[keep]
-        goal = goal.canonical()
-        keep = live[goal.i] & live[goal.j] & (goal.v != 0)
-        gi, gj, gv = goal.i[keep], goal.j[keep], goal.v[keep]
+        keep = live[i] & live[j] & (v != 0)
+        gi, gj, gv = i[keep], j[keep], v[keep]
 
         low, high = np.minimum(row, column), np.maximum(row, column)
         key, where = np.unique(np.concatenate([low * n + high, gi * n + gj]), return_inverse=True)
         i, j = key // n, key % n
         at, m, first = where[: len(row)], len(key), row == low
-        owner = np.full(n, -1)
-        owner[kkt.y] = kkt.y_of
-        constant = np.zeros(n)
-        constant[weighted] = np.concatenate([kkt.s0, kkt.e0, kkt.c0])
-        mu = np.zeros(n, dtype=bool)
-        mu[kkt.mu] = True
+        constant, mu = np.zeros(n), np.zeros(n, dtype=bool)
+        constant[conditions.weighted], mu[conditions.weighted] = conditions.constant, conditions.gammas
         omega = np.bincount(where[len(row) :], weights=gv, minlength=m)
+        owner = conditions.owner
         own = (owner[i] == owner[j]) & (owner[i] >= 0)
         return cls(
-            n, i, j,
+            n, conditions.columns, i, j,
             np.bincount(at[first], weights=value[first], minlength=m),
             np.bincount(at[~first], weights=value[~first], minlength=m),
-            omega, np.where(_convex(n, i, j, omega), 0.0, omega), own, constant, mu,
+            omega, np.where(_convex(n, i, j, omega), 0.0, omega), own, constant, mu, np.zeros(n, dtype=bool),
         )  # fmt: skip
+
+    def flat(self) -> Products:
+        """Return the same products where no weight may bring in curvature: alpha = 0 on curved columns."""
+        return replace(self, still=self.curved)
 
     @property
     def written(self) -> np.ndarray:

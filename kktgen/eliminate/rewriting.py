@@ -1,4 +1,4 @@
-"""Rewrite the leader's objective so that products of variables cancel, exactly at every KKT point.
+"""Rewrite the leader's objective and rows so that products of variables cancel, exactly at every KKT point.
 
 At a KKT point three families of expressions vanish (stacked over all followers, see :class:`kktgen.model.Kkt`)::
 
@@ -6,9 +6,9 @@ At a KKT point three families of expressions vanish (stacked over all followers,
     lam_k (E z + e0)_k         equality rows         weight beta_k
     mu_i (C z + c0)_i          complementarity       weight gamma_i
 
-A weighted sum of them is added to the objective, with weights that cancel the leader's products, e.g. price times
-quantity. This contains strong duality (all weights of a follower equal in size) and the linearisation of the revenue
-of a strategic producer (Ruiz and Conejo 2009: alpha = 0 on the own offers, 1 on the others, beta = -1).
+A weighted sum of them is added to the objective, or to a row, with weights that cancel the leader's products, e.g.
+price times quantity. This contains strong duality (all weights of a follower equal in size) and the linearisation of
+the revenue of a strategic producer (Ruiz and Conejo 2009: alpha = 0 on the own offers, 1 on the others, beta = -1).
 Away from complementarity ``new = old + sum_i gamma_i mu_i s_i``.
 """
 
@@ -18,14 +18,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..convexity import is_psd
 from ..errors import expect
 from ..expr import Quad
 from ..model import Model
-from ..sparse import csr
-from .choice import REASONS, choose
+from .conditions import Conditions
+from .exact import Rewriting
 from .outcome import Monomials, Weights
-from .products import Products
+from .rows import eliminate_rows, product_rows
 from .words import describe
 
 
@@ -54,23 +53,16 @@ def weights(model: Model, goal: Quad | None = None) -> Weights:
     goal = model.objective if goal is None else goal
     if model.kkt is None or len(goal.v) == 0:
         return _unchanged(model, goal)
-    products = Products.of(model, goal)
-    if not products.target.any():
-        return _unchanged(model, goal)
-    kkt, choice = model.kkt, choose(products)
-    w, cross = choice.w, products.written & ~products.own
-    new = products.rewritten(w, cross & (choice.reason == 0))
+    return _weights(model, Conditions.of(model), goal)
 
-    different = products.written & (products.i != products.j)
-    gone = np.flatnonzero(different & (new == 0))
-    stays = different & (new != 0) & ((products.target != 0) | (new != products.omega))
-    left = np.flatnonzero(stays & (not is_psd(products.hessian(new))))
-    why = np.array(REASONS, dtype=object)
-    return Weights(
-        w[kkt.y], w[kkt.lam], w[kkt.mu], _objective(model, goal, products, w, new),
-        Monomials(products.i[gone], products.j[gone], products.omega[gone], why[np.zeros(len(gone), dtype=int)]),
-        Monomials(products.i[left], products.j[left], new[left], why[choice.reason[left]]),
-    )  # fmt: skip
+
+def _weights(model: Model, conditions: Conditions, goal: Quad) -> Weights:
+    kkt, found = model.kkt, Rewriting.of(conditions, goal.canonical())
+    if found is None or kkt is None:
+        return _unchanged(model, goal)
+    w = np.zeros(model.n)
+    w[found.products.columns] = found.w
+    return Weights(w[kkt.y], w[kkt.lam], w[kkt.mu], found.quad(model.space), found.cancelled(), found.leftover())
 
 
 def _unchanged(model: Model, goal: Quad) -> Weights:
@@ -81,20 +73,12 @@ def _unchanged(model: Model, goal: Quad) -> Weights:
     return Weights(np.zeros(ny), np.zeros(me), np.zeros(mi), goal, nothing, nothing)
 
 
-def _objective(model: Model, goal: Quad, products: Products, w: np.ndarray, new: np.ndarray) -> Quad:
-    """Return ``goal`` with the coefficients ``new`` and the linear terms the weights bring."""
-    keep, added = np.flatnonzero(new), np.flatnonzero(w * products.constant)
-    linear = csr((w * products.constant)[added], added, np.array([0, len(added)]), (1, model.n))
-    none = np.empty(0, dtype=np.int64)
-    change = Quad(model.space, none, none, np.empty(0), linear, 0.0)
-    return Quad(model.space, products.i[keep], products.j[keep], new[keep], goal.linear, goal.r) + change
-
-
 def eliminate(model: Model) -> Model:
     """Return the model with the leader's products cancelled by vanishing expressions of the followers' KKT system.
 
-    The objective keeps its value at every KKT point. Away from complementarity it is the old one plus
-    ``sum_i gamma_i mu_i s_i``, so that gamma >= 0 makes the relaxation (:func:`kktgen.relax`) penalise the gap.
+    The objective and every rewritten row keep their value at every KKT point. Away from complementarity each is the
+    old one plus ``sum_i gamma_i mu_i s_i``, so that gamma >= 0 makes the relaxation (:func:`kktgen.relax`) penalise
+    the gap.
 
     Parameters
     ----------
@@ -104,13 +88,28 @@ def eliminate(model: Model) -> Model:
     Returns
     -------
     Model
-        With a new objective and notes that say what was cancelled, what is kept, and why. A convex objective
-        stays as it is.
+        With a new objective and new rows of the leader, and notes that say what was cancelled, what is kept, and why.
+        What is convex already stays as it is. A row ``g <= hi`` is rewritten so that g becomes convex, a row
+        ``lo <= g`` so that -g does. A row that becomes linear moves to ``model.rows`` under its name, at their end; one
+        that becomes convex stays among ``model.quads``; any other keeps its products. An equation (or a row with two
+        sides) becomes linear, or two rows ``name_lo`` and ``name_up`` of which at least one is convex.
 
     Raises
     ------
     ProblemError
         The argument is no Model.
+
+    Notes
+    -----
+    *Multipliers that are not unique.* A rewritten row may hold multipliers where the leader wrote none. Its value is
+    the original one at every KKT point, whatever multipliers go with x and y, so replacing them by others that are as
+    good, for instance basic ones within the bounds D4 of :func:`kktgen.bound`, neither violates nor loosens the row:
+    ``model.kkt.priced`` rightly speaks of the problem as it was written. For the same reason such a row may tighten
+    boxes of x and y, through intervals of the multipliers that hold for all of them.
+
+    *Encodings with a tolerance.* :class:`kktgen.Product` and :class:`kktgen.StrongDuality` leave ``mu_i s_i <= eps``
+    or ``sum_i mu_i s_i <= eps``. The rewritten row then differs from the original one by ``sum_i gamma_i mu_i s_i``, up
+    to eps times the sum, or the largest, of the ``|gamma_i|``. :func:`kktgen.verify` judges the original row.
 
     References
     ----------
@@ -118,9 +117,13 @@ def eliminate(model: Model) -> Model:
     IEEE Trans. Power Systems 24(4).
     """
     expect(model, Model, "eliminate", "make one with kg.kkt(m)")
-    if model.kkt is None or model.matrices[0].nnz == 0:
+    at = product_rows(model)
+    if model.kkt is None or (model.matrices[0].nnz == 0 and len(at) == 0):
         return model
-    found = weights(model)
-    if found.objective is model.objective:
-        return replace(model, notes=(*model.notes, "leader's objective already convex: no products eliminated"))
-    return replace(model, objective=found.objective, notes=(*model.notes, *describe(model, found)))
+    conditions = Conditions.of(model)
+    if model.matrices[0].nnz:
+        found = _weights(model, conditions, model.objective)
+        same = found.objective is model.objective
+        said = ("leader's objective already convex: no products eliminated",) if same else describe(model, found)
+        model = replace(model, objective=found.objective, notes=(*model.notes, *said))
+    return eliminate_rows(model, conditions, at)

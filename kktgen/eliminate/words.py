@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..model import Model
 from ..space import Block
-from .outcome import Monomials, Weights
+from .outcome import Monomials, RowOutcome, Weights
 
 SHOWN = 4
 """Most kinds of products a sentence names one by one."""
@@ -25,6 +27,49 @@ def describe(model: Model, weights: Weights) -> tuple[str, ...]:
         at = weights.leftover.reason == reason
         out.append(f"kept: {_kinds(model, weights.leftover, at)}: {reason}")
     return tuple(out)
+
+
+BECOMES = {
+    "linear": "made linear: eliminated exactly",
+    "convex": "made convex: eliminated exactly",
+    "split": "split in _lo and _up, at least one of them convex: eliminated exactly",
+}
+"""What is said of rows, by what became of them."""
+
+
+def describe_rows(model: Model, rows: Sequence[RowOutcome]) -> tuple[str, ...]:
+    """Return the notes on the leader's rows: what is gone from which, what is kept in which and why."""
+    out = []
+    for kind, text in BECOMES.items():
+        here = [row for row in rows if row.kind == kind]
+        if here:
+            gone = Monomials.joined([row.cancelled for row in here])
+            out.append(f"{_rows(here)} {text} {_kinds(model, gone) if len(gone) else 'no product'}")
+    gap = [row for row in rows if row.rewards_gap and row.kind != "kept"]
+    if gap:
+        out.append(f"{_rows(gap)}: some gamma < 0: exact, but without complementarity the gap mu s loosens the row")
+    kept: dict[str, list[RowOutcome]] = {}
+    for row in rows:
+        if row.kind == "kept":
+            for reason in dict.fromkeys(row.obstacles.reason):
+                kept.setdefault(reason, []).append(row)
+    for reason, here in kept.items():
+        left = Monomials.joined([row.obstacles for row in here])
+        said = _kinds(model, left, left.reason == reason)
+        out.append(f"kept in {_rows(here)}: {said}: {_of_row(reason)}")
+    return tuple(out)
+
+
+def _of_row(reason: str) -> str:
+    """Return a reason as it stands for a row, which keeps all its products or none."""
+    return reason.replace("the objective", "the row").replace("; the smallest remainder is kept", "")
+
+
+def _rows(rows: Sequence[RowOutcome]) -> str:
+    """Return e.g. ``row revenue``, ``rows b0, b1, b2, b3 and 20 more``."""
+    names = ", ".join(row.name for row in rows[:SHOWN])
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    return f"row{'s' if len(rows) > 1 else ''} {names}{more}"
 
 
 def _range(w: np.ndarray) -> str:

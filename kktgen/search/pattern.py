@@ -24,7 +24,7 @@ GAIN = 1e-9
 """Smallest relative improvement that counts."""
 UNCLEAR = 1e-4
 """Slack and multiplier of a solver's point below this leave open which of them is zero."""
-LOSS = 1e-6
+LOSS = 1e-5
 """Relative loss in the objective a polished point may have: what the solver's tolerances may have gained."""
 
 
@@ -50,7 +50,7 @@ def pattern_search(
     -------
     ndarray (n,)
         Never worse than z where z is feasible. z itself when its pattern cannot be solved: it holds no feasible
-        point, or there are quadratic rows.
+        point, or there are nonconvex quadratic rows.
     """
     step = improve(model, z, rounds, time_limit, active)
     if step is None or violation(model, step.z) > max(FEASIBLE, violation(model, z)):
@@ -113,7 +113,7 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
     -------
     ndarray (n,)
         The polished point: no further from feasible than 1e-6 or than z. It may cost more than z only where z itself
-        is not feasible to 1e-6, or by 1e-6 relative. The point z otherwise.
+        is not feasible to 1e-6, or by 1e-5 relative. The point z otherwise.
     """
     z = z[: model.n]
     before, value = violation(model, z), model.objective.value(z)

@@ -5,6 +5,8 @@ A pattern says of each pair ``0 <= s_i _|_ mu_i >= 0`` whether it is active (s_i
     min  f(z)   s.t.   rows and bounds,   s_i = 0 (active),   mu_i = 0 (inactive),   discrete choices fixed
 
 Its solution satisfies every pair exactly. Where f is not convex, a stationary point is found by conditional gradients.
+Convex quadratic rows ``g(z) <= hi`` are cut off by their tangents, ``g(w) + g'(w) (z - w) <= hi``, at the solutions w
+found so far until they hold (Kelley, "The cutting-plane method for solving convex programs", 1960).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import scipy.sparse as sp
 
 from ..kernel import qp
 from ..model import Model
-from ..sparse import Csr
+from ..sparse import Csr, coo, vstack, widen
 from .residual import FEASIBLE, off_support
 from .sharpen import Program, sharpen
 
@@ -25,6 +27,10 @@ DESCENTS = 20
 """Most steps of conditional gradients."""
 FLAT = 1e-9
 """A relative descent below this ends them."""
+TANGENTS = 30
+"""Most rounds of tangents of quadratic rows."""
+MET = 1e-9
+"""A quadratic row violated by less than this (relative) holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +78,52 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, time_limit: fl
     Returns
     -------
     Step or None
-        None when the pattern has no feasible point or no optimum, or when there are quadratic rows.
+        None when the pattern has no feasible point or no optimum, or when there are nonconvex quadratic rows.
     """
-    if len(model.quads):
+    if "qrow_nonconvex" in model.features:
         return None
     fixed = _fixed(model, z, active)
     if fixed is None:
         return None
-    nonconvex = "qobj_nonconvex" in model.features
-    found = _descend(fixed, z, time_limit) if nonconvex else _solve(fixed, time_limit)
-    if found is None:
-        return None
+    end = np.inf if time_limit is None else time.monotonic() + time_limit
+    point, found = z[: model.n], None
+    for _ in range(TANGENTS):
+        if len(model.quads):
+            fixed = _with_tangents(fixed, model, point)
+        found = _optimum(model, fixed, point, time_limit)
+        if found is None:
+            return None
+        point = found[0]
+        if _quadratic_rows_hold(model, point) or time.monotonic() > end:
+            break
+    assert found is not None
     point, row_price = found
     return Step(point, model.objective.value(point), _prices(model, fixed, active, point, row_price))
+
+
+def _optimum(
+    model: Model, program: Program, z: np.ndarray, time_limit: float | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return an optimum, or of a nonconvex objective a stationary point, with the prices of the rows."""
+    nonconvex = "qobj_nonconvex" in model.features
+    return _descend(program, z, time_limit) if nonconvex else _solve(program, time_limit)
+
+
+def _with_tangents(program: Program, model: Model, z: np.ndarray) -> Program:
+    """Return the program with the tangents of the quadratic rows at z as further rows."""
+    quads, k = model.quads, len(model.quads)
+    rows, columns = np.tile(quads.row, 2), np.concatenate([quads.i, quads.j])
+    slope = np.concatenate([quads.v * z[quads.j], quads.v * z[quads.i]])
+    J = Csr(coo(slope, rows, columns, (k, model.n)) + widen(quads.linear.M, model.n))
+    shift = J @ z - quads.value(z)
+    A = vstack([program.A, J], model.n)
+    lo, hi = quads.linear.lo + shift, quads.linear.hi + shift
+    return replace(program, A=A, lo=np.concatenate([program.lo, lo]), hi=np.concatenate([program.hi, hi]))
+
+
+def _quadratic_rows_hold(model: Model, z: np.ndarray) -> bool:
+    quads = model.quads
+    return bool((quads.residual(z) <= MET * (1.0 + np.abs(quads.value(z)))).all())
 
 
 def _prices(model: Model, fixed: Program, active: np.ndarray, z: np.ndarray, row_price: np.ndarray) -> np.ndarray:
