@@ -6,6 +6,7 @@
     kg.optimize(m)                               the recipe in one call, or step by step:
     kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
                                                     '--> kg.write, kg.dumps
+    kg.cut(model)                                valid inequalities from strong duality
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
 
@@ -14,6 +15,7 @@
 
 from .bilevel import Bilevel
 from .bounds import bound
+from .cuts import cut
 from .eliminate import eliminate
 from .encodings import encode, encodings
 from .encodings.auto import Auto
@@ -78,6 +80,7 @@ __all__ = [
     "between",
     "bound",
     "concatenate",
+    "cut",
     "dumps",
     "eliminate",
     "encode",

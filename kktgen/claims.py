@@ -72,9 +72,11 @@ def encoding_faults(original: Model, encoded: Model) -> list[str]:
         if used.trust == "eps":
             out.append(f"{used.pairs} pairs were encoded by {used.encoding} with a tolerance left on the product")
         elif used.trust not in TRUSTED:
+            pairs = "1 pair rests" if used.pairs == 1 else f"{used.pairs} pairs rest"
+            whose = "the user's constants" if used.trust == "user" else "constants"
             out.append(
-                f"{used.pairs} pairs were encoded by {used.encoding} with constants that nobody proved "
-                f"(trust {used.trust!r}): one that is too small cuts off better points, so no bound of this model holds"
+                f"M unproved: {pairs} on {whose} ({used.encoding}), which nobody proved (trust {used.trust!r}): "
+                "one that is too small cuts off better points, so no bound of this model holds"
             )
     left = _unencoded(original, encoded)
     if left and encoded.pairs is not None:
@@ -143,13 +145,11 @@ def _boxes(encoded: Model) -> tuple[np.ndarray, np.ndarray]:
 def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
     """Return the line ``at unproved M``: multipliers and slacks that sit at a constant nobody proved.
 
-    It counts columns at an unproved box, and big-M rows that are active although their binary relaxes them. No line
-    when every constant is proved.
+    It counts multipliers at an unproved box, and slacks at the constant of their big-M row although its binary
+    relaxes the row. No line when every constant is proved.
     """
     columns = _boxes(encoded)[1]
-    unproved = any(used.trust not in (*TRUSTED, "eps") for used in encoded.encodings)
-    rows = _big_m_rows(encoded) if unproved else np.empty(0, dtype=np.int64)
-    if len(z) < encoded.n or (len(columns) == 0 and len(rows) == 0):
+    if len(z) < encoded.n or (len(columns) == 0 and not _rests_on_m(encoded)):
         return []
     space, x = encoded.space, z[columns]
     low, high = space.lb[columns], space.ub[columns]
@@ -158,33 +158,29 @@ def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[
         at_top = high - x <= tolerances.feasibility * np.maximum(1.0, np.abs(high))
         at_bottom = is_price & (x - low <= tolerances.feasibility * np.maximum(1.0, np.abs(low)))
     names = labels(space.blocks, columns[at_top | at_bottom][:1])
-    active = rows[_active(encoded, rows, z, tolerances.feasibility)]
+    active = _at_slack_constant(encoded, z, tolerances.feasibility)
     names += labels(encoded.rows.blocks, active[:1])
     count = int((at_top | at_bottom).sum()) + len(active)
     return [line(AT_CONSTANT, count, 0.0, names[0] if names else "")]
 
 
-def _big_m_rows(encoded: Model) -> np.ndarray:
-    """Return the encoding's rows ``.. <= hi`` that hold a binary of the encoding."""
-    table = encoded.rows
+def _rests_on_m(encoded: Model) -> bool:
+    """Return whether pairs rest on constants that nobody proved."""
+    return any(used.trust not in (*TRUSTED, "eps") for used in encoded.encodings)
+
+
+def _at_slack_constant(encoded: Model, z: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return the encoding's rows ``s + Ms b <= Ms`` whose Ms nobody proved that are active with b = 0 at a point z."""
+    table, space = encoded.rows, encoded.space
     added = np.zeros(len(table), dtype=bool)
     for block in table.blocks:
         added[block.start : block.stop] = block.role == "encoding"
-    switched = np.zeros(len(table), dtype=bool)
-    switched[row_index(table.M)[encoded.space.role[table.M.indices] == "binary"]] = True
-    return np.flatnonzero(added & switched & np.isfinite(table.hi))
-
-
-def _active(encoded: Model, rows: np.ndarray, z: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return which of the big-M rows are active at z although their binary relaxes them."""
-    M = Csr(encoded.rows.M[rows])
-    row = row_index(M)
-    binary = encoded.space.role[M.indices] == "binary"
-    coefficient, switch = np.zeros(len(rows)), np.zeros(len(rows))
-    coefficient[row[binary]], switch[row[binary]] = M.data[binary], z[M.indices[binary]]
-    relaxed = (coefficient > 0) & (switch < 0.5) | (coefficient < 0) & (switch > 0.5)
-    room = encoded.rows.hi[rows] - M @ z[: M.shape[1]]
-    return relaxed & (room <= tolerance * np.maximum(1.0, np.abs(coefficient)))
+    row, column, size = row_index(table.M), table.M.indices, table.M.data
+    unproved = (space.role[column] == "binary") & ~_proved(encoded)[column]  # provenance of Ms stands on the binary
+    at = np.flatnonzero(added[row] & unproved & (size > 0) & (z[column] < 0.5))
+    rows = row[at]
+    room = table.hi[rows] - Csr(table.M[rows]) @ z[: table.M.shape[1]]
+    return rows[room <= tolerance * np.maximum(1.0, size[at])]
 
 
 def bound_faults(solution: Solution, sense: int, value: float, tolerances: Tolerances) -> list[str]:
@@ -198,8 +194,9 @@ def bound_faults(solution: Solution, sense: int, value: float, tolerances: Toler
     if distance <= tolerances.optimality:
         return []
     if sense * (bound - value) > 0:
+        fault = "M too small, or a solver fault" if _rests_on_m(solution.model) else "solver fault"
         return [
-            f"solver fault: the bound {bound:.10g} of {solution.solver} is beaten by a verified point of value "
+            f"{fault}: the bound {bound:.10g} of {solution.solver} is beaten by a verified point of value "
             f"{value:.10g}; the bound is wrong, or the model that was solved cuts off points of this problem"
         ]
     limit = f"{tolerances.optimality:.0e}"

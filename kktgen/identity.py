@@ -43,3 +43,24 @@ def combination(model: Model, alpha: np.ndarray, beta: np.ndarray, gamma: np.nda
     at = np.flatnonzero(linear)
     row = csr(linear[at], at, np.array([0, len(at)]), (1, model.n))
     return Quad(model.space, np.concatenate(i), np.concatenate(j), np.concatenate(v), row, 0.0)
+
+
+def duality_gap(model: Model, follower: int) -> Quad:
+    """Return ``y'P y + (Q x + q)'y - lam'(b - B x) + mu'(h - H x)`` of one follower.
+
+    It is ``mu's >= 0`` at every primal and dual feasible point, and zero at every KKT point. Each product of two
+    columns stands in it once.
+
+    Parameters
+    ----------
+    model : Model
+        With its KKT system.
+    follower : int
+        Index of the follower.
+    """
+    kkt = model.kkt
+    if kkt is None:
+        raise ProblemError("the model has no followers, so no KKT identities")
+    weights = ((kkt.y_of, 1.0), (kkt.lam_of, -1.0), (kkt.mu_of, 1.0))
+    alpha, beta, gamma = (np.where(of == follower, weight, 0.0) for of, weight in weights)
+    return combination(model, alpha, beta, gamma).canonical()

@@ -13,8 +13,8 @@ import kktgen as kg
 _TEXT = """
     Affine Auto BigM Bilevel BoundError Follower FormatError Indicator KktgenError Model NoSolutionError ProblemError
     Product QP Quad QuadRow Report Result Rows SOS1 Solution SolverError SolverNotFound StrongDuality Tolerances
-    UnsupportedError between bound concatenate dumps eliminate encode encodings high_point kkt optimize read_solution
-    relax solve solvers stack sum verify write write_solution
+    UnsupportedError between bound concatenate cut dumps eliminate encode encodings high_point kkt optimize
+    read_solution relax solve solvers stack sum verify write write_solution
 """
 NAMES = _TEXT.split()
 CANNOT_FAIL = {"encodings", "solvers"}

@@ -695,4 +695,4 @@ def test_a_too_small_m_gives_a_worse_point_that_is_never_optimal():
     assert report["at unproved M"].where == "mu(f,cap)"
     z = respond(m, {x: 4})
     better = verify(m, replace(found, z=np.concatenate([z, found.z[len(z) :]])))
-    assert better.reasons[0].startswith("solver fault") and "cuts off points" in better.reasons[0]
+    assert better.reasons[0].startswith("M too small") and "cuts off points" in better.reasons[0]

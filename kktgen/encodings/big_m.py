@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import BoundError, ProblemError
-from ..expr import numbers
+from ..errors import BoundError
 from ..model import Encoded, Model
 from ..pairs import Bounds, Pairs
 from ..sparse import coo, row_index
 from ..tables import RowTable
+from .given import given
 from .slack import binaries, renamed
 
 
@@ -25,14 +25,23 @@ class BigM:
 
     Parameters
     ----------
-    slack, dual : float or array, optional
-        Constants of the user's own for all pairs it encodes; smaller proved ones are kept. A result that rests on
-        them is never called optimal.
+    slack, dual : float, array or mapping, optional
+        Constants of the user's own: for all pairs it encodes, or by key: ``BigM(dual={limit: 50, g: [60, 40, 50]})``.
+        A key is rows that were added to a follower, their dual (or entries of it), a follower's variable (its bounds),
+        a follower or its name, or a name as messages and files print it, such as ``"comp_ub(market,g,2)"``; its value
+        is a number, or an array with one entry a row, bound or inequality. Smaller proved constants are kept, and so
+        are those of pairs no key means. A result that rests on the user's constants is never called optimal.
 
     Raises
     ------
     BoundError
         A slack or multiplier without a finite bound.
+    ProblemError
+        An unknown key, an array of another length, a constant that is negative, NaN or inf.
+
+    Notes
+    -----
+    The provenance of ``Md`` stands on the column of mu, that of ``Ms`` on the binary.
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int"})
@@ -41,16 +50,9 @@ class BigM:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one binary and two rows a pair."""
-        slack, dual = _given(pairs.slack_max, self.slack, "slack"), _given(pairs.dual_max, self.dual, "dual")
-        for bounds, what in ((slack, "slack"), (dual, "multiplier")):
-            unknown = np.flatnonzero(~np.isfinite(bounds.value))
-            if len(unknown):
-                more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-                raise BoundError(
-                    f"BigM needs a bound on the {what} of {pairs.label(int(unknown[0]))!r}{more} "
-                    f"and none can be proved. Give BigM({'slack' if what == 'slack' else 'dual'}=..), or use SOS1(), "
-                    "which needs none"
-                )
+        slack = given(model, pairs, pairs.slack_max, self.slack, "BigM: slack")
+        dual = given(model, pairs, pairs.dual_max, self.dual, "BigM: dual")
+        _refuse_unknown(pairs, slack, dual)
         model, binary = binaries(model, pairs)
         n, k = model.n, len(pairs)
         ones = np.arange(k)
@@ -71,29 +73,32 @@ class BigM:
         space = model.space.copy()
         space.ub[pairs.mu] = np.minimum(space.ub[pairs.mu], dual.value)
         space.proof[pairs.mu] = dual.proof
-        tags = np.concatenate([slack.proof, dual.proof])
-        trust = (
-            "proved" if np.char.startswith(tags, "proved").all() else "user" if (tags == "user").any() else "heuristic"
-        )
+        space.proof[binary] = slack.proof
         return replace(
             model.with_rows(
                 RowTable(upper, none, slack.value - pairs.r, renamed(pairs, "slackM")),
                 RowTable(lower, none, np.zeros(k), renamed(pairs, "dualM")),
             ),
             space=space,
-            encodings=(*model.encodings, Encoded("BigM", k, trust)),
+            encodings=(*model.encodings, *_trusts(slack, dual)),
         )
 
 
-def _given(proved: Bounds, value: Any, name: str) -> Bounds:
-    if value is None:
-        return proved
-    try:
-        given = np.broadcast_to(numbers(value), proved.value.shape)
-    except ProblemError as error:
-        raise ProblemError(f"BigM: {name}: {error}") from None
-    except ValueError:
-        raise ProblemError(f"BigM: {name} has shape {np.shape(value)}, there are {len(proved.value)} pairs") from None
-    if not (given >= 0).all():
-        raise ProblemError(f"BigM: {name} must be nonnegative numbers")
-    return proved.tightened(given, "user")
+def _refuse_unknown(pairs: Pairs, slack: Bounds, dual: Bounds) -> None:
+    for bounds, what, word in ((slack, "slack", "slack"), (dual, "multiplier", "dual")):
+        unknown = np.flatnonzero(~np.isfinite(bounds.value))
+        if len(unknown):
+            more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+            label = pairs.label(int(unknown[0]))
+            raise BoundError(
+                f"BigM needs a bound on the {what} of {label!r}{more} and none can be proved. Give BigM({word}=..) "
+                f'or BigM({word}={{"{label}": ..}}), or use SOS1(), which needs none'
+            )
+
+
+def _trusts(slack: Bounds, dual: Bounds) -> list[Encoded]:
+    """Return how many pairs rest on proved constants, how many on the user's, how many on others."""
+    proved = np.char.startswith(slack.proof, "proved") & np.char.startswith(dual.proof, "proved")
+    user = (slack.proof == "user") | (dual.proof == "user")
+    counts = {"proved": proved.sum(), "user": user.sum(), "heuristic": (~proved & ~user).sum()}
+    return [Encoded("BigM", int(count), trust) for trust, count in counts.items() if count]

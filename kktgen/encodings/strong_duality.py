@@ -1,4 +1,4 @@
-"""Strong duality: one bilinear row a follower instead of its complementarity pairs."""
+"""Strong duality: one row a follower instead of its complementarity pairs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..cuts import Gap, boxes
 from ..errors import ProblemError
-from ..identity import combination
+from ..expr import Quad
+from ..identity import duality_gap
+from ..mccormick import with_products
 from ..model import Encoded, Model
 from ..pairs import Pairs
 from ..space import Block
-from ..tables import QuadTable, join_quads
+from ..sparse import coo, vstack
+from ..tables import QuadTable, RowTable, join_quads
 
 
 @dataclass(frozen=True)
@@ -20,40 +24,105 @@ class StrongDuality:
     """``y'P y + (Q x + q)'y - lam'(b - B x) + mu'(h - H x) <= eps``, one row a follower.
 
     The left side is ``mu's`` at every primal-dual feasible point, so the row forces complementarity as
-    ``eps -> 0``. It holds the products (x, y), (x, lam), (x, mu) and is nonconvex. It settles all pairs of a
-    follower together.
+    ``eps -> 0``. It settles all pairs of a follower together. It holds the products (x, y), (x, lam), (x, mu).
+
+    Where every such x is binary (or integer between two neighbours) and the other factor has a proved box, each product
+    is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0, stated
+    with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say why.
 
     Parameters
     ----------
     eps : float
-        Tolerance on the duality gap, in units of the follower's cost.
+        Tolerance on the duality gap of rows that are not linear, in units of the follower's cost.
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
     eps: float = 1e-7
 
+    def wants_bounds(self, model: Model) -> bool:
+        """Return whether boxes on prices and multipliers would rid some follower's row of its products."""
+        if model.kkt is None:
+            return False
+        lb, ub = boxes(model)
+        gaps = [Gap.of(model, f, lb, ub) for f in range(len(model.kkt.followers))]
+        return any(len(gap.left) and _switches(model, gap.left, lb, ub).all() for gap in gaps)
+
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one row for every follower of the pairs."""
         if not (isinstance(self.eps, int | float | np.number) and 0 <= self.eps < np.inf):
             raise ProblemError(f"StrongDuality: eps must be a number >= 0, got {self.eps!r}")
-        kkt = model.kkt
-        assert kkt is not None
-        followers = np.unique(pairs.follower)
-        quads = [
-            combination(
-                model,
-                (kkt.y_of == f).astype(float),
-                -(kkt.lam_of == f).astype(float),
-                (kkt.mu_of == f).astype(float),
-            ).canonical()
-            for f in followers
-        ]
-        blocks = tuple(Block(i, i + 1, "duality", "encoding", kkt.followers[f]) for i, f in enumerate(followers))
-        k = len(followers)
-        table = QuadTable.of(quads, np.full(k, -np.inf), np.full(k, float(self.eps)), blocks, model.n)
-        trust = "exact" if self.eps == 0 else "eps"
+        assert model.kkt is not None
+        lb, ub = boxes(model)
+        followers, counts = np.unique(pairs.follower, return_counts=True)
+        gaps = [Gap.of(model, int(f), lb, ub) for f in followers]
+        faults = [_fault(model, gap, lb, ub) for gap in gaps]
+        held = [gap for gap, fault in zip(gaps, faults, strict=True) if not fault]
+        lifted, columns = with_products(model, held, lb, ub, "w", "encoding")
+        linear = [(gap, w) for gap, w in zip(held, columns, strict=True) if not len(gap.v)]
+        curved = [(gap, _curved(lifted, gap, w)) for gap, w in zip(held, columns, strict=True) if len(gap.v)]
+        curved += [(gap, duality_gap(lifted, gap.follower)) for gap, why in zip(gaps, faults, strict=True) if why]
+        trust = {gap.follower: _trust(model, gap) for gap, _ in linear}
+        trust |= {gap.follower: "eps" if self.eps else _trust(model, gap) for gap, _ in curved}
+        side = np.full(len(curved), float(self.eps))
+        blocks = _blocks(model, [gap for gap, _ in curved])
+        table = QuadTable.of([quad for _, quad in curved], np.full(len(curved), -np.inf), side, blocks, lifted.n)
+        count = {word: sum(int(c) for f, c in zip(followers, counts, strict=True) if trust[f] == word)
+                 for word in dict.fromkeys(trust.values())}  # fmt: skip
         return replace(
-            model,
-            quads=join_quads([model.quads, table], model.n),
-            encodings=(*model.encodings, Encoded("StrongDuality", len(pairs), trust)),
+            lifted.with_rows(_linear_rows(lifted, linear)),
+            quads=join_quads([model.quads, table], lifted.n),
+            encodings=(*model.encodings, *(Encoded("StrongDuality", n, word) for word, n in count.items())),
+            notes=(*model.notes, *_notes(model, gaps, faults)),
         )
+
+
+def _switches(model: Model, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
+    """Return which columns are whole numbers that take two values at most (mask)."""
+    return (model.space.kind[columns] != "C") & (ub[columns] - lb[columns] <= 1)
+
+
+def _fault(model: Model, gap: Gap, lb: np.ndarray, ub: np.ndarray) -> str:
+    """Return why the products of a follower's row cannot be replaced exactly; empty when they can."""
+    more = gap.left[~_switches(model, gap.left, lb, ub)]
+    if len(more):
+        return f"{model.space.label(more[0])} is not binary"
+    unboxed = gap.right[~(np.isfinite(lb[gap.right]) & np.isfinite(ub[gap.right]))]
+    return f"{model.space.label(unboxed[0])} has no proved box" if len(unboxed) else ""
+
+
+def _trust(model: Model, gap: Gap) -> str:
+    """Return what an exact row of a follower rests on: the boxes of the factors it lifts."""
+    if not len(gap.left):
+        return "exact"
+    given = np.isin(model.space.proof[gap.right], ["user", "heuristic"])
+    return "user" if given.any() else "proved"
+
+
+def _blocks(model: Model, gaps: list[Gap]) -> tuple[Block, ...]:
+    names = model.kkt.followers if model.kkt is not None else ()
+    return tuple(Block(k, k + 1, "duality", "encoding", names[gap.follower]) for k, gap in enumerate(gaps))
+
+
+def _curved(model: Model, gap: Gap, w: np.ndarray) -> Quad:
+    """Return the gap with its products replaced by columns."""
+    column, value = np.concatenate([gap.columns, w]), np.concatenate([gap.linear, gap.weight])
+    linear = coo(value, np.zeros(len(column), dtype=np.int64), column, (1, model.n))
+    return Quad(model.space, gap.i, gap.j, gap.v, linear, gap.constant)
+
+
+def _linear_rows(model: Model, parts: list[tuple[Gap, np.ndarray]]) -> RowTable:
+    """Return the rows ``gap <= 0`` of followers with linear costs, their products replaced by columns."""
+    gaps = [gap for gap, _ in parts]
+    M = vstack([_curved(model, gap, w).linear for gap, w in parts], model.n)
+    side = np.array([-gap.constant for gap in gaps])
+    return RowTable(M, np.full(len(gaps), -np.inf), side, _blocks(model, gaps))
+
+
+def _notes(model: Model, gaps: list[Gap], faults: list[str]) -> list[str]:
+    """Return what became of the products, in one line."""
+    names = model.kkt.followers if model.kkt is not None else ()
+    lifted = sum(len(gap.left) for gap, why in zip(gaps, faults, strict=True) if not why)
+    left = [f"{names[gap.follower]}: {why}" for gap, why in zip(gaps, faults, strict=True) if why]
+    exact = [f"{lifted} products with binary columns replaced exactly"] if lifted else []
+    kept = [f"rows that keep their products: {len(left)} ({left[0]})"] if left else []
+    return [f"strong duality: {'; '.join(exact + kept)}"] if exact or kept else []
