@@ -31,7 +31,7 @@ def taking(*features):
     names = [
         pytest.param(name, marks=pytest.mark.skipif(not info.available, reason=info.version))
         for name, info in INFO.items()
-        if set(features) <= info.features and not any(clash <= set(features) for clash in _modules()[name].CONFLICTS)
+        if set(features) <= info.features
     ]
     return pytest.mark.parametrize("solver", names)
 
@@ -597,12 +597,14 @@ def test_highs_names_the_feature_it_lacks_and_who_has_it(feature):
     assert "solvers that can: scip" in str(caught.value)
 
 
-def test_highs_refuses_integers_with_a_quadratic_objective():
+def test_highs_refuses_only_what_is_missing_beside_integers_and_a_quadratic_objective():
     needs("highs")
     m = kg.Bilevel("miqp")
-    x = m.var("x", lb=0, ub=1, kind="B")
-    m.minimize(x @ x)
-    with pytest.raises(kg.UnsupportedError, match="mixed-integer problems with a quadratic objective.*scip"):
+    x = m.var("x", 2, lb=0, ub=1, kind="B")
+    m.minimize(x @ x - x.sum())
+    optimal(solve(m, "highs"), 0)
+    m.sos1([x[0], x[1]])
+    with pytest.raises(kg.UnsupportedError, match=r"^HiGHS cannot solve SOS1 sets \(model 'miqp'\); .* scip$"):
         solve(m, "highs")
 
 

@@ -1,8 +1,8 @@
 """Solvers: one module a solver, found by scanning this folder.
 
 A solver module declares ``TITLE``, ``INSTALL`` (the line that installs it), ``FEATURES`` (keys of
-:data:`kktgen.model.FEATURES` it takes), ``CONFLICTS`` (features it does not take together, with words for it), ``TOL``
-(its feasibility tolerance, relative to the size of a row's side), ``available()``, ``version()`` and
+:data:`kktgen.model.FEATURES` it takes), ``TOL`` (its feasibility tolerance, relative to the size of a row's side),
+``available()``, ``version()`` and
 ``solve(model, *, time_limit, gap, threads, verbose, start, progress, **options)``. It imports its library inside
 functions.
 """
@@ -197,7 +197,7 @@ def _solvable(problem: Any, module: Any) -> Model:
             f"{module.TITLE} cannot solve complementarity pairs (model {problem.name!r}); encode the model first: "
             "kg.encode(kg.kkt(m), kg.SOS1())"
         )
-    if not (set(FEATURES) - {"pairs"} <= module.FEATURES) or module.CONFLICTS:  # else it is not worth finding out
+    if not (set(FEATURES) - {"pairs"} <= module.FEATURES):  # else it is not worth finding out
         words = _lacking(module, problem.features)
         if words:
             able = [name for name, other in _modules().items() if not _lacking(other, problem.features)]
@@ -208,7 +208,4 @@ def _solvable(problem: Any, module: Any) -> Model:
 
 def _lacking(module: Any, features: frozenset[str]) -> str:
     """Return in words what the solver cannot take of these features; empty when it takes them all."""
-    missing = sorted(features - module.FEATURES)
-    if missing:
-        return ", ".join(FEATURES[key] for key in missing)
-    return "; ".join(words for together, words in module.CONFLICTS.items() if together <= features)
+    return ", ".join(FEATURES[key] for key in sorted(features - module.FEATURES))

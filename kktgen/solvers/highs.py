@@ -1,4 +1,7 @@
-"""HiGHS through highspy: LPs, mixed-integer LPs, and convex QPs whose optimum is checked.
+"""HiGHS through highspy: LPs, mixed-integer LPs, convex QPs whose optimum is checked, mixed-integer ones by tangents.
+
+HiGHS itself takes no integers together with a quadratic objective: :mod:`kktgen.solvers.rounds` has it solve
+mixed-integer LPs instead, whose tangents to the objective are refined until the gap closes.
 
 Reference: Huangfu & Hall, Parallelizing the dual revised simplex method, Math. Prog. Comp. 10 (2018),
 https://highs.dev
@@ -24,7 +27,6 @@ from .watch import Watch, finite
 TITLE = "HiGHS"
 INSTALL = "pip install highspy"
 FEATURES = frozenset({"int", "qobj"})
-CONFLICTS = {frozenset({"int", "qobj"}): "mixed-integer problems with a quadratic objective"}
 TOL = 1e-6
 QP_GAP = 1e-4
 """Largest relative duality gap at which the optimum of a QP is believed."""
@@ -76,7 +78,9 @@ def solve(
     -----
     Options are HiGHS options under their own names. HiGHS takes one starting point, and only for a mixed-integer
     problem: the best feasible one is handed over. Its QP method may return a point that is not optimal, so the duality
-    gap of every QP optimum is computed here.
+    gap of every QP optimum is computed here. With integers and a convex quadratic objective ``raw`` says how many
+    ``rounds`` and ``tangents`` it took, limits on nodes and the like hold for each round, and a gap of ``gap`` means
+    what it means to HiGHS: relative to the objective, or 1e-6 (``mip_abs_gap``) where that is more.
     """
     import highspy
 
@@ -87,12 +91,17 @@ def solve(
     if gap is not None:
         highs.setOptionValue("mip_rel_gap", float(gap))
     _set_options(highs, options)
+    watch = progress or Watch(None)
+    if {"int", "qobj"} <= model.features:
+        from .rounds import solve_rounds
+
+        return solve_rounds(model, highs, started, options.get("time_limit", time_limit), start, watch)
     _load(model, highs)
     if "int" in model.features and len(start):
         _set_start(highs, model, start)
     if time_limit is not None and "time_limit" not in options:
         highs.setOptionValue("time_limit", max(0.0, time_limit - (time.perf_counter() - started)))
-    _run(highs, progress or Watch(None))
+    _run(highs, watch)
     if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible and _has_point(model, highs):
         return answer(
             model, "unbounded", None, None, started, f"{TITLE} {highs.version()}", None,
@@ -130,8 +139,8 @@ def _set_options(highs: Any, options: dict[str, Any]) -> None:
             raise refused_value(TITLE, name, value)
 
 
-def _load(model: Model, highs: Any) -> None:
-    """Hand the model over in one call."""
+def _load(model: Model, highs: Any, quadratic: bool = True) -> None:
+    """Hand the model over in one call, with or without the quadratic part of its objective."""
     import highspy
 
     from ..kernel import as_lp
@@ -144,7 +153,7 @@ def _load(model: Model, highs: Any) -> None:
     if whole.any():
         kinds = np.array([highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger], dtype=object)
         program.lp_.integrality_ = kinds[whole.astype(int)].tolist()
-    if P.nnz:
+    if P.nnz and quadratic:
         lower = sp.csc_array(sp.tril(P))
         lower.sort_indices()
         program.hessian_.dim_, program.hessian_.format_ = model.n, highspy.HessianFormat.kTriangular
@@ -165,8 +174,8 @@ def _set_start(highs: Any, model: Model, points: Sequence[np.ndarray]) -> None:
     highs.setSolution(len(said), said.astype(np.int32), z[said])
 
 
-def _run(highs: Any, watch: Watch) -> None:
-    """Run HiGHS in a thread of its own.
+def _run(highs: Any, watch: Any) -> bool:
+    """Run HiGHS in a thread of its own, and return whether Ctrl-C was pressed.
 
     There Ctrl-C never hits a callback (it stops the solve from here), and the number of threads can differ from
     that of earlier solves: HiGHS keeps one scheduler per calling thread.
@@ -206,6 +215,7 @@ def _run(highs: Any, watch: Watch) -> None:
     worker.join()
     if failure:
         raise failure[0]
+    return stop.is_set()
 
 
 def _answer(model: Model, highs: Any, started: float) -> Solution:

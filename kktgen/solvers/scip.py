@@ -22,7 +22,6 @@ from .watch import Watch, finite
 TITLE = "SCIP"
 INSTALL = "pip install pyscipopt"
 FEATURES = frozenset(ALL) - {"pairs"}
-CONFLICTS: dict[frozenset[str], str] = {}
 TOL = 1e-6
 
 STATUS = {
@@ -92,6 +91,11 @@ def solve(
             # An objective that is all the nonlinearity there is, and convex, needs no NLP solver: gradient cuts settle
             # it. Ipopt in the wheels of PySCIPOpt 6.3 can abort the whole process ("free(): invalid pointer").
             scip.setParam("nlp/disable", True)
+        if len(model.sos1):
+            # The bound cuts x / ux + y / uy <= 1 of SCIP 10's SOS1 handler are wrong once a bound was tightened while
+            # one was made: sets {x, y} in [0, 7.21] x [0, 7.30] got 7.30 x + 0.741 y <= 5.41, and the model was called
+            # infeasible. Without them the trees are of the same size.
+            scip.setParam("constraints/SOS1/boundcutsfreq", -1)
         _set_options(scip, options)
         loaded = load(model, scip)
         feasible = add_starts(loaded, model, start, TOL)
