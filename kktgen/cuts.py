@@ -126,8 +126,9 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
         With its KKT system, before or after :func:`kktgen.encode`; bounded (:func:`kktgen.bound`), for without boxes
         on the multipliers the inequalities say next to nothing.
     cuts : bool or "auto"
-        True: for every follower whose products are bounded. ``"auto"``: for those whose inequality the relaxation
-        without complementarity violates, if together they raise its optimum. False: none.
+        True: for every follower whose products are bounded. ``"auto"``: for those of them where it saves time (see
+        Notes) whose inequality the relaxation without complementarity violates, if together they raise its optimum.
+        False: none.
     time_limit : float, optional
         Seconds for each of the two relaxations; one that takes longer counts as one without an optimum.
 
@@ -136,6 +137,12 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     Model
         With the inequalities ``cut(follower)``, and columns ``w_cut(follower,k)`` with their McCormick rows. The
         last note says how many, and why not more. The bilevel optimum is the same.
+
+    Notes
+    -----
+    On random LP followers with boxed multipliers SCIP's trees are 2 to 11 times smaller, and hard cases take half the
+    time. With quadratic costs the trees hardly shrink; with leader variables of many whole values they do, but each
+    node takes longer: ``"auto"`` leaves both alone.
 
     Raises
     ------
@@ -152,20 +159,42 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     origin = np.zeros(model.n)
     bounded = [gap for gap in gaps if np.isfinite(gap.least(lb, ub, origin)).all()]
     because = [f"{count - len(bounded)} with a product that has no bound"] if len(bounded) < count else []
-    value, z = _root(model, time_limit) if cuts == "auto" or any(len(gap.v) for gap in bounded) else (np.nan, None)
     if cuts is True:
+        z = _root(model, time_limit)[1] if any(len(gap.v) for gap in bounded) else None
         return _noted(_with(model, bounded, lb, ub, z), len(bounded), count, because)
+    more, added, reasons = _paying(model, bounded, lb, ub, time_limit)
+    return _noted(more, added, count, because + reasons)
+
+
+def _paying(
+    model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, time_limit: float | None
+) -> tuple[Model, int, list[str]]:
+    """Return the model with the inequalities that are worth their columns, how many, and why not all."""
+    quick, because = [gap for gap in gaps if _saves_time(model, gap, lb, ub)], []
+    if len(quick) < len(gaps):
+        because.append(f"{len(gaps) - len(quick)} with a quadratic cost or integers, where they save no time")
+    if not quick:
+        return model, 0, because
+    value, z = _root(model, time_limit)
     if z is None:
-        return _noted(model, 0, count, [*because, "the relaxation has no optimum that could be cut off"])
-    chosen = [gap for gap in bounded if gap.violation(lb, ub, z) > VIOLATED]
-    if len(chosen) < len(bounded):
-        because.append(f"{len(bounded) - len(chosen)} not violated by the relaxation")
+        return model, 0, [*because, "the relaxation has no optimum that could be cut off"]
+    chosen = [gap for gap in quick if gap.violation(lb, ub, z) > VIOLATED]
+    if len(chosen) < len(quick):
+        because.append(f"{len(quick) - len(chosen)} not violated by the relaxation")
+    if not chosen:
+        return model, 0, because
     more = _with(model, chosen, lb, ub, z)
-    raised = _root(more, time_limit)[0] if chosen else value
-    if chosen and not raised > value + GAIN * max(1.0, abs(value)):
-        return _noted(model, 0, count, [*because, f"{len(chosen)} that do not raise the relaxation's optimum"])
-    rise = [f"the relaxation's optimum goes from {_told(model, value)} to {_told(model, raised)}"] if chosen else []
-    return _noted(more, len(chosen), count, [*because, *rise])
+    raised = _root(more, time_limit)[0]
+    if not raised > value + GAIN * max(1.0, abs(value)):
+        return model, 0, [*because, f"{len(chosen)} that do not raise the relaxation's optimum"]
+    told = [f"{model.sense * (bound + model.objective.r):.6g}" for bound in (value, raised)]
+    return more, len(chosen), [*because, f"the relaxation's optimum goes from {told[0]} to {told[1]}"]
+
+
+def _saves_time(model: Model, gap: Gap, lb: np.ndarray, ub: np.ndarray) -> bool:
+    """Return whether a follower's cost is linear and no parameter in its products takes three whole values or more."""
+    many = (model.space.kind[gap.left] != "C") & (ub[gap.left] - lb[gap.left] > 1)
+    return not len(gap.v) and not many.any()
 
 
 def check_cuts(cuts: bool | str) -> None:
@@ -177,10 +206,6 @@ def check_cuts(cuts: bool | str) -> None:
 def _noted(model: Model, added: int, count: int, because: Sequence[str]) -> Model:
     text = f"cuts: {added} of {count} followers" + (f" ({'; '.join(because)})" if because else "")
     return replace(model, notes=(*model.notes, text))
-
-
-def _told(model: Model, value: float) -> str:
-    return f"{model.sense * (value + model.objective.r):.6g}"
 
 
 def _root(model: Model, time_limit: float | None) -> tuple[float, np.ndarray | None]:

@@ -20,6 +20,7 @@ _COLUMNS = {
     "mu": "multipliers mu >= 0",
     "slack": "slack columns",
     "binary": "binary columns",
+    "product": "columns for products",
 }
 _TRUST = {
     "exact": "exact",

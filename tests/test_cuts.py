@@ -208,6 +208,22 @@ def test_auto_adds_nothing_that_does_not_raise_the_relaxation():
     assert root(kg.cut(model, True))[0] == pytest.approx(root(model)[0], abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["quadratic", "integer", "binary"])
+def test_auto_leaves_quadratic_costs_and_integers_of_many_values_alone(kind):
+    m = kg.Bilevel(kind)
+    x = m.var("x", lb=0, ub={"binary": 1, "integer": 4}.get(kind, 4), kind="C" if kind == "quadratic" else "I")
+    f = m.follower("f")
+    y = f.var("y", lb=0)
+    f.add(y <= x, name="roof")
+    f.minimize(y @ y - 9 * y if kind == "quadratic" else -y)
+    m.minimize(y - 0.5 * x)
+    model = kg.bound(kg.kkt(m))
+    assert cuts_of(kg.cut(model, True)) == ["cut(f)"]
+    cut = kg.cut(model)
+    assert cuts_of(cut) == (["cut(f)"] if kind == "binary" else [])
+    assert ("save no time" in cut.notes[-1]) is (kind != "binary")
+
+
 def test_a_follower_without_boxes_is_left_out_and_named_in_the_notes():
     m = kg.Bilevel("open")
     x = m.var("x")
