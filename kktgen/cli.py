@@ -1,9 +1,8 @@
-"""The command line: ``kktgen models``, ``solve``, ``generate``, ``verify``, ``solvers``, ``info``."""
+"""The command line: ``kktgen models``, ``solve``, ``generate``, ``verify``, ``plot``, ``solvers``, ``info``."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,8 +14,18 @@ import kktgen as kg
 
 from . import catalog, child, jobs, show
 from .ends import Commands, Stop
-from .errors import ProblemError
+from .options import (
+    encoding_option,
+    folder_option,
+    gap_option,
+    lower,
+    parameter_options,
+    search_options,
+    solver_option,
+    time_option,
+)
 from .parameters import REQUIRED
+from .plot_command import plot
 
 WIDTH = 100
 
@@ -37,44 +46,8 @@ def cli() -> None:
     kktgen models                               what there is
     kktgen solve dso_vpp --set hours=6 -o out/  build, solve, verify, write
     kktgen generate dso_vpp -o out/             only write .lp, .mps and .cip
+    kktgen plot dso_vpp -o out/                 solve and draw its plots
     """
-
-
-def _assignments(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
-    out = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ProblemError(f"--set takes name=value, got {text!r}")
-        out[name.strip()] = value.strip()
-    return out
-
-
-def _lower(ctx: click.Context, option: click.Parameter, name: str | None) -> str | None:
-    return None if name is None else name.lower()
-
-
-_option = click.option(
-    "-s", "--set", "overrides", multiple=True, metavar="NAME=VALUE ...", callback=_assignments,
-    help="Parameters of the model (kktgen models NAME lists them): --set hours=6 vpps=4.",
-)  # fmt: skip
-_more = click.argument("more", nargs=-1, metavar="", callback=_assignments)
-
-
-def _set(command: Any) -> Any:
-    """Give a command ``--set NAME=VALUE ...``; what stands behind the first comes as further arguments."""
-
-    @functools.wraps(command)
-    def wrapped(*, overrides: dict[str, str], more: dict[str, str], **others: Any) -> Any:
-        return command(overrides={**overrides, **more}, **others)
-
-    return _more(_option(wrapped))
-
-
-_encoding = click.option(
-    "--encoding", default="auto", show_default=True, metavar="NAME", callback=_lower,
-    help=f"How complementarity is written: {', '.join(kg.encodings())}.",
-)  # fmt: skip
 
 
 @cli.command()
@@ -116,31 +89,37 @@ def _known(known: dict[str, Any]) -> str:
 
 @cli.command()
 @click.argument("target", metavar="MODEL")
-@_encoding
+@encoding_option
+@solver_option
+@time_option
+@gap_option
 @click.option(
-    "--solver", default="scip", show_default=True, metavar="NAME", callback=_lower, help="See kktgen solvers."
-)
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything.")
-@click.option("--gap", type=click.FloatRange(min=0), metavar="G", help="Relative gap at which the solver may stop.")
+    "--cuts", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
+    help="Valid inequalities from strong duality: where they raise the relaxation's optimum, for all followers, none.",
+)  # fmt: skip
+@search_options
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the files into this folder."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the outcome.")
-@_set
+@parameter_options
 def solve(
     target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float | None,
-    output: Path | None, as_json: bool, quiet: bool,
+    cuts: str, search: dict[str, Any], output: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Build a model, solve it, verify the answer, write the files.
 
     MODEL is a name (kktgen models), an instance (model/case or a .toml file), or the path of a .py file with
     a function build(). With -o the model goes out as .lp, .mps and .cip, the point as .sol, the report as .json.
+    A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
+    they see, and writes .sol and .json.
 
     \b
     kktgen solve dso_vpp
     kktgen solve dso_vpp --set hours=6 --encoding sos1 -o out/
     kktgen solve my_model.py --time-limit 60 --json
+    kktgen solve carbon_vpp --method nchho --iterations 20 --start lp=ub,ls=lb
     Exit code: 0 verified point, 1 no point or one that fails, 2 wrong question, 130 Ctrl-C.
     """
     jobs.check_encoding(encoding)
@@ -151,10 +130,15 @@ def solve(
         if output is not None:
             jobs.make_folder(output)
         with show.Progress(quiet) as progress:
-            result = kg.optimize(
-                job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
-                progress=progress, stages=progress.stage_ended if not silent else progress.stage_passed,
-            )  # fmt: skip
+            result: Any
+            if search["method"] == "exact":
+                result = kg.optimize(
+                    job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
+                    cuts=cuts if cuts == "auto" else cuts == "on", progress=progress,
+                    stages=progress.stage_ended if not silent else progress.stage_passed,
+                )  # fmt: skip
+            else:
+                result = jobs.search(job, search, time_limit, progress, told=not silent)
         own, unreported = job.report(result)
     answer, found = jobs.outcome(job, result, encoding, own), result.solution.z is not None
     written, refused, unwritten = jobs.write(job, result, answer, output)
@@ -180,16 +164,13 @@ def solve(
 
 @cli.command()
 @click.argument("target", metavar="MODEL")
-@_encoding
+@encoding_option
 @click.option(
     "-f", "--format", "formats", multiple=True, metavar="NAME", help="lp, mps, cip ...; all three by default."
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("."), show_default=True, metavar="DIR",
-    help="Write the files into this folder.",
-)  # fmt: skip
+@folder_option
 @click.option("--boxes/--no-boxes", default=True, help="Prove finite boxes on prices and multipliers first (default).")
-@_set
+@parameter_options
 def generate(
     target: str, overrides: dict[str, str], encoding: str, formats: tuple[str, ...], output: Path, boxes: bool
 ) -> None:
@@ -213,9 +194,9 @@ def generate(
 @click.argument("target", metavar="MODEL")
 @click.argument("solution", type=click.Path(path_type=Path), metavar="SOLUTION.sol")
 @click.option(
-    "--encoding", metavar="NAME", callback=_lower, help="Also check the point against the rows of this encoding."
+    "--encoding", metavar="NAME", callback=lower, help="Also check the point against the rows of this encoding."
 )
-@_set
+@parameter_options
 def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str | None) -> None:
     """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
 
@@ -229,7 +210,7 @@ def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str
     if encoding is not None:
         jobs.check_encoding(encoding)
     job = jobs.Job.of(target, overrides)
-    report = jobs.verify_file(job, solution, encoding)
+    report = jobs.stored(job, solution, encoding).report
     click.echo(str(report))
     if not report.ok:
         raise Stop(f"the point fails verification: {report.claim}", 1)
@@ -248,7 +229,7 @@ def solvers() -> None:
 
 @cli.command(short_help="Print the sizes of a model, or of a model file.")
 @click.argument("target", metavar="MODEL|FILE")
-@_set
+@parameter_options
 def info(target: str, overrides: dict[str, str]) -> None:
     """Print the sizes of a model's KKT system, or of a .lp, .mps or .cip file.
 
@@ -263,10 +244,13 @@ def info(target: str, overrides: dict[str, str]) -> None:
     click.echo(str(kg.kkt(job.bilevel)))
 
 
+cli.add_command(plot)
+
+
 def main() -> None:
-    """Run the command line; ``kktgen solve`` runs in a child process."""
+    """Run the command line; ``kktgen solve`` and ``plot`` run in a child process."""
     child.streams()
-    if sys.argv[1:2] == ["solve"] and not {"-h", "--help"} & set(sys.argv):
+    if sys.argv[1:2] in (["solve"], ["plot"]) and not {"-h", "--help"} & set(sys.argv):
         child.split()
     try:
         cli(prog_name="kktgen")

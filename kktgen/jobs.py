@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,8 +23,9 @@ from .formats import formats
 from .formats.files import replace_file
 from .model import FEATURES, Model
 from .parameters import near
+from .search import Search
 from .solution import Solution
-from .summary import changes
+from .summary import bounds, changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,20 @@ class Job:
 
     def report(self, result: Any) -> tuple[Any, KktgenError | None]:
         """Return the model's own report of a result, None when it has none, and what went wrong in making it."""
-        make = getattr(self.module, "report", None)
+        return self._asked("report", result)
+
+    def plots(self, result: Any) -> Mapping[str, Any]:
+        """Return the descriptions of the model's plots of a result by name."""
+        offered, fault = self._asked("plots", result)
+        if fault is not None:
+            raise fault
+        if not isinstance(offered, Mapping):
+            raise ProblemError(f"model file {self.module.__file__}: plots() returned no dict of plots by name")
+        return offered
+
+    def _asked(self, name: str, result: Any) -> tuple[Any, KktgenError | None]:
+        """Return what a function of the model makes of a result, None without the function, and what went wrong."""
+        make = getattr(self.module, name, None)
         if make is None or result.solution.z is None:
             return None, None
         try:
@@ -57,10 +71,11 @@ class Job:
             return None, error
         except (Exception, SystemExit) as error:
             at = catalog.where(error, self.module.__file__)
-            return None, ProblemError(f"model file {self.module.__file__}: report() failed: {at}")
+            return None, ProblemError(f"model file {self.module.__file__}: {name}() failed: {at}")
 
 
-def _check(what: str, name: str, known: Iterable[str], error: type[KktgenError]) -> None:
+def check_name(what: str, name: str, known: Iterable[str], error: type[KktgenError]) -> None:
+    """Refuse an unknown name of something."""
     known = tuple(known)
     if name not in known:
         raise error(f"no {what} {name!r}{near(name, known)}; there are: {', '.join(known)}")
@@ -70,18 +85,18 @@ def check_formats(names: Iterable[str]) -> None:
     """Refuse an unknown format."""
     for name in names:
         bare = name.lower().lstrip(".").removesuffix(".gz")
-        _check("format", bare, [suffix[1:] for suffix in formats()], FormatError)
+        check_name("format", bare, [suffix[1:] for suffix in formats()], FormatError)
 
 
 def check_encoding(name: str) -> None:
     """Refuse an unknown encoding."""
-    _check("encoding", name, kg.encodings(), ProblemError)
+    check_name("encoding", name, kg.encodings(), ProblemError)
 
 
 def check_solver(name: str) -> None:
     """Refuse a solver that is unknown or not installed."""
     known = kg.solvers()
-    _check("solver", name, known, SolverNotFound)
+    check_name("solver", name, known, SolverNotFound)
     if not known[name].available:
         ready = ", ".join(other for other, about in known.items() if about.available) or "none"
         raise SolverNotFound(f"solver {name!r} is {known[name].version}; installed: {ready}")
@@ -97,20 +112,40 @@ def make_folder(path: Path) -> None:
         raise FormatError(f"cannot write into {path}: {error.strerror or error}") from None
 
 
+def search(job: Job, asked: dict[str, Any], time_limit: float | None, progress: show.Progress, told: bool) -> Search:
+    """Search the leader's decisions by a population method; the record is printed when ``told``."""
+    options = {key: value for key, value in asked.items() if key != "method"}
+    progress.stage = f"searching by {asked['method']}"
+    found: Search = getattr(kg.search, asked["method"])(
+        job.bilevel, time_limit=time_limit, progress=progress, **options
+    )
+    if told:
+        progress.stage_ended("search", str(found))
+    return found
+
+
 def outcome(job: Job, result: Any, encoding: str, own: Any) -> dict[str, Any]:
-    """Return a result and the model's own report of it as plain data: what was asked, found and may be claimed."""
+    """Return a result and the model's own report of it as plain data: what was asked, found and may be claimed.
+
+    Of a search also its record; it has no encoding.
+    """
+    hunt = {}
+    if isinstance(result, Search):
+        asked = {key: getattr(result, key) for key in ("method", "population", "iterations", "seed", "stopped")}
+        hunt = {"search": {**asked, "evaluations": result.evaluations, "record": vars(result.record)}}
     solution, model = result.solution, result.model
     leader = {}
     if solution.z is not None:
         blocks = [b for b in model.space.blocks if b.role == "leader" and not b.follower]
         leader = {b.word: solution.z[b.start : b.stop] for b in blocks}
     return {
-        "model": job.target, "parameters": job.parameters, "encoding": encoding, "solver": solution.solver,
-        "status": solution.status, "objective": solution.objective, "bound": solution.bound, "gap": solution.gap,
+        "model": job.target, "parameters": job.parameters, "encoding": None if hunt else encoding,
+        "solver": solution.solver, "status": solution.status, "objective": solution.objective,
+        "bound": solution.bound, "gap": solution.gap,
         "nodes": solution.nodes, "seconds": dict(result.seconds), "leader": leader,
         "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
         "verification": None if result.report is None else result.report.to_dict(),
-        "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own),
+        "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own), **hunt,
     }  # fmt: skip
 
 
@@ -140,7 +175,7 @@ def headline(result: Any) -> str:
 def write(
     job: Job, result: Any, answer: dict[str, Any], folder: Path | None
 ) -> tuple[list[Path], list[str], KktgenError | None]:
-    """Write model, point and report into a folder, if there is one.
+    """Write model, point and report into a folder, if there is one; of a search, which encodes nothing, no model.
 
     Returns the paths, a line for every format that cannot hold the model, and the first fault; a file that cannot be
     written does not keep the others from being written.
@@ -155,7 +190,7 @@ def write(
         file.write(f"{to_json(answer)}\n".encode())
 
     point = [".sol"] if result.solution.z is not None else []
-    for suffix in [*formats(), *point, ".json"]:
+    for suffix in [*([] if isinstance(result, Search) else formats()), *point, ".json"]:
         path = folder / (job.stem + suffix)
         try:
             if suffix == ".json":
@@ -189,8 +224,6 @@ def write_model(model: Model, stem: Path, names: tuple[str, ...] = ()) -> tuple[
 
 def encoded(job: Job, encoding: str, progress: show.Progress | None = None, boxes: bool = True) -> Model:
     """Return the model a solver would get: KKT system, products eliminated, boxes proved, complementarity encoded."""
-    from .optimize import bounds_text
-
     model = kg.kkt(job.bilevel)
     told = progress.stage_ended if progress is not None else lambda stage, text: None
     told("kkt", str(model))
@@ -199,20 +232,20 @@ def encoded(job: Job, encoding: str, progress: show.Progress | None = None, boxe
     told("eliminate", "\n".join(model.notes[before:]))
     if boxes:
         model = kg.bound(model, progress=progress)
-        told("bound", bounds_text(model))
+        told("bound", bounds(model))
     bounded, model = model, kg.encode(model, encoding)
     told("encode", changes(model, bounded))
     return model
 
 
-def verify_file(job: Job, path: Path, encoding: str | None) -> Any:
-    """Read a solution file of the encoded model (of the KKT model without an encoding) and verify its point."""
+def stored(job: Job, path: Path, encoding: str | None = None) -> kg.Result:
+    """Return the verified point of a solution file of the encoded model (of the KKT model without an encoding)."""
     if not path.is_file():
         raise FormatError(f"no solution file {path}")
     model = encoded(job, encoding) if encoding else kg.kkt(job.bilevel)
     z = kg.read_solution(path, model)
     point = Solution("heuristic", model.value(z), None, z, 0.0, f"file {path.name}", model)
-    return kg.verify(job.bilevel, point)
+    return kg.Result(job.bilevel, model, point, kg.verify(job.bilevel, point), None)
 
 
 def solver_rows() -> list[tuple[str, str, str]]:

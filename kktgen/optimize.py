@@ -1,4 +1,4 @@
-"""The recipe in one call: eliminate, bound, encode, start from a heuristic point, solve, polish, verify."""
+"""The recipe in one call: eliminate, bound, encode, cut, start from a heuristic point, solve, polish, verify."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from .bilevel import Bilevel
 from .bounds import bound
+from .cuts import check_cuts, cut
 from .eliminate import eliminate
 from .encodings import encode, named
 from .encodings.indicator import Indicator
@@ -19,15 +20,18 @@ from .encodings.sos1 import SOS1
 from .errors import BoundError, SolverError, UnsupportedError
 from .kkt import kkt
 from .model import Model
+from .search.given import given_point
 from .search.pattern import polish
-from .search.start import start_points
+from .search.start import land_start, start_points
 from .solution import Solution
 from .solvers import check_arguments, solve
-from .summary import changes
+from .summary import bounds, changes
 from .verify import Report, verify
 
 BOUNDING_SHARE = 0.3
 """Share of a time limit that bounding may take."""
+CUT_SHARE = 0.05
+"""Share of a time limit that each relaxation of the cuts may take."""
 START_SECONDS = 10.0
 """Seconds the start heuristics may take."""
 
@@ -46,7 +50,8 @@ class Result:
     report : Report
         Verification and claim.
     bound : float or None
-        Proven bound on the leader's objective, in the user's sense.
+        The solver's bound on the leader's objective, in the user's sense; it holds as far as the encoding does: not
+        under a user's own big-M that cuts off the optimum.
     start : float or None
         Objective of the heuristic start point, when there was one.
     polished : tuple of float or None
@@ -99,7 +104,8 @@ def optimize(
     *,
     gap: float | None = None,
     choices: Mapping[Any, Any] | None = None,
-    start: bool = True,
+    cuts: bool | str = "auto",
+    start: Any = True,
     evidence: bool = True,
     executor: Executor | None = None,
     progress: Callable[[Mapping[str, Any]], Any] | None = None,
@@ -121,8 +127,13 @@ def optimize(
         Relative gap at which the solver may stop; the solver's default otherwise.
     choices : mapping, optional
         Other encodings for some followers or rows.
-    start : bool
-        Look for a start point (relax and respond, pattern search) first.
+    cuts : bool or "auto"
+        Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
+        the optimum of the encoded model's relaxation.
+    start : bool, Solution or array
+        Look for a start point (relax and respond, pattern search) first; or a point to begin with: the solution of a
+        search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern
+        and its neighbours; where none satisfies the model, a start point is looked for.
     evidence : bool
         Where a multiplier has no proved box, solve a second time in another encoding: agreement is the evidence the
         claim ``optimal`` then needs. So is a model that the solver calls infeasible. The second run gets ten times the
@@ -147,17 +158,22 @@ def optimize(
         leaves the start point, when there is one, with status ``error``.
     """
     check_arguments(time_limit, gap)
+    check_cuts(cuts)
     clock = _Clock(stages, time_limit)
     model = kkt(bilevel)
+    start = start if isinstance(start, bool) else given_point(bilevel.space, start)
     clock.done("kkt", str(model))
     before = len(model.notes)
     model = eliminate(model)
     clock.done("eliminate", "\n".join(model.notes[before:]))
     model = bound(model, time_limit=clock.left(BOUNDING_SHARE), executor=executor, progress=progress)
-    clock.done("bound", bounds_text(model))
+    clock.done("bound", bounds(model))
     ready = encode(model, encoding, choices)
     clock.done("encode", changes(ready, model))
-    points = _starts(bilevel, model, clock.left(BOUNDING_SHARE), progress) if start else []
+    before = len(ready.notes)
+    ready = cut(ready, cuts, time_limit=clock.left(CUT_SHARE))
+    clock.done("cut", "\n".join(ready.notes[before:]))
+    points = _starts(bilevel, model, start, clock.left(BOUNDING_SHARE), progress)
     lifted = [ready.complete(z) for z in points]
     begun_at = model.value(points[0]) if points else None
     clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
@@ -166,7 +182,8 @@ def optimize(
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
     report = verify(bilevel, found, executor=executor)
-    open_ = report.claim == "bilevel-feasible" and found.status == "optimal" and _unboxed(ready)
+    exact = all(encoded.trust != "user" for encoded in ready.encodings)
+    open_ = report.claim == "bilevel-feasible" and found.status == "optimal" and exact and _unboxed(ready)
     if evidence and (open_ or report.claim == "infeasible"):
         again = _second(model, encoding, solver, found, clock.left(), progress, options)
         report = verify(bilevel, found, evidence=again, executor=executor)
@@ -197,11 +214,16 @@ def _second(
 
 
 def _starts(
-    bilevel: Bilevel, model: Model, seconds: float | None, progress: Callable[[Mapping[str, Any]], Any] | None
-) -> list[np.ndarray]:
-    if model.kkt is None:
+    bilevel: Bilevel, model: Model, start: Any, seconds: float | None,
+    progress: Callable[[Mapping[str, Any]], Any] | None,
+) -> list[np.ndarray]:  # fmt: skip
+    """Return bilevel-feasible points, the best first: the given one, else what the heuristics find."""
+    if model.kkt is None or start is False:
         return []
     limit = START_SECONDS if seconds is None else min(START_SECONDS, seconds)
+    given = None if start is True else land_start(bilevel, model, start, limit)
+    if given is not None:
+        return [given]
     return start_points(bilevel, model, seconds=limit, progress=progress)
 
 
@@ -237,26 +259,3 @@ def _polished(model: Model, found: Solution) -> tuple[Solution, tuple[float, flo
     z = polish(model, found.z[: model.n])
     after = model.value(z)
     return replace(found, z=found.model.complete(z), objective=after), (found.objective, after)
-
-
-def bounds_text(model: Model) -> str:
-    """Return a line per follower: pairs by tier of their dual bound, median and largest bound, pairs without one."""
-    pairs = model.pairs
-    if pairs is None or model.kkt is None or not len(pairs):
-        return ""
-    lines = []
-    for k, name in enumerate(model.kkt.followers[:6]):
-        here = pairs.follower == k
-        value, proof = pairs.dual_max.value[here], pairs.dual_max.proof[here]
-        tiers = ", ".join(
-            f"{count} {tier}" for tier, count in zip(*np.unique(proof[proof != ""], return_counts=True), strict=True)
-        )
-        known = value[np.isfinite(value)]
-        sizes = f"; M median {np.median(known):.3g}, largest {known.max():.3g}" if len(known) else ""
-        unproved = int((~np.isfinite(value)).sum())
-        lines.append(
-            f"bounds({name}): {tiers or 'none proved'}{sizes}" + (f"; {unproved} unproved" if unproved else "")
-        )
-    if len(model.kkt.followers) > 6:
-        lines.append(f"bounds: {len(model.kkt.followers) - 6} more followers")
-    return "\n".join(lines + [note for note in model.notes if note.startswith("bounds")])

@@ -22,11 +22,13 @@ STAGES = {
     "kkt": ("KKT model", "eliminating products"),
     "eliminate": ("Eliminated products", "bounding"),
     "bound": ("Bounds", "encoding"),
-    "encode": ("Encoded model", "looking for a starting point"),
+    "encode": ("Encoded model", "cutting"),
+    "cut": ("Valid inequalities", "looking for a starting point"),
     "start": ("Starting point", "solving"),
     "solve": ("Solver", "polishing"),
     "polish": ("Polished point", "verifying"),
     "verify": ("Verification", "done"),
+    "search": ("Search", "done"),
 }
 """Title of each stage of the recipe, and what happens after it."""
 

@@ -499,3 +499,49 @@ def test_sections_of_stages_appear_as_they_end(capsys):
     out = capsys.readouterr().out
     assert "KKT model\n  3 columns\n" in out
     assert "printed last" not in out
+
+
+def test_a_search_prints_its_record_and_writes_its_point(model_file, tmp_path):
+    path = model_file()
+    out = run("solve", path, "--method", "hho", "--population", "6", "--iterations", "4", "--seed", "2",
+              "--start", "x=1.5", "-o", tmp_path / "out")  # fmt: skip
+    assert out.exit_code == 0, out.output
+    assert "tiny: hho, 6 hawks, 4 iterations, seed 2" in out.stdout
+    assert "claim: bilevel-feasible" in out.stdout and "tiny report:" in out.stdout
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"tiny.sol", "tiny.json"}
+    assert run("verify", path, tmp_path / "out" / "tiny.sol").exit_code == 0
+
+
+def test_a_search_as_json_has_its_record(model_file):
+    out = run("solve", model_file(), "--method", "nchho", "--population", "4", "--iterations", "2", "--json")
+    assert out.exit_code == 0, out.output
+    answer = json.loads(out.stdout)
+    assert answer["encoding"] is None and answer["bound"] is None and answer["status"] == "heuristic"
+    search = answer["search"]
+    assert (search["method"], search["population"], search["seed"]) == ("nchho", 4, 0)
+    assert len(search["record"]["best"]) == 3 and search["record"]["evaluations"][-1] == search["evaluations"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--seed", "3"], "--seed belongs to --method nchho or hho"),
+        (["--method", "hho", "--gap", "0.1"], "--gap belongs to --method exact"),
+        (["--method", "hho", "--encoding", "sos1"], "--encoding belongs to --method exact"),
+        (["--method", "hho", "--start", "x"], "--start takes NAME=VALUE"),
+        (["--method", "hho", "--start", "x=high"], "--start takes NAME=VALUE"),
+        (["--method", "hho", "--start", "z=1"], "no variable 'z'"),
+        (["--method", "annealing"], "'annealing'"),
+    ],
+)
+def test_options_that_do_not_fit_the_method_are_refused(args, words, model_file):
+    out = run("solve", model_file(), *args)
+    assert out.exit_code == 2 and out.stdout == ""
+    assert words in out.stderr and len(out.stderr.splitlines()) == 1
+
+
+def test_a_search_that_finds_nothing_feasible_ends_with_exit_code_1(model_file):
+    source = TINY.replace("m.add(y <= 5)", "m.add(y >= 50)")
+    out = run("solve", model_file("far.py", source), "--method", "hho", "--population", "5", "--iterations", "1")
+    assert out.exit_code == 1
+    assert "infeasible by" in out.stdout and "fails verification" in out.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from problems import ALL
@@ -50,7 +52,7 @@ def two_storages() -> kg.Bilevel:
 def test_stages_are_told_in_order_and_timed():
     told = []
     result = kg.optimize(two_storages(), stages=lambda stage, text: told.append((stage, text)))
-    stages = ["kkt", "eliminate", "bound", "encode", "start", "solve", "polish", "verify"]
+    stages = ["kkt", "eliminate", "bound", "encode", "cut", "start", "solve", "polish", "verify"]
     assert [stage for stage, _ in told] == stages == list(result.seconds)
     assert "eliminated exactly" in dict(told)["eliminate"]
     assert "proved(D3)" in dict(told)["bound"]
@@ -208,3 +210,22 @@ def test_highs_takes_linear_followers_with_proved_bounds():
     result = kg.optimize(m, solver="highs", encoding="bigm")
     assert result.solution.objective == pytest.approx(1.0, abs=1e-5)  # x = 0.5, y0 = 2 by the optimistic tie
     assert result.report.claim == "optimal"
+
+
+def test_constants_of_the_users_get_no_second_solve(monkeypatch):
+    m = kg.Bilevel("open")
+    x = m.var("x", lb=0, ub=4)
+    f, g = m.follower("f"), m.follower("g")
+    y, w = f.var("y", lb=0, ub=9), g.var("w", lb=0)
+    f.add(y >= x)
+    f.minimize(y)
+    both = g.add(w >= x, w <= x)  # the multipliers of an equation in two halves have no bound
+    g.minimize(w)
+    m.minimize((x - 2) * (x - 2) + y + 0 * w + 1e-3 * both[0].dual)
+    second = []
+    monkeypatch.setattr(sys.modules["kktgen.optimize"], "_second", lambda *_: second.append(1) or ())
+    kg.optimize(m, kg.SOS1())
+    assert second == [1]
+    result = kg.optimize(m, kg.SOS1(), choices={f: kg.BigM(dual=0.5)})
+    assert second == [1]
+    assert result.report.claim != "optimal"

@@ -1,11 +1,14 @@
-"""Heuristics that find bilevel-feasible points: respond, search patterns, start points, polish."""
+"""Heuristics that find bilevel-feasible points: respond, search patterns, start points, polish, population searches."""
 
 from __future__ import annotations
 
+from .hunt import hho, nchho
 from .pattern import pattern_search, pattern_step, polish
+from .record import Record, Search
 from .respond import Responder, respond
 from .start import relax_and_respond, start_points
 
 __all__ = [
-    "Responder", "pattern_search", "pattern_step", "polish", "relax_and_respond", "respond", "start_points"
+    "Record", "Responder", "Search", "hho", "nchho", "pattern_search", "pattern_step", "polish", "relax_and_respond",
+    "respond", "start_points",
 ]  # fmt: skip

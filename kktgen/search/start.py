@@ -17,6 +17,7 @@ import numpy as np
 
 from ..bilevel import Bilevel
 from ..model import Model
+from .given import given_point
 from .moves import Moves
 from .pattern import GAIN, active_pairs
 from .respond import Responder
@@ -90,6 +91,42 @@ def start_points(
     search.run(search.moves.relaxation.points(search.left()))
     search.run(search.nudges(seed))
     return [z for _, z in search.found]
+
+
+def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0) -> np.ndarray | None:
+    """Return a point somebody gives, moved to where the model holds: the best point of its pattern and its neighbours.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    model : Model
+        The KKT model of the problem, its products eliminated, with complementarity pairs (bounded or not).
+    start : Solution, Result, Search or array
+        All columns, or the leader's alone: the followers then respond.
+    seconds : float
+        Time limit.
+
+    Returns
+    -------
+    ndarray (n,) or None
+        A point that satisfies rows, bounds and pairs of the model to 1e-6, no worse than the given one where that
+        does; None where neither the point nor the response to its decisions leads to one.
+
+    Raises
+    ------
+    ProblemError, NoSolutionError
+        A start of the wrong length, that is not finite, or without a point.
+    """
+    given = given_point(bilevel.space, start)
+    end = time.monotonic() + seconds
+    moves = Moves(bilevel, model)
+    z = model.complete(given)
+    whole = bool(given[bilevel.space.role != "leader"].any())
+    found = moves.land(z, ROUNDS, seconds) if whole else None
+    if found is None:
+        response = moves.respond(z, max(end - time.monotonic(), 1e-3))
+        found = None if response is None else moves.land(response, ROUNDS, max(end - time.monotonic(), 1e-3))
+    return found
 
 
 class _Search:
