@@ -31,10 +31,13 @@ Model", PowerTech 2025. Units: MW, MWh, prices in 100 EUR/MWh; objectives divide
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -453,3 +456,45 @@ def report(result: Any) -> Comparison:
     tables += [_changes(game, j, one, two, check) for j in shown]
     tables.append(_prices(game, result.solution))
     return Comparison(tuple(tables), check.compared, int(check.matched))
+
+
+@cache
+def _beside(name: str) -> ModuleType:
+    """Return a module of the folder this one is in."""
+    spec = importlib.util.spec_from_file_location(f"kktgen_models.{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PLOTS: dict[str, str] = _beside("_vpp_plots").PLOTS
+"""Names and titles of :func:`plots`."""
+
+
+def plots(result: Any) -> dict[str, Any]:
+    """Return the plots of a result: prices, dispatch, trade, state of charge, as ``kktgen.plots`` describes them.
+
+    Raises
+    ------
+    ProblemError
+        The result is not one of this model.
+    NoSolutionError
+        It has no point.
+    """
+    game, draw = result.bilevel, _beside("_vpp_plots")
+    if not hasattr(game, "plants"):
+        raise kg.ProblemError(f"plots: {game!r} was not made by dso_vpp.build(...)")
+    data, sol, run = game.case, result.solution, mode2(game, result.solution)
+    seed, hour, net = game.parameters.seed, data.hour, run.p - run.s
+    origin = "" if seed is None else f"; data drawn around the published ones (seed {seed})"
+    words = f"DSO profit {round(sol.objective / 10, 6) + 0.0:.5g} k EUR{origin}"
+    load, limits = (np.array(x) for x in zip(*((v.load, (v.soc_min, v.soc_max)) for v in data.vpps), strict=True))
+    sources = {"micro turbine": run.g, "wind": run.w, "storage (discharge +)": run.b,
+               "trade (purchase +)": net}  # fmt: skip
+    return {
+        "prices": draw.prices(hour, data.buy, data.sell, sol[game.lp], sol[game.ls], net, "100 EUR/MWh", words),
+        "dispatch": draw.dispatch(hour, load, sources, words),
+        "trade": draw.trade(hour, net, sol[game.dp] - sol[game.ds], words),
+        "charge": draw.charge(hour, run.soc, [vpp.home for vpp in data.vpps], limits, words),
+    }
