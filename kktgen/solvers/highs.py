@@ -10,43 +10,24 @@ https://highs.dev
 from __future__ import annotations
 
 import importlib.util
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..errors import SolverError
 from ..model import Model
 from ..solution import Solution
 from .common import answer, canonical, column_bounds, refused_value, sides, unknown_option, violation
+from .highs_run import STATUS, TITLE, TOL, load, run
+from .rounds import solve_rounds
 from .watch import Watch, finite
 
-TITLE = "HiGHS"
 INSTALL = "pip install highspy"
 FEATURES = frozenset({"int", "qobj"})
-TOL = 1e-6
 QP_GAP = 1e-4
 """Largest relative duality gap at which the optimum of a QP is believed."""
-
-STATUS = {
-    "kOptimal": "optimal",
-    "kModelEmpty": "optimal",
-    "kInfeasible": "infeasible",
-    "kUnbounded": "unbounded",
-    "kUnboundedOrInfeasible": "infeasible_or_unbounded",
-    "kTimeLimit": "time_limit",
-    "kIterationLimit": "time_limit",
-    "kSolutionLimit": "time_limit",
-    "kObjectiveBound": "time_limit",
-    "kObjectiveTarget": "time_limit",
-    "kInterrupt": "time_limit",
-    "kHighsInterrupt": "time_limit",
-    "kMemoryLimit": "time_limit",
-}
-"""HiGHS's own word -> ours; anything else is an error."""
 
 
 def available() -> bool:
@@ -93,15 +74,13 @@ def solve(
     _set_options(highs, options)
     watch = progress or Watch(None)
     if {"int", "qobj"} <= model.features:
-        from .rounds import solve_rounds
-
         return solve_rounds(model, highs, started, options.get("time_limit", time_limit), start, watch)
-    _load(model, highs)
+    load(model, highs)
     if "int" in model.features and len(start):
         _set_start(highs, model, start)
     if time_limit is not None and "time_limit" not in options:
         highs.setOptionValue("time_limit", max(0.0, time_limit - (time.perf_counter() - started)))
-    _run(highs, watch)
+    run(highs, watch)
     if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible and _has_point(model, highs):
         return answer(
             model, "unbounded", None, None, started, f"{TITLE} {highs.version()}", None,
@@ -119,7 +98,7 @@ def _has_point(model: Model, highs: Any) -> bool:
     if np.isfinite(lb).all() and np.isfinite(ub).all():
         return False
     highs.changeColsCost(model.n, np.arange(model.n, dtype=np.int32), np.zeros(model.n))
-    _run(highs, Watch(None))
+    run(highs, Watch(None))
     return bool(highs.getModelStatus().name in ("kOptimal", "kModelEmpty"))
 
 
@@ -139,83 +118,12 @@ def _set_options(highs: Any, options: dict[str, Any]) -> None:
             raise refused_value(TITLE, name, value)
 
 
-def _load(model: Model, highs: Any, quadratic: bool = True) -> None:
-    """Hand the model over in one call, with or without the quadratic part of its objective."""
-    import highspy
-
-    from ..kernel import as_lp
-
-    P, q, r = model.matrices
-    program = highspy.HighsModel()
-    program.lp_ = as_lp(q, canonical(model.rows.M, model.n), *sides(model.rows), *column_bounds(model))
-    program.lp_.offset_ = r
-    whole = model.space.kind != "C"
-    if whole.any():
-        kinds = np.array([highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger], dtype=object)
-        program.lp_.integrality_ = kinds[whole.astype(int)].tolist()
-    if P.nnz and quadratic:
-        lower = sp.csc_array(sp.tril(P))
-        lower.sort_indices()
-        program.hessian_.dim_, program.hessian_.format_ = model.n, highspy.HessianFormat.kTriangular
-        program.hessian_.start_ = lower.indptr.astype(np.int32)
-        program.hessian_.index_ = lower.indices.astype(np.int32)
-        program.hessian_.value_ = lower.data
-    if highs.passModel(program) == highspy.HighsStatus.kError:
-        raise SolverError(
-            f"{TITLE} refused model {model.name!r}: a coefficient is beyond what it takes (1e15); rescale the model"
-        )
-
-
 def _set_start(highs: Any, model: Model, points: Sequence[np.ndarray]) -> None:
     """Hand over the best point that is complete and feasible, else the first."""
     feasible = [z for z in points if not np.isnan(z).any() and violation(model, z) <= TOL]
     z = min(feasible, key=model.objective.value) if feasible else points[0]
     said = np.flatnonzero(~np.isnan(z))
     highs.setSolution(len(said), said.astype(np.int32), z[said])
-
-
-def _run(highs: Any, watch: Any) -> bool:
-    """Run HiGHS in a thread of its own, and return whether Ctrl-C was pressed.
-
-    There Ctrl-C never hits a callback (it stops the solve from here), and the number of threads can differ from
-    that of earlier solves: HiGHS keeps one scheduler per calling thread.
-    """
-    import highspy
-
-    stop, done = threading.Event(), threading.Event()
-    failure: list[BaseException] = []
-
-    def heard(event: Any) -> None:
-        state = event.data_out
-        if watch.due() and event.callback_type == highspy.cb.HighsCallbackType.kCallbackMipInterrupt:
-            watch.tell(int(state.mip_node_count), state.mip_primal_bound, state.mip_dual_bound)
-        if stop.is_set() or watch.error is not None:
-            event.interrupt()
-
-    def work() -> None:
-        try:
-            if highs.run() == highspy.HighsStatus.kError:
-                raise SolverError(f"{TITLE} failed: {highs.modelStatusToString(highs.getModelStatus())}")
-        except BaseException as error:  # raised again by the caller's thread
-            failure.append(error)
-        finally:
-            done.set()
-
-    for event in (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt):
-        event.subscribe(heard)
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
-    while not done.is_set():
-        try:
-            done.wait(1.0)
-        except KeyboardInterrupt:
-            if stop.is_set():  # pressed twice: do not wait for the solver
-                raise
-            stop.set()
-    worker.join()
-    if failure:
-        raise failure[0]
-    return stop.is_set()
 
 
 def _answer(model: Model, highs: Any, started: float) -> Solution:

@@ -22,8 +22,8 @@ from ..kernel import lp, qp
 from ..model import Model
 from ..solution import Solution
 from ..sparse import Csr, vstack
-from . import highs as base
 from .common import answer, canonical, column_bounds, rounded, sides, violation
+from .highs_run import STATUS, TITLE, TOL, load, run
 from .tangents import Tangents
 from .watch import Watch, finite
 
@@ -60,7 +60,7 @@ def solve_rounds(
     raw = {
         "status": word, "rounds": rounds.count, "tangents": len(rounds.tangents), "iterations": rounds.iterations
     }  # fmt: skip
-    title = f"{base.TITLE} {highs.version()}, tangents"
+    title = f"{TITLE} {highs.version()}, tangents"
     return answer(model, status, rounds.best, finite(rounds.bound), started, title, rounds.nodes, raw)
 
 
@@ -119,7 +119,7 @@ class _Rounds:
 
     def offer(self, z: np.ndarray | None) -> None:
         """Keep a point when it is feasible and the best so far."""
-        if z is None or np.isnan(z).any() or violation(self.model, z) > base.TOL:
+        if z is None or np.isnan(z).any() or violation(self.model, z) > TOL:
             return
         value = self.model.objective.value(z)
         if value < self.value:
@@ -129,7 +129,7 @@ class _Rounds:
 
     def solve(self, start: Sequence[np.ndarray]) -> tuple[str, str]:
         """Return status and the reason in words."""
-        base._load(self.model, self.highs, quadratic=False)
+        load(self.model, self.highs, quadratic=False)
         terms = self.tangents.F.shape[0]
         none = np.zeros(0, dtype=np.int32)
         self.highs.addCols(
@@ -176,7 +176,7 @@ class _Rounds:
         left = self.left()
         if left is not None:
             self.highs.setOptionValue("time_limit", left)
-        self.stopped |= base._run(self.highs, self)
+        self.stopped |= run(self.highs, self)
         info = self.highs.getInfo()
         self.count += 1
         self.nodes += max(0, int(info.mip_node_count))
@@ -191,7 +191,7 @@ class _Rounds:
         if not final:
             relative, absolute = (relative, LOOSE * gap) if np.isfinite(gap) else (max(relative, LOOSE), absolute)
         word = self.run(relative, absolute, start)
-        status, said = base.STATUS.get(word, "error"), self.highs.modelStatusToString(self.highs.getModelStatus())
+        status, said = STATUS.get(word, "error"), self.highs.modelStatusToString(self.highs.getModelStatus())
         if status == "infeasible":
             return (status, said) if self.best is None else ("error", "the best point is called infeasible")
         if status == "infeasible_or_unbounded" and self.best is None:
@@ -255,7 +255,7 @@ class _Rounds:
         terms = np.arange(self.model.n, dtype=np.int32)
         self.highs.changeColsCost(len(terms), terms, np.zeros(len(terms)))
         word = self.run(self._gaps[0], self._gaps[1], start)
-        found, said = base.STATUS.get(word, "error"), self.highs.modelStatusToString(self.highs.getModelStatus())
+        found, said = STATUS.get(word, "error"), self.highs.modelStatusToString(self.highs.getModelStatus())
         z = self.point()
         if z is None:
             return ("error" if found == "optimal" else found), said
