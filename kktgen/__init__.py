@@ -6,7 +6,9 @@
     kg.optimize(m)                               the recipe in one call, or step by step:
     kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
                                                     '--> kg.write, kg.dumps
+    kg.write(m, "x.bilevel.json"), kg.read     problems as files; linear ones also as .aux with .mps
     kg.cut(model)                                valid inequalities from strong duality
+    kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
 
@@ -15,6 +17,7 @@
 
 from .bilevel import Bilevel
 from .bounds import bound
+from .catalog import beside
 from .cuts import cut
 from .eliminate import eliminate
 from .encodings import encode, encodings
@@ -35,16 +38,19 @@ from .errors import (
     UnsupportedError,
 )
 from .expr import Affine, Quad
+from .findings import Findings, Table
 from .follower import Follower
-from .formats import dumps, read_solution, write, write_solution
+from .formats import dumps, read, read_solution, write, write_solution
 from .join import between, concatenate, stack
 from .join import total as sum  # noqa: A004
 from .kkt import high_point, kkt
 from .model import Model
 from .optimize import Result, optimize
+from .point_estimate import Estimate, point_estimate
 from .qp import QP
 from .relax import relax
 from .report import Report, Tolerances
+from .robust import robust
 from .rows import QuadRow, Rows
 from .solution import Solution
 from .solvers import solve, solvers
@@ -56,6 +62,8 @@ __all__ = [
     "BigM",
     "Bilevel",
     "BoundError",
+    "Estimate",
+    "Findings",
     "Follower",
     "FormatError",
     "Indicator",
@@ -75,9 +83,11 @@ __all__ = [
     "SolverError",
     "SolverNotFound",
     "StrongDuality",
+    "Table",
     "Tolerances",
     "UnsupportedError",
     "between",
+    "beside",
     "bound",
     "concatenate",
     "cut",
@@ -88,8 +98,11 @@ __all__ = [
     "high_point",
     "kkt",
     "optimize",
+    "point_estimate",
+    "read",
     "read_solution",
     "relax",
+    "robust",
     "solve",
     "solvers",
     "stack",

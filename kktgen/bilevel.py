@@ -25,6 +25,12 @@ class Bilevel:
     name : str
         Name of the problem, used in files.
 
+    Attributes
+    ----------
+    about : dict
+        What is known of the problem: ``model``, ``parameters``, ``known`` (objective, bound, claim, ..), ``source``,
+        ``version``, ``files``, ``names``; travels in ``.bilevel.json`` files.
+
     Examples
     --------
     >>> import kktgen as kg
@@ -48,6 +54,7 @@ class Bilevel:
         self.conditions: list[tuple[str, int, int, Rows]] = []
         self.objective: Quad = Quad.of(self.space, 0.0)
         self.sense = 1
+        self.about: dict[str, Any] = {}
         self._names: set[str] = set()
         self._unnamed = 0
 

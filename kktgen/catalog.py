@@ -1,8 +1,15 @@
 """The models and instances that come with kktgen, found by looking into their folders.
 
 A model is one Python file ``models/<name>.py`` with ``build(**parameters) -> Bilevel``, optionally a dataclass
-``Parameters`` (names, types, defaults, documentation of the parameters) and ``report(result)``. An instance is
-one file ``instances/<model>/<case>.toml``::
+``Parameters`` (names, types, defaults, documentation of the parameters), ``report(result)`` and
+
+* ``methods``: a dict of ways of its own to solve it, functions that take the problem and return a ``Solution``;
+* ``OPTIONS``: a dict from solver names to dicts of that solver's options that this model wants;
+* ``uncertain(parameters)`` and ``sample(parameters, point)``: the inputs and the function of a two-point estimate
+  (:func:`kktgen.point_estimate`), made where the parameter ``estimate`` is true and handed to
+  ``report(result, estimate)``.
+
+An instance is one file ``instances/<model>/<case>.toml``::
 
     # The last six hours.
     quick = true
@@ -22,6 +29,7 @@ import tomllib
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,6 +88,32 @@ class Instance:
     quick: bool
     description: str
     path: Path
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a model file with its first arguments, by name, so that another process can call it.
+
+    Parameters
+    ----------
+    path : str
+        Of the model file.
+    name : str
+    args : tuple
+    """
+
+    path: str
+    name: str
+    args: tuple[Any, ...] = ()
+
+    def __call__(self, *more: Any) -> Any:
+        """Call it; the file is loaded once in every process."""
+        return getattr(_loaded(self.path), self.name)(*self.args, *more)
+
+
+@cache
+def _loaded(path: str) -> ModuleType:
+    return load_model(path)
 
 
 def folder(kind: str) -> Path:
@@ -154,6 +188,35 @@ def load_model(name_or_path: str | Path) -> ModuleType:
         raise ProblemError(f"model file {path} cannot be imported: {where(error, str(path))}") from error
     if not callable(getattr(module, "build", None)):
         raise ProblemError(f"model file {path} has no function build(...) that returns a kktgen.Bilevel")
+    return module
+
+
+@cache
+def beside(file: str, name: str) -> ModuleType:
+    """Import a module that lies beside a model file: a part of the model, in a file whose name begins with ``_``.
+
+    Parameters
+    ----------
+    file : str
+        ``__file__`` of the model.
+    name : str
+        ``_carbon_vpp_report``; the catalogue lists no such file as a model.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ProblemError
+        No such file.
+    """
+    path = Path(file).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"kktgen_models.{name}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ProblemError(f"no file {path} beside the model")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 
 import kktgen as kg
 
-from . import catalog, child, jobs, show
+from . import catalog, child, jobs, problem_files, show
 from .ends import Commands, Stop
 from .options import (
     encoding_option,
@@ -26,6 +27,7 @@ from .options import (
 )
 from .parameters import REQUIRED
 from .plot_command import plot
+from .verify import with_range
 
 WIDTH = 100
 
@@ -98,6 +100,7 @@ def _known(known: dict[str, Any]) -> str:
     help="Valid inequalities from strong duality: where they raise the relaxation's optimum, for all followers, none.",
 )  # fmt: skip
 @search_options
+@click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the files into this folder."
 )
@@ -106,12 +109,13 @@ def _known(known: dict[str, Any]) -> str:
 @parameter_options
 def solve(
     target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float | None,
-    cuts: str, search: dict[str, Any], output: Path | None, as_json: bool, quiet: bool,
+    cuts: str, search: dict[str, Any], ranged: bool, output: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Build a model, solve it, verify the answer, write the files.
 
-    MODEL is a name (kktgen models), an instance (model/case or a .toml file), or the path of a .py file with
-    a function build(). With -o the model goes out as .lp, .mps and .cip, the point as .sol, the report as .json.
+    MODEL is a name (kktgen models), an instance (model/case or a .toml file), the path of a .py file with a function
+    build(), or a file that holds a problem (.bilevel.json, or .aux beside its .mps). With -o the model goes out as .lp,
+    .mps and .cip, the point as .sol, the report as .json.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
     they see, and writes .sol and .json.
 
@@ -127,6 +131,7 @@ def solve(
     silent = quiet or as_json
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():  # the model's own prints
         job = jobs.Job.of(target, overrides)
+        jobs.check_method(job, search["method"])
         if output is not None:
             jobs.make_folder(output)
         with show.Progress(quiet) as progress:
@@ -134,12 +139,17 @@ def solve(
             if search["method"] == "exact":
                 result = kg.optimize(
                     job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap,
-                    cuts=cuts if cuts == "auto" else cuts == "on", progress=progress,
-                    stages=progress.stage_ended if not silent else progress.stage_passed,
+                    cuts=cuts if cuts == "auto" else cuts == "on", range=ranged, progress=progress,
+                    stages=progress.stage_ended if not silent else progress.stage_passed, **job.options(solver),
                 )  # fmt: skip
+            elif search["method"] in job.methods:
+                result = jobs.own_method(job, search["method"], progress)
             else:
                 result = jobs.search(job, search, time_limit, progress, told=not silent)
-        own, unreported = job.report(result)
+            if ranged and search["method"] != "exact":
+                result = replace(result, report=with_range(job.bilevel, result.report, result.solution))
+            estimate = jobs.estimate(job, progress) if result.solution.z is not None else None
+        own, unreported = job.report(result, estimate)
     answer, found = jobs.outcome(job, result, encoding, own), result.solution.z is not None
     written, refused, unwritten = jobs.write(job, result, answer, output)
     if as_json:
@@ -166,8 +176,9 @@ def solve(
 @click.argument("target", metavar="MODEL")
 @encoding_option
 @click.option(
-    "-f", "--format", "formats", multiple=True, metavar="NAME", help="lp, mps, cip ...; all three by default."
-)
+    "-f", "--format", "formats", multiple=True, metavar="NAME,..",
+    help="lp, mps, cip (all three by default): the encoded model; bilevel.json, aux: the problem itself.",
+)  # fmt: skip
 @folder_option
 @click.option("--boxes/--no-boxes", default=True, help="Prove finite boxes on prices and multipliers first (default).")
 @parameter_options
@@ -179,14 +190,19 @@ def generate(
     \b
     kktgen generate dso_vpp --encoding sos1 -o out/
     kktgen generate dso_vpp --set hours=6 --format lp
+    kktgen generate random_bilevel --format bilevel.json,aux
     """
     jobs.check_encoding(encoding)
-    jobs.check_formats(formats)
+    single, whole = jobs.check_formats(formats)
     job = jobs.Job.of(target, overrides)
     jobs.make_folder(output)
-    with show.Progress() as progress:
-        model = jobs.encoded(job, encoding, progress, boxes)
-    written, refused = jobs.write_model(model, output / job.stem, formats)
+    written: list[Path] = []
+    refused: list[str] = []
+    if single or not whole:
+        with show.Progress() as progress:
+            model = jobs.encoded(job, encoding, progress, boxes)
+        written, refused = jobs.write_model(model, output / job.stem, single)
+    written += problem_files.write(job, whole, output, written)
     show.section("Files", "\n".join([show.files(written), *refused]))
 
 
@@ -196,8 +212,9 @@ def generate(
 @click.option(
     "--encoding", metavar="NAME", callback=lower, help="Also check the point against the rows of this encoding."
 )
+@click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
 @parameter_options
-def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str | None) -> None:
+def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str | None, ranged: bool) -> None:
     """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
 
     Give the same parameters as for the files the solver read; columns are matched by name.
@@ -210,7 +227,8 @@ def verify(target: str, solution: Path, overrides: dict[str, str], encoding: str
     if encoding is not None:
         jobs.check_encoding(encoding)
     job = jobs.Job.of(target, overrides)
-    report = jobs.stored(job, solution, encoding).report
+    result = jobs.stored(job, solution, encoding)
+    report = with_range(job.bilevel, result.report, result.solution) if ranged else result.report
     click.echo(str(report))
     if not report.ok:
         raise Stop(f"the point fails verification: {report.claim}", 1)
@@ -227,21 +245,28 @@ def solvers() -> None:
     show.table(("solver", "version", "takes"), jobs.solver_rows())
 
 
-@cli.command(short_help="Print the sizes of a model, or of a model file.")
+@cli.command(short_help="Print the statistics of a problem, or the sizes of a model file.")
 @click.argument("target", metavar="MODEL|FILE")
 @parameter_options
 def info(target: str, overrides: dict[str, str]) -> None:
-    """Print the sizes of a model's KKT system, or of a .lp, .mps or .cip file.
+    """Print a problem's statistics, as BOBILib counts them, and the sizes of its KKT system.
+
+    Of an .lp, .mps or .cip file without an .aux beside it: the sizes of the model.
 
     \b
     kktgen info dso_vpp --set vpps=100
+    kktgen info bilevel/instance.aux
     kktgen info out/dso_vpp.mps
     """
-    if jobs.is_model_file(target):
+    pair = problem_files.aux_beside(target) if jobs.is_model_file(target) else ""
+    if jobs.is_model_file(target) and not pair:
         show.table(("what", "number"), jobs.file_sizes(Path(target)))
         return
-    job = jobs.Job.of(target, overrides)
-    click.echo(str(kg.kkt(job.bilevel)))
+    is_file = problem_files.is_problem_file(pair or target)
+    problem = None if is_file and not overrides else jobs.Job.of(pair or target, overrides).bilevel
+    problem, rows = problem_files.describe(pair or target, problem)
+    show.table(("symbol", "number", "what"), rows)
+    click.echo("\n" + (str(kg.kkt(problem)) if problem is not None else "integer followers have no KKT system"))
 
 
 cli.add_command(plot)

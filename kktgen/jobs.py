@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -16,9 +19,9 @@ import orjson
 
 import kktgen as kg
 
-from . import catalog, show
+from . import catalog, problem_files, show
 from .bilevel import Bilevel
-from .errors import FormatError, KktgenError, ProblemError, SolverNotFound, UnsupportedError
+from .errors import FormatError, KktgenError, ProblemError, SolverNotFound, UnsupportedError, expect
 from .formats import formats
 from .formats.files import replace_file
 from .model import FEATURES, Model
@@ -26,6 +29,9 @@ from .parameters import near
 from .search import Search
 from .solution import Solution
 from .summary import bounds, changes
+
+METHODS = ("exact", "nchho", "hho")
+"""What --method takes for every model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +46,28 @@ class Job:
 
     @classmethod
     def of(cls, target: str, overrides: dict[str, str]) -> Job:
-        """Build the problem of a model name, an instance or a path."""
+        """Build the problem of a model name, an instance or a path, or read that of a file."""
+        if problem_files.is_problem_file(target):
+            stem, module, values, bilevel = problem_files.loaded(target, overrides)
+            return cls(target, stem, module, values, bilevel)
         model, given = catalog.resolve(target)
         module = catalog.load_model(model)
         values = catalog.checked(module, {**given, **overrides})
         stem = target if not target.endswith((".py", ".toml")) else Path(target).stem
         return cls(target, stem.replace("/", "-"), module, values, catalog.call(module, values))
 
-    def report(self, result: Any) -> tuple[Any, KktgenError | None]:
+    @property
+    def methods(self) -> Mapping[str, Any]:
+        """The model's own ways to solve it, by name."""
+        return getattr(self.module, "methods", {})
+
+    def options(self, solver: str) -> Mapping[str, Any]:
+        """Return the options that the model wants of a solver."""
+        return getattr(self.module, "OPTIONS", {}).get(solver, {})
+
+    def report(self, result: Any, estimate: Any = None) -> tuple[Any, KktgenError | None]:
         """Return the model's own report of a result, None when it has none, and what went wrong in making it."""
-        return self._asked("report", result)
+        return self._asked("report", result, *([] if estimate is None else [estimate]))
 
     def plots(self, result: Any) -> Mapping[str, Any]:
         """Return the descriptions of the model's plots of a result by name."""
@@ -60,13 +78,13 @@ class Job:
             raise ProblemError(f"model file {self.module.__file__}: plots() returned no dict of plots by name")
         return offered
 
-    def _asked(self, name: str, result: Any) -> tuple[Any, KktgenError | None]:
+    def _asked(self, name: str, result: Any, *more: Any) -> tuple[Any, KktgenError | None]:
         """Return what a function of the model makes of a result, None without the function, and what went wrong."""
         make = getattr(self.module, name, None)
         if make is None or result.solution.z is None:
             return None, None
         try:
-            return make(result), None
+            return make(result, *more), None
         except KktgenError as error:
             return None, error
         except (Exception, SystemExit) as error:
@@ -81,11 +99,14 @@ def check_name(what: str, name: str, known: Iterable[str], error: type[KktgenErr
         raise error(f"no {what} {name!r}{near(name, known)}; there are: {', '.join(known)}")
 
 
-def check_formats(names: Iterable[str]) -> None:
-    """Refuse an unknown format."""
-    for name in names:
-        bare = name.lower().lstrip(".").removesuffix(".gz")
-        check_name("format", bare, [suffix[1:] for suffix in formats()], FormatError)
+def check_formats(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the formats named, those of single-level models and those of whole problems; refuse an unknown one."""
+    names = [word.strip().lower().lstrip(".") for text in texts for word in text.split(",")]
+    bare = [name.removesuffix(".gz") for name in names]
+    for name in bare:
+        check_name("format", name, [*(suffix[1:] for suffix in formats()), *problem_files.NAMES], FormatError)
+    whole = tuple(name for name, stem in zip(names, bare, strict=True) if stem in problem_files.NAMES)
+    return tuple(name for name in names if name not in whole), whole
 
 
 def check_encoding(name: str) -> None:
@@ -124,10 +145,49 @@ def search(job: Job, asked: dict[str, Any], time_limit: float | None, progress: 
     return found
 
 
+def check_method(job: Job, method: str) -> None:
+    """Refuse a method that neither kktgen nor the model has."""
+    check_name("method", method, [*METHODS, *job.methods], ProblemError)
+
+
+def own_method(job: Job, method: str, progress: show.Progress) -> kg.Result:
+    """Solve by a method of the model's own, and verify."""
+    progress.stage = f"solving by {method}"
+    progress({"text": job.target})
+    try:
+        solution = job.methods[method](job.bilevel)
+    except KktgenError:
+        raise
+    except (Exception, SystemExit) as error:
+        at = catalog.where(error, job.module.__file__)
+        raise ProblemError(f"model file {job.module.__file__}: method {method!r} failed: {at}") from error
+    expect(solution, Solution, f"method {method!r} of the model", "return a kktgen.Solution")
+    report = kg.verify(job.bilevel, solution)
+    return kg.Result(job.bilevel, solution.model, solution, report, solution.bound, seconds={method: solution.seconds})
+
+
+def estimate(job: Job, progress: show.Progress) -> kg.Estimate | None:
+    """Make the two-point estimate that the parameter ``estimate`` of the model asks for, on a pool of processes."""
+    if not job.parameters.get("estimate") or not hasattr(job.module, "sample"):
+        return None
+    progress.stage = "estimating"
+    inputs = job.module.uncertain(job.parameters)
+    f = catalog.Function(str(job.module.__file__), "sample", (job.parameters,))
+    workers = max(1, min(os.cpu_count() or 1, 2 * len(inputs)))
+    # spawned, not forked: this process has threads of solvers and of the live line
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return kg.point_estimate(f, inputs, executor=pool, progress=progress)
+
+
+def encodes(result: Any) -> bool:
+    """Return whether a model was encoded for a result: not by a search, nor by a model's own method."""
+    return not isinstance(result, Search) and (result.model.pairs is None or bool(result.model.encodings))
+
+
 def outcome(job: Job, result: Any, encoding: str, own: Any) -> dict[str, Any]:
     """Return a result and the model's own report of it as plain data: what was asked, found and may be claimed.
 
-    Of a search also its record; it has no encoding.
+    Of a search also its record; it has no encoding, nor has a model's own method.
     """
     hunt = {}
     if isinstance(result, Search):
@@ -139,7 +199,7 @@ def outcome(job: Job, result: Any, encoding: str, own: Any) -> dict[str, Any]:
         blocks = [b for b in model.space.blocks if b.role == "leader" and not b.follower]
         leader = {b.word: solution.z[b.start : b.stop] for b in blocks}
     return {
-        "model": job.target, "parameters": job.parameters, "encoding": None if hunt else encoding,
+        "model": job.target, "parameters": job.parameters, "encoding": encoding if encodes(result) else None,
         "solver": solution.solver, "status": solution.status, "objective": solution.objective,
         "bound": solution.bound, "gap": solution.gap,
         "nodes": solution.nodes, "seconds": dict(result.seconds), "leader": leader,
@@ -175,7 +235,7 @@ def headline(result: Any) -> str:
 def write(
     job: Job, result: Any, answer: dict[str, Any], folder: Path | None
 ) -> tuple[list[Path], list[str], KktgenError | None]:
-    """Write model, point and report into a folder, if there is one; of a search, which encodes nothing, no model.
+    """Write model, point and report into a folder, if there is one; where nothing was encoded, no model.
 
     Returns the paths, a line for every format that cannot hold the model, and the first fault; a file that cannot be
     written does not keep the others from being written.
@@ -190,7 +250,7 @@ def write(
         file.write(f"{to_json(answer)}\n".encode())
 
     point = [".sol"] if result.solution.z is not None else []
-    for suffix in [*([] if isinstance(result, Search) else formats()), *point, ".json"]:
+    for suffix in [*(formats() if encodes(result) else []), *point, ".json"]:
         path = folder / (job.stem + suffix)
         try:
             if suffix == ".json":

@@ -26,7 +26,7 @@ from .search.start import land_start, start_points
 from .solution import Solution
 from .solvers import check_arguments, solve
 from .summary import bounds, changes
-from .verify import Report, verify
+from .verify import Report, verify, with_range
 
 BOUNDING_SHARE = 0.3
 """Share of a time limit that bounding may take."""
@@ -107,6 +107,7 @@ def optimize(
     cuts: bool | str = "auto",
     start: Any = True,
     evidence: bool = True,
+    range: bool = False,  # noqa: A002
     executor: Executor | None = None,
     progress: Callable[[Mapping[str, Any]], Any] | None = None,
     stages: Callable[[str, str], None] | None = None,
@@ -138,6 +139,8 @@ def optimize(
         Where a multiplier has no proved box, solve a second time in another encoding: agreement is the evidence the
         claim ``optimal`` then needs. So is a model that the solver calls infeasible. The second run gets ten times the
         first one's time at most.
+    range : bool
+        Also compute the leader's best and worst value as the followers break their ties, see :func:`kktgen.verify`.
     executor : concurrent.futures.Executor, optional
         For the independent jobs of bounding and verification.
     progress : callable, optional
@@ -187,6 +190,8 @@ def optimize(
     if evidence and (open_ or report.claim == "infeasible"):
         again = _second(model, encoding, solver, found, clock.left(), progress, options)
         report = verify(bilevel, found, evidence=again, executor=executor)
+    if range:
+        report = with_range(bilevel, report, found)
     clock.done("verify", str(report))
     return Result(bilevel, ready, found, report, found.bound, begun_at, polished, clock.seconds)
 
@@ -208,7 +213,8 @@ def _second(
     limit = patience if left is None else min(patience, left)
     try:
         again = encode(model, other)
-        return (solve(again, solver, time_limit=limit, progress=progress, **options),)
+        start = None if found.z is None else again.complete(found.z[: model.n])
+        return (solve(again, solver, start=start, time_limit=limit, progress=progress, **options),)
     except (UnsupportedError, BoundError, SolverError):
         return ()
 

@@ -66,10 +66,13 @@ folder_option = click.option(
 
 
 _EXACT, _SEARCH = ("encoding", "solver", "gap", "cuts"), ("population", "iterations", "seed", "start")
+HAWKS = ("nchho", "hho")
+"""The methods that are searches."""
 _search = (
     click.option(
-        "--method", type=click.Choice(["exact", "nchho", "hho"]), default="exact", show_default=True,
-        help="exact proves the optimum; nchho and hho are population searches, which prove nothing.",
+        "--method", default="exact", show_default=True, metavar="NAME", callback=lower,
+        help="exact proves the optimum; nchho and hho are population searches, which prove nothing; a model may have "
+        "others.",
     ),
     click.option("--population", type=click.IntRange(min=2), default=30, show_default=True, help="Hawks of a search."),
     click.option("--iterations", type=click.IntRange(min=0), default=50, show_default=True, help="Of a search."),
@@ -86,9 +89,9 @@ def search_options(command: Any) -> Any:
 
     @functools.wraps(command)
     def wrapped(*, method: str, **others: Any) -> Any:
-        for name in _SEARCH if method == "exact" else _EXACT:
+        for name in (*_SEARCH * (method not in HAWKS), *_EXACT * (method != "exact")):
             if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                right = "nchho or hho" if method == "exact" else "exact"
+                right = "nchho or hho" if name in _SEARCH else "exact"
                 raise click.UsageError(f"--{name} belongs to --method {right}")
         search = {"method": method, **{name: others.pop(name) for name in _SEARCH}}
         search["start"] = [read_start(text) for text in search["start"]]

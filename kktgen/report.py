@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 CLAIMS = ("infeasible", "unverified", "bilevel-feasible", "optimal")
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
 SHOWN = 6
@@ -81,6 +83,80 @@ class Line:
         return self.value / self.tolerance if self.tolerance > 0 else math.inf if self.value > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class Carrier:
+    """A variable that differs between the best and the worst tie: its name and its two values."""
+
+    name: str
+    best: float
+    worst: float
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """The leader's value at one decision, as the followers break their ties for it or against it.
+
+    Parameters
+    ----------
+    best, worst : float
+        In the user's sense, the leader's recourse (its columns no follower sees) chosen after the followers. The worst
+        is among the ties that satisfy the leader's rows. Infinite where there is no limit.
+    best_point, worst_point : ndarray (n,) or None
+        Points of the problem with these values; None where the value is infinite.
+    ties_feasible : bool or None
+        Whether every tie satisfies the leader's rows, with some recourse; None where that is not known.
+    row : str
+        A leader's row that a tie violates, empty where none is known.
+    violation : float
+        By how much, over ``max(1, |side|)``.
+    carriers : tuple of Carrier
+        Followers' variables and prices that differ most between the two points.
+    tolerance : float
+        Multipliers and slacks up to this (scaled, see :mod:`kktgen.faces`) count as zero.
+    excess : float
+        Largest cost of a follower at the two points above its cost at the verified point, relative.
+    note : str
+        What is not exact about the range; empty otherwise.
+    """
+
+    best: float
+    worst: float
+    best_point: np.ndarray | None
+    worst_point: np.ndarray | None
+    ties_feasible: bool | None
+    row: str
+    violation: float
+    carriers: tuple[Carrier, ...]
+    tolerance: float
+    excess: float
+    note: str = ""
+
+    @property
+    def width(self) -> float:
+        """Distance between best and worst value."""
+        return abs(self.best - self.worst)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the range as plain data, the points left out."""
+        return {
+            "best": _plain(self.best), "worst": _plain(self.worst), "ties_feasible": self.ties_feasible,
+            "row": self.row, "violation": _plain(self.violation), "carriers": [asdict(c) for c in self.carriers],
+            "tolerance": self.tolerance, "excess": _plain(self.excess), "note": self.note,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        rows = {True: "every tie satisfies the leader's rows", None: "not known whether every tie satisfies the rows"}
+        broken = f"a tie violates {self.row or 'the rows'} by {self.violation:.3g}"
+        out = [
+            f"best {self.best:.10g}, worst {self.worst:.10g} as the followers break their ties",
+            rows.get(self.ties_feasible, broken),
+        ]
+        if self.carriers:
+            out.append("carried by " + ", ".join(f"{c.name} {c.best:.4g} -> {c.worst:.4g}" for c in self.carriers))
+        out.append(f"ties: multipliers and slacks up to {self.tolerance:.0e}; follower costs within {self.excess:.1e}")
+        return "\n".join([*out, *([self.note] if self.note else [])])
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """The outcome of :func:`kktgen.verify`.
@@ -102,8 +178,8 @@ class Report:
     reasons : tuple of str
         Why not a higher claim, what the claim rests on, the evidence used.
     tolerances : Tolerances
-    range : tuple of float or None
-        Optimistic and pessimistic value at the same decision of the leader, where it was computed.
+    range : Range or None
+        Best and worst value at the same decision of the leader, where it was asked for and could be computed.
     """
 
     name: str
@@ -115,7 +191,7 @@ class Report:
     gap: float | None
     reasons: tuple[str, ...]
     tolerances: Tolerances
-    range: tuple[float, float] | None = None
+    range: Range | None = None
 
     def __getitem__(self, name: str) -> Line:
         """Return the line of a name, e.g. ``report["stationarity(vpp1)"]``."""
@@ -134,7 +210,7 @@ class Report:
         return {
             "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
             "bound": _plain(self.bound), "gap": _plain(self.gap),
-            "range": None if self.range is None else [_plain(v) for v in self.range],
+            "range": None if self.range is None else self.range.to_dict(),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(line), "value": _plain(line.value)} for line in self.lines],
         }  # fmt: skip
@@ -156,7 +232,8 @@ class Report:
         if self.gap is not None:
             out.append(f"  gap        {self.gap:.1e}  tolerance {self.tolerances.optimality:.0e}")
         if self.range is not None:
-            out.append(f"  range      optimistic {self.range[0]:.10g}, pessimistic {self.range[1]:.10g}")
+            first, *more = str(self.range).splitlines()
+            out += [f"  range      {first}", *(f"             {text}" for text in more)]
         out.append(f"  claim      {self.claim}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
 

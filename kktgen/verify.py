@@ -11,13 +11,14 @@ import numpy as np
 
 from . import claims
 from .bilevel import Bilevel
-from .errors import ProblemError, expect
+from .errors import ProblemError, SolverError, UnsupportedError, expect
 from .kkt import kkt
 from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, labels, leader_lines, line
 from .resolve import response_lines
 from .solution import Solution
+from .span import span
 
 DEFAULT = Tolerances()
 NEEDS_MULTIPLIERS = ("stationarity", "dual", "complementarity")
@@ -31,6 +32,7 @@ def verify(
     tolerances: Tolerances = DEFAULT,
     evidence: Sequence[Solution] = (),
     executor: Executor | None = None,
+    range: bool = False,  # noqa: A002
 ) -> Report:
     """Verify a point of a bilevel problem and say what may be claimed.
 
@@ -53,6 +55,9 @@ def verify(
         multipliers and slacks nobody could prove. One with a point refutes the word ``infeasible``.
     executor : concurrent.futures.Executor, optional
         Re-solves the followers in parallel; serial by default.
+    range : bool
+        Also compute the leader's best and worst value at the same decision, as the followers break their ties
+        (:class:`kktgen.report.Range`, the report's ``range``); where that cannot be done a reason says why.
 
     Returns
     -------
@@ -94,7 +99,20 @@ def verify(
     if known is not None:
         constants = claims.at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
-    return _conclude(model, known, lines, value, tolerances, evidence, notes, wrong)
+    report = _conclude(model, known, lines, value, tolerances, evidence, notes, wrong)
+    return with_range(bilevel, report, z) if range else report
+
+
+def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
+    """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
+    if not report.ok:
+        return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
+    model = kkt(bilevel)
+    z = _point(model, point.z if isinstance(point, Solution) else point, report.tolerances)[0]
+    try:
+        return replace(report, range=span(model, z))
+    except (UnsupportedError, SolverError) as error:
+        return replace(report, reasons=(*report.reasons, f"no range: {error}"))
 
 
 def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray, np.ndarray, list[Line]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,41 +104,6 @@ def profit(data: Any, run: Operation, lp: np.ndarray, ls: np.ndarray) -> float:
     return float((lp * run.p - ls * run.s).sum() - market)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A printed table: title, header, rows of text, and a note below."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def __str__(self) -> str:
-        lines = [self.header, *self.rows]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
-        numbers = [all(line[k][:1] in "0123456789-" for line in self.rows) for k in range(len(self.header))]
-        adjust = [str.rjust if number else str.ljust for number in numbers]
-        text = ["  ".join(put(c, w) for put, c, w in zip(adjust, line, widths, strict=True)) for line in lines]
-        rule = "-" * len(text[0])
-        parts = [self.title, rule, text[0].rstrip(), rule, *(line.rstrip() for line in text[1:])]
-        return "\n".join([*parts, *([self.note] if self.note else [])])
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What came out: the tables of a report. All of it rests on reconstructed data."""
-
-    tables: tuple[Table, ...]
-    standing: str
-
-    def __str__(self) -> str:
-        return "\n\n".join([self.standing, *map(str, self.tables)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists and strings, for JSON."""
-        return asdict(self)
-
-
 @dataclass(frozen=True, eq=False)
 class _Line:
     """One case of the table of outcomes; ``dso`` is None where there is no DSO."""
@@ -203,7 +168,7 @@ def _lines(game: Any, result: Any) -> dict[str, _Line]:
     return out
 
 
-def _outcomes(game: Any, result: Any, lines: dict[str, _Line]) -> Table:
+def _outcomes(game: Any, result: Any, lines: dict[str, _Line]) -> kg.Table:
     names = [f"VPP{j + 1}" for j in range(len(game.plants))] if len(game.plants) <= SHOWN else []
     header = ("case", "DSO profit", *names, "all VPPs", "accounted t", "physical t", "RES %", "import MWh",
               "carbon price")  # fmt: skip
@@ -213,7 +178,8 @@ def _outcomes(game: Any, result: Any, lines: dict[str, _Line]) -> Table:
     notes = [f"DSO profit {value:.5f} kCNY, proved upper bound {bound}; claim: {claim}"]
     reach = getattr(result.report, "range", None)
     if reach is not None:
-        notes.append(f"at these prices the DSO earns {min(reach):.5f} to {max(reach):.5f} as the VPPs break their ties")
+        earned = f"{reach.worst:.5f} to {reach.best:.5f}"
+        notes.append(f"at these prices the DSO earns {earned} as the VPPs break their ties")
     if again is not None and value - again > 1e-3 * max(1.0, abs(value)):
         notes.append(
             "VPPs asked again choose among responses of equal cost and not the DSO's: the value is optimistic"
@@ -222,10 +188,10 @@ def _outcomes(game: Any, result: Any, lines: dict[str, _Line]) -> Table:
     notes.append("costs and profits in kCNY, carbon price in kCNY/t at the margin of each VPP; accounted emissions "
                  "charge a traded MWh to\nits seller and its buyer, physical ones count own sources and the imports "
                  "of all VPPs together")  # fmt: skip
-    return Table("Outcomes", header, tuple(line.cells() for line in lines.values()), "\n".join(notes))
+    return kg.Table("Outcomes", header, tuple(line.cells() for line in lines.values()), "\n".join(notes))
 
 
-def _claims(lines: dict[str, _Line]) -> Table:
+def _claims(lines: dict[str, _Line]) -> kg.Table:
     """Return which claims of the paper hold on these data."""
     game, none = lines["game"], lines["none"]
     flat = lines["flat"].dso or 0.0
@@ -251,14 +217,14 @@ def _claims(lines: dict[str, _Line]) -> Table:
     compared("carbon price, with the DSO", *pair)
     compared("carbon price, without the DSO", *((other_none, none) if charged else (none, other_none)))
     note = "a VPP can repeat its schedule without the DSO at no greater cost: prices lie inside the wholesale prices"
-    return Table("Claims of the paper, on these data", ("claim", "figures", "holds"), tuple(body), note)
+    return kg.Table("Claims of the paper, on these data", ("claim", "figures", "holds"), tuple(body), note)
 
 
 def _yes(holds: bool) -> str:
     return "yes" if holds else "no"
 
 
-def _prices(game: Any, solution: kg.Solution) -> Table:
+def _prices(game: Any, solution: kg.Solution) -> kg.Table:
     """Return the DSO's prices beside the wholesale prices, by hour."""
     data, hours = game.case, len(game.case.hour)
     lp, ls = (np.atleast_2d(solution[expr])[:SHOWN] for expr in (game.lp, game.ls))
@@ -267,14 +233,16 @@ def _prices(game: Any, solution: kg.Solution) -> Table:
     columns = np.vstack([data.buy, lp, ls, data.sell])
     body = tuple((str(data.hour[t]), *(f"{x + 0.0:.3f}" for x in columns[:, t].round(3))) for t in range(hours))
     note = "prices of hours in which a VPP does not trade that way are arbitrary"
-    return Table("Prices at which the VPPs buy and sell (kCNY/MWh)", header, body, note)
+    return kg.Table("Prices at which the VPPs buy and sell (kCNY/MWh)", header, body, note)
 
 
-def findings(result: Any, data: dict[str, Any]) -> Findings:
+def findings(result: Any, data: dict[str, Any]) -> kg.Findings:
     """Return the tables of a result of the game, and the standing of its data."""
     game = result.bilevel
     lines = _lines(game, result)
     rows = tuple((item, standing, value) for item, value, _, standing in data["provenance"])
-    origin = Table("Data", ("item", "standing", "value"), rows, "where each comes from: provenance, in the data file")
+    origin = kg.Table(
+        "Data", ("item", "standing", "value"), rows, "where each comes from: provenance, in the data file"
+    )
     tables = (_outcomes(game, result, lines), _claims(lines), _prices(game, result.solution), origin)
-    return Findings(tables, f"Data {data['standing']}")
+    return kg.Findings(tables, f"Data {data['standing']}")

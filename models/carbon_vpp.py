@@ -41,9 +41,7 @@ t CO2.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -469,22 +467,12 @@ def build(**parameters: Any) -> Game:
     return Game(Parameters(**parameters))
 
 
-@cache
-def _beside(name: str) -> ModuleType:
-    """Return a module of the folder this one is in."""
-    spec = importlib.util.spec_from_file_location(f"kktgen_models.{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def outcomes() -> ModuleType:
     """Return the module beside this one that says what came out of a game: its functions take the game."""
-    return _beside("_carbon_vpp_report")
+    return kg.beside(__file__, "_carbon_vpp_report")
 
 
-def report(result: Any) -> Any:
+def report(result: Any) -> kg.Findings:
     """Return the outcomes, the paper's claims on these data, the prices, and where the data come from.
 
     Parameters
@@ -510,7 +498,9 @@ def report(result: Any) -> Any:
     return outcomes().findings(result, _data())
 
 
-PLOTS: dict[str, str] = {**_beside("_vpp_plots").PLOTS, "emission": "Emission the VPPs account for, by source"}
+PLOTS: dict[str, str] = dict(
+    kg.beside(__file__, "_vpp_plots").PLOTS, emission="Emission the VPPs account for, by source"
+)
 """Names and titles of :func:`plots`."""
 
 
@@ -526,7 +516,7 @@ def plots(result: Any) -> dict[str, Any]:
     NoSolutionError
         It has no point.
     """
-    game, draw = result.bilevel, _beside("_vpp_plots")
+    game, draw = result.bilevel, kg.beside(__file__, "_vpp_plots")
     if not hasattr(game, "plants"):
         raise kg.ProblemError(f"plots: {game!r} was not made by carbon_vpp.build(...)")
     data, sol, run = game.case, result.solution, outcomes().played(game, result.solution)

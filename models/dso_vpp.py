@@ -31,13 +31,10 @@ Model", PowerTech 2025. Units: MW, MWh, prices in 100 EUR/MWh; objectives divide
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -302,41 +299,6 @@ def mode2(game: Game, solution: kg.Solution) -> Operation:
     return _operation([(plant, solution) for plant in game.plants])
 
 
-@dataclass(frozen=True)
-class Table:
-    """A printed table: title, header, rows of text, and a note below."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def __str__(self) -> str:
-        lines = [self.header, *self.rows]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
-        text = [line[0].ljust(widths[0]) + "".join(c.rjust(w + 2) for c, w in zip(line[1:], widths[1:], strict=True))
-                for line in lines]  # fmt: skip
-        rule = "-" * len(text[0])
-        return "\n".join([self.title, rule, text[0].rstrip(), rule, *text[1:], *([self.note] if self.note else [])])
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The tables of a report, and how many figures of the paper were compared and met within its rounding."""
-
-    tables: tuple[Table, ...]
-    compared: int = 0
-    matched: int = 0
-
-    def __str__(self) -> str:
-        count = f"{self.matched} of {self.compared} figures of the paper are met within its rounding (ties not counted)"
-        return "\n\n".join([*map(str, self.tables), *([count] if self.compared else [])])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists and strings, for JSON."""
-        return asdict(self)
-
-
 class _Check:
     """Formats figures, and counts those of the paper that are met within half a unit of their last printed digit."""
 
@@ -355,7 +317,7 @@ def _text(value: float, digits: int) -> str:
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
 
 
-def _profits(game: Game, result: Any, one: Operation, two: Operation, check: _Check) -> Table:
+def _profits(game: Game, result: Any, one: Operation, two: Operation, check: _Check) -> kg.Table:
     """Return Table II: what everyone earns in either mode, in k EUR."""
     data, sol = game.case, result.solution
     paper = _published()["published"]["table_II"] if game.parameters.published else None
@@ -377,7 +339,7 @@ def _profits(game: Game, result: Any, one: Operation, two: Operation, check: _Ch
     bound = "none" if result.bound is None else f"{result.bound / 10:.5f}"
     claim = getattr(result.report, "claim", "unverified")
     note = f"DSO profit {sol.objective / 10:.5f}, proved upper bound {bound}; claim: {claim}"
-    return Table("Table II: costs and profits (k EUR)", header, tuple(body), note)
+    return kg.Table("Table II: costs and profits (k EUR)", header, tuple(body), note)
 
 
 DIFFERENCES = (("purchase", "purchase", 2), ("sale", "sale", 2), ("turbine", "g", 2), ("wind", "w", 2))
@@ -387,7 +349,7 @@ tie: where the wholesale pays 0, surplus wind may be sold or curtailed at the sa
 many and is not reproduced"""
 
 
-def _changes(game: Game, j: int, one: Operation, two: Operation, check: _Check) -> Table:
+def _changes(game: Game, j: int, one: Operation, two: Operation, check: _Check) -> kg.Table:
     """Return what VPP j does differently in Mode 2, by hour (Tables III to V of the paper)."""
     data = game.case
     number = ("III", "IV", "V")[j] if game.parameters.published else ""
@@ -414,19 +376,20 @@ def _changes(game: Game, j: int, one: Operation, two: Operation, check: _Check) 
         body.append(tuple(line))
     title = f"VPP{j + 1}, Mode 2 less Mode 1 (MWh, MW) and state of charge (%), hours that differ"
     note = NOTE + (TIE if free[moved].any() else "") if body else "no hour differs"
-    return Table(f"Table {number}: {title}" if number else title, tuple(header), tuple(body), note)
+    return kg.Table(f"Table {number}: {title}" if number else title, tuple(header), tuple(body), note)
 
 
-def _prices(game: Game, solution: kg.Solution) -> Table:
+def _prices(game: Game, solution: kg.Solution) -> kg.Table:
     """Return the DSO's prices beside the wholesale prices, by hour."""
     data = game.case
     columns = (data.buy, solution[game.lp], solution[game.ls], data.sell)
     body = tuple((str(hour), *(_text(column[t], 3) for column in columns)) for t, hour in enumerate(data.hour))
     header = ("hour", "wholesale buy", "VPP buys at", "VPP sells at", "wholesale sell")
-    return Table("Prices (100 EUR/MWh)", header, body, "prices of hours in which nobody trades that way are arbitrary")
+    note = "prices of hours in which nobody trades that way are arbitrary"
+    return kg.Table("Prices (100 EUR/MWh)", header, body, note)
 
 
-def report(result: Any) -> Comparison:
+def report(result: Any) -> kg.Findings:
     """Return the paper's tables beside ours; for other parameters the same tables alone.
 
     Parameters
@@ -436,7 +399,7 @@ def report(result: Any) -> Comparison:
 
     Returns
     -------
-    Comparison
+    Findings
         Prints as text. Table II (costs and profits), the changes of the first ``SHOWN`` VPPs (Tables III to V)
         and the prices.
 
@@ -455,20 +418,10 @@ def report(result: Any) -> Comparison:
     tables = [_profits(game, result, one, two, check)]
     tables += [_changes(game, j, one, two, check) for j in shown]
     tables.append(_prices(game, result.solution))
-    return Comparison(tuple(tables), check.compared, int(check.matched))
+    return kg.Findings(tuple(tables), compared=check.compared, matched=int(check.matched))
 
 
-@cache
-def _beside(name: str) -> ModuleType:
-    """Return a module of the folder this one is in."""
-    spec = importlib.util.spec_from_file_location(f"kktgen_models.{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PLOTS: dict[str, str] = _beside("_vpp_plots").PLOTS
+PLOTS: dict[str, str] = kg.beside(__file__, "_vpp_plots").PLOTS
 """Names and titles of :func:`plots`."""
 
 
@@ -482,7 +435,7 @@ def plots(result: Any) -> dict[str, Any]:
     NoSolutionError
         It has no point.
     """
-    game, draw = result.bilevel, _beside("_vpp_plots")
+    game, draw = result.bilevel, kg.beside(__file__, "_vpp_plots")
     if not hasattr(game, "plants"):
         raise kg.ProblemError(f"plots: {game!r} was not made by dso_vpp.build(...)")
     data, sol, run = game.case, result.solution, mode2(game, result.solution)

@@ -19,9 +19,9 @@ FLOORS: tuple[str, ...] = (
     "identity eliminate relax bounds cuts",
     "encodings",
     "formats < solvers",
-    "report claims residuals resolve verify",
-    "parameters search < catalog optimize < point_estimate plots sweep",
-    "child show options < jobs ends < plot_command < cli < __main__",
+    "report claims residuals resolve verify faces maxmin ties span nudge",
+    "parameters search findings < catalog optimize robust < point_estimate plots sweep",
+    "child show options problem_files < jobs ends < plot_command < cli < __main__",
 )
 """From the ground up; ``a < b``: on one floor, b may import a. Names of one group may import one another."""
 

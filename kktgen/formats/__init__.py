@@ -1,7 +1,8 @@
 """Model files: one module a format, found by scanning this folder.
 
 A format module declares ``SUFFIX``, ``FEATURES`` (keys of :data:`kktgen.model.FEATURES` it can hold) and
-``dump(model, file)``. What a format cannot hold is refused by name, never written and hoped for.
+``dump(model, file)``. What a format cannot hold is refused by name, never written and hoped for. Whole bilevel problems
+are held by the formats of the folder ``instances``.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from ..bilevel import Bilevel
 from ..errors import FormatError, ProblemError, UnsupportedError
 from ..kkt import kkt
 from ..model import FEATURES, Model
+from . import instances
 from .files import file_path, replace_file
+from .instances import read
 from .names import column_names
 from .sol import read_solution, write_solution
 
-__all__ = ["column_names", "dumps", "formats", "read_solution", "write", "write_solution"]
+__all__ = ["column_names", "dumps", "formats", "read", "read_solution", "write", "write_solution"]
 
 
 @cache
@@ -33,8 +36,8 @@ def formats() -> dict[str, Any]:
     return {module.SUFFIX: module for module in sorted(modules, key=lambda m: m.__name__) if hasattr(module, "SUFFIX")}
 
 
-def write(problem: Model | Bilevel, path: str | os.PathLike[str]) -> Path:
-    """Write a model to a file in the format of its suffix.
+def write(problem: Model | Bilevel, path: str | os.PathLike[str], form: str | None = None) -> Path:
+    """Write a model or a bilevel problem to a file in the format of its suffix.
 
     The file is complete or absent: it is written under a temporary name and then renamed. The same model
     gives the same bytes, whatever the process.
@@ -42,9 +45,13 @@ def write(problem: Model | Bilevel, path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     problem : Model or Bilevel
-        A Bilevel must be without followers; an MPEC must be encoded first.
+        A Bilevel must be without followers; an MPEC must be encoded first. Of ``.bilevel.json`` and ``.aux`` it is the
+        other way round: they hold the Bilevel itself.
     path : path
-        Ends in ``.lp``, ``.mps`` or ``.cip``, and in ``.gz`` as well to be compressed.
+        Ends in ``.lp``, ``.mps`` or ``.cip``, or in ``.bilevel.json`` (the whole problem, :func:`read` returns it) or
+        ``.aux`` (one LP follower, together with an ``.mps`` of the same name), and in ``.gz`` as well to be compressed.
+    form : str, optional
+        Of an ``.aux`` file: ``"index"`` (MibS, the default), ``"names"`` (MibS) or ``"bobilib"`` (BOBILib, idol).
 
     Returns
     -------
@@ -66,9 +73,14 @@ def write(problem: Model | Bilevel, path: str | os.PathLike[str]) -> Path:
     """
     target = file_path(path)
     zipped = target.suffix.lower() == ".gz"
+    whole = instances.suffix_of(target)
+    if form is not None and whole != instances.aux_write.SUFFIX:
+        raise ProblemError(f"{target}: form={form!r} belongs to .aux files")
+    if whole == instances.aux_write.SUFFIX:
+        return instances.aux_write.write(cast(Bilevel, problem), target, form)
     suffix = (target.with_suffix("") if zipped else target).suffix.lower()
-    module = _format(suffix, str(target))
-    model = _writable(problem, module)
+    module = instances.bundle if whole else _format(suffix, str(target))
+    model = problem if whole else _writable(problem, module)
 
     def fill(file: IO[bytes]) -> None:
         if zipped:
@@ -88,7 +100,7 @@ def dumps(problem: Model | Bilevel, format: str) -> str:  # noqa: A002
     problem : Model or Bilevel
         A Bilevel must be without followers; an MPEC must be encoded first.
     format : str
-        ``"lp"``, ``"mps"`` or ``"cip"``.
+        ``"lp"``, ``"mps"`` or ``"cip"``; ``"bilevel.json"`` of a Bilevel.
 
     Returns
     -------
@@ -99,8 +111,11 @@ def dumps(problem: Model | Bilevel, format: str) -> str:  # noqa: A002
     FormatError, UnsupportedError, ProblemError
         As :func:`write`.
     """
-    module = _format("." + str(format).lower().lstrip("."), f"format {format!r}")
-    file = io.BytesIO()
+    suffix, file = "." + str(format).lower().lstrip("."), io.BytesIO()
+    if suffix == instances.bundle.SUFFIX:
+        instances.bundle.dump(cast(Bilevel, problem), file)
+        return file.getvalue().decode("utf-8")
+    module = _format(suffix, f"format {format!r}")
     module.dump(_writable(problem, module), file)
     return file.getvalue().decode("ascii")
 
@@ -109,7 +124,8 @@ def _format(suffix: str, where: str) -> Any:
     known = formats()
     if suffix not in known:
         raise FormatError(
-            f"{where}: no format has the suffix {suffix!r}; known are {', '.join(known)}, each also with .gz behind it"
+            f"{where}: no format has the suffix {suffix!r}; known are {', '.join(known)}, each also with .gz behind "
+            f"it; whole bilevel problems go into {' and '.join(instances.SUFFIXES)}"
         )
     return known[suffix]
 
@@ -120,7 +136,7 @@ def _writable(problem: Any, module: Any) -> Model:
         if problem.followers:
             raise UnsupportedError(
                 f"{problem.name!r} has followers, which {module.SUFFIX} cannot hold; write a single-level model of it: "
-                "kg.write(kg.encode(kg.kkt(m), kg.SOS1()), path)"
+                "kg.write(kg.encode(kg.kkt(m), kg.SOS1()), path), or the problem itself into a .bilevel.json"
             )
         problem = kkt(problem)
     if not isinstance(problem, Model):

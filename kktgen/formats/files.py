@@ -1,9 +1,11 @@
-"""Files that are complete or absent."""
+"""Files that are complete or absent, and files read whole."""
 
 from __future__ import annotations
 
+import gzip
 import os
 import uuid
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -45,3 +47,20 @@ def replace_file(target: Path, fill: Callable[[IO[bytes]], None]) -> Path:
             "and may be written"
         ) from error
     return target
+
+
+def contents(path: Path) -> bytes:
+    """Return the bytes of a file, unpacked when it is packed.
+
+    Raises
+    ------
+    FormatError
+        There is no such file, or it cannot be unpacked.
+    """
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: cannot be unpacked ({error})") from None
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None

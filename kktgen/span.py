@@ -1,0 +1,184 @@
+"""The range of the leader's value at one decision, as followers break their ties for or against the leader."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import SolverError, UnsupportedError
+from .faces import TIE
+from .kernel import WarmLp
+from .maxmin import Optimum, elastic, least, max_min
+from .model import Model
+from .report import Carrier, Range
+from .residuals import labels
+from .sparse import Csr, row_index, take_columns
+from .ties import Play, play
+
+SECONDS = 60.0
+"""Seconds for each search for a worst tie under recourse."""
+CARRIERS = 6
+"""Most variables named as carrying the difference."""
+ROW = 1e-6
+"""Violation of a leader's row by a tie that counts, over ``max(1, |side|)``."""
+GAP = 1e-5
+"""Gap (over ``max(1, |value|)``) above which a worst value is reported as not proved."""
+
+
+def span(model: Model, z: np.ndarray) -> Range:
+    """Return the leader's best and worst value over the ties at a verified point.
+
+    Parameters
+    ----------
+    model : Model
+        The KKT model of the problem.
+    z : ndarray (n,)
+        A bilevel-feasible point.
+
+    Raises
+    ------
+    UnsupportedError
+        A Nash game, or a leader's problem that is not linear on the optimal face.
+    SolverError
+        A subproblem could not be solved.
+    """
+    game = play(model, z)
+    best = least(game.whole, game.cost, game.integer)
+    worst = _worst(game, best)
+    rows = _rows(game)
+    one, other = (None if found.w is None else _point(z, game, found.w) for found in (best, worst))
+    value, low = (model.sense * (found.value + game.constant) + 0.0 for found in (best, worst))
+    note = ""
+    if abs(worst.bound - worst.value) > GAP * max(1.0, abs(worst.value)):
+        note = f"the worst value is not proved: no tie is worse than {model.sense * (worst.bound + game.constant):.10g}"
+    return Range(
+        value, low, one, other, rows.feasible, rows.name, rows.violation,
+        _carriers(model, game, best.w, worst.w), TIE, _excess(model, z, [one, other]), note,
+    )  # fmt: skip
+
+
+def _worst(game: Play, best: Optimum) -> Optimum:
+    """Return the tie that is worst for the leader, its recourse chosen afterwards."""
+    k = len(game.face.columns)
+    cost, recourse = game.cost, game.R.indices >= k
+    if (game.cost[k:] == 0).all():  # v only has to be feasible
+        return _negative(least(game.whole, -cost, game.integer))
+    row = row_index(game.R)
+    mixed = np.intersect1d(row[recourse], row[~recourse])
+    if not len(mixed) and best.w is not None:  # v does not depend on u
+        part = game.whole
+        lb, ub = part.lb.copy(), part.ub.copy()
+        lb[k:] = ub[k:] = best.w[k:]
+        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool)))
+    if game.integer.any():
+        raise UnsupportedError("the leader's recourse holds integers: its worst tie is no linear program of one level")
+    return max_min(game.ties, game.leader, cost, SECONDS)
+
+
+def _negative(found: Optimum) -> Optimum:
+    return Optimum(found.w, -found.value, -found.bound)
+
+
+class _Rows(NamedTuple):
+    """Whether every tie satisfies the leader's rows; a row that one violates, and by how much."""
+
+    feasible: bool | None
+    name: str = ""
+    violation: float = 0.0
+
+
+def _rows(game: Play) -> _Rows:
+    """Return whether every tie satisfies the leader's rows with some recourse.
+
+    A row whose recourse columns stand in no other row: what they can reach, against the row's least and largest value
+    on the face, one linear program each. Rows that share recourse: the worst tie's least sum of relaxations.
+    """
+    k = len(game.face.columns)
+    own, other = take_columns(game.R, np.arange(k)), take_columns(game.R, np.arange(k, len(game.cost)))
+    held = np.bincount(other.indices, minlength=other.shape[1])
+    shared = np.zeros(len(game.lo), dtype=bool)
+    shared[row_index(other)[held[other.indices] > 1]] = True
+    touched = np.diff(own.indptr) > 0
+    low, high = _reach(other, game.lb[k:], game.ub[k:])
+    found = _Rows(True)
+    if (touched & ~shared).any():
+        found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low)
+    if found.feasible is not True or not shared.any() or not touched[shared].any():
+        return found
+    if game.integer.any():
+        return _Rows(None)
+    part, cost = elastic(game.leader, k)
+    worst = max_min(game.ties, part, cost, SECONDS)
+    if worst.bound <= ROW:
+        return found
+    if worst.value <= ROW or worst.w is None:
+        return _Rows(None)
+    size = len(game.lo)
+    at = int(np.argmax(worst.w[-2 * size :])) % size
+    return _Rows(False, game.rows.label(at), worst.value)
+
+
+def _reach(M: Csr, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest value of every row of M over a box."""
+    row, up = row_index(M), M.data > 0
+    low = M.data * np.where(up, lb[M.indices], ub[M.indices])
+    high = M.data * np.where(up, ub[M.indices], lb[M.indices])
+    size = M.shape[0]
+    return np.bincount(row, weights=low, minlength=size), np.bincount(row, weights=high, minlength=size)
+
+
+def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> _Rows:
+    """Return whether the rows ``lo <= own u <= hi`` hold on the whole face; else the one a tie violates most."""
+    t, worst = game.face, _Rows(True)
+    low, high = _reach(own, t.lb, t.ub)
+    with np.errstate(invalid="ignore"):
+        asked = rows & ~((low >= lo) & (high <= hi))
+    if not asked.any():
+        return worst
+    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub)
+    for i in np.flatnonzero(asked).tolist():
+        entries = slice(own.indptr[i], own.indptr[i + 1])
+        for sign, side, given in ((1.0, lo[i], game.rows.lo[i]), (-1.0, -hi[i], game.rows.hi[i])):
+            if side == -np.inf:
+                continue
+            answer = warm.minimize(own.indices[entries], sign * own.data[entries])
+            if answer.status not in ("optimal", "unbounded"):
+                raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.status!r}")
+            off = (side - answer.value) / max(1.0, abs(given))
+            if off > max(ROW, worst.violation):
+                worst = _Rows(False, game.rows.label(i), float(off))
+    return worst
+
+
+def _point(z: np.ndarray, game: Play, w: np.ndarray) -> np.ndarray:
+    out = z.copy()
+    out[game.columns] = w
+    return out
+
+
+def _carriers(model: Model, game: Play, best: np.ndarray | None, worst: np.ndarray | None) -> tuple[Carrier, ...]:
+    """Return the columns of the face that differ most between two points of different value, the largest first."""
+    if best is None or worst is None:
+        return ()
+    value, low = float(game.cost @ best), float(game.cost @ worst)
+    if abs(low - value) <= ROW * max(1.0, abs(value)):
+        return ()
+    k = len(game.face.columns)
+    apart = np.abs(best[:k] - worst[:k])
+    order = np.argsort(-apart, kind="stable")[:CARRIERS]
+    order = order[apart[order] > ROW]
+    names = labels(model.space.blocks, game.face.columns[order])
+    return tuple(Carrier(name, float(best[i]), float(worst[i])) for name, i in zip(names, order, strict=True))
+
+
+def _excess(model: Model, z: np.ndarray, points: list[np.ndarray | None]) -> float:
+    """Return the largest relative difference of a follower's cost between the point and some others."""
+    out = 0.0
+    for k in range(0 if model.kkt is None else len(model.kkt.followers)):
+        assert model.kkt is not None
+        qp = model.kkt.qp(k)
+        cost = qp.cost(z[qp.y], z[qp.x])
+        away = [abs(qp.cost(point[qp.y], point[qp.x]) - cost) for point in points if point is not None]
+        out = max([out, *(float(off) / max(1.0, abs(cost)) for off in away)])
+    return out
