@@ -737,6 +737,33 @@ def test_a_false_optimum_of_a_quadratic_program_is_noticed(monkeypatch):
         solve(m, "highs")
 
 
+def test_scip_begins_anew_where_its_lps_fail(monkeypatch):
+    needs("scip")
+    from kktgen.solvers import scip
+
+    m = kg.Bilevel("again")
+    x = m.var("x", lb=0, ub=1, kind="I")
+    m.minimize(-x)
+    honest, seen = scip._attempt, []
+
+    def attempt(*arguments):
+        seen.append(arguments[-1])
+        if len(seen) < len(scip.WAYS):
+            raise Exception("SCIP: error in LP solver!")
+        return honest(*arguments)
+
+    monkeypatch.setattr(scip, "_attempt", attempt)
+    assert kg.solve(kg.kkt(m), "scip", time_limit=10, **{"separating/maxrounds": 3}).objective == -1
+    assert seen[0] == {"separating/maxrounds": 3}
+    assert seen[1]["lp/resolvealgorithm"] == "p"
+    assert seen[2] == {"separating/maxrounds": 3, "separating/maxroundsroot": 0}
+    seen.clear()
+    monkeypatch.setattr(scip, "WAYS", scip.WAYS * 2)
+    monkeypatch.setattr(scip, "_attempt", lambda *_: (_ for _ in ()).throw(Exception("SCIP: error in LP solver!")))
+    with pytest.raises(kg.SolverError, match="LP solver"):
+        kg.solve(kg.kkt(m), "scip")
+
+
 def test_scip_statuses_are_all_mapped():
     needs("scip")
     import pyscipopt

@@ -23,6 +23,13 @@ TITLE = "SCIP"
 INSTALL = "pip install pyscipopt"
 FEATURES = frozenset(ALL) - {"pairs"}
 TOL = 1e-6
+WAYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"lp/resolvealgorithm": "p"},
+    {"separating/maxrounds": 0, "separating/maxroundsroot": 0},
+)
+"""Options of the attempts at a model, one after the other, while LPs of the tree fail for numerical troubles."""
+LP_FAILED = "error in LP solver"
 
 STATUS = {
     "optimal": "optimal",
@@ -75,11 +82,34 @@ def solve(
     Notes
     -----
     SCIP's tree search is sequential; ``threads`` goes to the LP solver (``lp/threads``). Options are SCIP parameters
-    under their own names. Ctrl-C is caught by SCIP, which returns its incumbent.
+    under their own names. Ctrl-C is caught by SCIP, which returns its incumbent. Where an LP of the tree fails for
+    numerical troubles the search begins anew with the primal simplex method, then without cuts.
     """
+    started = time.perf_counter()
+    for way in WAYS[:-1]:
+        try:
+            return _attempt(model, started, _left(time_limit, started), gap, threads, verbose, start, progress,
+                            {**way, **options})  # fmt: skip
+        except Exception as error:  # PySCIPOpt has no class of its own
+            if LP_FAILED not in str(error):
+                raise
+    return _attempt(model, started, _left(time_limit, started), gap, threads, verbose, start, progress,
+                    {**WAYS[-1], **options})  # fmt: skip
+
+
+def _left(time_limit: float | None, started: float) -> float | None:
+    """Return the seconds left of a limit."""
+    return None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - started))
+
+
+def _attempt(
+    model: Model, started: float, time_limit: float | None, gap: float | None, threads: int, verbose: bool,
+    start: Sequence[np.ndarray], progress: Watch | None, options: dict[str, Any],
+) -> Solution:  # fmt: skip
+    """Solve a model once."""
     from pyscipopt import Model as Scip
 
-    started = time.perf_counter()
+    begun = time.perf_counter()
     scip = Scip(model.name)
     try:
         if not verbose:
@@ -102,8 +132,7 @@ def solve(
         if progress is not None and progress.active:
             _report(scip, progress)
         if time_limit is not None and "limits/time" not in options:
-            left = max(0.0, time_limit - (time.perf_counter() - started))
-            scip.setParam("limits/time", min(left, 1e20))
+            scip.setParam("limits/time", min(_left(time_limit, begun) or 0.0, 1e20))
         scip.optimizeNogil()
         return _answer(model, loaded, started, {"starts": (feasible, len(start))})
     finally:
