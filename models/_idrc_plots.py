@@ -74,7 +74,8 @@ def _clearing(game: Any, sol: kg.Solution, subtitle: str) -> dict[str, Any]:
         return [{"label": name, "kind": "stack", "values": values} for name, values in rows]
 
     energy = [*zip(data.gencos.name, series("p"), strict=True), ("members sell", series("s").sum(axis=0))]
-    taken = [("retailers", -series("r").sum(axis=0)), ("members buy", -series("b").sum(axis=0))]
+    taken = [("retailers", -series("r").sum(axis=0)), ("members buy", -series("b").sum(axis=0)),
+             ("other load, net", -data.net_load.sum(axis=0))]  # fmt: skip
     capacity = [*zip(data.gencos.name, series("c"), strict=True), ("retailers", series("rc").sum(axis=0)),
                 ("members sell", series("ic").sum(axis=0))]  # fmt: skip
     if len(data.outsiders):

@@ -426,6 +426,8 @@ def test_report_and_plots(tmp_path: Path):
     assert list(plots) == list(alliance.PLOTS)
     for plot in plots.values():
         check(plot)
+    energy = plots["clearing"]["panels"][0]["series"]
+    np.testing.assert_allclose(np.sum([series["values"] for series in energy], axis=0), 0.0, atol=1e-6)
     labels = {series["label"] for panel in plots["prices"]["panels"] for series in panel["series"]}
     assert labels == {"with limits", "without limits"}
     with pytest.raises(kg.ProblemError, match="not made by idrc_alliance"):
