@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .bounds.activity import interval
 from .errors import SolverError, UnsupportedError
 from .faces import TIE
 from .kernel import WarmLp
@@ -100,7 +101,7 @@ def _rows(game: Play) -> _Rows:
     shared = np.zeros(len(game.lo), dtype=bool)
     shared[row_index(other)[held[other.indices] > 1]] = True
     touched = np.diff(own.indptr) > 0
-    low, high = _reach(other, game.lb[k:], game.ub[k:])
+    low, high = interval(other, game.lb[k:], game.ub[k:])
     found = _Rows(True)
     if (touched & ~shared).any():
         found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low)
@@ -119,19 +120,10 @@ def _rows(game: Play) -> _Rows:
     return _Rows(False, game.rows.label(at), worst.value)
 
 
-def _reach(M: Csr, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the largest value of every row of M over a box."""
-    row, up = row_index(M), M.data > 0
-    low = M.data * np.where(up, lb[M.indices], ub[M.indices])
-    high = M.data * np.where(up, ub[M.indices], lb[M.indices])
-    size = M.shape[0]
-    return np.bincount(row, weights=low, minlength=size), np.bincount(row, weights=high, minlength=size)
-
-
 def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> _Rows:
     """Return whether the rows ``lo <= own u <= hi`` hold on the whole face; else the one a tie violates most."""
     t, worst = game.face, _Rows(True)
-    low, high = _reach(own, t.lb, t.ub)
+    low, high = interval(own, t.lb, t.ub)
     with np.errstate(invalid="ignore"):
         asked = rows & ~((low >= lo) & (high <= hi))
     if not asked.any():

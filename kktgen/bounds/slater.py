@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from ..kernel import lp
 from ..qp import QP
 from ..sparse import Csr, row_index
+from .activity import interval
 from .relaxation import Layout, Program, products
 from .safe import safe_minimum
 
@@ -76,10 +77,9 @@ class _Robust:
 
     def worst(self, Y: np.ndarray) -> np.ndarray:
         """Return the largest ``(G Y + H) d`` over the box, row by row (mi,)."""
-        W = self.qp.G @ Y + self.qp.H[:, self.links].toarray()
-        with np.errstate(invalid="ignore"):
-            terms = np.maximum(np.where(W == 0, 0.0, W * self.low), np.where(W == 0, 0.0, W * self.high))
-        return np.where(self.live, terms.sum(axis=1), 0.0)
+        W = Csr(self.qp.H[:, self.links] + self.qp.G @ Csr(Y))
+        W.eliminate_zeros()
+        return np.where(self.live, interval(W, self.low, self.high)[1], 0.0)
 
 
 def slater_rule(qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarray, dead: np.ndarray) -> Rule | None:
