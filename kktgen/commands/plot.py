@@ -10,10 +10,10 @@ import click
 
 import kktgen as kg
 
-from . import catalog, jobs, plots, show
-from .ends import Stop
-from .errors import KktgenError, ProblemError
-from .options import encoding_option, folder_option, gap_option, parameter_options, solver_option, time_option
+from .. import catalog, checks, jobs, model_files, outcome, plots, show
+from ..ends import Stop
+from ..errors import KktgenError, ProblemError
+from ..options import encoding_option, folder_option, gap_option, parameter_options, solver_option, time_option
 
 
 def check_plots(job: jobs.Job, only: Iterable[str]) -> None:
@@ -22,7 +22,7 @@ def check_plots(job: jobs.Job, only: Iterable[str]) -> None:
         able = ", ".join(name for name in catalog.model_names() if _offers(name))
         raise ProblemError(f"model {job.target!r} offers no plots (a function plots(result)); those that do: {able}")
     for name in only:
-        jobs.check_name("plot", name, getattr(job.module, "PLOTS", [name]), ProblemError)
+        checks.check_name("plot", name, getattr(job.module, "PLOTS", [name]), ProblemError)
 
 
 def _offers(name: str) -> bool:
@@ -37,7 +37,7 @@ def draw(job: jobs.Job, result: Any, folder: Path, suffix: str, only: tuple[str,
     """Write the model's plots of a result, or some of them, one file each; return the paths."""
     offered = job.plots(result)
     for name in only:
-        jobs.check_name("plot", name, offered, ProblemError)
+        checks.check_name("plot", name, offered, ProblemError)
     standing, paths = plots.claim(result), []
     for name in dict.fromkeys(only) or offered:
         paths.append(plots.save(offered[name], folder / f"{job.stem}-{name}{suffix}", standing))
@@ -61,7 +61,7 @@ def draw(job: jobs.Job, result: Any, folder: Path, suffix: str, only: tuple[str,
 )  # fmt: skip
 @folder_option
 @parameter_options
-def plot(
+def command(
     target: str, overrides: dict[str, str], encoding: str, solver: str, time_limit: float | None, gap: float | None,
     solution: Path | None, only: tuple[str, ...], form: str, output: Path,
 ) -> None:  # fmt: skip
@@ -73,14 +73,14 @@ def plot(
     kktgen plot dso_vpp --solution out/dso_vpp.sol -o out/
     Exit code: 0 verified point, 1 no point or one that fails, 2 wrong question, 130 Ctrl-C.
     """
-    jobs.check_encoding(encoding)
-    jobs.check_solver(solver)
+    checks.check_encoding(encoding)
+    checks.check_solver(solver)
     plots.check_library()
     job = jobs.Job.of(target, overrides)
     check_plots(job, only)
-    jobs.make_folder(output)
+    checks.make_folder(output)
     if solution is not None:
-        result = jobs.stored(job, solution)
+        result = model_files.stored(job, solution)
     else:
         with show.Progress() as progress:
             result = kg.optimize(
@@ -90,7 +90,7 @@ def plot(
     if result.solution.z is None:
         raise Stop(f"no point found: {result.solution.status} ({result.solution.solver})", 1)
     written = draw(job, result, output, f".{form.lower()}", only)
-    click.echo(f"{jobs.headline(result)}\n")
+    click.echo(f"{outcome.headline(result)}\n")
     show.section("Files", show.files(written))
     if not result.report.ok:
         raise Stop(f"the point fails verification: {result.report.claim}", 1)
