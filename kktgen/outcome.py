@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,9 +12,11 @@ import orjson
 
 import kktgen as kg
 
+from . import problem_files
 from .errors import KktgenError, UnsupportedError
 from .formats import formats
 from .formats.files import replace_file
+from .formats.instances import bundle
 from .jobs import Job
 from .search import Search
 
@@ -70,13 +74,22 @@ def headline(result: Any) -> str:
     return f"{solution}{claim}"
 
 
+def known(result: Any) -> dict[str, Any]:
+    """Return what a result makes known of its problem: objective, bound, claim, and who found them."""
+    if not result.report.ok:
+        return {}
+    solution = result.solution
+    found = {"objective": result.report.value, "bound": result.bound, "claim": result.report.claim}
+    return {key: value for key, value in {**found, "source": solution.solver}.items() if value is not None}
+
+
 def write(
     job: Job, result: Any, answer: dict[str, Any], folder: Path | None
 ) -> tuple[list[Path], list[str], KktgenError | None]:
-    """Write model, point and report into a folder, if there is one; where nothing was encoded, no model.
+    """Write model, point, report, and the problem with what is now known of it, into a folder, if there is one.
 
-    Returns the paths, a line for every format that cannot hold the model, and the first fault; a file that cannot be
-    written does not keep the others from being written.
+    Where nothing was encoded, there is no model to write. Returns the paths, a line for every format that cannot hold
+    the model, and the first fault; a file that cannot be written does not keep the others from being written.
     """
     paths: list[Path] = []
     refused: list[str] = []
@@ -87,16 +100,16 @@ def write(
     def fill(file: IO[bytes]) -> None:
         file.write(f"{to_json(answer)}\n".encode())
 
-    point = [".sol"] if result.solution.z is not None else []
-    for suffix in [*(formats() if encodes(result) else []), *point, ".json"]:
+    makers: dict[str, Callable[[Path], Any]] = {
+        **{suffix: partial(kg.write, result.model) for suffix in (formats() if encodes(result) else ())},
+        **({".sol": partial(kg.write_solution, result.solution)} if result.solution.z is not None else {}),
+        ".json": lambda path: replace_file(path, fill),
+        bundle.SUFFIX: lambda path: problem_files.write_bundle(job, path, paths, known(result)),
+    }
+    for suffix, make in makers.items():
         path = folder / (job.stem + suffix)
         try:
-            if suffix == ".json":
-                replace_file(path, fill)
-            elif suffix == ".sol":
-                kg.write_solution(result.solution, path)
-            else:
-                kg.write(result.model, path)
+            make(path)
             paths.append(path)
         except UnsupportedError as error:
             refused.append(f"{path} not written: {error}")

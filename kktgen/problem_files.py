@@ -85,16 +85,24 @@ def write(job: Any, names: Iterable[str], folder: Path, derived: Iterable[Path])
     out: list[Path] = []
     for name in sorted(names, key=lambda name: bundle.SUFFIX[1:] in name):  # the bundle last: it knows the others
         if bundle.SUFFIX[1:] in name:
-            job.bilevel.about = about(job, [*derived, *out])
-            out.append(kg.write(job.bilevel, folder / f"{job.stem}.{name}"))
+            out.append(write_bundle(job, folder / f"{job.stem}.{name}", [*derived, *out]))
         else:
             path = kg.write(job.bilevel, folder / f"{job.stem}.bilevel.{name}")
             out += [path, aux_write.partner(path)]
     return out
 
 
-def about(job: Any, derived: Iterable[Path]) -> dict[str, Any]:
-    """Return what a bundle says of a job's problem: model, all parameters, known answer, version, derived files."""
+def write_bundle(job: Any, path: Path, derived: Iterable[Path], found: Mapping[str, Any] | None = None) -> Path:
+    """Write a job's whole problem with what is known of it into a bundle; ``found``: what a run just found."""
+    job.bilevel.about = about(job, derived, found)
+    return kg.write(job.bilevel, path)
+
+
+def about(job: Any, derived: Iterable[Path], found: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a bundle says of a job's problem: model, all parameters, known answer, version, derived files.
+
+    An answer just ``found`` takes the place of a known one only where it is claimed optimal.
+    """
     out = dict(job.bilevel.about)
     if not is_problem_file(job.target):
         defaults = {p.name: p.default for p in parameters_of(job.module) if p.default is not REQUIRED}
@@ -104,6 +112,8 @@ def about(job: Any, derived: Iterable[Path]) -> dict[str, Any]:
         known = _known(job)
         if known:
             out["known"] = known
+    if found and (found["claim"] == "optimal" or "known" not in out):
+        out["known"] = dict(found)
     with contextlib.suppress(PackageNotFoundError):
         out.setdefault("version", version("kktgen"))
     files = {**out.get("files", {}), **digests(derived)}

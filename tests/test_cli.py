@@ -181,7 +181,22 @@ def test_solve_prints_every_stage_and_writes_every_file(model_file, tmp_path):
         path = tmp_path / "out" / f"tiny.{suffix}"
         assert path.stat().st_size > 0
         assert str(path) in text
-    assert len(list((tmp_path / "out").iterdir())) == 5
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def test_solve_writes_the_problem_with_its_answer(model_file, tmp_path):
+    path = model_file()
+    assert run("solve", path, "-q", "-o", tmp_path / "out").exit_code == 0
+    bundle = tmp_path / "out" / "tiny.bilevel.json"
+    about = kktgen.read(bundle).about
+    assert about["known"]["objective"] == pytest.approx(6.1333, abs=1e-4)
+    assert about["known"]["bound"] == pytest.approx(6.1333, abs=1e-3)
+    assert about["known"]["claim"] == "optimal" and about["known"]["source"].startswith("SCIP")
+    assert set(about["files"]) == {"tiny.lp", "tiny.mps", "tiny.cip", "tiny.sol", "tiny.json"}
+    kept = run("solve", bundle, "-q", "--method", "hho", "--population", "4", "--iterations", "1", "-o", tmp_path / "b")
+    assert kept.exit_code == 0, kept.output
+    later = kktgen.read(tmp_path / "b" / "tiny.bilevel.json").about
+    assert later["known"] == about["known"]  # a search proves nothing, so it replaces nothing
 
 
 def test_a_file_that_cannot_be_written_costs_neither_the_answer_nor_the_other_files(model_file, tmp_path):
@@ -508,7 +523,7 @@ def test_a_search_prints_its_record_and_writes_its_point(model_file, tmp_path):
     assert out.exit_code == 0, out.output
     assert "tiny: hho, 6 hawks, 4 iterations, seed 2" in out.stdout
     assert "claim: bilevel-feasible" in out.stdout and "tiny report:" in out.stdout
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"tiny.sol", "tiny.json"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"tiny.sol", "tiny.json", "tiny.bilevel.json"}
     assert run("verify", path, tmp_path / "out" / "tiny.sol").exit_code == 0
 
 

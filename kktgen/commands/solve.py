@@ -44,9 +44,9 @@ def command(
 
     MODEL is a name (kktgen models), an instance (model/case or a .toml file), the path of a .py file with a function
     build(), or a file that holds a problem (.bilevel.json, or .aux beside its .mps). With -o the model goes out as .lp,
-    .mps and .cip, the point as .sol, the report as .json.
+    .mps and .cip, the point as .sol, the report as .json, the problem with its answer as .bilevel.json.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
-    they see, and writes .sol and .json.
+    they see, and writes no model.
 
     \b
     kktgen solve dso_vpp
