@@ -41,10 +41,8 @@ t CO2.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+import sys
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
@@ -52,10 +50,9 @@ import numpy as np
 
 import kktgen as kg
 
-DATA = Path(__file__).parent / "data" / "carbon_vpp_case.json"
-DAY = 24
-ROUNDING = 1e-9
-"""Figures of the checks below this are zero."""
+_case = kg.beside(__file__, "_carbon_vpp_case")
+DATA, DAY, case = _case.DATA, _case.DAY, _case.case
+check = kg.beside(__file__, "_carbon_vpp_check").check
 
 
 @dataclass(frozen=True)
@@ -128,214 +125,6 @@ class Parameters:
 
 
 @dataclass(frozen=True, eq=False)
-class Vpp:
-    """Data of one VPP: series (T,) in MW, ratings in MW and MWh, fuel costs in kCNY, charge as a share of capacity."""
-
-    name: str
-    load: np.ndarray
-    wind: np.ndarray
-    pv: np.ndarray
-    a: float
-    bm: float
-    c: float
-    g_max: float
-    down: float
-    up: float
-    b_max: float
-    capacity: float
-    soc_min: float
-    soc_max: float
-    home: float
-    trade_max: float
-
-
-@dataclass(frozen=True, eq=False)
-class Carbon:
-    """Emission and quota factors (t/MWh) by source, step prices (K,) in kCNY/t, step length in t a day."""
-
-    emission: dict[str, float]
-    quota: dict[str, float]
-    prices: np.ndarray
-    step: float
-    surplus: str
-
-    def net(self, source: str) -> float:
-        """Emission less quota of a source (t/MWh)."""
-        return self.emission[source] - self.quota.get(source, 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """Wholesale prices (T,), hours (T,), VPPs, and what they have in common; ``charged``: carbon costs money."""
-
-    buy: np.ndarray
-    sell: np.ndarray
-    hour: np.ndarray
-    vpps: tuple[Vpp, ...]
-    carbon: Carbon
-    charged: bool
-    upkeep: dict[str, float]
-    certificate: float
-    share: float
-    compensation: float
-    trade_quad: float
-    efficiency: float
-    wear: float
-
-    @property
-    def days(self) -> int:
-        """Days, a part of a day counting as one."""
-        return -(-len(self.hour) // DAY)
-
-    @property
-    def carbon_range(self) -> np.ndarray:
-        """Smallest and largest price of carbon at the margin of a VPP (2,) in kCNY/t."""
-        if not self.charged:
-            return np.zeros(2)
-        return np.array([0.0 if self.carbon.surplus == "no_sale" else self.carbon.prices[0], self.carbon.prices[-1]])
-
-
-@cache
-def _data() -> dict[str, Any]:
-    return json.loads(DATA.read_text(encoding="utf-8"))
-
-
-def _vpp(data: dict[str, Any], hour: np.ndarray) -> Vpp:
-    turbine, storage = data["micro_turbine"], data["storage"]
-    return Vpp(
-        data["name"].lower(), np.array(data["load"])[hour], np.array(data["wind"])[hour], np.array(data["pv"])[hour],
-        turbine["a"], turbine["b"], turbine["c"], turbine["p_max"], turbine["ramp_down"], turbine["ramp_up"],
-        storage["p_max"], storage["capacity"], storage["soc_min"], storage["soc_max"], storage["soc_start_end"],
-        data["trade_max"],
-    )  # fmt: skip
-
-
-def _drawn(vpp: Vpp, rng: np.random.Generator, spread: float) -> Vpp:
-    """Return a VPP around ``vpp``; its load stays below ``trade_max``, so that it can always be bought."""
-    noise = 1.0 + spread * (2.0 * rng.random((3, len(vpp.load))) - 1.0)
-    factor = 1.0 + spread * (2.0 * rng.random(6) - 1.0)
-    ratings = {"a": 0, "bm": 1, "g_max": 2, "down": 3, "up": 3, "b_max": 4, "capacity": 5}
-    return replace(
-        vpp,
-        load=np.minimum(np.round(vpp.load * noise[0], 4), vpp.trade_max),
-        wind=np.round(vpp.wind * noise[1], 4),
-        pv=np.round(vpp.pv * noise[2], 4),
-        **{word: round(getattr(vpp, word) * float(factor[k]), 4) for word, k in ratings.items()},
-    )
-
-
-def case(parameters: Parameters) -> Case:
-    """Return the data of the case: the reconstructed ones, repeated, cut or drawn as the parameters say."""
-    data, hours, ladder = _data(), parameters.hours, _data()["carbon"]
-    hour = np.arange(DAY - hours, DAY) if hours < DAY else np.arange(hours) % DAY
-    models = [_vpp(one, hour) for one in data["vpps"]]
-    rng = np.random.default_rng(parameters.seed)
-    vpps = []
-    for j in range(parameters.vpps):
-        model = models[j % len(models)]
-        vpp = model if parameters.seed is None else _drawn(model, rng, parameters.spread)
-        vpps.append(replace(vpp, name=f"vpp{j + 1}"))
-    prices = ladder["base"] * (1.0 + parameters.growth * np.arange(ladder["steps"]))
-    quota = {**data["quota"], "trade": parameters.trade_quota}
-    return Case(
-        np.array(data["wholesale"]["buy"])[hour], np.array(data["wholesale"]["sell"])[hour],
-        hour + 1 if hours < DAY else np.arange(1, hours + 1), tuple(vpps),
-        Carbon(data["emission"], quota, prices, ladder["step"], parameters.surplus), parameters.carbon,
-        data["upkeep"], data["certificate"], data["curtailment"]["share"], data["curtailment"]["compensation"],
-        parameters.trade_quad, parameters.efficiency, parameters.wear,
-    )  # fmt: skip
-
-
-def _refuse(vpp: Vpp, hour: str, condition: str, cure: str) -> kg.ProblemError:
-    return kg.ProblemError(
-        f"carbon_vpp: follower {vpp.name!r}, {hour}: {condition}, so the follower's own problem is not a convex QP "
-        f"and its KKT conditions do not describe it. {cure}"
-    )
-
-
-def check(data: Case, margin: float = 0.0) -> None:
-    """Refuse data for which the follower needs a binary: the conditions of the module's text, proved for all prices.
-
-    Every condition is affine in the price of carbon, so its two extreme values decide.
-
-    Parameters
-    ----------
-    data : Case
-    margin : float
-        Least ``lp - ls`` the leader may choose.
-
-    Raises
-    ------
-    ProblemError
-        Names the follower, the hour and the condition.
-    """
-    for vpp in data.vpps:
-        if data.charged:
-            _check_ladder(data.carbon, vpp)
-        _check_trade(data, vpp, margin)
-        _check_storage(data, vpp)
-
-
-def _check_ladder(carbon: Carbon, vpp: Vpp) -> None:
-    """Refuse a carbon cost with a concave kink."""
-    if carbon.surplus == "reward_ladder":
-        raise _refuse(vpp, "all hours", "a reward that grows with the quota sold makes the carbon cost concave there",
-                      "Take surplus='sell_at_base' or 'no_sale'")  # fmt: skip
-    if (np.diff(carbon.prices, prepend=0.0) < 0).any():
-        raise _refuse(vpp, "all hours", f"the carbon prices {carbon.prices.round(4).tolist()} must rise from step to "
-                      "step and not be negative, or the carbon cost is not convex", "Take growth >= 0")  # fmt: skip
-
-
-def _check_trade(data: Case, vpp: Vpp, margin: float) -> None:
-    """Refuse data for which buying and selling in one hour may pay: lp - ls + 2 pi n_tr < 0."""
-    net = data.carbon.net("trade")
-    spread = np.maximum(margin, data.sell - data.buy)
-    least = spread + 2.0 * (data.carbon_range * net).min()
-    bad = np.flatnonzero((least < -ROUNDING) | ((least <= ROUNDING) & (net < 0) & data.charged))
-    if not len(bad):
-        return
-    t = bad[0]
-    why = (f"the quota of traded energy, {data.carbon.quota['trade']:g} t/MWh, is above its emission, "
-           f"{data.carbon.emission['trade']:g}" if net < 0 and data.charged else
-           f"the sale price may be {-spread[t]:g} above the purchase price")  # fmt: skip
-    raise _refuse(
-        vpp, f"hour {data.hour[t]}", f"the trade-direction binary cannot be dropped: lp - ls + 2 pi n_tr > 0 is "
-        f"needed and may be {least[t]:.4g} (n_tr = {net:.4g}; {why}), and buying and selling at once would pay",
-        "Take margin >= 0 and trade_quota <= the emission of trade",
-    )  # fmt: skip
-
-
-def _check_storage(data: Case, vpp: Vpp) -> None:
-    """Refuse data for which charging and discharging in one hour may pay.
-
-    The price of energy nu obeys nu >= ls - pi n_tr - 2 psi s while the sale s is below its cap, and it is below it
-    when all the VPP can have, less its load, is; at the cap nu is at least the cost of some source that runs, p, pv,
-    wt or cl, when turbine and storage alone do not reach the cap.
-    """
-    pi, carbon = data.carbon_range[:, None], data.carbon
-    wear, lossy = data.upkeep["storage"] + pi * carbon.net("storage"), data.efficiency < 1.0
-    surplus = vpp.g_max + vpp.b_max + vpp.wind + vpp.pv + (data.share - 1.0) * vpp.load
-    most = np.minimum(np.maximum(surplus, 0.0), vpp.trade_max)
-    nu = data.sell - pi * carbon.net("trade") - 2.0 * data.trade_quad * most
-    sources = [data.sell + pi * carbon.net("trade"), np.full((1, len(most)), data.compensation)]
-    sources += [data.upkeep[word] - data.certificate + pi * carbon.net(word) for word in ("pv", "wind")]
-    capped = np.minimum.reduce([nu, *np.broadcast_arrays(*sources)])
-    capped = np.where(vpp.trade_max + vpp.load > vpp.g_max + vpp.b_max, capped, -np.inf)
-    nu = np.where(surplus < vpp.trade_max, nu, capped) if lossy else 0.0 * nu
-    kept = data.efficiency**2
-    least = (wear * (1.0 + kept) + (1.0 - kept) * nu).min(axis=0)
-    bad = np.flatnonzero(least <= ROUNDING if lossy else least < -ROUNDING)
-    if len(bad):
-        t = bad[0]
-        raise _refuse(
-            vpp, f"hour {data.hour[t]}", "the charge-direction binary cannot be dropped: (k_es + pi n_es)(1 + e) + "
-            f"nu (1 - e) > 0 is needed and may be {least[t]:.4g} (e = {kept:.4g}, least nu = {nu[:, t].min():.4g}), "
-            "and charging and discharging at once would burn energy at a profit",
-            "Take a higher efficiency or storage upkeep",
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
 class Plant:
     """Variables (T,) of one VPP, its carbon row, and what it pays in all, trade and operation."""
 
@@ -352,7 +141,7 @@ class Plant:
     account: kg.Rows | None
 
 
-def declare(owner: Any, data: Case, vpp: Vpp, buy: Any, sell: Any) -> Plant:
+def declare(owner: Any, data: Any, vpp: Any, buy: Any, sell: Any) -> Plant:
     """Declare a VPP trading at the prices ``buy`` and ``sell`` for ``owner``: a follower, or a problem of its own."""
     hours, eta, upkeep = len(vpp.load), data.efficiency, data.upkeep
     boxes: dict[str, tuple[Any, Any]] = {
@@ -385,7 +174,7 @@ def declare(owner: Any, data: Case, vpp: Vpp, buy: Any, sell: Any) -> Plant:
     return Plant(p, s, g, ch, dis, soc, pv, wt, cl, cost, account)
 
 
-def _ladder(owner: Any, data: Case, vpp: Vpp, excess: Any) -> tuple[kg.Rows, Any]:
+def _ladder(owner: Any, data: Any, vpp: Any, excess: Any) -> tuple[kg.Rows, Any]:
     """Declare what is paid for on each step of the carbon price, day by day; return the account's row and the cost.
 
     The two open ends are closed where no emission can reach, so that every column has a box.
@@ -403,7 +192,7 @@ def _ladder(owner: Any, data: Case, vpp: Vpp, excess: Any) -> tuple[kg.Rows, Any
     return row, (d @ price).sum()
 
 
-def _reach(data: Case, vpp: Vpp) -> tuple[np.ndarray, np.ndarray]:
+def _reach(data: Any, vpp: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the least and the largest emission less quota of every day (t) that a VPP can reach.
 
     Trade and storage go one way at a time: it buys at most its load and a charge, it sells at most what it has.
@@ -431,7 +220,7 @@ class Game(kg.Bilevel):
         Variables and cost of every VPP.
     """
 
-    def __init__(self, parameters: Parameters, data: Case | None = None) -> None:
+    def __init__(self, parameters: Parameters, data: Any = None) -> None:
         super().__init__("carbon_vpp")
         self.parameters = parameters
         self.case = data = case(parameters) if data is None else data
@@ -495,7 +284,7 @@ def report(result: Any) -> kg.Findings:
     """
     if not hasattr(result.bilevel, "plants"):
         raise kg.ProblemError(f"report: {result.bilevel!r} was not made by carbon_vpp.build(...)")
-    return outcomes().findings(result, _data())
+    return outcomes().findings(result, _case.data())
 
 
 PLOTS: dict[str, str] = dict(
@@ -516,51 +305,6 @@ def plots(result: Any) -> dict[str, Any]:
     NoSolutionError
         It has no point.
     """
-    game, draw = result.bilevel, kg.beside(__file__, "_vpp_plots")
-    if not hasattr(game, "plants"):
-        raise kg.ProblemError(f"plots: {game!r} was not made by carbon_vpp.build(...)")
-    data, sol, run = game.case, result.solution, outcomes().played(game, result.solution)
-    seed, hour = game.parameters.seed, data.hour
-    origin = _data()["standing"].partition(":")[0] + " data"
-    words = f"DSO profit {round(sol.objective, 6) + 0.0:.5g} kCNY; " + (
-        origin if seed is None else f"drawn around {origin} (seed {seed})"
-    )
-    load, limits = (np.array(x) for x in zip(*((v.load, (v.soc_min, v.soc_max)) for v in data.vpps), strict=True))
-    sources = {"micro turbine": run.g, "wind": run.wt, "sun": run.pv, "curtailed load": run.cl,
-               "storage (discharge +)": run.dis - run.ch, "trade (purchase +)": run.net}  # fmt: skip
-    return {
-        "prices": draw.prices(hour, data.buy, data.sell, sol[game.lp], sol[game.ls], run.net, "kCNY/MWh", words),
-        "dispatch": draw.dispatch(hour, load, sources, words),
-        "trade": draw.trade(hour, run.net, sol[game.dp] - sol[game.ds], words),
-        "charge": draw.charge(hour, run.soc, [vpp.home for vpp in data.vpps], limits, words),
-        "emission": _emission(data, run, words),
-    }
-
-
-def _emission(data: Case, run: Any, subtitle: str) -> dict[str, Any]:
-    """Return the accounted emission of every VPP by source, and its quota."""
-    energy = {
-        "turbine": run.g,
-        "wind": run.wt,
-        "pv": run.pv,
-        "storage": np.abs(run.dis - run.ch),
-        "trade": np.abs(run.net),
-    }
-    total = {word: series.sum(axis=1) for word, series in energy.items()}
-    quota = sum(data.carbon.quota.get(word, 0.0) * amount for word, amount in total.items())
-    titles = {"turbine": "micro turbine", "pv": "sun", "trade": "traded energy"}
-    colors = {"turbine": "grey", "wind": "sky", "pv": "yellow", "storage": "purple", "trade": "blue"}
-    series: list[dict[str, Any]] = [
-        {
-            "label": titles.get(word, word),
-            "kind": "stack",
-            "values": data.carbon.emission[word] * amount,
-            "color": colors[word],
-        }
-        for word, amount in total.items()
-    ]
-    series.append({"label": "quota", "kind": "mark", "values": quota, "color": "black"})
-    panel = {"quantity": "emission", "unit": "t CO2", "series": series}
-    note = "Traded energy counts for its seller and its buyer, as the VPPs are charged for it."
-    return {"title": PLOTS["emission"], "x": [f"VPP{j + 1}" for j in range(len(quota))], "xlabel": "VPP",
-            "panels": [panel], "subtitle": subtitle, "note": note}  # fmt: skip
+    if not hasattr(result.bilevel, "plants"):
+        raise kg.ProblemError(f"plots: {result.bilevel!r} was not made by carbon_vpp.build(...)")
+    return kg.beside(__file__, "_carbon_vpp_plots").plots(result, sys.modules[__name__])

@@ -125,7 +125,7 @@ def test_emission_by_source_is_that_of_the_report():
     model = catalog.load_model("carbon_vpp")
     game = model.build(hours=6)
     run = model.outcomes().respond(game, game.case.buy, game.case.sell)
-    plot = model._emission(game.case, run, "")
+    plot = kg.beside(model.__file__, "_carbon_vpp_plots").emission("", game.case, run, "")
     *sources, quota = plot["panels"][0]["series"]
     accounted, _ = run.emission(game.case)
     assert sum(series["values"].sum() for series in sources) == pytest.approx(accounted)
