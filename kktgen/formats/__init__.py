@@ -1,17 +1,20 @@
 """Model files: one module a format, found by scanning this folder.
 
 A format module declares ``SUFFIX``, ``FEATURES`` (keys of :data:`kktgen.model.FEATURES` it can hold) and
-``dump(model, file)``. What a format cannot hold is refused by name, never written and hoped for. Whole bilevel problems
-are held by the formats of the folder ``instances``.
+``dump(form, file)`` of a plain form. One that orders columns and rows in its own way, or adds some, also has
+``listing(model, form)``, and one that names some ``replaced(form)``. What a format cannot hold is refused by name,
+never written and hoped for. Whole bilevel problems are held by the formats of the folder ``instances``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib
 import io
 import os
 import pkgutil
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
@@ -21,12 +24,32 @@ from ..errors import FormatError, ProblemError, UnsupportedError
 from ..kkt import kkt
 from ..model import FEATURES, Model
 from . import instances
-from .files import file_path, replace_file
+from .counted import Counted
+from .files import file_path, remove_file, replace_file
 from .instances import read
+from .maps import dump_map, map_path
+from .name_map import NameMap, read_map
 from .names import column_names
+from .plain import Plain, plain
+from .provenance import listing
+from .readers import check_target, encoding_rows, file_features, reader_rows, readers, target_name
 from .sol import read_solution, write_solution
 
-__all__ = ["column_names", "dumps", "formats", "read", "read_solution", "write", "write_solution"]
+__all__ = [
+    "NameMap",
+    "column_names",
+    "dumps",
+    "encoding_rows",
+    "file_features",
+    "formats",
+    "read",
+    "read_map",
+    "read_solution",
+    "reader_rows",
+    "readers",
+    "write",
+    "write_solution",
+]
 
 
 @cache
@@ -36,7 +59,16 @@ def formats() -> dict[str, Any]:
     return {module.SUFFIX: module for module in sorted(modules, key=lambda m: m.__name__) if hasattr(module, "SUFFIX")}
 
 
-def write(problem: Model | Bilevel, path: str | os.PathLike[str], form: str | None = None) -> Path:
+def write(
+    problem: Model | Bilevel,
+    path: str | os.PathLike[str],
+    form: str | None = None,
+    *,
+    target: str | None = None,
+    names: str = "full",
+    map: bool = False,  # noqa: A002
+    progress: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Path:
     """Write a model or a bilevel problem to a file in the format of its suffix.
 
     The file is complete or absent: it is written under a temporary name and then renamed. The same model
@@ -52,6 +84,19 @@ def write(problem: Model | Bilevel, path: str | os.PathLike[str], form: str | No
         ``.aux`` (one LP follower, together with an ``.mps`` of the same name), and in ``.gz`` as well to be compressed.
     form : str, optional
         Of an ``.aux`` file: ``"index"`` (MibS, the default), ``"names"`` (MibS) or ``"bobilib"`` (BOBILib, idol).
+    target : str, optional
+        The solver the file is for: ``scip``, ``highs``, ``gurobi``, ``cplex``, ``xpress``, ``copt``, ``mosek``,
+        ``cbc``, ``glpk``, ``lp_solve`` or ``symphony``. What it would misread, reject or not solve is refused.
+    names : str
+        ``"full"``, such as ``mu_ub(market,g,2)``, or ``"short"``: columns ``x1``, ``x2``, ..., rows ``c1``, ..., sets
+        ``s1``, ...
+    map : bool
+        Whether to write ``<path>.map.json`` too, which says where every column, row and set comes from
+        (:func:`read_map`). It is written anyway with short names, and where full names clash or are too long and became
+        ``x<j>`` or ``c<i>``; where none is written, one of an earlier file of this name is removed.
+    progress : callable, optional
+        Told ``{"text": .., "fraction": ..}`` while an ``.lp``, ``.mps`` or ``.cip`` file is written, at most four times
+        a second.
 
     Returns
     -------
@@ -63,36 +108,68 @@ def write(problem: Model | Bilevel, path: str | os.PathLike[str], form: str | No
     FormatError
         Unknown suffix, or the file cannot be written.
     UnsupportedError
-        The format lacks a feature of the model, or there are followers or complementarity pairs.
+        The format or the target lacks a feature of the model, the target would drop or refuse a number of it, or there
+        are followers or complementarity pairs: what, where, and the cures.
     ProblemError
-        NaN or inf where a number is needed.
+        NaN or inf where a number is needed, an unknown target, or an option that the format does not have.
 
     Notes
     -----
     The objective is always minimised: of a maximised problem the negated objective is written.
     """
-    target = file_path(path)
-    zipped = target.suffix.lower() == ".gz"
-    whole = instances.suffix_of(target)
+    file = file_path(path)
+    zipped = file.suffix.lower() == ".gz"
+    whole = instances.suffix_of(file)
     if form is not None and whole != instances.aux_write.SUFFIX:
-        raise ProblemError(f"{target}: form={form!r} belongs to .aux files")
+        raise ProblemError(f"{file}: form={form!r} belongs to .aux files")
+    if whole and (target is not None or names != "full" or map):
+        raise ProblemError(f"{file}: target=, names= and map= belong to {', '.join(formats())} files, not to {whole}")
     if whole == instances.aux_write.SUFFIX:
-        return instances.aux_write.write(cast(Bilevel, problem), target, form)
-    suffix = (target.with_suffix("") if zipped else target).suffix.lower()
-    module = instances.bundle if whole else _format(suffix, str(target))
-    model = problem if whole else _writable(problem, module)
+        return instances.aux_write.write(cast(Bilevel, problem), file, form)
+    if whole:
+        return replace_file(file, _filler(instances.bundle, problem, zipped, None))
+    suffix = (file.with_suffix("") if zipped else file).suffix.lower()
+    module = _format(suffix, str(file))
+    model, body = _body(problem, module, target, names, zipped)
+    told = None if progress is None else lambda out: Counted(out, progress, file.name, body.lines)
+    out = replace_file(file, _filler(module, body, zipped, told))
+    if map or body.replaced or getattr(module, "replaced", _never)(body):
+        found = getattr(module, "listing", listing)(model, body)
+        replace_file(map_path(file), lambda inner: dump_map(inner, model, file, names, found))
+    else:
+        remove_file(map_path(file))
+    return out
+
+
+def _never(form: Plain) -> bool:
+    return False
+
+
+def _filler(module: Any, body: Any, zipped: bool, told: Callable[[Any], Counted] | None) -> Callable[[IO[bytes]], None]:
+    """Return what fills a file: the format's text, counted where progress is told, packed where asked."""
 
     def fill(file: IO[bytes]) -> None:
-        if zipped:
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-                module.dump(model, cast(IO[bytes], packed))
-        else:
-            module.dump(model, file)
+        with contextlib.ExitStack() as stack:
+            inner: Any = file
+            if zipped:
+                inner = stack.enter_context(
+                    gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0)
+                )
+            counted = inner if told is None else told(inner)
+            module.dump(body, counted)
+            if told is not None:
+                counted.done()
 
-    return replace_file(target, fill)
+    return fill
 
 
-def dumps(problem: Model | Bilevel, format: str) -> str:  # noqa: A002
+def dumps(
+    problem: Model | Bilevel,
+    format: str,  # noqa: A002
+    *,
+    target: str | None = None,
+    names: str = "full",
+) -> str:
     """Return the text that :func:`write` puts into a file.
 
     Parameters
@@ -101,6 +178,8 @@ def dumps(problem: Model | Bilevel, format: str) -> str:  # noqa: A002
         A Bilevel must be without followers; an MPEC must be encoded first.
     format : str
         ``"lp"``, ``"mps"`` or ``"cip"``; ``"bilevel.json"`` of a Bilevel.
+    target, names : str
+        As of :func:`write`.
 
     Returns
     -------
@@ -116,7 +195,7 @@ def dumps(problem: Model | Bilevel, format: str) -> str:  # noqa: A002
         instances.bundle.dump(cast(Bilevel, problem), file)
         return file.getvalue().decode("utf-8")
     module = _format(suffix, f"format {format!r}")
-    module.dump(_writable(problem, module), file)
+    module.dump(_body(problem, module, target, names, False)[1], file)
     return file.getvalue().decode("ascii")
 
 
@@ -128,6 +207,17 @@ def _format(suffix: str, where: str) -> Any:
             f"it; whole bilevel problems go into {' and '.join(instances.SUFFIXES)}"
         )
     return known[suffix]
+
+
+def _body(problem: Any, module: Any, target: str | None, names: str, zipped: bool) -> tuple[Model, Plain]:
+    """Return the model and its plain form, once format and target are known to take it."""
+    if target is not None:
+        target_name(target)
+    model = _writable(problem, module)
+    body = plain(model, names, warned=target is None)
+    if target is not None:
+        check_target(model, body, target, module.SUFFIX, zipped)
+    return model, body
 
 
 def _writable(problem: Any, module: Any) -> Model:

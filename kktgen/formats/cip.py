@@ -7,6 +7,7 @@ the row ``a x - s <= r`` with a slack column ``s >= 0`` and ``b = 1 -> s = 0``; 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -14,11 +15,16 @@ import numpy as np
 from ..model import Model
 from ..sparse import Csr, coo, csr, scale_rows, vstack, widen
 from .names import EPIGRAPH, unique
-from .plain import EQ, GE, LE, Plain, Sides, plain
+from .plain import Plain, plain
+from .provenance import Listing, single
+from .provenance import listing as listed
 from .rows import Literal, Products, Style, write_rows
+from .sides import EQ, GE, LE, WHOLE, Sides
 from .text import Number, Part, Pick, emit, pieces, weave, with_blank
 
 SUFFIX = ".cip"
+QUADRATIC = b"qobj"
+"""The row that defines the column of the objective."""
 FEATURES = frozenset({"int", "qobj", "qobj_nonconvex", "qrow", "qrow_nonconvex", "sos1", "indicator"})
 _SIDES = (Literal(b" <= ", b";\n"), Literal(b" >= ", b";\n"), Literal(b" == ", b";\n"))
 
@@ -50,15 +56,16 @@ class _Extended(NamedTuple):
     indicators: np.ndarray
     quads: Sides
     products: Products
+    replaced: bool
 
 
-def dump(model: Model, file: IO[bytes]) -> None:
+def dump(model: Model | Plain, file: IO[bytes]) -> None:
     """Write the model to a binary file.
 
     Parameters
     ----------
-    model : Model
-        Without complementarity pairs; its minimised objective is written.
+    model : Model or Plain
+        Without complementarity pairs, or its plain form; the minimised objective is written.
     file : binary file
 
     Raises
@@ -85,6 +92,29 @@ def dump(model: Model, file: IO[bytes]) -> None:
     file.write(b"END\n")
 
 
+def replaced(form: Plain) -> bool:
+    """Return whether names that only this format adds were replaced: those of slacks and their rows."""
+    return len(form.indicators) > 0 and _extend(form).replaced
+
+
+def listing(model: Model, form: Plain) -> Listing:
+    """Return what stands in the file, in its order: with slacks of indicators and the objective's epigraph."""
+    found, more = listed(model, form), _extend(form)
+    linear, implied, quads = found.rows
+    which = more.slack_rows.source
+    where = implied._replace(entry=implied.entry[which], tail=form.indicators.tail[which])
+    columns, rows = list(found.columns), [linear]
+    if len(form.v):
+        columns.append(single(EPIGRAPH, "epigraph"))
+        quads_too = [single(QUADRATIC, "epigraph"), quads]
+    else:
+        quads_too = [quads]
+    slacks = [replace(block, role="slack") for block in implied.blocks]
+    columns.append(where._replace(names=more.columns[more.slack], blocks=slacks, before=b"s_"))
+    rows += [where._replace(names=more.slack_rows.names, before=b"lin_"), where._replace(names=more.indicators)]
+    return Listing(columns, [*rows, *quads_too], found.sets)
+
+
 def _extend(form: Plain) -> _Extended:
     """Add the epigraph's column and row, and the indicators' slacks with their rows."""
     n, epigraph = len(form.columns), int(len(form.v) > 0)
@@ -95,19 +125,35 @@ def _extend(form: Plain) -> _Extended:
 
     stem = pieces(k, form.indicators.names[which], Pick(np.array([b"", b"_le", b"_ge"]), tail))
     fixed = np.concatenate([form.linear.names, form.quads.names, form.set_names])
-    made = unique(np.concatenate([fixed, stem, pieces(k, b"lin_", stem)]), b"c", len(fixed))[len(fixed) :]
+    rows = np.concatenate([fixed, stem, pieces(k, b"lin_", stem)])
     columns = np.concatenate([form.columns, np.array([EPIGRAPH] * epigraph, dtype="S6"), pieces(k, b"s_", stem)])
+    legal, made = unique(columns, b"x", n + epigraph), unique(rows, b"c", len(fixed))
+    replaced, made = legal is not columns or made is not rows, made[len(fixed) :]
     M = scale_rows(sign, Csr(form.indicators.M[which]))
     M = Csr(widen(M, total) + coo(-np.ones(k), np.arange(k), slack, (k, total)))
-    slack_rows = Sides(M, np.full(k, LE), sign * form.indicators.rhs[which], made[k:], which)
+    slack_rows = Sides(M, np.full(k, LE), sign * form.indicators.rhs[which], made[k:], which, np.full(k, WHOLE))
     return _Extended(
-        unique(columns, b"x", n + epigraph),
+        legal,
         np.concatenate([form.lb, np.full(epigraph, -np.inf), np.zeros(k)]),
         np.concatenate([form.ub, np.full(epigraph + k, np.inf)]),
         np.concatenate([form.kind, np.full(epigraph + k, "C")]),
         np.concatenate([form.cost, np.ones(epigraph), np.zeros(k)]),
-        slack_rows, form.binary[which], form.value[which], slack, made[:k], *_quadratic(form, total),
+        slack_rows, form.binary[which], form.value[which], slack, made[:k], *_quadratic(form, total), replaced,
     )  # fmt: skip
+
+
+def added_values(model: Model, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return names and values at a point z (n,) of the columns that the file has and the model has not.
+
+    Values are NaN where they follow from unknown entries of z.
+    """
+    form = plain(model)
+    more, n = _extend(form), len(form.columns)
+    point = np.concatenate([z, np.ones(n - len(z))])
+    t = (form.v * point[form.i] * point[form.j]).sum(keepdims=True)[: len(more.columns) - n - len(more.slack)]
+    slack = np.maximum(Csr(more.slack_rows.M[:, :n]) @ point - more.slack_rows.rhs, 0.0)
+    values = np.concatenate([t + 1e-9 * np.maximum(1.0, np.abs(t)), slack])
+    return more.columns[n:], values
 
 
 def _split_equations(sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,7 +172,7 @@ def _quadratic(form: Plain, total: int) -> tuple[Sides, Products]:
         top = csr(np.array([-1.0]), np.array([len(form.columns)]), np.array([0, 1]), (1, total))
         quads = Sides(
             vstack([top, quads.M], total), np.concatenate([[LE], quads.sense]), np.concatenate([[0.0], quads.rhs]),
-            np.concatenate([[b"qobj"], quads.names]), quads.source,
+            np.concatenate([[QUADRATIC], quads.names]), quads.source, quads.tail,
         )  # fmt: skip
         items = Products(
             np.concatenate([np.zeros(len(form.v), dtype=np.int64), items.row + 1]),

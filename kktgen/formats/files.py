@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import uuid
 import zlib
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import FormatError
+
+UNPACKED, RATIO = 64 << 20, 200
+"""A packed file may hold so many bytes, and so many times its size: zeros shrink to a thousandth, text to a tenth."""
+PIECE = 1 << 20
 
 
 def file_path(path: Any) -> Path:
@@ -49,18 +54,55 @@ def replace_file(target: Path, fill: Callable[[IO[bytes]], None]) -> Path:
     return target
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if there is one.
+
+    Raises
+    ------
+    FormatError
+        It cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FormatError(f"{path}: out of date, and cannot be removed ({error.strerror or error})") from error
+
+
 def contents(path: Path) -> bytes:
     """Return the bytes of a file, unpacked when it is packed.
 
     Raises
     ------
     FormatError
-        There is no such file, or it cannot be unpacked.
+        There is no such file, it is a pipe or a device, it cannot be unpacked, or it unpacks to more than ``UNPACKED``
+        bytes and ``RATIO`` times its size: text never does.
     """
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        regular = path.is_file() or not path.exists()
+        data = path.read_bytes() if regular else b""
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        why = getattr(error, "strerror", None) or error
+        raise FormatError(f"{str(path)[:300]}: cannot be read ({why})") from None
+    if not regular:
+        raise FormatError(f"{path}: cannot be read (it is no regular file)")
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        return _unpacked(data, path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FormatError(f"{path}: cannot be unpacked ({error})") from None
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Return packed data unpacked, piece by piece, so that a small file cannot fill the memory."""
+    limit = max(UNPACKED, RATIO * len(data))
+    pieces, size = [], 0
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+        while piece := packed.read(PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise FormatError(
+                    f"{path}: cannot be unpacked (more than {limit >> 20} MB from {len(data)} bytes: no text)"
+                )
+    return b"".join(pieces)

@@ -39,13 +39,13 @@ STYLE = Style(
 )
 
 
-def dump(model: Model, file: IO[bytes]) -> None:
+def dump(model: Model | Plain, file: IO[bytes]) -> None:
     """Write the model to a binary file.
 
     Parameters
     ----------
-    model : Model
-        Without complementarity pairs; its minimised objective is written.
+    model : Model or Plain
+        Without complementarity pairs, or its plain form; the minimised objective is written.
     file : binary file
 
     Raises

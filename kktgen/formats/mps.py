@@ -14,7 +14,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..model import Model
+from ..sparse import vstack
 from .plain import Plain, plain
+from .provenance import Listing
+from .provenance import listing as listed
 from .text import Number, Part, Pick, emit, pieces, weave, with_blank
 
 SUFFIX = ".mps"
@@ -22,16 +25,17 @@ FEATURES = frozenset({"int", "qobj", "qobj_nonconvex", "qrow", "qrow_nonconvex",
 FR, MI, LO, FX, BV, UP, PL = range(7)
 _BOUND = np.array([b" FR BND  ", b" MI BND  ", b" LO BND  ", b" FX BND  ", b" BV BND  ", b" UP BND  ", b" PL BND  "])
 _INTEGER, _END = b"    M1  'MARKER'  'INTORG'\n", b"    M2  'MARKER'  'INTEND'\n"
+COLUMNS_AT_A_TIME = 1 << 16
 _HAS_NUMBER = np.array([False, False, True, True, False, True, False])
 
 
-def dump(model: Model, file: IO[bytes]) -> None:
+def dump(model: Model | Plain, file: IO[bytes]) -> None:
     """Write the model to a binary file.
 
     Parameters
     ----------
-    model : Model
-        Without complementarity pairs; its minimised objective is written.
+    model : Model or Plain
+        Without complementarity pairs, or its plain form; the minimised objective is written.
     file : binary file
 
     Raises
@@ -66,33 +70,48 @@ def dump(model: Model, file: IO[bytes]) -> None:
     file.write(b"ENDATA\n")
 
 
+def listing(model: Model, form: Plain) -> Listing:
+    """Return what stands in the file, in its order."""
+    found = listed(model, form)
+    return found._replace(order=_order(form))
+
+
+def _order(form: Plain) -> np.ndarray:
+    """Return the columns in the order of the file: continuous, then integer."""
+    return np.argsort(form.kind != "C", kind="stable")
+
+
 def _columns(form: Plain, file: IO[bytes]) -> None:
     """Write the entries by column: continuous columns, then the integer ones between markers."""
-    n = len(form.columns)
-    order = np.argsort(form.kind != "C", kind="stable")
-    rank = np.empty(n, dtype=np.int64)
-    rank[order] = np.arange(n)
-    shown = np.flatnonzero((form.cost != 0) | ~form.used)
-    tables = (form.linear.M, form.indicators.M, form.quads.M)
-    counts = np.concatenate([np.diff(M.indptr) for M in tables])
-    row = np.concatenate(
-        [np.zeros(len(shown), dtype=np.int32), np.repeat(np.arange(1, len(counts) + 1, dtype=np.int32), counts)]
-    )
-    column = rank[np.concatenate([shown, *(M.indices for M in tables)])]
-    value = np.concatenate([form.cost[shown], *(M.data for M in tables)])
-    entries = sp.coo_array((value, (row, column)), shape=(len(counts) + 1, n)).tocsc()
-
-    last = n - int(np.count_nonzero(form.kind != "C"))
-    tails = np.concatenate([[b"obj"], form.row_names])
-    names, tails = pieces(n, b"    ", form.columns[order], b"  "), pieces(len(tails), tails, b"  ")
-    of = np.repeat(np.arange(n, dtype=np.int32), np.diff(entries.indptr))
-    cut = int(entries.indptr[last])
-    for part, before, after in ((slice(0, cut), b"", b""), (slice(cut, None), _INTEGER, _END)):
-        if len(of[part]):
+    tables = [sides.M for sides in (form.linear, form.indicators, form.quads) if len(sides)]
+    entries = sp.csc_array(tables[0] if len(tables) == 1 else vstack(tables, len(form.columns)))
+    names = np.concatenate([[b"obj"], form.row_names])
+    tails = pieces(len(names), names, b"  ")
+    order = _order(form)
+    first = int(np.count_nonzero(form.kind == "C"))
+    for part, before, after in ((order[:first], b"", b""), (order[first:], _INTEGER, _END)):
+        if len(part):
             file.write(before)
-            values = Number(entries.data[part])
-            emit(file, len(of[part]), Pick(names, of[part]), Pick(tails, entries.indices[part]), values, b"\n")
+            for start in range(0, len(part), COLUMNS_AT_A_TIME):
+                _entries(form, entries, part[start : start + COLUMNS_AT_A_TIME], tails, file)
             file.write(after)
+
+
+def _entries(form: Plain, entries: sp.csc_array, columns: np.ndarray, tails: np.ndarray, file: IO[bytes]) -> None:
+    """Write the cost and the entries of some columns; a column without either gets the cost 0.0."""
+    cost, begin = form.cost[columns], entries.indptr[columns]
+    count = entries.indptr[columns + 1] - begin
+    priced = ((cost != 0) | ~form.used[columns]).astype(np.int64)
+    lines = count + priced
+    start, total = np.cumsum(lines) - lines, int(lines.sum())
+    inside = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    source, place = np.repeat(begin, count) + inside, np.repeat(start + priced, count) + inside
+    row, value = np.zeros(total, dtype=np.int64), np.empty(total)
+    row[place], value[place] = entries.indices[source] + 1, entries.data[source]
+    value[start[priced > 0]] = cost[priced > 0]
+    names = pieces(len(columns), b"    ", form.columns[columns], b"  ")
+    of = np.repeat(np.arange(len(columns)), lines)
+    emit(file, total, Pick(names, of), Pick(tails, row), Number(value), b"\n")
 
 
 def _bounds(form: Plain, file: IO[bytes]) -> None:

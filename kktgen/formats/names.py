@@ -12,12 +12,16 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import orjson
 
+from ..errors import ProblemError
 from ..model import Model
 from ..space import Block
 from .text import Field, Number, Pick, number_text, pieces
 
 LONGEST = 100
+NAMES = ("full", "short")
+"""What ``names=`` may be."""
 CONSTANT = b"ONE"
 """The column fixed at 1 that carries the objective's constant."""
 EPIGRAPH = b"qobj_t"
@@ -36,19 +40,59 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9_.(),]")
 _BAD_START = re.compile(r"(?![A-Za-z_])|e|inf|nan", re.IGNORECASE)
 
 
-def column_names(model: Model) -> np.ndarray:
-    """Return the names of the columns in every file (n,), as a bytes array."""
+def column_names(model: Model, names: str = "full") -> np.ndarray:
+    """Return the names of the columns in every file (n,), as a bytes array.
+
+    Parameters
+    ----------
+    model : Model
+    names : str
+        ``"full"``, such as ``g(market,7)``, or ``"short"``: ``x1``, ``x2``, ...
+
+    Raises
+    ------
+    ProblemError
+        ``names`` is neither.
+    """
+    if is_short(names):
+        return numbered(b"x", model.n)
     return unique(labels(model.space.blocks, model.n), b"x")
 
 
-def labels(blocks: Sequence[Block], count: int) -> np.ndarray:
-    """Return the names of the entries 0..count of the blocks (count,), legal but not yet unique.
+def is_short(names: str) -> bool:
+    """Return whether short names are meant, or refuse what ``names=`` cannot be."""
+    if names not in NAMES:
+        raise ProblemError(f"names={names!r} is not one of {', '.join(map(repr, NAMES))}")
+    return names == "short"
 
-    Entries that no block covers get the empty name.
+
+def numbered(letter: bytes, count: int) -> np.ndarray:
+    """Return ``x1``, ``x2``, ... (count,)."""
+    return pieces(count, letter, Number(np.arange(1, count + 1)))
+
+
+def labels(blocks: Sequence[Block], count: int, legal: bool = True) -> np.ndarray:
+    """Return the names of the entries 0..count of the blocks (count,), not yet unique.
+
+    Entries that no block covers get the empty name. Names that need not be ``legal`` are those the model prints,
+    spelled as the inside of a JSON string.
     """
     if not blocks or not count:
         return np.full(count, b"", dtype="S1")
-    stems, closed = zip(*map(_stem, blocks), strict=True)
+    stems, closed = zip(*(_stem(block) if legal else _printed(block) for block in blocks), strict=True)
+    of, place, shapes = positions(blocks, count)
+    axes, dims, strides = shapes
+    return _write(
+        np.array([*stems, b""]), np.array([*closed, 0]), _pad(axes, 0), _pad(dims, 1), _pad(strides, 1), of, place
+    )
+
+
+def positions(blocks: Sequence[Block], count: int) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Return which block an entry belongs to and its flat position in the block's item (count,), and the items' shapes.
+
+    Entries that no block covers belong to the block behind the last. The shapes are the number of axes (b,), their
+    lengths (b, d) and strides (b, d), filled up with 1.
+    """
     depth = max(1, *(len(block.shape) for block in blocks))
     axes = np.array([len(block.shape) for block in blocks])
     dims = np.array([(*block.shape, *(1,) * (depth - len(block.shape))) for block in blocks]).reshape(-1, depth)
@@ -63,9 +107,7 @@ def labels(blocks: Sequence[Block], count: int) -> np.ndarray:
     for block in blocks:
         if block.index is not None:
             place[block.start : block.stop] = block.index
-    return _write(
-        np.array([*stems, b""]), np.array([*closed, 0]), _pad(axes, 0), _pad(dims, 1), _pad(strides, 1), of, place
-    )
+    return of, place, (axes, dims, strides)
 
 
 def _pad(table: np.ndarray, value: int) -> np.ndarray:
@@ -86,6 +128,14 @@ def _stem(block: Block) -> tuple[bytes, int]:
             text = f"v_{text}"
     text = _ILLEGAL.sub("_", text)
     return (f"v_{text}" if _BAD_START.match(text) else text).encode("ascii"), closed
+
+
+def _printed(block: Block) -> tuple[bytes, int]:
+    """Return the stem as the model prints it, spelled as the inside of a JSON string."""
+    inside = ",".join(part for part in (block.follower, block.item) if part)
+    closed = int(bool(inside or block.shape))
+    text = block.word + closed * ("(" + inside + ("," if inside and block.shape else ""))
+    return orjson.dumps(text)[1:-1], closed
 
 
 def _write(

@@ -8,7 +8,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from ..sparse import Csr, row_index
-from .plain import Sides
+from .sides import Sides
 from .text import CHUNK, Lines, Number, Part, Pick, emit, weave, with_blank
 
 HEAD, IF_0, IF_1, PLUS, TIMES, SQUARE, OPEN, CLOSE, HALF, SIDE = 0, 1, 2, 3, 5, 7, 9, 10, 11, 12

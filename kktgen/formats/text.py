@@ -48,10 +48,14 @@ def _masks(words: int) -> np.ndarray:
 def split(text: bytes, separator: bytes) -> np.ndarray:
     """Return the pieces of a text in which a separator follows every piece, as a bytes array (k,)."""
     stop = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == separator[0])
-    if not len(stop):
+    start = np.concatenate([[0], stop[:-1] + 1])[: len(stop)]
+    return slices(text, start, stop - start)
+
+
+def slices(text: bytes, start: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return the pieces ``text[start_i : start_i + length_i]`` as a bytes array (k,)."""
+    if not len(start):
         return np.empty(0, dtype="S1")
-    start = np.concatenate([[0], stop[:-1] + 1])
-    length = stop - start
     width = max(1, int(length.max()))
     words = -(-width // 8)
     padded = text + bytes(8 * words)

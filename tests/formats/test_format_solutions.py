@@ -87,9 +87,9 @@ def test_unknown_names_are_passed_over_and_missing_are_zero(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", r"line 1: ''; expected 'solution status"),
-        ("a 1\nb 2\n", r"line 1: 'a 1'; expected 'solution status"),
-        ("solution status: optimal\nb 1\n", r"line 2: expected 'objective value"),
+        ("", r"line 1: ''; expected one of .*'solution status: ..' or 'objective value: ..' \(SCIP\)"),
+        ("a 1\nb 2\n", r"line 1: 'a 1'; expected one of .*'solution status"),
+        ("solution status: optimal\nb 1\n", r"line 2: 'b 1'; expected 'objective value"),
         ("solution status: optimal\nobjective value: 1\na 1\nb\n", r"line 4: 'b'; expected a name and a finite value"),
         ("solution status: optimal\nobjective value: 1\na one\n", r"line 3: 'a one'; expected a name"),
         ("solution status: optimal\nobjective value: 1\na nan\n", r"line 3: 'a nan'; expected a name"),

@@ -15,6 +15,7 @@ from ...rows import Rows
 from ...sparse import Csr, coo, row_index
 from ..names import CONSTANT
 from .aux_text import Aux, parse
+from .fields import placed
 from .single_level import SingleLevel, read_single_level
 
 FOLLOWER, LEADER_VARIABLE, VARIABLE, LEADER_ROWS, ROWS = "lower", "x", "y", "upper", "rows"
@@ -50,7 +51,9 @@ def load_relaxed(data: bytes, source: Path) -> tuple[Bilevel, np.ndarray]:
     cost = np.zeros(len(body.lb))
     cost[mine] = aux.cost
     mine = np.sort(mine)
-    return _build(aux, cost, body, mine, lower, aux.name or body.name or _stem(source)), body.kind[mine]
+    with placed(str(source), f"the problem of {partner.name}"):
+        m = _build(aux, cost, body, mine, lower, aux.name or body.name or _stem(source))
+    return m, body.kind[mine]
 
 
 def partner_of(source: Path, named: str) -> Path:
@@ -61,7 +64,11 @@ def partner_of(source: Path, named: str) -> Path:
     if named:
         wanted.insert(1, f"{Path(named).name}.gz")
     for name in wanted:
-        if (source.parent / name).is_file():
+        try:
+            there = (source.parent / name).is_file()
+        except (OSError, ValueError):  # no name for a file
+            there = False
+        if there:
             return source.parent / name
     raise FormatError(f"{source}: the .mps file beside it is missing; looked for {', '.join(dict.fromkeys(wanted))}")
 
@@ -82,7 +89,7 @@ def _chosen(wanted: np.ndarray, names: np.ndarray, count: int, source: Path, par
         wrong = names[at] != wanted if count else np.ones(len(wanted), dtype=bool)
     if wrong.any():
         first = wanted[np.flatnonzero(wrong)[0]]
-        raise FormatError(f"{source}: no {what} {first} in {partner.name}, which has {count}")
+        raise FormatError(f"{source}: no {what} {str(first)[:60]} in {partner.name}, which has {count}")
     if len(np.unique(at)) < len(at):
         raise FormatError(f"{source}: a {what} is listed twice")
     return at

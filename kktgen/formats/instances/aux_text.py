@@ -22,6 +22,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ..text import Number, emit
+from .mps_check import check_words
 
 _KEYS = ("N", "M", "LC", "LR", "LO", "OS")
 _BEGIN = {"@VARSBEGIN": "variables", "@CONSTSBEGIN": "rows", "@CONSTRBEGIN": "rows", "@CONSTRSBEGIN": "rows"}
@@ -93,7 +94,9 @@ def parse(text: str, file: str) -> Aux:
 
 def _pairs(lines: Sequence[str], file: str) -> dict[str, np.ndarray]:
     """Return the words behind every key of lines such as ``LC 3``."""
-    words = np.array(" ".join(lines).split(), dtype=str)
+    said = " ".join(lines).split()
+    check_words(said, file)
+    words = np.array(said, dtype=str)
     keys = words[::2]
     known = np.isin(keys, _KEYS)
     if not known.all() or len(words) % 2:
@@ -111,6 +114,7 @@ def _section(key: str, lines: Sequence[str], where: str, one: dict[str, str], na
     """Take over one section of a file with names."""
     filled = [line.strip() for line in lines if line.strip()]
     words = " ".join(filled).split()
+    check_words(words, where)
     if key in _ONE:
         if len(filled) != 1:
             raise FormatError(f"{where}: expected one line below {key}, got {len(filled)}")

@@ -15,6 +15,8 @@ import numpy as np
 from ...errors import FormatError, ProblemError
 from ...sparse import Csr, csr
 
+AXES = 32
+"""Axes a variable or rows may have; NumPy has no more than 64."""
 _WORDS = {
     dict: "an object",
     list: "a list",
@@ -149,8 +151,9 @@ class Fields:
     def shape(self, key: str, count: int) -> tuple[int, ...]:
         """Return a shape of so many entries; the empty list is that of a scalar."""
         items = self.items(key)
-        if set(map(type, items)) - {int} or any(k < 0 for k in items) or math.prod(items) != count:
-            raise self.fault(key, f"expected the shape of {count} entries, got {items!r}"[:300])
+        sizes = len(items) <= AXES and not set(map(type, items)) - {int} and all(k >= 0 for k in items)
+        if not sizes or math.prod(items) != count:
+            raise self.fault(key, f"expected the shape of {count} entries, got {items[: AXES + 1]!r}"[:300])
         return tuple(items)
 
     def matrix(self, rows: int, columns: int) -> Csr:

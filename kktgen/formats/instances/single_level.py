@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from ...errors import FormatError, SolverNotFound, UnsupportedError
 from ...sparse import Csr
 from ..files import contents
+from .mps_check import check_mps, check_text, check_words
 
 SMALLEST = 1e-12
 """HiGHS drops coefficients of at most this size; its own default is 1e-9."""
@@ -74,6 +75,9 @@ def read_single_level(path: Path) -> SingleLevel:
         raise SolverNotFound(f"{path} is read through HiGHS: pip install highspy") from None
     data = contents(path)
     suffix = ".lp" if path.name.lower().removesuffix(".gz").endswith(".lp") else ".mps"
+    check_text(data, str(path))
+    if suffix == ".mps":
+        check_mps(data, str(path))
     highs = highspy.Highs()
     highs.silent()
     highs.setOptionValue("small_matrix_value", SMALLEST)
@@ -97,8 +101,9 @@ def read_single_level(path: Path) -> SingleLevel:
     M = Csr(sp.csc_array(packed, shape=shape)) if by_column else Csr(packed, shape=shape)
     lb, ub = (np.array(bound, dtype=float) for bound in (lp.col_lower_, lp.col_upper_))
     kind = np.where(kinds == 0, "C", np.where((lb == 0) & (ub == 1), "B", "I"))
+    columns, rows = _names(lp.col_names_, shape[1], path, "column"), _names(lp.row_names_, shape[0], path, "row")
     return SingleLevel(
-        _title(data), _names(lp.col_names_, shape[1], "x"), _names(lp.row_names_, shape[0], "c"), M,
+        _title(data), columns, rows, M,
         np.array(lp.row_lower_, dtype=float), np.array(lp.row_upper_, dtype=float), lb, ub,
         np.array(lp.col_cost_, dtype=float), kind, 1 if lp.sense_ == highspy.ObjSense.kMinimize else -1, lp.offset_,
     )  # fmt: skip
@@ -110,8 +115,11 @@ def _title(data: bytes) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-def _names(given: Sequence[str], count: int, letter: str) -> np.ndarray:
-    """Return the names, or letter and position where the file has none."""
-    if len(given) == count:
-        return np.array(given, dtype=str)
-    return np.char.add(letter, np.arange(count).astype(str))
+def _names(given: Sequence[str], count: int, path: Path, what: str) -> np.ndarray:
+    """Return the names; HiGHS has none left where one is there twice, and has made two of its column."""
+    if len(given) != count:
+        if what == "row" and ".lp" in path.suffixes:
+            return np.char.add("c", np.arange(count).astype(str))
+        raise FormatError(f"{path}: a {what} is there twice; expected every name once, and its entries together")
+    check_words(given, str(path))
+    return np.array(given, dtype=str)
