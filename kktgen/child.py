@@ -44,6 +44,9 @@ def split() -> None:
 
     The first Ctrl-C lets the child end in its own way (SCIP stops with the best point it has), the second one
     ends it at once; both exit with 130. Where the system cannot fork, nothing is split.
+
+    A solver may have a process of its own below the child, see :mod:`kktgen.solvers.isolate`: then its death leaves a
+    result. What dies here is all that else calls a library: building, bounding, searching, verifying.
     """
     if not hasattr(os, "fork"):
         return
@@ -68,7 +71,7 @@ def _wait(pid: int) -> tuple[int, int]:
         _pass_on(pid, signal.SIGINT if presses == 1 else signal.SIGKILL)
 
     def suspend(number: int, frame: FrameType | None) -> None:
-        _pass_on(pid, signal.SIGSTOP)
+        _pass_on(pid, signal.SIGTSTP)  # it may have to suspend a solver in a process of its own
         os.kill(os.getpid(), signal.SIGSTOP)
         _pass_on(pid, signal.SIGCONT)
 

@@ -16,7 +16,7 @@ ENCODINGS = {
     "product": kg.Product(eps=1e-8),
     "strongduality": kg.StrongDuality(eps=1e-8),
 }
-SOLVERS = [name for name, solver in kg.solvers().items() if solver.available]
+SOLVERS = [name for name, solver in kg.solvers().items() if solver.available and ":" not in name]
 BUILDABLE = [problem for problem in ALL if problem.outcome in ("optimal", "infeasible")]
 
 
@@ -44,6 +44,8 @@ def test_known_answer(problem: Problem, encoding: str, solver: str):
         pytest.skip(f"{solver} refuses by name: {error}")
     if solution.status == "time_limit":
         pytest.skip(f"{solver} has no proof within {LIMIT:g} s")
+    if solution.status == "heuristic":
+        pytest.skip(f"{solver} has no proof: {solution.raw['status']}")
     if problem.outcome == "infeasible":
         assert solution.status in ("infeasible", "infeasible_or_unbounded")
         assert solution.objective is None

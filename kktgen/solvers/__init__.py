@@ -4,7 +4,7 @@ A solver module declares ``TITLE``, ``INSTALL`` (the line that installs it), ``F
 :data:`kktgen.model.FEATURES` it takes), ``TOL`` (its feasibility tolerance, relative to the size of a row's side),
 ``available()``, ``version()`` and
 ``solve(model, *, time_limit, gap, threads, verbose, start, progress, **options)``. It imports its library inside
-functions.
+functions. Solvers that are programs are driven through files, see :mod:`kktgen.solvers.files`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from ..kkt import kkt
 from ..model import FEATURES, Model
 from ..solution import Solution
 from .common import answer, check_data, contradiction, starting_points
+from .files import PREFIX, External, external, ready
+from .isolate import isolated
 from .watch import Progress, Watch
 
 __all__ = ["SolverInfo", "solve", "solvers"]
@@ -66,7 +68,8 @@ def solvers() -> dict[str, SolverInfo]:
     Returns
     -------
     dict of str to SolverInfo
-        By name: ``available``, ``version``, ``features``, ``tol``.
+        By name: ``available``, ``version``, ``features``, ``tol``. Of the programs (``files:cbc`` and so on) those that
+        are on this machine.
     """
     return {
         name: SolverInfo(
@@ -75,7 +78,7 @@ def solvers() -> dict[str, SolverInfo]:
             module.FEATURES,
             module.TOL,
         )  # fmt: skip
-        for name, module in _modules().items()
+        for name, module in {**_modules(), **ready()}.items()
     }
 
 
@@ -89,6 +92,8 @@ def solve(
     verbose: bool = False,
     start: Any = None,
     progress: Progress | None = None,
+    isolate: bool = False,
+    memory_limit: float | None = None,
     **options: Any,
 ) -> Solution:
     """Solve a single-level model.
@@ -98,7 +103,9 @@ def solve(
     problem : Model or Bilevel
         A Bilevel must be without followers; an MPEC must be encoded first.
     solver : str
-        A name in :func:`solvers`.
+        A name in :func:`solvers`; ``"files:cbc"``, ``"files:glpk"``, ``"files:scip"``, ``"files:highs"``,
+        ``"files:gurobi"`` and ``"files:cplex"`` are programs, which get the model as a file. So does any other by its
+        command: ``"files:mysolver {model} -o {solution}"``, see :mod:`kktgen.solvers.files.template`.
     time_limit : float, optional
         Seconds of wall time, loading the model included.
     gap : float, optional
@@ -114,6 +121,13 @@ def solve(
         Called at most four times a second, possibly from another thread, with a mapping of seconds, nodes,
         incumbent, bound (user's sense, None where there is none) and gap. What it raises stops the solver and is
         raised again.
+    isolate : bool
+        Run the solver in a process of its own (about half a second more). It cannot take this one with it: where it
+        crashes, runs out of memory or fails, that is the status ``error``; where it goes on more than 5 s (a tenth of
+        the limit where that is more) beyond its time limit, it is stopped with status ``time_limit``. Both keep the
+        best point and bound it told before; ``raw["error"]`` says why, ``raw["log"]`` holds the end of its log.
+    memory_limit : float, optional
+        MB that an isolated solver may take beyond the loaded model, measured in address space; Linux only.
     **options
         The solver's own parameters under its own names, e.g. ``**{"limits/nodes": 10}`` for SCIP.
 
@@ -132,12 +146,12 @@ def solve(
     ProblemError
         Bad data, a bad argument, or an option the solver does not have.
     SolverError
-        The solver failed.
+        The solver failed, when it was not isolated.
     """
     started = time.perf_counter()
     module = _installed(solver)
     model = _solvable(problem, module)
-    check_arguments(time_limit, gap, threads)
+    check_arguments(time_limit, gap, threads, isolate, memory_limit)
     check_data(model)
     points = starting_points(start, model)
     title = f"{module.TITLE} {module.version()}"
@@ -145,8 +159,12 @@ def solve(
     if reason is not None:
         return answer(model, "infeasible", None, None, started, title, raw={"status": reason})
     watch = Watch(progress, model.sense)
+    run = module.solve
+    if isolate:
+        alone = module.isolated if isinstance(module, External) else partial(isolated, module)
+        run = partial(alone, memory_limit=memory_limit)
     try:
-        found = module.solve(
+        found = run(
             model, time_limit=time_limit, gap=gap, threads=int(threads), verbose=verbose, start=points, progress=watch,
             **options,
         )  # fmt: skip
@@ -158,17 +176,24 @@ def solve(
     return found
 
 
-def check_arguments(time_limit: float | None, gap: float | None, threads: int = 1) -> None:
+def check_arguments(
+    time_limit: float | None, gap: float | None, threads: int = 1, isolate: bool = False,
+    memory_limit: float | None = None,
+) -> None:  # fmt: skip
     """Refuse limits that mean nothing."""
-    for word, value in (("time_limit", time_limit), ("gap", gap)):
+    for word, value in (("time_limit", time_limit), ("gap", gap), ("memory_limit", memory_limit)):
         if value is not None and not (isinstance(value, int | float | np.number) and float(value) >= 0):
             raise ProblemError(f"solve: {word} must be a number >= 0 or None, got {value!r}")
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         raise ProblemError(f"solve: threads must be a whole number >= 1, got {threads!r}")
+    if memory_limit is not None and not isolate:
+        raise ProblemError("solve: a memory_limit holds for a process of the solver's own; add isolate=True")
 
 
 def _installed(name: str) -> Any:
     """Return the module of an installed solver."""
+    if str(name).strip().lower().startswith(PREFIX):
+        return external(str(name))
     modules = _modules()
     if name in modules and modules[name].available():
         return modules[name]
@@ -200,8 +225,9 @@ def _solvable(problem: Any, module: Any) -> Model:
     if not (set(FEATURES) - {"pairs"} <= module.FEATURES):  # else it is not worth finding out
         words = _lacking(module, problem.features)
         if words:
-            able = [name for name, other in _modules().items() if not _lacking(other, problem.features)]
-            cure = f"solvers that can: {', '.join(able)}" if able else "no solver here can; try another encoding"
+            able = {name: other for name, other in _modules().items() if not _lacking(other, problem.features)}
+            here = [name for name, other in able.items() if other.available()] or [*able]
+            cure = f"solvers that can: {', '.join(here)}" if here else "no solver here can; try another encoding"
             raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {problem.name!r}); {cure}")
     return problem
 

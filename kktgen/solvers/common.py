@@ -17,6 +17,8 @@ from ..tables import RowTable
 
 INTEGRALITY = 1e-6
 """An integer column this close to an integer is rounded to it."""
+INTERRUPTED = "Interrupted by user"
+"""What ``raw["status"]`` says after Ctrl-C, in the words of HiGHS; SCIP has its own."""
 CROSSING = 1e-9
 """Bounds that cross by less (relative to their size) are taken as equal: rounding, not a contradiction."""
 
@@ -200,7 +202,7 @@ def answer(
 
 def interrupted(solution: Solution) -> bool:
     """Return whether Ctrl-C ended the solve: a caller with more to do than this one solve should end as well."""
-    return (solution.raw or {}).get("status") in ("userinterrupt", "Interrupted by user")
+    return (solution.raw or {}).get("status") in ("userinterrupt", INTERRUPTED)
 
 
 def unknown_option(title: str, name: str, known: Iterable[str]) -> ProblemError:

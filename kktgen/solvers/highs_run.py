@@ -69,9 +69,16 @@ def run(highs: Any, watch: Any) -> bool:
 
     stop, done = threading.Event(), threading.Event()
     failure: list[BaseException] = []
+    best = np.empty(0)
+
+    def improved(event: Any) -> None:
+        nonlocal best
+        best = np.array(event.data_out.mip_solution)
+        watch.found(True, lambda: best)
 
     def heard(event: Any) -> None:
         state = event.data_out
+        watch.found(False, lambda: best)
         if watch.due() and event.callback_type == highspy.cb.HighsCallbackType.kCallbackMipInterrupt:
             watch.tell(int(state.mip_node_count), state.mip_primal_bound, state.mip_dual_bound)
         if stop.is_set() or watch.error is not None:
@@ -86,8 +93,12 @@ def run(highs: Any, watch: Any) -> bool:
         finally:
             done.set()
 
-    for event in (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt):
-        event.subscribe(heard)
+    calls = {highs.cbMipInterrupt: heard, highs.cbSimplexInterrupt: heard, highs.cbIpmInterrupt: heard}
+    if watch.keep is not None:
+        calls[highs.cbMipImprovingSolution] = improved
+    for event, call in calls.items():
+        event.clear()  # of an earlier run
+        event.subscribe(call)
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     while not done.is_set():

@@ -13,7 +13,7 @@ optimal solutions to integer and mixed-integer programming problems, Math. Prog.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,13 +78,14 @@ class _Rounds:
 
     def __init__(self, model: Model, highs: Any, deadline: float | None, watch: Watch) -> None:
         self.model, self.highs, self.deadline, self.watch = model, highs, deadline, watch
+        self.keep = watch.keep
         self.P, self.q, self.r = model.matrices
         self.whole = model.space.kind != "C"
         self.A, (self.lo, self.hi) = canonical(model.rows.M, model.n), sides(model.rows)
         self.lb, self.ub = column_bounds(model)
         self.tangents = Tangents.none(self.P)
         self.best: np.ndarray | None = None
-        self.value, self.bound = np.inf, -np.inf
+        self.value, self.bound, self.shown = np.inf, -np.inf, (np.inf, np.empty(0))
         self.count = self.nodes = self.iterations = 0
         self.stopped = self.tight = False
         self._gaps = [highs.getOptionValue(name)[1] for name in ("mip_rel_gap", "mip_abs_gap")]
@@ -124,6 +125,21 @@ class _Rounds:
         value = self.model.objective.value(z)
         if value < self.value:
             self.best, self.value = z, value
+            self.show(z, value)
+
+    def found(self, new: bool, point: Callable[[], np.ndarray]) -> None:
+        """Pass on a point of a round at work where it is better than all before: its cost there is too low."""
+        if new:
+            z = rounded(np.clip(point()[: self.model.n], self.lb, self.ub), self.model)
+            if violation(self.model, z) <= TOL:
+                self.show(z, self.model.objective.value(z))
+        self.watch.found(False, lambda: self.shown[1])
+
+    def show(self, z: np.ndarray, value: float) -> None:
+        """Have a point kept where it is better than all before."""
+        if value < self.shown[0]:
+            self.shown = value, z
+            self.watch.found(True, lambda: z)
 
     # -- steps -----------------------------------------------------------------------------------
 

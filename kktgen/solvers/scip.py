@@ -30,6 +30,8 @@ WAYS: tuple[dict[str, Any], ...] = (
 )
 """Options of the attempts at a model, one after the other, while LPs of the tree fail for numerical troubles."""
 LP_FAILED = "error in LP solver"
+MEMORY = "limits/memory"
+"""The option that limits its memory, in MB."""
 
 STATUS = {
     "optimal": "optimal",
@@ -129,8 +131,8 @@ def _attempt(
         _set_options(scip, options)
         loaded = load(model, scip)
         feasible = add_starts(loaded, model, start, TOL)
-        if progress is not None and progress.active:
-            _report(scip, progress)
+        if progress is not None and (progress.active or progress.keep is not None):
+            _report(loaded, progress)
         if time_limit is not None and "limits/time" not in options:
             scip.setParam("limits/time", min(_left(time_limit, begun) or 0.0, 1e20))
         scip.optimizeNogil()
@@ -151,8 +153,8 @@ def _set_options(scip: Any, options: dict[str, Any]) -> None:
             raise refused_value(TITLE, name, value, str(error)) from error
 
 
-def _report(scip: Any, watch: Watch) -> None:
-    """Have SCIP tell of its progress."""
+def _report(loaded: Loaded, watch: Watch) -> None:
+    """Have SCIP tell of its progress and of its best points."""
     from pyscipopt import SCIP_EVENTTYPE as EVENT
     from pyscipopt import Eventhdlr
 
@@ -168,12 +170,17 @@ def _report(scip: Any, watch: Watch) -> None:
                 self.model.dropEvent(event, self)
 
         def eventexec(self, event: Any) -> None:
-            if watch.due():
-                state = self.model
-                if not watch.tell(state.getNTotalNodes(), state.getPrimalbound(), state.getDualbound()):
-                    state.interruptSolve()
+            state = self.model
+            watch.found(event.getType() == EVENT.BESTSOLFOUND, lambda: _values(loaded, state.getBestSol()))
+            if watch.due() and not watch.tell(state.getNTotalNodes(), state.getPrimalbound(), state.getDualbound()):
+                state.interruptSolve()
 
-    scip.includeEventhdlr(Reporter(), "progress", "tells the caller how far the solve is")
+    loaded.scip.includeEventhdlr(Reporter(), "progress", "tells the caller how far the solve is")
+
+
+def _values(loaded: Loaded, point: Any) -> np.ndarray:
+    """Return the columns (n,) of a point of SCIP's."""
+    return np.array([point[column] for column in loaded.columns])
 
 
 def _answer(model: Model, loaded: Loaded, started: float, raw: dict[str, Any]) -> Solution:
@@ -183,10 +190,7 @@ def _answer(model: Model, loaded: Loaded, started: float, raw: dict[str, Any]) -
     status = STATUS.get(word, "error")
     if word == "gaplimit" and scip.getGap() <= scip.getParam("limits/gap"):
         status = "optimal"
-    z = None
-    if scip.getNSols():
-        best = scip.getBestSol()
-        z = np.array([best[column] for column in loaded.columns])
+    z = _values(loaded, scip.getBestSol()) if scip.getNSols() else None
     release = f"{TITLE} {scip.getMajorVersion()}.{scip.getMinorVersion()}.{scip.getTechVersion()}"
     return answer(
         model, status, z, finite(scip.getDualbound()), started, release, int(scip.getNTotalNodes()),

@@ -1,4 +1,4 @@
-"""Progress of a solve, told to the user now and then."""
+"""Progress of a solve, told to the user now and then; and the best points so far, for whoever keeps them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 Progress = Callable[[Mapping[str, Any]], Any]
+COST = 0.05
+"""Share of the time that keeping points may take."""
 
 
 class Watch:
@@ -22,6 +24,8 @@ class Watch:
         Sense of the model: solvers report the minimised objective, the user sees his own.
     every : float
         Seconds between two calls.
+    keep : callable, optional
+        Takes the best point so far (n,), as often as that costs no more than a share ``COST`` of the time.
 
     Notes
     -----
@@ -29,13 +33,18 @@ class Watch:
     solver to stop, and :meth:`close` raises it in the caller's thread.
     """
 
-    def __init__(self, progress: Progress | None, sense: int = 1, every: float = 0.25) -> None:
+    def __init__(
+        self, progress: Progress | None, sense: int = 1, every: float = 0.25,
+        keep: Callable[[np.ndarray], Any] | None = None,
+    ) -> None:  # fmt: skip
         self.progress = progress
+        self.keep = keep
         self.sense = sense
         self.every = every
         self.error: BaseException | None = None
         self._start = time.perf_counter()
-        self._next = 0.0
+        self._next = self._free = 0.0
+        self._owed = False
 
     @property
     def active(self) -> bool:
@@ -64,6 +73,22 @@ class Watch:
         except BaseException as error:
             self.error = error
         return self.error is None
+
+    def found(self, new: bool, point: Callable[[], np.ndarray]) -> None:
+        """Have the best point kept, now or when there is time; ``new`` says that it is another one than before."""
+        if self.keep is None:
+            return
+        self._owed |= new
+        begun = time.perf_counter()
+        if not self._owed or begun < self._free:
+            return
+        self._owed = False
+        try:
+            self.keep(point())
+        except BaseException as error:
+            self.error = error
+        now = time.perf_counter()
+        self._free = now + (now - begun) / COST
 
     def close(self) -> None:
         """Raise what ``progress`` raised."""
