@@ -1,0 +1,69 @@
+"""A problem under explanation: its relaxations, what is excluded so far, and how decisions are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..bilevel import Bilevel
+from ..kkt import kkt
+from ..residuals import labels
+from .clock import Clock
+from .coupling import coupling_model
+from .rays import NIL
+from .words import Explanation
+
+NAMED = 4
+"""Most values of a decision that a sentence names."""
+
+
+class Case:
+    """A problem under explanation.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    solver : str
+    clock : Clock
+
+    Attributes
+    ----------
+    model, coupling : Model, Members
+        The high-point relaxation and the leader's coupling rows in it.
+    mpec : Model
+        The KKT model.
+    excluded : list of str
+        What is known not to be the case.
+    """
+
+    def __init__(self, bilevel: Bilevel, solver: str, clock: Clock) -> None:
+        self.bilevel, self.solver, self.clock = bilevel, solver, clock
+        self.model, self.coupling = coupling_model(bilevel)
+        self.mpec = kkt(bilevel)
+        self.names = [f.name for f in bilevel.followers]
+        self.excluded: list[str] = []
+
+    def say(self, kind: str, *sentences: str, **parts: object) -> Explanation:
+        """Return an explanation of this problem."""
+        return replace(Explanation(self.bilevel.name, kind, sentences), **parts)  # type: ignore[arg-type]
+
+    def unknown(self, why: str) -> Explanation:
+        """Return that nothing was decided, with what is excluded so far."""
+        return self.say("unknown", f"not decided: {why}", *(f"excluded: {one}" for one in self.excluded))
+
+    def decision(self, z: np.ndarray) -> str:
+        """Return the leader's decision at a point in words."""
+        return self.at(np.flatnonzero(self.model.space.role == "leader"), z)
+
+    def response(self, z: np.ndarray) -> str:
+        """Return the followers' response at a point in words."""
+        return self.at(np.flatnonzero(self.model.space.role == "follower"), z)
+
+    def at(self, columns: np.ndarray, values: np.ndarray) -> str:
+        """Return ``x = 1, y = 2`` for the first of some columns; values are all columns' or those columns' own."""
+        own = values[columns] if len(values) != len(columns) else values
+        names = labels(self.model.space.blocks, columns[:NAMED])
+        own = np.where(np.abs(own[:NAMED]) <= NIL, 0.0, own[:NAMED])
+        told = [f"{name} = {value:.6g}" for name, value in zip(names, own.tolist(), strict=True)]
+        return ", ".join(told + ["..."] * (len(columns) > NAMED)) or "the only decision there is"
