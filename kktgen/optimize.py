@@ -12,6 +12,7 @@ import numpy as np
 
 from .bilevel import Bilevel
 from .bounds import bound
+from .claims import CALLED
 from .cuts import check_cuts, cut
 from .eliminate import eliminate
 from .encodings import encode, named
@@ -111,6 +112,8 @@ def optimize(
     executor: Executor | None = None,
     progress: Callable[[Mapping[str, Any]], Any] | None = None,
     stages: Callable[[str, str], None] | None = None,
+    isolate: bool = False,
+    memory_limit: float | None = None,
     **options: Any,
 ) -> Result:
     """Solve a bilevel problem and verify the answer.
@@ -147,6 +150,10 @@ def optimize(
         Called while the solver works with seconds, nodes, incumbent, bound and gap.
     stages : callable, optional
         Called as each stage ends with its name and a text to print.
+    isolate, memory_limit
+        Run the solver in a process of its own, see :func:`kktgen.solve`: where it crashes or runs out of memory, the
+        best point it told, or the start point, is polished and verified like any other. Bounding, the search of a
+        start point and verification stay in this process.
     **options
         Passed to the solver.
 
@@ -160,7 +167,8 @@ def optimize(
         Whatever the stages refuse; a solver that ends without a point is no error but a status, and one that fails
         leaves the start point, when there is one, with status ``error``.
     """
-    check_arguments(time_limit, gap)
+    check_arguments(time_limit, gap, 1, isolate, memory_limit)
+    options |= {"isolate": isolate, "memory_limit": memory_limit}
     check_cuts(cuts)
     clock = _Clock(stages, time_limit)
     model = kkt(bilevel)
@@ -184,12 +192,14 @@ def optimize(
     clock.done("solve", str(found))
     found, polished = _polished(model, found)
     clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
-    report = verify(bilevel, found, executor=executor)
+    tried = _tried(model, points)
+    report = verify(bilevel, found, evidence=tried, executor=executor)
     exact = all(encoded.trust != "user" for encoded in ready.encodings)
     open_ = report.claim == "bilevel-feasible" and found.status == "optimal" and exact and _unboxed(ready)
     if evidence and (open_ or report.claim == "infeasible"):
         again = _second(model, encoding, solver, found, clock.left(), progress, options)
-        report = verify(bilevel, found, evidence=again, executor=executor)
+        report = verify(bilevel, found, evidence=(*again, *tried), executor=executor)
+    found, report = _standing(bilevel, found, report, lifted, tried, executor)
     if range:
         report = with_range(bilevel, report, found)
     clock.done("verify", str(report))
@@ -233,6 +243,11 @@ def _starts(
     return start_points(bilevel, model, seconds=limit, progress=progress)
 
 
+def _tried(model: Model, points: list[np.ndarray]) -> tuple[Solution, ...]:
+    """Return the best start point as evidence: verified, it is held against the solver's bound."""
+    return tuple(Solution("heuristic", model.value(z), None, z, 0.0, "the start heuristics", model) for z in points[:1])
+
+
 def _solved(model: Model, solver: str, points: list[np.ndarray], **options: Any) -> Solution:
     """Return the solver's solution, or the start point where it is better or the solver fails."""
     try:
@@ -247,7 +262,8 @@ def _solved(model: Model, solver: str, points: list[np.ndarray], **options: Any)
 def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:
     """Return the solution with the start point in place of a worse one, or of none: it was feasible before.
 
-    A solver that calls the model infeasible although a feasible point was handed to it ends with status ``error``.
+    A solver that calls the model infeasible although a feasible point was handed to it ends with status ``error``;
+    what it called the model stays in ``raw``.
     """
     if not points:
         return found
@@ -255,7 +271,23 @@ def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:
     if found.objective is not None and found.model.sense * (found.objective - value) <= 0:
         return found
     status = found.status if found.status in ("optimal", "time_limit", "unbounded") else "error"
-    return replace(found, status=status, objective=value, z=points[0])
+    raw = found.raw if status == found.status else {**(found.raw or {}), CALLED: found.status}
+    return replace(found, status=status, objective=value, z=points[0], raw=raw)
+
+
+def _standing(
+    bilevel: Bilevel, found: Solution, report: Report, points: list[np.ndarray], tried: tuple[Solution, ...],
+    executor: Executor | None,
+) -> tuple[Solution, Report]:  # fmt: skip
+    """Return the solution with its report, or the start point with its own where only that one holds."""
+    if report.ok or found.z is None or not points:
+        return found, report
+    start = replace(found, objective=found.model.value(points[0]), z=points[0])
+    other = verify(bilevel, start, evidence=tried, executor=executor)
+    if not other.ok:
+        return found, report
+    why = f"the solver's point of value {found.objective:.10g} fails ({report.reasons[0]}); this is the start point"
+    return start, replace(other, reasons=(why, *other.reasons))
 
 
 def _polished(model: Model, found: Solution) -> tuple[Solution, tuple[float, float] | None]:

@@ -91,6 +91,10 @@ class Carrier:
     best: float
     worst: float
 
+    def __str__(self) -> str:
+        best, worst = (round(value, 9) + 0.0 for value in (self.best, self.worst))  # no -4e-16
+        return f"{self.name} {best:.4g} -> {worst:.4g}"
+
 
 @dataclass(frozen=True, eq=False)
 class Range:
@@ -152,7 +156,7 @@ class Range:
             rows.get(self.ties_feasible, broken),
         ]
         if self.carriers:
-            out.append("carried by " + ", ".join(f"{c.name} {c.best:.4g} -> {c.worst:.4g}" for c in self.carriers))
+            out.append("carried by " + ", ".join(map(str, self.carriers)))
         out.append(f"ties: multipliers and slacks up to {self.tolerance:.0e}; follower costs within {self.excess:.1e}")
         return "\n".join([*out, *([self.note] if self.note else [])])
 
@@ -180,6 +184,9 @@ class Report:
     tolerances : Tolerances
     range : Range or None
         Best and worst value at the same decision of the leader, where it was asked for and could be computed.
+    attained : bool or None
+        With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
+        not known and there may be an infimum alone (:func:`kktgen.exactness.attained`).
     """
 
     name: str
@@ -192,6 +199,7 @@ class Report:
     reasons: tuple[str, ...]
     tolerances: Tolerances
     range: Range | None = None
+    attained: bool | None = None
 
     def __getitem__(self, name: str) -> Line:
         """Return the line of a name, e.g. ``report["stationarity(vpp1)"]``."""
@@ -209,7 +217,7 @@ class Report:
         """Return the report as plain data that JSON can hold (numbers that are not finite become None)."""
         return {
             "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
-            "bound": _plain(self.bound), "gap": _plain(self.gap),
+            "bound": _plain(self.bound), "gap": _plain(self.gap), "attained": self.attained,
             "range": None if self.range is None else self.range.to_dict(),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(line), "value": _plain(line.value)} for line in self.lines],
@@ -235,6 +243,8 @@ class Report:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}", *(f"             {text}" for text in more)]
         out.append(f"  claim      {self.claim}")
+        if self.claim == "optimal" and not self.attained:
+            out.append("  attained   not known, as columns have no bounds: the optimum may be an infimum")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
 
 

@@ -8,7 +8,8 @@ column bound        violation over ``max(1, |bound|)``
 stationarity        ``|P y + Q x + q - A'lam + G'mu|_j`` over the same scale of row j
 primal feasibility  ``|A y + B x - b|_k``, ``(G y + H x - h)_i^+`` over the scale of the row
 dual feasibility    ``mu_i^-`` over ``t_i``, the largest stationarity scale of the columns mu_i acts on
-complementarity     ``|mu_i s_i|`` over the scale of row i times ``t_i``
+complementarity     ``|mu_i s_i|`` over the scale of row i times ``t_i``; where the leader uses multipliers, over
+                    ``max(1, |y'(P y + Q x + q)|)`` if that is less: a large mu_i would hide what s_i lacks
 =================== =====================================================================================
 
 A multiplier of a row without own variables prices nothing and must be zero; that stands with dual feasibility.
@@ -68,14 +69,23 @@ class Residuals:
         touched = acts >= 0
         t = np.ones(len(kkt.mu))
         np.maximum.at(t, acts[touched], stat_scale[row_index(kkt.S)[touched]])
+        size = np.where(kkt.priced[kkt.mu_of], np.minimum(row * t, _cost_scale(kkt, z)[kkt.mu_of]), row * t)
         return cls(
             np.abs(kkt.S @ z + kkt.s0) / stat_scale,
             np.abs(kkt.E @ z + kkt.e0) / row_scale(kkt.E, z, kkt.e0),
             np.maximum(-s, 0.0) / row,
             np.where(space.ub[kkt.mu] == 0, np.abs(mu), np.maximum(-mu, 0.0)) / t,
-            np.abs(mu * s) / (row * t),
+            np.abs(mu * s) / size,
             np.where(space.lb[kkt.lam] == space.ub[kkt.lam], np.abs(lam), 0.0),
         )
+
+
+def _cost_scale(kkt: Kkt, z: np.ndarray) -> np.ndarray:
+    """Return ``max(1, |y'(P y + Q x + q)|)`` of every follower."""
+    free = z.copy()
+    free[kkt.lam] = free[kkt.mu] = 0.0
+    cost = np.bincount(kkt.y_of, z[kkt.y] * (kkt.S @ free + kkt.s0), minlength=len(kkt.followers))
+    return np.maximum(1.0, np.abs(cost))
 
 
 def worst(values: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

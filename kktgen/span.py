@@ -53,6 +53,8 @@ def span(model: Model, z: np.ndarray) -> Range:
     note = ""
     if abs(worst.bound - worst.value) > GAP * max(1.0, abs(worst.value)):
         note = f"the worst value is not proved: no tie is worse than {model.sense * (worst.bound + game.constant):.10g}"
+        if np.isinf(worst.bound):
+            note = "the worst value is not proved, as the leader's recourse holds integers: other ties may be worse"
     return Range(
         value, low, one, other, rows.feasible, rows.name, rows.violation,
         _carriers(model, game, best.w, worst.w), TIE, _excess(model, z, [one, other]), note,
@@ -73,8 +75,26 @@ def _worst(game: Play, best: Optimum) -> Optimum:
         lb[k:] = ub[k:] = best.w[k:]
         return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool)))
     if game.integer.any():
-        raise UnsupportedError("the leader's recourse holds integers: its worst tie is no linear program of one level")
+        return _worst_relaxed(game)
     return max_min(game.ties, game.leader, cost, SECONDS)
+
+
+def _worst_relaxed(game: Play) -> Optimum:
+    """Return the tie that is worst for a leader whose recourse need not be integer, with his integer answer to it.
+
+    Another tie may be worse for the integer one, so the bound is infinite.
+    """
+    k = len(game.face.columns)
+    found = max_min(game.ties, game.leader, game.cost, SECONDS)
+    if found.w is None:
+        return found
+    part = game.whole
+    lb, ub = part.lb.copy(), part.ub.copy()
+    lb[:k] = ub[:k] = found.w[:k]
+    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer)
+    if answer.w is None:
+        raise UnsupportedError("the leader's recourse holds integers, and none of them answers the tie tried as worst")
+    return Optimum(answer.w, answer.value, np.inf)
 
 
 def _negative(found: Optimum) -> Optimum:
@@ -93,7 +113,8 @@ def _rows(game: Play) -> _Rows:
     """Return whether every tie satisfies the leader's rows with some recourse.
 
     A row whose recourse columns stand in no other row: what they can reach, against the row's least and largest value
-    on the face, one linear program each. Rows that share recourse: the worst tie's least sum of relaxations.
+    on the face, one linear program each. Rows that share recourse: the worst tie's least sum of relaxations, which
+    proves nothing of a recourse with integers but that it may fail.
     """
     k = len(game.face.columns)
     own, other = take_columns(game.R, np.arange(k)), take_columns(game.R, np.arange(k, len(game.cost)))
@@ -101,18 +122,21 @@ def _rows(game: Play) -> _Rows:
     shared = np.zeros(len(game.lo), dtype=bool)
     shared[row_index(other)[held[other.indices] > 1]] = True
     touched = np.diff(own.indptr) > 0
-    low, high = interval(other, game.lb[k:], game.ub[k:])
+    whole = game.integer[k:]
+    lb, ub = np.where(whole, np.ceil(game.lb[k:]), game.lb[k:]), np.where(whole, np.floor(game.ub[k:]), game.ub[k:])
+    low, high = interval(other, lb, ub)
     found = _Rows(True)
     if (touched & ~shared).any():
         found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low)
-    if found.feasible is not True or not shared.any() or not touched[shared].any():
+    stepped = np.bincount(row_index(other)[whole[other.indices]], minlength=len(game.lo)) > 0
+    if found.feasible and (stepped & touched & ~shared & np.isfinite(game.lo) & np.isfinite(game.hi)).any():
+        found = _Rows(None)  # integers between two sides may miss both
+    if found.feasible is False or not touched[shared].any():
         return found
-    if game.integer.any():
-        return _Rows(None)
     part, cost = elastic(game.leader, k)
     worst = max_min(game.ties, part, cost, SECONDS)
     if worst.bound <= ROW:
-        return found
+        return _Rows(None) if whole.any() else found
     if worst.value <= ROW or worst.w is None:
         return _Rows(None)
     size = len(game.lo)

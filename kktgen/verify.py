@@ -12,6 +12,8 @@ import numpy as np
 from . import claims
 from .bilevel import Bilevel
 from .errors import ProblemError, SolverError, UnsupportedError, expect
+from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults, same_problem
+from .faults import Witness, gap, origin
 from .kkt import kkt
 from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
@@ -47,12 +49,15 @@ def verify(
     solution : Solution or array
         A solver's answer, whose model says how it was encoded; or a plain point z over the problem's columns (what
         lies beyond them is ignored), which is never called more than bilevel-feasible. NaN in multiplier columns
-        means that the point has no multipliers.
+        means that the point has no multipliers, and so do zeros in all of them, but not in what a solver found: that
+        is a point of its model, or none.
     tolerances : Tolerances
         Scaled as stated in :mod:`kktgen.residuals` and :mod:`kktgen.resolve`.
     evidence : sequence of Solution
         Further solutions of the same problem, by another encoding or another solver, that stand in for boxes on
-        multipliers and slacks nobody could prove. One with a point refutes the word ``infeasible``.
+        multipliers and slacks nobody could prove. Every bound, this solution's and theirs, is held against every
+        point that verification accepts, theirs too: one that is beaten is reported, and what to do about it. A point
+        refutes the word ``infeasible``. A heuristic's point is evidence of this kind alone.
     executor : concurrent.futures.Executor, optional
         Re-solves the followers in parallel; serial by default.
     range : bool
@@ -82,8 +87,9 @@ def verify(
     model = kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     if known is not None and known.z is None:
-        return _without_point(model, known, tolerances, evidence)
-    z, absent, lines = _point(model, known.z if known is not None else solution, tolerances)
+        witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
+        return _without_point(model, known, tolerances, evidence, witnesses)
+    z, absent, lines = _point(model, solution, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
@@ -97,9 +103,10 @@ def verify(
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
     value = model.value(z)
     if known is not None:
-        constants = claims.at_constants(known.model, np.asarray(known.z), tolerances)
+        constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
-    report = _conclude(model, known, lines, value, tolerances, evidence, notes, wrong)
+    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
+    report = _conclude(model, known, lines, value, tolerances, evidence, witnesses, notes, wrong)
     return with_range(bilevel, report, z) if range else report
 
 
@@ -108,7 +115,7 @@ def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
     model = kkt(bilevel)
-    z = _point(model, point.z if isinstance(point, Solution) else point, report.tolerances)[0]
+    z = _point(model, point, report.tolerances)[0]
     try:
         return replace(report, range=span(model, z))
     except (UnsupportedError, SolverError) as error:
@@ -117,8 +124,9 @@ def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
 
 def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray, np.ndarray, list[Line]]:
     """Return the point with integers rounded, which followers have no multipliers in it, and the first lines."""
+    solved = isinstance(point, Solution) and point.status in ("optimal", "time_limit")
     try:
-        z = np.array(point, dtype=float).ravel()
+        z = np.array(point.z if isinstance(point, Solution) else point, dtype=float).ravel()
     except (TypeError, ValueError):
         raise ProblemError(f"verify: a Solution or an array of numbers is needed, got {type(point).__name__}") from None
     if len(z) < model.n:
@@ -140,7 +148,7 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
         lines.append(line("integrality", off[at], tolerances.feasibility, name))
         near = whole[off <= tolerances.feasibility]
         z[near] = np.round(z[near])
-    return z, holes | ~given, lines
+    return z, holes if solved else holes | ~given, lines
 
 
 def _weighed(
@@ -172,7 +180,7 @@ def _some(names: list[str]) -> str:
 
 def _conclude(
     model: Model, known: Solution | None, lines: list[Line], value: float, tolerances: Tolerances,
-    evidence: Sequence[Solution], notes: list[str], wrong: list[str],
+    evidence: Sequence[Solution], witnesses: Sequence[Witness], notes: list[str], wrong: list[str],
 ) -> Report:  # fmt: skip
     """Return the report: the claim the lines and the solution support, and why not a higher one."""
     bound = claims.usable(known.bound) if known is not None else None
@@ -181,18 +189,20 @@ def _conclude(
         reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
         if len(failing) > SHOWN:
             reasons.append(f"{len(failing) - SHOWN} more conditions fail")
+        if known is not None:
+            reasons += claims.refuted(model, known, witnesses, tolerances)
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
     if known is None:
         found = claims.Findings(["a plain point brings no bound and no encoding: at most bilevel-feasible"])
     else:
-        found = claims.judge(model, known, value, tolerances, evidence)
+        found = claims.judge(model, known, value, tolerances, evidence, witnesses)
     if wrong:
         found.against.append(
             f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
             "but the point violates the model it was found in"
         )
     for c in lines:
-        if c.name == claims.AT_CONSTANT and not c.ok:
+        if c.name == AT_CONSTANT and not c.ok:
             more = f" (and {c.value - 1:.0f} more)" if c.value > 1 else ""
             found.against.append(f"the point sits at a constant nobody proved: {c.where}{more}")
     if notes:
@@ -200,22 +210,45 @@ def _conclude(
             f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
             "feasibility and the re-solved optimum decide"
         )
-    gap = claims.gap(value, bound) if bound is not None else None
     claim = "bilevel-feasible" if found.against else "optimal"
     return Report(
-        model.name, tuple(lines), claim, True, value, bound, gap, (*found.against, *found.rests), tolerances
+        model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound),
+        found.sentences, tolerances, attained=attained(model, known.model) if known and not found.against else None,
     )  # fmt: skip
 
 
+def _witnesses(
+    bilevel: Bilevel, model: Model, solution: Solution | None, tolerances: Tolerances,
+    evidence: Sequence[Solution], executor: Executor | None,
+) -> list[Witness]:  # fmt: skip
+    """Return the points of the evidence that verification accepts, as far as they refute some solution."""
+    out: list[Witness] = []
+    fellows = [one for one in (solution, *evidence) if one is not None and same_problem(model, one.model)]
+    for other in fellows:
+        if other is solution or other.z is None or len(other.z) < model.n:
+            continue
+        z = other.z[: model.n]
+        witness = Witness(model.value(z), origin(other))
+        asked = any(claims.refuted(model, one, [witness], tolerances) for one in fellows)
+        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor).ok:
+            out.append(witness)
+    return out
+
+
 def _without_point(
-    model: Model, solution: Solution, tolerances: Tolerances, evidence: Sequence[Solution]
+    model: Model, solution: Solution, tolerances: Tolerances, evidence: Sequence[Solution],
+    witnesses: Sequence[Witness],
 ) -> Report:  # fmt: skip
     """Return the report of a solution without a point: ``infeasible`` where that is proved, else ``unverified``."""
     claim, said = "unverified", f"no point to verify: {solution.solver} ended with status {solution.status!r}"
     reasons = [said]
+    refuted = claims.refuted(model, solution, witnesses, tolerances)
     if solution.status == "infeasible":
-        faults = claims.encoding_faults(model, solution.model) + claims.contradictions(model, solution, evidence)
+        faults = refuted or claims.contradictions(model, solution, evidence)
+        faults += encoding_faults(model, solution.model)
         if not faults:
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults
+    else:
+        reasons += refuted
     return Report(model.name, (), claim, False, None, claims.usable(solution.bound), None, tuple(reasons), tolerances)

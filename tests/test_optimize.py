@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -229,3 +230,31 @@ def test_constants_of_the_users_get_no_second_solve(monkeypatch):
     result = kg.optimize(m, kg.SOS1(), choices={f: kg.BigM(dual=0.5)})
     assert second == [1]
     assert result.report.claim != "optimal"
+
+
+def test_a_solvers_point_that_fails_gives_way_to_a_start_point_that_holds(monkeypatch):
+    """The follower wants y = x; the solver claims y = 0 at x = 2, where nothing binds it."""
+    m = kg.Bilevel("follow")
+    x = m.var("x", lb=0, ub=2)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=5)
+    f.add(y <= x, name="limit")
+    f.minimize(-y)
+    m.minimize(y - 2 * x)
+    right = kg.optimize(m)
+    assert right.solution.objective == pytest.approx(-2)
+    honest = kg.optimize.__globals__["solve"]
+
+    def wrong(model, *args, **options):
+        found = honest(model, *args, **options)
+        z = found.z.copy()
+        z[y.cols[()]] = 0.0
+        return replace(found, z=z, objective=model.value(z), bound=model.value(z))
+
+    monkeypatch.setitem(kg.optimize.__globals__, "solve", wrong)
+    monkeypatch.setitem(kg.optimize.__globals__, "polish", lambda model, z: z)
+    result = kg.optimize(m)
+    assert result.solution.objective == pytest.approx(-2) and result.report.ok
+    assert result.report.claim == "bilevel-feasible"  # its bound of -4 proves nothing of this point
+    assert "the solver's point of value -4 fails" in result.report.reasons[0]
+    assert "this is the start point" in result.report.reasons[0]

@@ -16,6 +16,7 @@ from kktgen.catalog import build, load_instance
 from kktgen.cli import cli
 from kktgen.errors import UnsupportedError
 from kktgen.maxmin import Polyhedron, max_min
+from kktgen.report import Carrier
 from kktgen.search import Responder
 from kktgen.search.recourse import Recourse
 from kktgen.span import span
@@ -286,16 +287,54 @@ def netted(**options):
     return m, y, v
 
 
-def test_integer_recourse_is_refused_in_words_and_only_where_it_matters():
+def test_integer_recourse_is_a_worst_value_that_is_not_proved():
     m, y, v = netted(kind="I")
-    m.minimize(v - y)
-    report = kg.optimize(m, range=True).report
-    assert report.range is None
-    assert "recourse holds integers" in report.reasons[-1]
+    m.minimize(2 * v - y)
+    found = ranged(m)[1].range
+    assert (found.best, found.worst) == pytest.approx((-0.5, 2))  # v = 2 above y = 1.5, so some tie is worse: near 2.5
+    assert found.worst_point[[*y.cols.ravel(), *v.cols.ravel()]] == pytest.approx([2, 2])
+    assert "other ties may be worse" in found.note and found.note in str(found)
     m, y, v = netted(kind="I")
     m.minimize(-y)
     found = ranged(m)[1].range
     assert (found.best, found.worst, found.ties_feasible) == (pytest.approx(-2), pytest.approx(0), True)
+    assert found.note == ""
+
+
+def test_integer_recourse_steps_over_values_and_ends_at_an_integer():
+    def asked(most, top, make):
+        m = kg.Bilevel("steps")
+        m.var("x", lb=0, ub=1)
+        f = m.follower("f")
+        y = f.var("y", lb=0, ub=top)
+        f.minimize(0 * y)
+        v = m.var("v", lb=0, ub=most, kind="I")
+        m.add(make(v - y), name="near")
+        m.minimize(-y)
+        return ranged(m)[1].range
+
+    near = asked(3, 2, lambda off: kg.between(-0.3, off, 0.3))
+    assert near.ties_feasible is None  # v = 0 and v = 1 are both too far from y = 0.5
+    above = asked(1.5, 1.5, lambda off: off >= -0.2)
+    assert (above.ties_feasible, above.violation) == (False, pytest.approx(0.3))  # v <= 1
+    assert asked(2.5, 1.5, lambda off: off >= -0.2).ties_feasible is True
+
+
+def test_a_netting_leader_with_binaries():
+    """Buy or sell, never both: the range is that of the leader who need not choose."""
+    m = kg.Bilevel("netting")
+    m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=[3, 2])
+    f.minimize(0 * y.sum())
+    buy, sell, either = m.var("buy", lb=0, ub=10), m.var("sell", lb=0, ub=10), m.var("either", kind="B")
+    m.add(buy - sell == y[0] - y[1], name="net")
+    m.add(buy <= 10 * either, sell <= 10 - 10 * either)
+    m.maximize(sell - 5 * buy + 0.5 * y[0])
+    found = ranged(m)[1].range
+    assert (found.best, found.worst) == (pytest.approx(2.0), pytest.approx(-13.5))
+    assert found.worst_point[either.cols.ravel()] == pytest.approx([1])
+    assert found.ties_feasible is None and "other ties may be worse" in found.note
 
 
 def test_a_curved_recourse_is_refused_in_words():
@@ -357,6 +396,11 @@ def test_the_print_and_the_plain_data():
     assert data["best"] == pytest.approx(12.1)
     assert data["ties_feasible"] is True
     assert len(data["carriers"]) == 2
+
+
+def test_rounding_errors_are_printed_as_zero():
+    assert str(Carrier("s(f,1)", 4.25, -4.4e-16)) == "s(f,1) 4.25 -> 0"
+    assert str(Carrier("s(f,1)", -2.0, 3e-6)) == "s(f,1) -2 -> 3e-06"
 
 
 TOLL = """

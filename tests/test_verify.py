@@ -159,6 +159,10 @@ def test_report_prints_and_is_plain_data(book):
     assert "stationarity(lower)" in text and "claim      optimal" in text and "1e-06" in text and "1e-04" in text
     data = orjson.loads(orjson.dumps(report.to_dict()))
     assert data["claim"] == "optimal" and data["range"] is None and len(data["lines"]) == len(report.lines)
+    assert data == report.to_dict() and set(data) == set(vars(report))
+    assert data["tolerances"] == vars(report.tolerances) and data["reasons"] == list(report.reasons)
+    assert [set(line) for line in data["lines"]] == [set(vars(line)) for line in report.lines]
+    assert (data["bound"], data["gap"], data["attained"], data["ok"]) == (report.bound, 0.0, True, True)
     assert report.claim in CLAIMS
     with pytest.raises(KeyError, match="leader rows"):
         report["nothing"]
@@ -350,6 +354,17 @@ def test_a_point_without_multipliers(book, cleared, hole):
     assert not report.ok and not report["stationarity(market)"].ok and report["stationarity(market)"].counts
 
 
+def test_zeros_are_no_missing_multipliers_in_what_a_solver_found(book):
+    m, z, *_ = book
+    z[m.followers[0].qp().mu] = 0.0
+    for status in ("optimal", "time_limit"):  # the solver's own model asks for stationarity
+        report = verify(m, solution(m, z, status=status))
+        assert report.ok and report.claim == "bilevel-feasible" and "break stationarity(lower)" in say(report)
+    assert "no multipliers in the point" in say(verify(m, solution(m, z, status="heuristic")))
+    z[m.followers[0].qp().mu] = np.nan
+    assert verify(m, solution(m, z)).claim == "optimal"
+
+
 def test_a_price_another_follower_pays_must_be_right():
     m = kg.Bilevel("chain")
     seller, buyer = m.follower("seller"), m.follower("buyer")
@@ -427,6 +442,87 @@ def test_a_bound_that_is_beaten_is_a_solver_fault(make, request):
     assert near.claim == "optimal"  # within the tolerance, and the bound itself closes the gap
 
 
+def test_whose_fault_a_beaten_bound_is_and_what_to_do(book):
+    m, z, x, _ = book
+    held = exact(m)
+    held.space.ub[x.cols] = 1.0
+    cases = {
+        "solver fault": (exact(m), "send the model that was solved"),
+        "solver fault: the bound 6.5 of": (exact(m, trust="eps"), "send the model that was solved"),  # a relaxation
+        "M too small, or a solver fault": (exact(m, trust="user"), "give larger constants"),
+        "not this problem, or a solver fault": (held, "solve a model made from this problem"),
+    }
+    for word, (model, cure) in cases.items():
+        report = verify(m, solution(m, z, model, bound=6.5))
+        assert report.reasons[0].startswith(word) and report.reasons[1].startswith("what to do: ")
+        assert cure in report.reasons[1] and report.claim == "bilevel-feasible"
+    assert "cuts off points" not in verify(m, solution(m, z, bound=6.5)).reasons[0]  # the model is the problem
+    foreign = verify(m, solution(m, z, exact(handbook()[0]), bound=6.5))
+    assert foreign.reasons[0].startswith("not this problem, or a solver fault")
+
+
+def test_points_of_the_evidence_are_held_against_the_bound(book):
+    m, z, x, y = book
+    best = solution(m, z, exact(m, encoding="Indicator"))
+    worse = respond(m, {x: 1})
+    first = solution(m, worse, bound=kg.kkt(m).value(worse))  # 1 + 3 * 3.5: called optimal, and is not
+    assert verify(m, first).claim == "optimal"  # nobody knows better
+    report = verify(m, first, evidence=[best])
+    assert report.claim == "bilevel-feasible" and report.reasons[0].startswith("solver fault: the bound 11.5 of test")
+    assert "a verified point of value 6.133333333 (Indicator by test 1.0)" in report.reasons[0]
+    point = kg.Solution("heuristic", None, None, z, 0.0, "start point", kg.kkt(m))
+    assert "6.133333333 (no encoding by start point)" in verify(m, first, evidence=[point]).reasons[0]
+    spoiled = worse.copy()
+    spoiled[y.cols] = 1.9  # its own point fails: the bound is refuted all the same
+    report = verify(m, solution(m, spoiled, bound=11.5), evidence=[point])
+    assert report.claim == "unverified" and "solver fault: the bound 11.5" in say(report)
+
+
+def test_a_spoiled_point_of_the_evidence_refutes_nothing(book):
+    m, z, x, y = book
+    spoiled = z.copy()
+    spoiled[[*x.cols.ravel(), *y.cols.ravel()]] = 1, 1  # value 4, the follower off its optimum
+    report = verify(m, solution(m, z), evidence=[solution(m, spoiled, exact(m, encoding="Indicator"))])
+    assert report.claim == "optimal" and "fault" not in say(report)
+
+
+def test_bounds_of_the_evidence_are_held_against_the_point(book):
+    m, z, *_ = book
+    wrong = solution(m, None, exact(m, encoding="Indicator"), bound=7.0, status="time_limit", solver="other")
+    report = verify(m, solution(m, z), evidence=[wrong])
+    assert report.claim == "optimal"  # its own proof stands
+    assert report.reasons[0].startswith("solver fault: the bound 7 of Indicator by other is beaten by a verified point")
+    assert report.reasons[1].startswith("what to do: ")
+
+
+def test_a_solver_that_calls_a_model_infeasible_at_a_point_that_holds(book):
+    m, z, *_ = book
+    said = replace(solution(m, z, bound=None, status="error"), raw={"called": "infeasible"})
+    report = verify(m, said)
+    assert report.claim == "bilevel-feasible" and report.reasons[0].startswith("solver fault: test 1.0 calls the model")
+    user = verify(m, replace(said, model=exact(m, trust="user")))
+    assert user.reasons[0].startswith("M too small, or a solver fault: test 1.0 calls the model infeasible")
+
+
+def test_whether_an_optimum_is_attained():
+    def asked(top, most=3.0, curved=True):
+        m = kg.Bilevel("corner")
+        x = m.var("x", 2, lb=0, ub=top)
+        k = m.var("k", lb=0, ub=most, kind="I")
+        if curved:
+            m.add(x[0] * x[1] >= 1, name="curve")  # min x0 has the infimum 0 where x1 has no bound
+        m.minimize(x[0] + k)
+        report = verify(m, solution(m, np.array([1e-5, 1e5, 0.0]), kg.kkt(m), bound=0.0))
+        assert report.claim == "optimal"
+        return report
+
+    assert asked(np.inf).attained is None
+    assert "attained   not known, as columns have no bounds" in str(asked(np.inf))
+    for report in (asked(1e5), asked(np.inf, curved=False)):
+        assert report.attained is True and report.to_dict()["attained"] is True and "attained" not in str(report)
+    assert asked(1e5, most=np.inf, curved=False).attained is None
+
+
 def test_bounds_that_say_nothing(book):
     m, z, *_ = book
     for bound in (None, -np.inf, -1e20, np.nan):
@@ -463,8 +559,14 @@ def test_a_point_of_another_encoding_refutes_infeasible(book):
     assert verify(m, said, evidence=[said]).claim == "infeasible"
     report = verify(m, said, evidence=[other])
     assert report.claim == "unverified" and "solver fault" in say(report) and "Indicator" in say(report)
+    assert "what to do: compare other encodings and solvers" in say(report) and "authors" in say(report)
+    spoiled = z.copy()
+    spoiled[1] = 0.3
+    for trust, claim in (("eps", "infeasible"), ("exact", "unverified")):  # a point that fails refutes nothing itself
+        loose = solution(m, spoiled, exact(m, trust=trust, encoding="Product"))
+        assert verify(m, said, evidence=[loose]).claim == claim
     loose = solution(m, z, exact(m, trust="eps", encoding="Product"))
-    assert verify(m, said, evidence=[loose]).claim == "infeasible"
+    assert verify(m, said, evidence=[loose]).claim == "unverified"
 
 
 # -- how the model was encoded --------------------------------------------------------------------
@@ -696,3 +798,36 @@ def test_a_too_small_m_gives_a_worse_point_that_is_never_optimal():
     z = respond(m, {x: 4})
     better = verify(m, replace(found, z=np.concatenate([z, found.z[len(z) :]])))
     assert better.reasons[0].startswith("M too small") and "cuts off points" in better.reasons[0]
+
+
+def test_a_large_multiplier_does_not_hide_a_lack_of_complementarity():
+    """The leader minimises a capacity c that must earn its owner 1 by a price of at most 10: ``c = 0.1``.
+
+    ``max p y`` over ``0 <= y <= c`` has ``mu_cap - mu_lb = p``, so ``mu_cap y = p y + mu_lb y``. At c = y = 1e-8 and
+    ``mu_cap = mu_lb = 1e8`` the revenue is 1 although ``p y`` is nothing: ``mu_lb y = 1`` is not complementary.
+    """
+    m = kg.Bilevel("revenue")
+    c, p = m.var("c", lb=0), m.var("p", lb=0, ub=10)
+    f = m.follower("f")
+    y = f.var("y", lb=0)
+    f.maximize(p * y)
+    cap = f.add(y <= c, name="cap")
+    m.add(-cap.dual * y >= 1)
+    m.minimize(c)
+    model = kg.kkt(m)
+    z = np.zeros(model.n)
+    z[[c.cols[()], y.cols[()]]] = 1e-8
+    z[model.kkt.mu] = 1e8
+    report = kg.verify(m, z)
+    assert not report.ok
+    assert report["complementarity(f)"].value == pytest.approx(1.0)
+    right = kg.verify(m, _at(model, (c, 0.1), (p, 10.0), (y, 0.1), (-cap.dual, 10.0)))
+    assert right.ok
+    assert kg.optimize(m).report.claim != "optimal"
+
+
+def _at(model, *values):
+    z = np.zeros(model.n)
+    for expr, value in values:
+        z[expr.cols[()]] = value
+    return z

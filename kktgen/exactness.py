@@ -1,0 +1,182 @@
+"""Whether the model that was solved is the problem: its encoding, its constants, its boxes, and who proved them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .faults import rests_on_constants
+from .model import Kkt, Model
+from .report import Line, Tolerances
+from .residuals import labels, line
+from .sparse import Csr, row_index
+
+TRUSTED = ("exact", "proved")
+"""Trust of an encoding whose optimum is the bilevel optimum."""
+AT_CONSTANT = "at unproved M"
+"""Name of the line that counts multipliers and slacks at constants nobody proved."""
+
+
+def same_problem(original: Model, encoded: Model) -> bool:
+    """Return whether an encoded model was made from the problem, unchanged since, whose KKT model is ``original``."""
+    n = original.n
+    if original.space.serial != encoded.space.serial or original.sense != encoded.sense or encoded.n < n:
+        return False
+    same = (original.space.role == encoded.space.role[:n]) & (original.space.kind == encoded.space.kind[:n])
+    if not same.all() or (original.kkt is None) != (encoded.kkt is None):
+        return False
+    return original.kkt is None or encoded.kkt is None or _same_system(original.kkt, encoded.kkt)
+
+
+def _same_system(a: Kkt, b: Kkt) -> bool:
+    parts = [(a.s0, b.s0), (a.e0, b.e0), (a.c0, b.c0), (a.y, b.y), (a.lam, b.lam), (a.mu, b.mu)]
+    for M, N in ((a.S, b.S), (a.E, b.E), (a.C, b.C)):
+        parts += [(M.data, N.data), (M.indices, N.indices), (M.indptr, N.indptr)]
+    return all(np.array_equal(left, right) for left, right in parts)
+
+
+def encoding_faults(original: Model, encoded: Model) -> list[str]:
+    """Return why the encoded model's optimum need not be the bilevel optimum, missing boxes aside."""
+    return cuts(original, encoded) + loosenings(original, encoded)
+
+
+def cuts(original: Model, encoded: Model) -> list[str]:
+    """Return why the encoded model may lack points of the problem: its bound need not hold for them."""
+    if not same_problem(original, encoded):
+        return ["the solution's model was not made from this problem, or the problem was changed since"]
+    out = []
+    for used in encoded.encodings:
+        if used.trust not in (*TRUSTED, "eps"):
+            pairs = "1 pair rests" if used.pairs == 1 else f"{used.pairs} pairs rest"
+            whose = "the user's constants" if used.trust == "user" else "constants"
+            out.append(
+                f"M unproved: {pairs} on {whose} ({used.encoding}), which nobody proved (trust {used.trust!r}): "
+                "one that is too small cuts off better points, so no bound of this model holds"
+            )
+    held = _tightened(original, encoded)
+    if len(held):
+        out.append(f"{some(encoded, held)} held tighter than declared without a proof")
+    boxed = boxes(encoded)[1]
+    if len(boxed):
+        provenance = encoded.space.proof[boxed[0]] or "no provenance"
+        out.append(f"{some(encoded, boxed)} in a box that nobody proved ({provenance})")
+    return out
+
+
+def loosenings(original: Model, encoded: Model) -> list[str]:
+    """Return why the encoded model may hold more points than the problem: its bound holds, but need not be met."""
+    if not same_problem(original, encoded):
+        return []
+    out = [
+        f"{used.pairs} pairs were encoded by {used.encoding} with a tolerance left on the product"
+        for used in encoded.encodings
+        if used.trust == "eps"
+    ]
+    left = _unencoded(original, encoded)
+    if left and encoded.pairs is not None:
+        out.append(
+            f"no encoded model comes with the point: its {left} pairs are checked above, nothing bounds the optimum"
+        )
+    elif left:
+        out.append(f"{left} complementarity pairs were not encoded: the model is a relaxation")
+    return out
+
+
+def attained(original: Model, encoded: Model) -> bool | None:
+    """Return whether a problem with a finite optimum has a point of that value; None where that is not known.
+
+    With linear rows the KKT points are finitely many polyhedra, one for every complementarity pattern and every choice
+    of integers, sets and indicators, and a quadratic objective that is bounded on a polyhedron has its optimum there
+    (Frank & Wolfe 1956). With quadratic rows the points are closed, which is enough when every column is bounded.
+    """
+    n, space = original.n, original.space
+    whole = space.kind != "C"
+    if not (np.isfinite(space.lb[whole]) & np.isfinite(space.ub[whole])).all():
+        return None
+    if not len(original.quads):
+        return True
+    finite = np.isfinite(encoded.space.lb[:n]) & np.isfinite(encoded.space.ub[:n])
+    return True if finite.all() else None
+
+
+def some(model: Model, columns: np.ndarray) -> str:
+    """Return the first names of some columns and the verb that fits their number."""
+    names = labels(model.space.blocks, columns[:3])
+    more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+    return f"{', '.join(names)}{more} {'is' if len(columns) == 1 else 'are'}"
+
+
+def _proved(model: Model) -> np.ndarray:
+    return np.char.startswith(model.space.proof, "proved")
+
+
+def _unencoded(original: Model, encoded: Model) -> int:
+    """Return how many pairs were neither encoded nor settled (mu proved zero, or the row proved always active)."""
+    if original.pairs is None:
+        return 0
+    if encoded.pairs is not None and len(encoded.pairs):
+        return len(encoded.pairs)
+    space, n = encoded.space, original.n
+    mu = original.pairs.mu
+    settled = int(((space.ub[mu] == 0) & _proved(encoded)[mu]).sum())
+    fixed = (space.lb[:n] == space.ub[:n]) & (original.space.lb < original.space.ub)
+    fixed &= original.space.role == "follower"
+    equations = int(_follower_equations(encoded) - _follower_equations(original) + fixed.sum())
+    return max(0, len(mu) - sum(used.pairs for used in encoded.encodings) - settled - max(0, equations))
+
+
+def _follower_equations(model: Model) -> int:
+    return sum(int((model.rows.lo[b.start : b.stop] == model.rows.hi[b.start : b.stop]).sum())
+               for b in model.rows.blocks if b.role == "primal")  # fmt: skip
+
+
+def _tightened(original: Model, encoded: Model) -> np.ndarray:
+    """Return the leader's and followers' columns whose bounds are tighter than declared, without a proof."""
+    n, before, after = original.n, original.space, encoded.space
+    tighter = (after.lb[:n] > before.lb) | (after.ub[:n] < before.ub)
+    return np.flatnonzero(tighter & np.isin(before.role, ["leader", "follower"]) & ~_proved(encoded)[:n])
+
+
+def boxes(encoded: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return the multiplier and slack columns without a finite box, and those in a box that is not proved."""
+    space = encoded.space
+    columns = np.flatnonzero(np.isin(space.role, ["lam", "mu", "slack"]))
+    lb, ub, proved = space.lb[columns], space.ub[columns], _proved(encoded)[columns]
+    cut = np.isfinite(ub) | ((space.role[columns] == "lam") & np.isfinite(lb))
+    finite = np.isfinite(lb) & np.isfinite(ub)
+    return columns[~finite & (proved | ~cut)], columns[cut & ~proved]
+
+
+def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
+    """Return the line ``at unproved M``: multipliers and slacks that sit at a constant nobody proved.
+
+    It counts multipliers at an unproved box, and slacks at the constant of their big-M row although its binary
+    relaxes the row. No line when every constant is proved.
+    """
+    columns = boxes(encoded)[1]
+    if len(z) < encoded.n or (len(columns) == 0 and not rests_on_constants(encoded)):
+        return []
+    space, x = encoded.space, z[columns]
+    low, high = space.lb[columns], space.ub[columns]
+    is_price = space.role[columns] == "lam"
+    with np.errstate(invalid="ignore"):
+        at_top = high - x <= tolerances.feasibility * np.maximum(1.0, np.abs(high))
+        at_bottom = is_price & (x - low <= tolerances.feasibility * np.maximum(1.0, np.abs(low)))
+    names = labels(space.blocks, columns[at_top | at_bottom][:1])
+    active = _at_slack_constant(encoded, z, tolerances.feasibility)
+    names += labels(encoded.rows.blocks, active[:1])
+    count = int((at_top | at_bottom).sum()) + len(active)
+    return [line(AT_CONSTANT, count, 0.0, names[0] if names else "")]
+
+
+def _at_slack_constant(encoded: Model, z: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return the encoding's rows ``s + Ms b <= Ms`` whose Ms nobody proved that are active with b = 0 at a point z."""
+    table, space = encoded.rows, encoded.space
+    added = np.zeros(len(table), dtype=bool)
+    for block in table.blocks:
+        added[block.start : block.stop] = block.role == "encoding"
+    row, column, size = row_index(table.M), table.M.indices, table.M.data
+    unproved = (space.role[column] == "binary") & ~_proved(encoded)[column]  # provenance of Ms stands on the binary
+    at = np.flatnonzero(added[row] & unproved & (size > 0) & (z[column] < 0.5))
+    rows = row[at]
+    room = table.hi[rows] - Csr(table.M[rows]) @ z[: table.M.shape[1]]
+    return rows[room <= tolerance * np.maximum(1.0, size[at])]

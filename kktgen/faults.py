@@ -1,0 +1,98 @@
+"""Solvers against verified points: what one of them refutes, whose fault that is, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .model import Model
+from .solution import Solution
+
+REPORT = (
+    "what to do: compare other encodings and solvers (kktgen check MODEL, or kg.agree(m)); where they refute this one "
+    "too, send the model that was solved (kg.write(solution.model, 'model.mps')) and both values to its authors"
+)
+"""Where the model that was solved is the problem, so that only the solver can be wrong."""
+ENLARGE = (
+    "what to do: give larger constants, or none and let kktgen prove them (kg.bound, then BigM() without arguments, or "
+    "Auto()); where the bound stays wrong, compare other encodings and solvers (kktgen check MODEL, or kg.agree(m))"
+)
+"""Where the pairs rest on constants that nobody proved."""
+REBUILD = (
+    "what to do: solve a model made from this problem by kg.kkt and kg.encode alone; where the bound stays wrong, "
+    "compare other encodings and solvers (kktgen check MODEL, or kg.agree(m))"
+)
+"""Where the model that was solved is not the problem for another reason."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A verified point: its value in the user's sense, and where it comes from."""
+
+    value: float
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"a verified point of value {self.value:.10g}" + (f" ({self.origin})" if self.origin else "")
+
+
+def gap(value: float, bound: float) -> float:
+    """Return ``|bound - value| / max(1, |value|)``."""
+    return abs(bound - value) / max(1.0, abs(value))
+
+
+def beats(sense: int, value: float, bound: float, tolerance: float) -> bool:
+    """Return whether a value is better than a bound on all values, by more than the tolerance.
+
+    ``sense`` is +1 when the user minimises, -1 when the user maximises.
+    """
+    return sense * (bound - value) > 0 and gap(value, bound) > tolerance
+
+
+def best(sense: int, witnesses: Sequence[Witness]) -> Witness | None:
+    """Return the verified point of the best value."""
+    return min(witnesses, key=lambda one: sense * one.value, default=None)
+
+
+def origin(solution: Solution) -> str:
+    """Return the encodings and the solver behind a solution, in words."""
+    used = sorted({one.encoding for one in solution.model.encodings})
+    return f"{' + '.join(used) or 'no encoding'} by {solution.solver}"
+
+
+def refutation(model: Model, who: str, bound: float | None, witness: Witness, doubts: Sequence[str]) -> list[str]:
+    """Return what a verified point says of a bound it beats, or of the word infeasible, and what to do.
+
+    Parameters
+    ----------
+    model : Model
+        That was solved.
+    who : str
+        Solved it.
+    bound : float or None
+        None where the solver called the model infeasible.
+    witness : Witness
+    doubts : sequence of str
+        Why the model that was solved may lack points of the problem; empty where it has them all.
+    """
+    word, cure = blame(model, doubts)
+    if bound is None:
+        return [f"{word}: {who} calls the model infeasible, yet there is {witness}", cure]
+    why = "the bound is wrong, or the model that was solved cuts off points of this problem" if doubts else (
+        "the model that was solved holds that point, so the bound is wrong"
+    )  # fmt: skip
+    return [f"{word}: the bound {bound:.10g} of {who} is beaten by {witness}; {why}", cure]
+
+
+def blame(model: Model, doubts: Sequence[str]) -> tuple[str, str]:
+    """Return in a word whose fault a wrong bound of a model is, and what to do."""
+    if not doubts:
+        return "solver fault", REPORT
+    if rests_on_constants(model):
+        return "M too small, or a solver fault", ENLARGE
+    return "not this problem, or a solver fault", REBUILD
+
+
+def rests_on_constants(model: Model) -> bool:
+    """Return whether pairs rest on constants that nobody proved."""
+    return any(used.trust not in ("exact", "proved", "eps") for used in model.encodings)
