@@ -8,6 +8,9 @@
                                                     '--> kg.write, kg.dumps
     kg.write(m, "x.bilevel.json"), kg.read     problems as files; linear ones also as .aux with .mps
     kg.cut(model)                                valid inequalities from strong duality
+    kg.certify(m, solution)                      the followers' responses proved optimal in rational numbers
+    kg.explain(m)                                why there is no point, or no optimum
+    kg.agree(m)                                  several encodings and solvers held against each other
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
@@ -15,6 +18,8 @@
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 """
 
+from .agree import agree
+from .agreement import Agreement
 from .bilevel import Bilevel
 from .bounds import bound
 from .catalog import beside
@@ -37,10 +42,12 @@ from .errors import (
     SolverNotFound,
     UnsupportedError,
 )
+from .exact import Certificate, certify
+from .explain import Explanation, explain
 from .expr import Affine, Quad
 from .findings import Findings, Table
 from .follower import Follower
-from .formats import dumps, read, read_solution, write, write_solution
+from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
 from .join import between, concatenate, stack
 from .join import total as sum  # noqa: A004
 from .kkt import high_point, kkt
@@ -58,11 +65,14 @@ from .verify import verify
 
 __all__ = [
     "Affine",
+    "Agreement",
     "Auto",
     "BigM",
     "Bilevel",
     "BoundError",
+    "Certificate",
     "Estimate",
+    "Explanation",
     "Findings",
     "Follower",
     "FormatError",
@@ -86,21 +96,26 @@ __all__ = [
     "Table",
     "Tolerances",
     "UnsupportedError",
+    "agree",
     "between",
     "beside",
     "bound",
+    "certify",
     "concatenate",
     "cut",
     "dumps",
     "eliminate",
     "encode",
     "encodings",
+    "explain",
     "high_point",
     "kkt",
     "optimize",
     "point_estimate",
     "read",
+    "read_map",
     "read_solution",
+    "readers",
     "relax",
     "robust",
     "solve",

@@ -12,6 +12,7 @@ from . import problem_files
 from .errors import FormatError, KktgenError, ProblemError, SolverNotFound
 from .formats import formats
 from .parameters import near
+from .solvers.files import PREFIX, external
 
 
 def check_name(what: str, name: str, known: Iterable[str], error: type[KktgenError]) -> None:
@@ -38,6 +39,9 @@ def check_encoding(name: str) -> None:
 
 def check_solver(name: str) -> None:
     """Refuse a solver that is unknown or not installed."""
+    if name.startswith(PREFIX):
+        external(name)
+        return
     known = kg.solvers()
     check_name("solver", name, known, SolverNotFound)
     if not known[name].available:

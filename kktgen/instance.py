@@ -61,14 +61,14 @@ def load_instance(target: str | Path) -> Instance:
         data = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(f"instance {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ProblemError(f"instance {path} is not a TOML file: {error}") from None
+    except (ValueError, RecursionError) as error:  # endless integers and nesting have no class of their own
+        raise ProblemError(f"instance {path} is not a TOML file: {str(error)[:300]}") from None
     types = {"model": str, "description": str, "quick": bool, "parameters": dict, "known": dict}
     for key, value in data.items():
         if key not in types:
-            raise ProblemError(f"instance {path}: unknown key {key!r}{near(key, types)}")
+            raise ProblemError(f"instance {path}: unknown key {key[:60]!r}{near(key, types)}")
         if not isinstance(value, types[key]):
-            raise ProblemError(f"instance {path}: {key!r} must be a {types[key].__name__}, not {value!r}")
+            raise ProblemError(f"instance {path}: {key!r} must be a {types[key].__name__}, not {str(value)[:60]!r}")
     comment = text.partition("\n")[0].removeprefix("#").strip() if text.startswith("#") else ""
     model = data.get("model", path.resolve().parent.name)
     if "model" not in data and model not in model_names():

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 import kktgen as kg
 
 from . import show
 from .errors import FormatError, UnsupportedError
 from .formats import formats
+from .formats.maps import map_path
 from .jobs import Job
 from .model import Model
 from .solution import Solution
 from .summary import bounds, changes
 
 
-def write_model(model: Model, stem: Path, names: tuple[str, ...] = ()) -> tuple[list[Path], list[str]]:
-    """Write a model in the formats named, else in all of them; one that is named must be able to hold the model."""
-    paths, refused = [], []
-    for suffix in [f".{name.lower().lstrip('.')}" for name in names] or formats():
+def write_model(
+    model: Model, stem: Path, forms: tuple[str, ...] = (), **asked: Any
+) -> tuple[list[Path], list[str]]:  # fmt: skip
+    """Write a model in the formats named, else in all of them; one that is named must be able to hold the model.
+
+    ``asked`` goes to :func:`kktgen.write`. The maps of names that come with the files are among the paths. A target
+    that takes none of the formats raises the last refusal.
+    """
+    paths: list[Path] = []
+    refused: list[str] = []
+    fault: UnsupportedError | None = None
+    for suffix in [f".{name.lower().lstrip('.')}" for name in forms] or formats():
         path = stem.with_name(stem.name + suffix)
         try:
-            kg.write(model, path)
-            paths.append(path)
+            kg.write(model, path, **asked)
+            paths += [file for file in (path, map_path(path)) if file.is_file()]
         except UnsupportedError as error:
-            if names:
+            if forms:
                 raise
+            fault = error
             refused.append(f"{path} not written: {error}")
+    if fault is not None and not paths:
+        raise fault
     return paths, refused
 
 
@@ -63,28 +72,3 @@ def stored(job: Job, path: Path, encoding: str | None = None) -> kg.Result:
 def is_model_file(target: str) -> bool:
     """Tell whether the target names an optimisation model on disk."""
     return target.lower().removesuffix(".gz").endswith(tuple(formats()))
-
-
-def file_sizes(path: Path) -> list[tuple[str, str]]:
-    """Return the sizes of a ``.lp``, ``.mps`` or ``.cip`` file as SCIP reads it."""
-    from pyscipopt import Model as Scip
-
-    if not path.is_file():
-        raise FormatError(f"no file {path}")
-    scip, said = Scip(), io.StringIO()
-    scip.redirectOutput()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            scip.readProblem(str(path))
-    except Exception as error:
-        why = said.getvalue().partition("ERROR: ")[2].partition("\n")[0] or str(error)
-        raise FormatError(f"{path} cannot be read by SCIP: {why}") from None
-    counted = [
-        ("columns", scip.getNVars(transformed=False)), ("binary", scip.getNBinVars()),
-        ("integer", scip.getNIntVars()), ("continuous", scip.getNContVars()),
-    ]  # fmt: skip
-    if not scip.getNVars(transformed=False) and not scip.getNConss(transformed=False):
-        raise FormatError(f"{path} holds no model that SCIP can read")
-    kinds, counts = np.unique([row.getConshdlrName() for row in scip.getConss(transformed=False)], return_counts=True)
-    counted += [(f"{kind} rows", int(count)) for kind, count in zip(kinds, counts, strict=True)]
-    return [(word, str(number)) for word, number in counted if number or word == "columns"]

@@ -25,8 +25,8 @@ def _assignments(ctx: click.Context, option: click.Parameter, texts: tuple[str, 
 
 
 def lower(ctx: click.Context, option: click.Parameter, name: str | None) -> str | None:
-    """Let names be written in capitals."""
-    return None if name is None else name.lower()
+    """Let names be written in capitals; a solver's command, which has braces, stays as it is."""
+    return name if name is None or "{" in name else name.lower()
 
 
 _option = click.option(
@@ -51,11 +51,20 @@ encoding_option = click.option(
     help=f"How complementarity is written: {', '.join(kg.encodings())}.",
 )  # fmt: skip
 solver_option = click.option(
-    "--solver", default="scip", show_default=True, metavar="NAME", callback=lower, help="See kktgen solvers."
+    "--solver",
+    default="scip",
+    show_default=True,
+    metavar="NAME",
+    callback=lower,
+    help="See kktgen solvers; or a command of your own: 'files:prog {model} {solution}'.",
 )
 time_option = click.option(
     "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything."
 )
+memory_option = click.option(
+    "--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="MB",
+    help="Memory the solver may take beyond the loaded model (Linux).",
+)  # fmt: skip
 gap_option = click.option(
     "--gap", type=click.FloatRange(min=0), metavar="G", help="Relative gap at which the solver may stop."
 )
@@ -65,7 +74,7 @@ folder_option = click.option(
 )  # fmt: skip
 
 
-_EXACT, _SEARCH = ("encoding", "solver", "gap", "cuts"), ("population", "iterations", "seed", "start")
+_EXACT, _SEARCH = ("encoding", "solver", "gap", "cuts", "memory_limit"), ("population", "iterations", "seed", "start")
 HAWKS = ("nchho", "hho")
 """The methods that are searches."""
 _search = (
@@ -92,7 +101,7 @@ def search_options(command: Any) -> Any:
         for name in (*_SEARCH * (method not in HAWKS), *_EXACT * (method != "exact")):
             if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
                 right = "nchho or hho" if name in _SEARCH else "exact"
-                raise click.UsageError(f"--{name} belongs to --method {right}")
+                raise click.UsageError(f"--{name.replace('_', '-')} belongs to --method {right}")
         search = {"method": method, **{name: others.pop(name) for name in _SEARCH}}
         search["start"] = [read_start(text) for text in search["start"]]
         return command(search=search, **others)

@@ -26,12 +26,21 @@ def encodes(result: Any) -> bool:
     return not isinstance(result, Search) and (result.model.pairs is None or bool(result.model.encodings))
 
 
-def outcome(job: Job, result: Any, encoding: str, own: Any) -> dict[str, Any]:
+def outcome(
+    job: Job, result: Any, encoding: str, own: Any, certificate: kg.Certificate | None = None,
+    explanation: kg.Explanation | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return a result and the model's own report of it as plain data: what was asked, found and may be claimed.
 
-    Of a search also its record; it has no encoding, nor has a model's own method.
+    Of a search also its record; it has no encoding, nor has a model's own method. The certificate's own file holds
+    more.
     """
     hunt = {}
+    proved = None if certificate is None else {
+        "ok": certificate.ok, "followers": certificate.followers,
+        "value": None if certificate.value is None else str(certificate.value),
+        "violation": float(certificate.violation),
+    }  # fmt: skip
     if isinstance(result, Search):
         asked = {key: getattr(result, key) for key in ("method", "population", "iterations", "seed", "stopped")}
         hunt = {"search": {**asked, "evaluations": result.evaluations, "record": vars(result.record)}}
@@ -48,6 +57,8 @@ def outcome(job: Job, result: Any, encoding: str, own: Any) -> dict[str, Any]:
         "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
         "verification": None if result.report is None else result.report.to_dict(),
         "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own), **hunt,
+        "certificate": proved, "explanation": None if explanation is None else explanation.to_dict(),
+        "fault": (solution.raw or {}).get("error"),
     }  # fmt: skip
 
 
@@ -71,7 +82,13 @@ def headline(result: Any) -> str:
     """Return the outcome in one line: objective, bound, claim."""
     solution = result.solution
     claim = "" if result.report is None else f"; claim: {result.report.claim}"
-    return f"{solution}{claim}"
+    return f"{solution}{claim}{trouble(result)}"
+
+
+def trouble(result: Any) -> str:
+    """Return what went wrong in the solver's process, to stand behind a sentence; empty when nothing did."""
+    said = (result.solution.raw or {}).get("error")
+    return f"; {said}" if said else ""
 
 
 def known(result: Any) -> dict[str, Any]:
@@ -84,7 +101,7 @@ def known(result: Any) -> dict[str, Any]:
 
 
 def write(
-    job: Job, result: Any, answer: dict[str, Any], folder: Path | None
+    job: Job, result: Any, answer: dict[str, Any], certificate: kg.Certificate | None, folder: Path | None
 ) -> tuple[list[Path], list[str], KktgenError | None]:
     """Write model, point, report, and the problem with what is now known of it, into a folder, if there is one.
 
@@ -97,13 +114,11 @@ def write(
     if folder is None:
         return paths, refused, fault
 
-    def fill(file: IO[bytes]) -> None:
-        file.write(f"{to_json(answer)}\n".encode())
-
     makers: dict[str, Callable[[Path], Any]] = {
         **{suffix: partial(kg.write, result.model) for suffix in (formats() if encodes(result) else ())},
         **({".sol": partial(kg.write_solution, result.solution)} if result.solution.z is not None else {}),
-        ".json": lambda path: replace_file(path, fill),
+        ".json": partial(_write_json, answer),
+        **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
         bundle.SUFFIX: lambda path: problem_files.write_bundle(job, path, paths, known(result)),
     }
     for suffix, make in makers.items():
@@ -116,3 +131,10 @@ def write(
         except KktgenError as error:
             fault = fault or error
     return paths, refused, fault
+
+
+def _write_json(data: dict[str, Any], path: Path) -> None:
+    def fill(file: IO[bytes]) -> None:
+        file.write(f"{to_json(data)}\n".encode())
+
+    replace_file(path, fill)

@@ -114,6 +114,17 @@ class Progress:
             self._last = time.monotonic()
             click.echo(f"{self.stage}  {progress_line(info)}", err=True)
 
+    def note(self, text: str) -> None:
+        """Print a line on stderr without disturbing the live line, which shows it from then on."""
+        self.stage = text
+        if self.quiet:
+            return
+        if self._live is not None:
+            self._live.console.print(Text(text))
+            self._live.update(Text(text))
+        else:
+            click.echo(text, err=True)
+
     def stage_passed(self, stage: str, text: str) -> None:
         """Note that a stage ended, and print nothing."""
         self.stage = STAGES.get(stage, (stage, "working"))[1]

@@ -148,7 +148,7 @@ VERBS: dict[str, tuple[Case, str]] = {
     "eps of words": (lambda p: kg.encode(kg.kkt(p.m), kg.StrongDuality(eps="a")), "eps must be a number >= 0"),
     "solve of a problem": (lambda p: kg.solve(p.m), "kg.optimize(m)"),
     "solve of pairs": (lambda p: kg.solve(kg.kkt(p.m)), "encode the model first"),
-    "solver unknown": (lambda p: kg.solve(milp(p), "gurobi"), "no solver 'gurobi'"),
+    "solver unknown": (lambda p: kg.solve(milp(p), "knitro"), "no solver 'knitro'"),
     "option unknown": (lambda p: kg.solve(milp(p), foo=1), "no option 'foo'"),
     "time limit of words": (lambda p: kg.optimize(p.m, time_limit="10"), "time_limit must be a number"),
     "time limit below zero": (lambda p: kg.optimize(p.m, time_limit=-1), "time_limit must be a number"),

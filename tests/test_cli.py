@@ -91,7 +91,7 @@ def test_models_of_a_path(model_file):
         (["solve", "dso_vpp", "--set", "hours=6", "vpps=two"], "'vpps' takes int, not 'two'"),
         (["solve", "dso_vpp", "extra"], "--set takes name=value, got 'extra'"),
         (["solve", "dso_vpp", "--encoding", "sos"], "no encoding 'sos' (did you mean sos1?)"),
-        (["solve", "dso_vpp", "--solver", "scop"], "no solver 'scop' (did you mean scip?)"),
+        (["solve", "dso_vpp", "--solver", "scop"], "no solver 'scop' (did you mean scip or copt?)"),
         (["solve", "dso_vpp", "--time-limit", "-1"], "--time-limit"),
         (["solve", "dso_vpp", "--bogus"], "--bogus"),
         (["solve"], "MODEL"),
@@ -142,9 +142,12 @@ def test_info_reads_a_file(tmp_path):
     path.write_text("Minimize\n obj: x + y\nSubject To\n r: x + 2 y >= 1\nBounds\n x >= 0\nBinaries\n y\nEnd\n")
     out = run("info", path)
     assert out.exit_code == 0, out.output
-    assert [line.split() for line in out.stdout.splitlines()[1:]] == [
+    sizes, takers = out.stdout.split("\n\n")
+    assert [line.split() for line in sizes.splitlines()[1:]] == [
         ["columns", "2"], ["binary", "1"], ["continuous", "1"], ["linear", "rows", "1"],
     ]  # fmt: skip
+    assert all(name in takers for name in ("SCIP", "HiGHS", "Gurobi", "CPLEX", "CBC", "GLPK"))
+    assert next(line for line in takers.splitlines() if line.startswith("lp_solve")).split()[2] == "-"
     path.write_text("no model at all")
     bad = run("info", path)
     assert bad.exit_code == 2
@@ -389,6 +392,54 @@ def test_the_encoded_model_is_told_as_what_changed(model_file):
     assert "equalities(lower) 0 rows" not in text
     assert "tiny: 9 columns (+3), 6 rows, 16 entries (+3) pairs as SOS1 3 pairs exact slack columns 3" in text
     assert "objective linear minimised" in text
+
+
+def test_info_says_which_solvers_take_which_encoding(model_file):
+    lines = run("info", model_file()).stdout.splitlines()
+    by = {line.split()[0]: line for line in lines[lines.index(next(k for k in lines if k.startswith("encoding"))) :]}
+    assert "glpk" in by["BigM"] and "highs" in by["BigM"]
+    assert "cbc" in by["SOS1"] and "glpk" not in by["SOS1"] and "highs" not in by["SOS1"]
+    assert "cplex" not in by["Product"] and "scip" in by["Product"]
+
+
+def test_generate_for_a_target(model_file, tmp_path):
+    out = run("generate", model_file(), "-o", tmp_path, "--encoding", "bigm", "--target", "GLPK", "--names", "short")
+    assert out.exit_code == 0, out.output
+    made = {p.name for p in tmp_path.iterdir()} - {"tiny.py"}
+    assert made == {f"tiny.{suffix}{tail}" for suffix in ("lp", "mps") for tail in ("", ".map.json")}
+    assert "tiny.cip not written" in out.stdout and "GLPK 5.0 rejects .cip files" in out.stdout
+    assert kktgen.read_map(tmp_path / "tiny.mps").columns.name[0] == "x1"
+    refused = run("generate", model_file(), "-o", tmp_path / "b", "--encoding", "sos1", "--target", "glpk")
+    assert refused.exit_code == 2 and "GLPK 5.0 rejects SOS1 sets" in refused.stderr
+    unknown = run("generate", model_file(), "-o", tmp_path / "b", "--target", "glpx")
+    assert unknown.exit_code == 2 and "glpk" in unknown.stderr
+
+
+def test_solve_by_a_program_that_reads_files(model_file, tmp_path):
+    out = run("solve", model_file(), "--encoding", "bigm", "--solver", "files:highs", "-q")
+    assert out.exit_code == 0, out.output
+    assert "objective 6.13333" in out.stdout and "claim: optimal" in out.stdout
+    missing = run("solve", model_file(), "--solver", "files:No_Such {model} {solution}", "-q")
+    assert missing.exit_code == 2 and "No_Such" in missing.stderr
+
+
+def test_solve_proves_the_responses_in_rational_numbers(model_file, tmp_path):
+    out = run("solve", model_file(), "--certify", "-o", tmp_path)
+    assert out.exit_code == 0, out.output
+    assert "Certificate" in out.stdout and "92/15" in out.stdout
+    ran = subprocess.run(
+        [sys.executable, "-m", "kktgen.exact", tmp_path / "tiny.certificate.json"], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    as_json = json.loads(run("solve", model_file(), "--certify", "--json").stdout)
+    assert as_json["certificate"] == {"ok": True, "followers": {"lower": "exact"}, "value": "92/15", "violation": 0.0}
+
+
+def test_solve_says_why_there_is_no_point(model_file):
+    out = run("solve", model_file(), "--set", "top=0.1")
+    assert out.exit_code == 1
+    assert "Why there is no point" in out.stdout
+    assert "no point found: infeasible" in out.stderr
 
 
 def test_generate_writes_files_without_solving(model_file, tmp_path):

@@ -469,7 +469,11 @@ def test_a_method_of_the_models_own_and_its_estimate_by_the_command_line(tmp_pat
     assert answer["bound"] is None
     assert answer["verification"]["claim"] == "bilevel-feasible"
     assert "two-point estimate" in answer["report"]["tables"][1]["title"]
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"dlc_contract.sol", "dlc_contract.json"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "dlc_contract.sol",
+        "dlc_contract.json",
+        "dlc_contract.bilevel.json",
+    }
 
 
 def test_a_method_the_model_has_not_is_refused():

@@ -19,8 +19,9 @@ FLOORS: tuple[str, ...] = (
     "identity eliminate relax bounds cuts",
     "encodings",
     "formats < solvers",
-    "report claims residuals resolve verify faces maxmin ties span nudge",
-    "parameters search findings < shelf < loading instance < catalog optimize robust < point_estimate plots sweep",
+    "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",
+    "parameters search findings < shelf < loading instance < catalog optimize robust agree agreement < explain"
+    " < point_estimate plots sweep",
     "child show options problem_files checks ends < jobs < outcome model_files < commands < cli < __main__",
 )
 """From the ground up; ``a < b``: on one floor, b may import a. Names of one group may import one another."""

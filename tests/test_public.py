@@ -11,11 +11,12 @@ import pytest
 import kktgen as kg
 
 _TEXT = """
-    Affine Auto BigM Bilevel BoundError Estimate Findings Follower FormatError Indicator KktgenError Model
-    NoSolutionError ProblemError Product QP Quad QuadRow Report Result Rows SOS1 Solution SolverError SolverNotFound
-    StrongDuality Table Tolerances UnsupportedError beside between bound concatenate cut dumps eliminate encode
-    encodings high_point kkt optimize point_estimate read read_solution relax robust solve solvers stack sum verify
-    write write_solution
+    Affine Agreement Auto BigM Bilevel BoundError Certificate Estimate Explanation Findings Follower FormatError
+    Indicator KktgenError Model NoSolutionError ProblemError Product QP Quad QuadRow Report Result Rows SOS1
+    Solution SolverError SolverNotFound StrongDuality Table Tolerances UnsupportedError agree beside between
+    bound certify concatenate cut dumps eliminate encode encodings explain high_point kkt optimize
+    point_estimate read read_map read_solution readers relax robust solve solvers stack sum verify write
+    write_solution
 """
 NAMES = _TEXT.split()
 CANNOT_FAIL = {"encodings", "solvers"}

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from .. import checks, jobs, model_files, problem_files, show
-from ..options import encoding_option, folder_option, parameter_options
+from ..formats.readers import target_name
+from ..formats.readers.table import READERS
+from ..options import encoding_option, folder_option, lower, parameter_options
 
 
 @click.command("generate")
@@ -18,19 +20,32 @@ from ..options import encoding_option, folder_option, parameter_options
     help="lp, mps, cip (all three by default): the encoded model; bilevel.json, aux: the problem itself.",
 )  # fmt: skip
 @folder_option
+@click.option(
+    "--target", "solver", metavar="SOLVER", callback=lower,
+    help=f"Write only what this solver reads rightly, refuse the rest by name: {', '.join(READERS)}.",
+)  # fmt: skip
+@click.option(
+    "--names", type=click.Choice(["full", "short"]), default="full", show_default=True,
+    help="short: x1, x2, .. and c1, c2, .., with a map beside the file.",
+)  # fmt: skip
+@click.option("--map", "mapped", is_flag=True, help="Write a map: kind, follower and source of every row and column.")
 @click.option("--boxes/--no-boxes", default=True, help="Prove finite boxes on prices and multipliers first (default).")
 @parameter_options
 def command(
-    target: str, overrides: dict[str, str], encoding: str, formats: tuple[str, ...], output: Path, boxes: bool
-) -> None:
+    target: str, overrides: dict[str, str], encoding: str, formats: tuple[str, ...], output: Path, boxes: bool,
+    solver: str | None, names: str, mapped: bool,
+) -> None:  # fmt: skip
     """Write a model's files without solving it.
 
     \b
     kktgen generate dso_vpp --encoding sos1 -o out/
-    kktgen generate dso_vpp --set hours=6 --format lp
+    kktgen generate dso_vpp --set hours=6 --format lp --map
+    kktgen generate dso_vpp --encoding bigm --target cplex --names short
     kktgen generate random_bilevel --format bilevel.json,aux
     """
     checks.check_encoding(encoding)
+    if solver is not None:
+        target_name(solver)
     single, whole = checks.check_formats(formats)
     job = jobs.Job.of(target, overrides)
     checks.make_folder(output)
@@ -39,6 +54,9 @@ def command(
     if single or not whole:
         with show.Progress() as progress:
             model = model_files.encoded(job, encoding, progress, boxes)
-        written, refused = model_files.write_model(model, output / job.stem, single)
+            progress.stage = "writing"
+            written, refused = model_files.write_model(
+                model, output / job.stem, single, target=solver, names=names, map=mapped, progress=progress
+            )
     written += problem_files.write(job, whole, output, written)
     show.section("Files", "\n".join([show.files(written), *refused]))

@@ -9,6 +9,7 @@ import click
 import kktgen as kg
 
 from .. import jobs, model_files, problem_files, show
+from ..formats import encoding_rows, file_features, reader_rows, readers
 from ..options import parameter_options
 
 
@@ -18,7 +19,8 @@ from ..options import parameter_options
 def command(target: str, overrides: dict[str, str]) -> None:
     """Print a problem's statistics, as BOBILib counts them, and the sizes of its KKT system.
 
-    Of an .lp, .mps or .cip file without an .aux beside it: the sizes of the model.
+    Of a problem also which solvers take it in which encoding. Of an .lp, .mps or .cip file without an .aux beside it:
+    the sizes of the model, and which solvers take the file, as far as is known of how they read it.
 
     \b
     kktgen info dso_vpp --set vpps=100
@@ -27,10 +29,18 @@ def command(target: str, overrides: dict[str, str]) -> None:
     """
     pair = problem_files.aux_beside(target) if model_files.is_model_file(target) else ""
     if model_files.is_model_file(target) and not pair:
-        show.table(("what", "number"), model_files.file_sizes(Path(target)))
+        about = file_features(Path(target))
+        show.table(("what", "number"), about.sizes)
+        click.echo()
+        show.table(("solver", "takes it", "why not, or what to know"), reader_rows(readers(about)))
         return
     is_file = problem_files.is_problem_file(pair or target)
     problem = None if is_file and not overrides else jobs.Job.of(pair or target, overrides).bilevel
     problem, rows = problem_files.describe(pair or target, problem)
     show.table(("symbol", "number", "what"), rows)
-    click.echo("\n" + (str(kg.kkt(problem)) if problem is not None else "integer followers have no KKT system"))
+    if problem is None:
+        click.echo("\ninteger followers have no KKT system")
+        return
+    model = kg.kkt(problem)
+    click.echo(f"\n{model}\n")
+    show.table(("encoding", "what the model then has", "solvers that take it"), encoding_rows(kg.eliminate(model)))

@@ -84,8 +84,8 @@ def command(
     else:
         with show.Progress() as progress:
             result = kg.optimize(
-                job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap, progress=progress,
-                stages=progress.stage_passed, **job.options(solver),
+                job.bilevel, encoding=encoding, solver=solver, time_limit=time_limit, gap=gap, isolate=True,
+                progress=progress, stages=progress.stage_passed, **job.options(solver),
             )  # fmt: skip
     if result.solution.z is None:
         raise Stop(f"no point found: {result.solution.status} ({result.solution.solver})", 1)

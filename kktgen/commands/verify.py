@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+import kktgen as kg
+
 from .. import checks, jobs, model_files
 from ..ends import Stop
 from ..options import lower, parameter_options
@@ -19,11 +21,16 @@ from ..verify import with_range
     "--encoding", metavar="NAME", callback=lower, help="Also check the point against the rows of this encoding."
 )
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
+@click.option("--certify", is_flag=True, help="Also prove the followers' responses optimal in rational numbers.")
 @parameter_options
-def command(target: str, solution: Path, overrides: dict[str, str], encoding: str | None, ranged: bool) -> None:
+def command(
+    target: str, solution: Path, overrides: dict[str, str], encoding: str | None, ranged: bool, certify: bool
+) -> None:
     """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
 
-    Give the same parameters as for the files the solver read; columns are matched by name.
+    Give the same parameters as for the files the solver read; columns are matched by name. Solution files of SCIP,
+    HiGHS, CBC, GLPK, Gurobi, CPLEX, Xpress and COPT are told apart by themselves; GLPK's hold no names and need
+    --encoding.
 
     \b
     kktgen verify dso_vpp out/dso_vpp.sol
@@ -36,5 +43,7 @@ def command(target: str, solution: Path, overrides: dict[str, str], encoding: st
     result = model_files.stored(job, solution, encoding)
     report = with_range(job.bilevel, result.report, result.solution) if ranged else result.report
     click.echo(str(report))
+    if report.ok and certify:
+        click.echo(str(kg.certify(job.bilevel, result.solution)))
     if not report.ok:
         raise Stop(f"the point fails verification: {report.claim}", 1)
