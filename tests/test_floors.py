@@ -18,7 +18,7 @@ FLOORS: tuple[str, ...] = (
     "kkt",
     "identity eliminate relax bounds cuts",
     "encodings",
-    "formats < solvers",
+    "single < formats < solvers",
     "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",
     "parameters search findings < shelf < loading instance < catalog optimize robust agree agreement < explain"
     " < point_estimate plots sweep",

@@ -21,8 +21,8 @@ from typing import IO, Any, cast
 
 from ..bilevel import Bilevel
 from ..errors import FormatError, ProblemError, UnsupportedError
-from ..kkt import kkt
 from ..model import FEATURES, Model
+from ..single import single_level
 from . import instances
 from .counted import Counted
 from .files import file_path, remove_file, replace_file
@@ -222,28 +222,12 @@ def _body(problem: Any, module: Any, target: str | None, names: str, zipped: boo
 
 def _writable(problem: Any, module: Any) -> Model:
     """Return the problem as a model the format can hold."""
-    if isinstance(problem, Bilevel):
-        if problem.followers:
-            raise UnsupportedError(
-                f"{problem.name!r} has followers, which {module.SUFFIX} cannot hold; write a single-level model of it: "
-                "kg.write(kg.encode(kg.kkt(m), kg.SOS1()), path), or the problem itself into a .bilevel.json"
-            )
-        problem = kkt(problem)
-    if not isinstance(problem, Model):
-        raise ProblemError(f"write takes a Model or a Bilevel without followers, got {type(problem).__name__}")
-    if problem.pairs is not None and len(problem.pairs):
-        _refuse(problem, module, {"pairs"})
+    model = single_level(problem, "write", f"{module.SUFFIX} cannot hold", ", or write a .bilevel.json")
     if not (set(FEATURES) - {"pairs"} <= module.FEATURES):  # only then is it worth finding out which are needed
-        missing = problem.features - module.FEATURES
+        missing = model.features - module.FEATURES
         if missing:
-            _refuse(problem, module, set(missing))
-    return problem
-
-
-def _refuse(model: Model, module: Any, missing: set[str]) -> None:
-    able = [suffix for suffix, other in formats().items() if missing <= other.FEATURES]
-    cure = f"formats that have it: {', '.join(able)}" if able else "no file format has it"
-    if "pairs" in missing:
-        cure += "; encode the model first: kg.encode(mpec, kg.SOS1())"
-    words = ", ".join(FEATURES[key] for key in sorted(missing))
-    raise UnsupportedError(f"{module.SUFFIX} cannot hold {words} of model {model.name!r}; {cure}")
+            able = [suffix for suffix, other in formats().items() if missing <= other.FEATURES]
+            cure = f"formats that have it: {', '.join(able)}" if able else "no file format has it"
+            words = ", ".join(FEATURES[key] for key in sorted(missing))
+            raise UnsupportedError(f"{module.SUFFIX} cannot hold {words} of model {model.name!r}; {cure}")
+    return model

@@ -21,8 +21,8 @@ import numpy as np
 
 from ..bilevel import Bilevel
 from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, UnsupportedError
-from ..kkt import kkt
 from ..model import FEATURES, Model
+from ..single import single_level
 from ..solution import Solution
 from .common import answer, check_data, contradiction, starting_points
 from .files import PREFIX, External, external, ready
@@ -208,28 +208,15 @@ def _installed(name: str) -> Any:
 
 def _solvable(problem: Any, module: Any) -> Model:
     """Return the problem as a model the solver takes."""
-    if isinstance(problem, Bilevel):
-        if problem.followers:
-            raise UnsupportedError(
-                f"{problem.name!r} has followers, which {module.TITLE} cannot solve directly; encode the model first: "
-                "kg.encode(kg.kkt(m), kg.SOS1()), or let kg.optimize(m) do all of it"
-            )
-        problem = kkt(problem)
-    if not isinstance(problem, Model):
-        raise ProblemError(f"solve takes a Model or a Bilevel without followers, got {type(problem).__name__}")
-    if problem.pairs is not None and len(problem.pairs):
-        raise UnsupportedError(
-            f"{module.TITLE} cannot solve complementarity pairs (model {problem.name!r}); encode the model first: "
-            "kg.encode(kg.kkt(m), kg.SOS1())"
-        )
+    model = single_level(problem, "solve", f"{module.TITLE} cannot solve", ", or let kg.optimize(m) do all of it")
     if not (set(FEATURES) - {"pairs"} <= module.FEATURES):  # else it is not worth finding out
-        words = _lacking(module, problem.features)
+        words = _lacking(module, model.features)
         if words:
-            able = {name: other for name, other in _modules().items() if not _lacking(other, problem.features)}
+            able = {name: other for name, other in _modules().items() if not _lacking(other, model.features)}
             here = [name for name, other in able.items() if other.available()] or [*able]
             cure = f"solvers that can: {', '.join(here)}" if here else "no solver here can; try another encoding"
-            raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {problem.name!r}); {cure}")
-    return problem
+            raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {model.name!r}); {cure}")
+    return model
 
 
 def _lacking(module: Any, features: frozenset[str]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ...bilevel import Bilevel
-from ...errors import ProblemError, UnsupportedError
-from ...kkt import kkt
+from ...errors import ProblemError
 from ...model import Model
+from ...single import single_level
 from ..magnitudes import NONE
 from .foreign import ModelFile, file_features
 from .needs import Needs, combined, needs_of
@@ -69,14 +69,8 @@ def readers(problem: Model | Bilevel | str | os.PathLike[str] | ModelFile | froz
 
 def _asked(problem: Model | Bilevel | frozenset[str]) -> Needs:
     """Return what a problem in memory asks of a reader."""
-    if isinstance(problem, Bilevel):
-        if problem.followers:
-            raise UnsupportedError(f"{problem.name!r} has followers; ask of kg.encode(kg.kkt(m), ..)")
-        problem = kkt(problem)
-    if isinstance(problem, Model):
-        if problem.pairs is not None and len(problem.pairs):
-            raise UnsupportedError(f"model {problem.name!r} has complementarity pairs; ask of kg.encode(model, ..)")
-        return needs_of(problem)
+    if isinstance(problem, Bilevel | Model):
+        return needs_of(single_level(problem, "readers", "no solver takes"))
     if not isinstance(problem, set | frozenset) or not set(problem) <= set(NEEDS):
         raise ProblemError(
             f"readers takes a Model, a Bilevel, a path or a set of features ({', '.join(NEEDS)}), got {problem!r}"[:300]
