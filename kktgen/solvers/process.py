@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import queue
 import signal
@@ -16,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..errors import SolverError
+from .group import Group
 from .inside import Job
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -31,7 +31,7 @@ CODE = (
 """What the child runs: it imports from where the parent does."""
 
 
-class Child:
+class Child(Group):
     """A process that solves: a Python of its own, in a session of its own, so that Ctrl-C comes to it only from here.
 
     Parameters
@@ -92,7 +92,7 @@ class Child:
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
-        self._signal(signal.SIGINT)
+        self.signal(signal.SIGINT)
 
     def end(self) -> None:
         """See that nothing is left of it, and take note of how it ended."""
@@ -101,27 +101,13 @@ class Child:
         if self._silent:  # it is about to die by itself
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE)
-        self._signal(KILL)
+        self.signal(KILL)
         self.code = self._process.wait()
         for thread in self._threads:
             thread.join(GRACE)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):  # what it was to read and did not
                 pipe.close()  # type: ignore[union-attr]
-
-    def _signal(self, number: int) -> None:
-        """Send a signal to it and to what it has started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # it may have ended
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, number)
-            else:
-                self._process.terminate()
-
-    def suspend(self) -> None:
-        """Stop together with this process, and go on with it."""
-        self._signal(signal.SIGSTOP)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        self._signal(signal.SIGCONT)
 
     def _read_messages(self) -> None:
         with contextlib.suppress(Exception):  # the end, or a message cut short by it
@@ -144,11 +130,11 @@ class Interrupts:
 
     Parameters
     ----------
-    child : Child
+    child : Group
         Suspended (Ctrl-Z) together with this process.
     """
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Group) -> None:
         self.count = 0
         self._calls: dict[int, Callable[[int, FrameType | None], None]] = {signal.SIGINT: self._interrupt}
         if hasattr(signal, "SIGTSTP"):

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SolverError
+from ..group import Group
 from ..process import GRACE, KILL, TICK, Interrupts
 from ..watch import Watch
 
@@ -82,7 +83,7 @@ def run(
     SolverError
         It cannot be started.
     """
-    with _Running(command, folder, verbose) as program, Interrupts(program) as interrupts:  # type: ignore[arg-type]
+    with _Running(command, folder, verbose) as program, Interrupts(program) as interrupts:
         stopped = _attend(program, None if seconds is None else time.monotonic() + seconds + margin, watch, interrupts)
         code = program.end()
     return Ended(code, stopped, program.log)
@@ -109,7 +110,7 @@ def _attend(program: _Running, end: float | None, watch: Watch, interrupts: Inte
     return stopped
 
 
-class _Running:
+class _Running(Group):
     """A program in a session of its own, so that Ctrl-C comes to it only from here; it dies with its caller."""
 
     def __init__(self, command: Sequence[str], folder: Path | None, verbose: bool) -> None:
@@ -152,20 +153,6 @@ class _Running:
             self.signal(KILL)
             self._reader.join(GRACE)
         return code
-
-    def signal(self, number: int) -> None:
-        """Send a signal to it and to what it has started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # it may have ended
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, number)
-            else:
-                self._process.terminate()
-
-    def suspend(self) -> None:
-        """Stop together with this process, and go on with it."""
-        self.signal(signal.SIGSTOP)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        self.signal(signal.SIGCONT)
 
     def _read(self) -> None:
         with self._process.stdout as pipe:  # type: ignore[union-attr]
