@@ -15,6 +15,8 @@ import numpy as np
 from .errors import ProblemError
 
 LEADER = -1
+INTEGRALITY = 1e-6
+"""An integer column this close to an integer is taken to be it."""
 _COLUMNS = {"lb": float, "ub": float, "kind": "U1", "owner": np.int32, "role": "U8", "proof": "U24"}
 _serial = itertools.count()
 
@@ -98,6 +100,19 @@ def select(blocks: Iterable[Block], keep: np.ndarray) -> tuple[Block, ...]:
 def shift(blocks: Iterable[Block], by: int) -> tuple[Block, ...]:
     """Return the blocks moved by ``by`` indices."""
     return tuple(block.moved(block.start + by) for block in blocks)
+
+
+def on_integers(lb: np.ndarray, ub: np.ndarray, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds (n,) with those of integer columns on integers, which excludes no point; ``kind`` as in a Space.
+
+    HiGHS takes the fractional bound of an integer column for one of its values, and GLPK refuses the file.
+    """
+    whole = (kind != "C") & ((lb != np.floor(lb)) | (ub != np.floor(ub)))
+    if not whole.any():
+        return lb, ub
+    lb, ub = lb.astype(float), ub.astype(float)
+    lb[whole], ub[whole] = np.ceil(lb[whole] - INTEGRALITY), np.floor(ub[whole] + INTEGRALITY)
+    return lb, ub
 
 
 def find_label(blocks: Sequence[Block], i: int) -> str:

@@ -256,7 +256,7 @@ def test_the_recipe_holds_its_start_point_against_the_solver(monkeypatch):
     lying(monkeypatch, fake, encoding="", where=optimizing)
     monkeypatch.setattr(optimizing, "polish", lambda model, z: z)
     report = kg.optimize(handbook()).report
-    assert report.claim == "bilevel-feasible" and report.value == pytest.approx(92 / 15)  # the start point, not that one
+    assert report.claim == "bilevel-feasible" and report.value == pytest.approx(92 / 15)
     assert report.reasons[0].endswith("this is the start point")
     assert any("is beaten by a verified point of value 6.133333333" in reason for reason in report.reasons)
 

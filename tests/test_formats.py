@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -161,6 +162,22 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatc
         with pytest.raises(kg.FormatError, match="No space left on device"):
             formats.write(random_bilevel(1), target)
     assert [p.name for p in tmp_path.iterdir()] == ["a.lp"] and path.read_text() == "old"
+
+
+@pytest.mark.parametrize("suffix", [".lp", ".mps", ".cip"])
+def test_bounds_of_integers_are_written_as_integers(tmp_path: Path, suffix: str) -> None:
+    """HiGHS 1.15 calls k = 0.25 optimal where a file says that the integer k lies in [0, 0.5]."""
+    m = kg.Bilevel("whole")
+    k, far = m.var("k", 2, lb=[0.25, -1.5], ub=[2.75, 0.5], kind="I"), m.var("far", lb=0.5, kind="I")
+    m.maximize(k.sum() - far)
+    text = kg.write(m, tmp_path / f"whole{suffix}").read_text()
+    assert not re.search(r"0\.25|0\.5|2\.75", text)
+    if suffix != ".cip":
+        highs = highspy.Highs()
+        highs.setOptionValue("output_flag", False)
+        highs.readModel(str(tmp_path / f"whole{suffix}"))
+        highs.run()
+        assert highs.getInfo().objective_function_value == pytest.approx(-(2 + 0 - 1))
 
 
 def test_missing_or_unwritable_folder(tmp_path: Path) -> None:

@@ -425,7 +425,8 @@ def test_isolated_solves_run_in_other_threads(fake):
 def test_isolated_or_not_the_answer_is_the_same(solver):
     m, _ = knapsack(30, 4, 7)
     direct, found = solve(m, solver), solve(m, solver, isolate=True)
-    assert (found.status, found.objective, found.bound) == (direct.status, direct.objective, direct.bound)
+    assert (found.status, found.objective) == (direct.status, direct.objective)
+    assert found.bound == pytest.approx(direct.bound, rel=1e-9)
     assert (found.nodes, found.solver) == (direct.nodes, direct.solver)
     assert (found.z == direct.z).all()
 

@@ -312,6 +312,16 @@ def test_crossed_sides_name_the_row(solver):
     assert solve(replace(model, rows=nearly), solver).status == "optimal"
 
 
+def test_a_nonconvex_objective_without_end_is_called_unbounded_by_scip():
+    """SCIP stops at its infinity, -1e20, and calls that point optimal."""
+    m = kg.Bilevel("hyperbola")
+    x, y = m.var("x", lb=0), m.var("y", lb=0)
+    m.add(x - y <= 3)
+    m.maximize(x * y)
+    sol = solve(m, "scip", time_limit=20)
+    assert sol.status == "unbounded" and sol.z is None and sol.objective is None
+
+
 @taking()
 def test_unbounded(solver):
     m = kg.Bilevel("unbounded")

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ProblemError
 from ..model import Model
+from ..space import on_integers
 from ..tables import QuadTable, RowTable
 from .magnitudes import Magnitudes, warn
 from .names import CONSTANT, is_short, labels, numbered, problem_name, unique
@@ -121,7 +122,7 @@ def plain(model: Model | Plain, names: str = "full", warned: bool = True) -> Pla
     np.add.at(cost, goal.linear.indices, goal.linear.data)
     cost[n] = goal.r
     finite(np.concatenate([cost, goal.v]), "the objective")
-    _check_bounds(model)
+    low, high = _bounds(model)
 
     short = is_short(names)
     rows, implied, curved = _tables(model)
@@ -142,7 +143,7 @@ def plain(model: Model | Plain, names: str = "full", warned: bool = True) -> Pla
     m = n + 1 if used[n] or n == 0 else n
     if m > n:
         columns, kinds = np.concatenate([columns, [CONSTANT]]), np.concatenate([kinds, ["C"]])
-    lb, ub = (np.concatenate([bound, [1.0]])[:m] for bound in (space.lb, space.ub))
+    lb, ub = (np.concatenate([bound, [1.0]])[:m] for bound in (low, high))
     linear, indicators, quads = (sides.narrowed(m) for sides in (linear, indicators, quads))
     form = Plain(
         problem_name(model), columns, lb, ub, kinds, cost[:m], used[:m], goal.i, goal.j, goal.v, linear, indicators,
@@ -159,12 +160,14 @@ def _of(table: np.ndarray | None, sides: Sides) -> np.ndarray:
     return np.empty(0, dtype=np.int64) if table is None else np.asarray(table)[sides.source]
 
 
-def _check_bounds(model: Model) -> None:
+def _bounds(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bounds, those of integer columns on integers; refuse what is no bound."""
     lb, ub = model.space.lb, model.space.ub
     bad = np.isnan(lb) | np.isnan(ub) | (lb == np.inf) | (ub == -np.inf)
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
         raise ProblemError(f"column {model.space.label(at)!r}: bounds [{lb[at]:g}, {ub[at]:g}] leave no value")
+    return on_integers(lb, ub, model.space.kind)
 
 
 def _kinds(model: Model) -> np.ndarray:

@@ -12,11 +12,10 @@ import numpy as np
 from ..errors import ProblemError
 from ..model import Model
 from ..solution import Solution
+from ..space import INTEGRALITY, on_integers
 from ..sparse import Csr, coo, row_index
 from ..tables import RowTable
 
-INTEGRALITY = 1e-6
-"""An integer column this close to an integer is rounded to it."""
 INTERRUPTED = "Interrupted by user"
 """What ``raw["status"]`` says after Ctrl-C, in the words of HiGHS; SCIP has its own."""
 CROSSING = 1e-9
@@ -30,9 +29,8 @@ def canonical(M: Csr, n: int) -> Csr:
 
 def column_bounds(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Return lb, ub (n,): those of integer columns on integers, crossings by rounding removed."""
-    lb, ub, kind = model.space.lb.astype(float), model.space.ub.astype(float), model.space.kind
-    whole = kind != "C"
-    lb[whole], ub[whole] = np.ceil(lb[whole] - INTEGRALITY), np.floor(ub[whole] + INTEGRALITY)
+    kind = model.space.kind
+    lb, ub = on_integers(model.space.lb.astype(float), model.space.ub.astype(float), kind)
     binary = kind == "B"
     lb[binary], ub[binary] = np.maximum(lb[binary], 0.0), np.minimum(ub[binary], 1.0)
     return lb, np.where(_crossed(lb, ub), ub, np.maximum(lb, ub))

@@ -22,7 +22,7 @@ from ..kernel import lp, qp
 from ..model import Model
 from ..solution import Solution
 from ..sparse import Csr, vstack
-from .common import answer, canonical, column_bounds, rounded, sides, violation
+from .common import INTERRUPTED, answer, canonical, column_bounds, rounded, sides, violation
 from .highs_run import STATUS, TITLE, TOL, load, run
 from .tangents import Tangents
 from .watch import Watch, finite
@@ -31,7 +31,6 @@ LOOSE = 0.1
 """A round may stop at this share of the gap still open: a proof that new tangents will improve is not worth more."""
 TIGHT = 1e-9
 """Feasibility tolerance of HiGHS where its own one leaves a gap."""
-INTERRUPTED = "Interrupted by user"
 """HiGHS's word for a solve stopped from outside."""
 
 

@@ -190,6 +190,8 @@ def _answer(model: Model, loaded: Loaded, started: float, raw: dict[str, Any]) -
     status = STATUS.get(word, "error")
     if word == "gaplimit" and scip.getGap() <= scip.getParam("limits/gap"):
         status = "optimal"
+    if status == "optimal" and scip.getNSols() and abs(scip.getPrimalbound()) > 0.9 * scip.infinity():
+        status = "unbounded"  # SCIP calls a point near -1e20, its infinity, optimal
     z = _values(loaded, scip.getBestSol()) if scip.getNSols() else None
     release = f"{TITLE} {scip.getMajorVersion()}.{scip.getMinorVersion()}.{scip.getTechVersion()}"
     return answer(

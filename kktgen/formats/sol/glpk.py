@@ -30,7 +30,8 @@ from .stated import Stated, said, spot, table
 
 TITLE = "GLPK"
 OPENING = "'c ..' or 's mip|bas|ipt ..'"
-_SUM = re.compile(rb"^s (?:(mip|ipt) (\d+) (\d+) (\w)|(bas) (\d+) (\d+) (\w) (\w)) \S+ *$", re.MULTILINE)
+_SIZE = rb"(\d{1,18}) (\d{1,18})"
+_SUM = re.compile(rb"^s (?:(mip|ipt) %b (\w)|(bas) %b (\w) (\w)) \S+ *$" % (_SIZE, _SIZE), re.MULTILINE)
 _COLUMNS, _END = re.compile(rb"^j 1 ", re.MULTILINE), re.compile(rb"^e o f", re.MULTILINE)
 _WORDS = {"o": "optimal", "f": "feasible", "i": "infeasible point", "n": "no feasible solution", "u": "undefined"}
 CLOSE = 1e-5

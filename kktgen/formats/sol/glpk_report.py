@@ -49,12 +49,12 @@ def read(text: bytes, where: str, model: Model) -> Stated:
     word = said[1].decode("utf-8", "replace") if said else ""
     status = STATUS.get(word)
     if status not in ("optimal", "time_limit"):
-        return Stated(word or "no status", status)
+        return Stated(word[:60] or "no status", status)
     end = text.find(b"\n\n", head.end() - 1) if head else -1
     if head is None or end < 0:
         raise FormatError(f"{where}: expected a table '   No. Column name ..' and an empty line below it (GLPK)")
     found = _LINE.findall(text, head.end(), end + 1)
-    count = re.search(rb"^Columns: +(\d+)", text, re.MULTILINE)
+    count = re.search(rb"^Columns: +(\d{1,18})\b", text, re.MULTILINE)
     if count is None or len(found) != int(count[1]):
         wanted = count[1].decode() if count else "a line 'Columns: ..' and as many"
         raise FormatError(f"{spot(text, end, where)}: {len(found)} columns above it, expected {wanted}")

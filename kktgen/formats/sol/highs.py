@@ -50,8 +50,8 @@ STATUS = {
 """HiGHS's words -> ours."""
 _WORD = {ours: word for word, ours in reversed(STATUS.items())}
 _PRIMAL = re.compile(rb"^# Primal solution values *\n(?:(None|Feasible|Infeasible) *\n)?", re.MULTILINE)
-_COUNT = re.compile(rb"(?:Objective .*\n)?# Columns (-?\d+) *\n")
-_PRETTY = re.compile(rb"^Columns *\n(    Index Status .* Primal .* Name) *\n", re.MULTILINE)
+_COUNT = re.compile(rb"(?:Objective .*\n)?# Columns (-?\d{1,18}) *\n")
+_PRETTY = re.compile(rb"^Columns *\n(    Index Status .* Upper .*Primal .* Name) *\n", re.MULTILINE)
 _MODEL_STATUS = re.compile(rb"^Model status: (.*)$", re.MULTILINE)
 
 

@@ -20,7 +20,7 @@ from ...errors import FormatError, ProblemError, SolverError, SolverNotFound, Un
 from ...formats.sol import write_point
 from ...model import Model
 from ...solution import Solution
-from ..common import INTERRUPTED, answer, column_bounds, violation
+from ..common import INTERRUPTED, answer, violation
 from ..watch import Watch
 from .running import PATIENCE, Ended, run
 from .task import Outcome, Task, last
@@ -115,7 +115,7 @@ class External:
     ) -> Task:  # fmt: skip
         """Return the task, its files written."""
         form, dialect = self.record.FORM, self.record.START
-        path = formats.write(_whole_bounds(model), folder / f"model.{form}")
+        path = formats.write(model, folder / f"model.{form}")
         point = _point(model, start, self.TOL, complete=dialect == "highs") if dialect else None
         begin = None
         if point is not None:
@@ -135,17 +135,6 @@ def _version(command: tuple[str, ...], pattern: str) -> str:
         except SolverError:
             return "of unknown version"
     return last(pattern, ended.log) or "of unknown version"
-
-
-def _whole_bounds(model: Model) -> Model:
-    """Return the model with integers as the bounds of its integer columns: some programs refuse others."""
-    lb, ub = column_bounds(model)
-    whole, space = model.space.kind != "C", model.space
-    if (lb[whole] == space.lb[whole]).all() and (ub[whole] == space.ub[whole]).all():
-        return model
-    space = space.copy()
-    space.lb[whole], space.ub[whole] = lb[whole], ub[whole]
-    return replace(model, space=space)
 
 
 def _check(record: Any, model: Model) -> None:

@@ -1,0 +1,226 @@
+"""One solve with a solver library: load, set, run, ask; what differs from library to library is a ``Session``.
+
+The solver works in a thread of its own, so that Ctrl-C reaches Python at once and stops it from outside.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import SolverError
+from ..model import Model
+from ..solution import Solution
+from .arrays import Arrays, arrays
+from .common import INTERRUPTED, answer, violation
+from .watch import Watch
+
+TURN = 0.1
+"""Seconds between two looks at a solve from outside."""
+BOX = 1e6
+"""Size of the bounds within which a point is sought of a model whose relaxation alone may be unbounded."""
+OPEN = ("unbounded", "infeasible_or_unbounded")
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a solver says after its run.
+
+    Parameters
+    ----------
+    word : str
+        Its own word.
+    status : str
+        Ours for it, of :data:`kktgen.solution.STATUSES`.
+    z : ndarray (n,) or None
+    bound : float or None
+        On the minimised objective.
+    nodes : int or None
+    interrupted : bool
+        Whether the solver itself caught Ctrl-C.
+    """
+
+    word: str
+    status: str
+    z: np.ndarray | None = None
+    bound: float | None = None
+    nodes: int | None = None
+    interrupted: bool = False
+
+
+class Session(Protocol):
+    """A solver library with one model in it."""
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set an option under the solver's own name."""
+
+    def load(self, parts: Arrays) -> None:
+        """Take over the model."""
+
+    def start(self, points: Sequence[np.ndarray]) -> None:
+        """Take over starting points (n,), NaN where they say nothing."""
+
+    def limit(self, seconds: float) -> None:
+        """Set the time limit."""
+
+    def run(self, watch: Watch) -> None:
+        """Solve, telling ``watch`` of the progress; in a thread of its own."""
+
+    def stop(self) -> None:
+        """Ask the run to end, from another thread."""
+
+    def found(self) -> Found:
+        """Return what the run found."""
+
+    def close(self) -> None:
+        """Give back memory and licence."""
+
+
+def drive(
+    title: str, make: Callable[[], Session], model: Model, *, tol: float, time_limit: float | None, own_limit: str,
+    start: Sequence[np.ndarray], progress: Watch | None, options: dict[str, Any],
+) -> Solution:  # fmt: skip
+    """Solve a model in sessions that ``make`` opens.
+
+    Parameters
+    ----------
+    title : str
+        Name and version of the solver.
+    make : callable
+    model : Model
+    tol : float
+        Feasibility tolerance of the solver.
+    time_limit : float or None
+    own_limit : str
+        The solver's own option of a time limit, which overrides ``time_limit``.
+    start : sequence of ndarray (n,)
+    progress : Watch or None
+    options : dict
+
+    Notes
+    -----
+    Solvers call a model unbounded when they find a ray, whether or not there is a point, and also where only the
+    relaxation is unbounded that ignores sets and indicators. Then the model is solved without its objective: where that
+    is infeasible so is the model, where it has a point a linear mixed-integer model is unbounded. Any other model is
+    solved within bounds of ``BOX``: what is found inside them is feasible, but no more is known of it (``heuristic``).
+    Where the limit is reached without a point, the best feasible starting point is one.
+    """
+    began = time.perf_counter()
+    if own_limit in {name.lower() for name in options}:
+        time_limit = None
+    feasible = [z for z in start if not np.isnan(z).any() and violation(model, z) <= tol]
+    raw: dict[str, Any] = {"starts": (len(feasible), len(start))}
+    parts = arrays(model)
+    found, stopped = _run(make, parts, start, _left(time_limit, began), progress or Watch(None), options)
+    if found.status in OPEN and not stopped:
+        found, stopped = _second_opinion(
+            found, parts, lambda other: _run(make, other, (), _left(time_limit, began), Watch(None), options)
+        )
+    word, z = found.word, found.z
+    if z is None and found.status == "time_limit" and feasible:
+        z = min(feasible, key=model.objective.value)
+    if stopped:
+        raw["stopped"] = word
+        word = INTERRUPTED
+    return answer(model, found.status, z, found.bound, began, title, found.nodes, {"status": word, **raw})
+
+
+def _second_opinion(
+    first: Found, parts: Arrays, solve: Callable[[Arrays], tuple[Found, bool]]
+) -> tuple[Found, bool]:  # fmt: skip
+    """Return what else can be found out of a model that a solver called unbounded, as :func:`drive` says."""
+    bare, stopped = solve(parts.without_objective())
+    word = f"{first.word}; without the objective: {bare.word}"
+    if stopped or bare.status not in ("optimal", "heuristic"):
+        return Found(word, first.status if bare.status in OPEN else bare.status), stopped
+    if parts.linear:
+        return Found(word, "unbounded"), False
+    boxed = parts.boxed(BOX)
+    inside, stopped = solve(boxed)
+    word += f"; within {BOX:g}: {inside.word}"
+    if inside.status == "optimal" and inside.z is not None:
+        free = (boxed.lb != parts.lb) | (boxed.ub != parts.ub)
+        if (np.abs(inside.z[free]) < BOX / 2).all():
+            return Found(word, "heuristic", inside.z, None, inside.nodes), stopped
+    return Found(word, "infeasible_or_unbounded"), stopped
+
+
+def _left(time_limit: float | None, began: float) -> float | None:
+    """Return the seconds left of a limit."""
+    return None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - began))
+
+
+def _run(
+    make: Callable[[], Session], parts: Arrays, start: Sequence[np.ndarray], time_limit: float | None, watch: Watch,
+    options: dict[str, Any],
+) -> tuple[Found, bool]:  # fmt: skip
+    """Return what one run found, and whether Ctrl-C ended it."""
+    began = time.perf_counter()
+    session = make()
+    try:
+        for name, value in options.items():
+            session.set_option(name, value)
+        session.load(parts)
+        if len(start):
+            session.start(start)
+        left = _left(time_limit, began)
+        if left == 0.0:
+            return Found("no time left", "time_limit"), False
+        if left is not None:
+            session.limit(left)
+        stopped = in_background(lambda: session.run(watch), session.stop)
+        found = session.found()
+        return found, stopped or found.interrupted
+    finally:
+        session.close()
+
+
+def in_background(work: Callable[[], None], stop: Callable[[], None]) -> bool:
+    """Do the work in a thread, and return whether Ctrl-C was pressed: the first time it calls ``stop`` and waits.
+
+    The second time nobody waits any longer. What the work raises is raised here. Libraries take over Ctrl-C while they
+    work, each in its own way (Xpress lets it kill the process): Python's own handler is put back again and again.
+    """
+    done, pressed = threading.Event(), False
+    failure: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:  # raised again by the caller's thread
+            failure.append(error)
+        finally:
+            done.set()
+
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if main else None  # None: not Python's, or not ours to touch
+    worker = threading.Thread(target=guarded, daemon=True)
+    worker.start()
+    while not done.is_set():
+        try:
+            if handler is not None:
+                signal.signal(signal.SIGINT, handler)
+            done.wait(TURN)
+        except KeyboardInterrupt:
+            if pressed:
+                raise
+            pressed = True
+            stop()
+    worker.join()
+    if failure:
+        raise failure[0]
+    return pressed
+
+
+def size_limited(title: str, message: str) -> SolverError:
+    """Return the error for a model that a licence does not admit."""
+    return SolverError(
+        f"{title}: size-limited licence: the model is larger than the installed licence admits ({message}); "
+        "use another solver or a full licence"
+    )
