@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .exactness import boxes, cuts, encoding_faults, same_problem, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
+from .recession import is_bounded
 from .relax import prices_are_bounded
 from .report import Tolerances
 from .solution import Solution
@@ -129,6 +130,11 @@ def _ask_evidence(
         if other.status == "heuristic" and other.bound is None:
             continue  # a point alone, which is held against the bounds
         why = _disagreement(original, solution, other, value, tolerances)
+        if not why and not is_bounded([solution.model, *(one.model for one in evidence)]):
+            why = (
+                "nothing shows that the problem is bounded, and where it is not solvers may agree on a wrong point; "
+                "bound the columns without bounds (kktgen.explain looks for a direction without end)"
+            )
         if not why:
             found.rests.append(
                 f"{columns} without a proved box; the evidence is a second solution ({origin(other)}) whose bound "

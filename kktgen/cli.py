@@ -12,7 +12,7 @@ from .commands import commands
 from .ends import Commands
 
 WIDTH = 100
-CHILD = ("solve", "plot", "check")
+CHILD = ("solve", "plot", "check", "explain")
 """Commands that run solvers, and so in a child process."""
 
 

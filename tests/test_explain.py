@@ -697,7 +697,7 @@ def test_what_is_excluded_is_said(monkeypatch):
     module = importlib.import_module("kktgen.explain.answers")
 
     def late(*args: Any, **options: Any) -> None:
-        raise importlib.import_module("kktgen.explain.clock").OutOfTime
+        raise importlib.import_module("kktgen.clock").OutOfTime
 
     monkeypatch.setattr(module, "least_violation", late)
     found = explain(problems.coupling_infeasible()[0], time_limit=100)

@@ -12,13 +12,13 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "errors sparse space < rows < expr < join",
+    "errors clock sparse space < rows < expr < join",
     "qp kernel convexity tables pairs summary < model < solution mccormick",
     "variable system < follower < matrices < bilevel",
     "kkt",
     "identity eliminate relax bounds cuts",
     "encodings",
-    "single < formats < solvers",
+    "single < formats < solvers < recession",
     "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",
     "parameters search findings < shelf < loading instance < catalog optimize robust agree agreement < explain"
     " < point_estimate plots sweep",

@@ -258,3 +258,30 @@ def test_a_solvers_point_that_fails_gives_way_to_a_start_point_that_holds(monkey
     assert result.report.claim == "bilevel-feasible"  # its bound of -4 proves nothing of this point
     assert "the solver's point of value -4 fails" in result.report.reasons[0]
     assert "this is the start point" in result.report.reasons[0]
+
+
+def ray(top: float = np.inf) -> kg.Bilevel:
+    """``max -2 b`` over x >= -1; ``min a a / 2 + a b + b b / 2 + 3 x b``, ``-1 <= a <= 4``, ``3 a - b >= -3``.
+
+    At x = t >= 0 the response is a = 4, b = -4 - 3 t with ``mu_ub(a) = 3 t``, so the leader earns 8 + 6 t without end.
+    """
+    m = kg.Bilevel("ray")
+    x = m.var("x", lb=-1, ub=top)
+    f = m.follower("f")
+    a, b = f.var("a", lb=-1, ub=4), f.var("b")
+    f.minimize(0.5 * a @ a + a @ b + 0.5 * b @ b + 3 * (x @ b))
+    f.add(3 * a - b >= -3)
+    m.maximize(-2 * b)
+    return m
+
+
+def test_two_encodings_that_agree_are_no_evidence_where_the_objective_may_have_no_end():
+    """SCIP calls both the SOS1 and the indicator model optimal at 10."""
+    result = kg.optimize(ray())
+    assert result.report.claim != "optimal", str(result)
+
+
+def test_with_a_bound_on_the_decision_they_are():
+    result = kg.optimize(ray(100.0))
+    assert result.solution.objective == pytest.approx(608.0)
+    assert result.report.claim == "optimal", str(result)

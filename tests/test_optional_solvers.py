@@ -15,7 +15,7 @@ from problems import ALL
 
 import kktgen as kg
 from kktgen.solution import STATUSES
-from kktgen.solvers import _modules, solve, solvers
+from kktgen.solvers import _modules, solve, solvers, watch
 from kktgen.solvers.arrays import arrays
 from kktgen.solvers.common import interrupted, violation
 from kktgen.solvers.session import BOX, Found, drive, in_background, size_limited
@@ -128,6 +128,44 @@ def test_a_model_whose_relaxation_alone_is_unbounded_is_not_called_unbounded(sol
     assert sol.status in ("optimal", "heuristic")
     assert sol.objective == pytest.approx(17)
     assert (sol.bound is None) == (sol.status == "heuristic")
+
+
+def kept(monkeypatch, model: kg.Model, solver: str) -> tuple[kg.Solution, list[np.ndarray]]:
+    """Return the answer and all the points that a watch kept on the way to it, without another listener."""
+    monkeypatch.setattr(watch, "COST", np.inf)  # leave no point out to save time
+    points: list[np.ndarray] = []
+    sol = _modules()[solver].solve(model, progress=Watch(None, keep=points.append))
+    assert sol.status == "optimal"
+    assert all(z.shape == (model.n,) and violation(model, z) <= 2e-6 for z in points)
+    return sol, points
+
+
+@pytest.mark.parametrize("solver", OPTIONAL)
+def test_the_best_points_so_far_are_kept(solver, monkeypatch):
+    """Packing with five capacities, the general integers at negative values: the points get better up to the best."""
+    need(solver)
+    rng = np.random.default_rng(1)
+    m = kg.Bilevel("packing")
+    x, k = m.var("x", 40, kind="B"), m.var("k", 3, lb=-5, ub=4, kind="I")
+    weights = rng.integers(10, 100, (5, 43)).astype(float)
+    m.add(weights @ kg.concatenate([x, k]) <= weights.sum(axis=1) // 3)
+    m.maximize(rng.integers(10, 100, 43).astype(float) @ kg.concatenate([x, k]) + 7)
+    sol, points = kept(monkeypatch, kg.kkt(m), solver)
+    values = [sol.model.value(z) for z in points]
+    assert values and (np.diff(values) > 0).all()
+    assert values[-1] == pytest.approx(sol.objective)
+
+
+@pytest.mark.parametrize("name", ["subsidy_budget", "retail", "price_cap"])
+@pytest.mark.parametrize("solver", ["gurobi", "xpress", "cplex"])
+def test_kept_points_satisfy_the_products(solver, name, monkeypatch):
+    """Points of a relaxation would break the quadratic rows, or promise more than their columns are worth."""
+    need(solver)
+    model = kg.encode(kg.kkt(next(problem for problem in ALL if problem.name == name).build()), kg.Indicator())
+    if not model.features <= _modules()[solver].FEATURES:
+        pytest.skip(f"{solver} takes no such products")
+    sol, points = kept(monkeypatch, model, solver)
+    assert sol.model.value(points[-1]) == pytest.approx(sol.objective, abs=1e-4)
 
 
 @pytest.mark.parametrize("solver", OPTIONAL)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..bilevel import Bilevel
+from ..clock import Clock, OutOfTime
 from ..errors import expect
 from ..solvers import check_arguments
 from .answers import answers
 from .attained import Attainment, attainment
 from .case import Case
-from .clock import Clock, OutOfTime
 from .rows import responses, rows
 from .words import KINDS, Explanation, Witness
 

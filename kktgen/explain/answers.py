@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import recession
 from ..bounds import bound
+from ..clock import OutOfTime
 from ..eliminate import eliminate
 from ..model import Model
 from ..residuals import labels
@@ -16,7 +18,6 @@ from ..verify import verify
 from . import leader
 from .attained import SECONDS, attainment
 from .case import NAMED, Case
-from .clock import OutOfTime
 from .conflict import VIOLATED, linear_part
 from .coupling import CLOSED, Outcome, alone, irreducible, least_violation
 from .members import describe
@@ -116,16 +117,16 @@ class _Goal(NamedTuple):
 
 def _goal(case: Case, model: Model, z: np.ndarray) -> _Goal:
     """Return what is known of the objective over bilevel-feasible points, z being one of them."""
-    if leader.relaxation_is_bounded(case.model, case.clock.left()):
+    if recession.relaxation_is_bounded(case.model, case.clock.left()):
         return _Goal(True, "that of the high-point relaxation is")
     loose = "that of the high-point relaxation is unbounded, or not convex"
-    if leader.relaxation_is_bounded(model, case.clock.left()):
+    if recession.relaxation_is_bounded(model, case.clock.left()):
         return _Goal(True, f"{loose}; that of the relaxation of complementarity is bounded")
     found = leader.piece_direction(model, z, case.clock.left())
     if found is not None and _holds(case, found):
         return _Goal(False, loose, found)
     model = bound(model, time_limit=case.clock.left())
-    done, step = leader.fall(model, case.solver, case.clock)
+    done, step = recession.fall(model, case.solver, case.clock)
     if done:
         how = f"{loose}; no piece of the points has a direction along which it falls (by {case.solver})"
         return _Goal(True, how, model=model)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..clock import Clock
 from ..kkt import kkt
 from ..residuals import labels
-from .clock import Clock
 from .coupling import coupling_model
 from .rays import NIL
 from .words import Explanation

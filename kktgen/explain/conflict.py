@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..bounds.safe import safe_minimum
+from ..clock import Clock, OutOfTime
 from ..expr import Quad
 from ..kernel import Answer, WarmLp, lp
 from ..model import Model
 from ..solvers import solve
 from ..sparse import Csr, widen
 from ..tables import QuadTable
-from .clock import Clock, OutOfTime
 from .members import BOUND, ROW, SET, Members, elastic, members, without
 
 LINEAR: frozenset[str] = frozenset({"qobj", "qobj_nonconvex", "pairs"})

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..clock import Clock, OutOfTime
 from ..errors import BoundError, SolverError, UnsupportedError
 from ..exactness import boxes, cuts
 from ..expr import Affine, Quad
@@ -24,7 +25,6 @@ from ..model import Model
 from ..optimize import optimize
 from ..rows import QuadRow, Rows
 from ..sparse import Csr, coo, widen
-from .clock import Clock, OutOfTime
 from .conflict import VIOLATED, shrink
 from .members import INDICATOR, QUAD, ROW, SET, Members, entries_outside, joined, members
 from .scopes import coupling_quads, coupling_sets

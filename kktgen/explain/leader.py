@@ -1,12 +1,6 @@
-"""Whether the leader's objective improves without end, with the direction along which it does.
+"""A direction along which the leader's objective improves without end, from a bilevel-feasible point.
 
-The points of a bilevel problem with linear rows are finitely many polyhedra, one for every complementarity pattern. A
-linear or convex objective is unbounded exactly when one of them has a direction d of its recession cone with
-``P d = 0, q'd < 0``. All these directions satisfy the homogeneous KKT system::
-
-    rows of d,   0 <= s(d)  _|_  mu(d) >= 0,   |d| <= 1
-
-a model whose pairs all lie in proved boxes: without a direction of fall in it the problem is bounded.
+See :mod:`kktgen.recession` for the directions there are.
 """
 
 from __future__ import annotations
@@ -16,25 +10,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from ..clock import Clock
 from ..convexity import is_psd
 from ..encodings import encode
 from ..encodings.sos1 import SOS1
 from ..errors import SolverError, UnsupportedError
 from ..expr import Quad
-from ..kernel import lp, qp
+from ..kernel import lp
 from ..model import Model
-from ..pairs import Bounds
+from ..recession import FALL, homogeneous, opened, receding
 from ..search.pattern import active_pairs
 from ..search.residual import FEASIBLE, off_support, violation
 from ..solvers import solve
 from ..sparse import Csr, coo, vstack, widen
 from ..tables import QuadTable, RowTable, join
-from .clock import Clock
 
-FALL = 1e-6
-"""A fall of the objective along a direction of entries within 1 that counts."""
-MOST_FREE = 20
-"""Most columns without any bound that are looked at one by one."""
 DUST = 1e-9
 """Entries of a direction below this are zero."""
 STEPS = (1.0, 1e3, 1e6)
@@ -52,24 +42,12 @@ class Direction:
     slope: float
 
 
-def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
-    """Return whether the model without pairs, integrality, sets, indicators and quadratic rows is bounded (proved)."""
-    P, q, _ = model.matrices
-    if not is_psd(P):
-        boxed = np.isfinite(model.space.lb) & np.isfinite(model.space.ub)
-        if (np.diff(P.indptr) > 0)[~boxed].any():
-            return False
-        P = Csr(P.shape)  # products of boxed columns are bounded; what is left is linear
-    rows, space = model.rows, model.space
-    return qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, seconds).status == "optimal"
-
-
 def piece_direction(model: Model, z: np.ndarray, seconds: float | None) -> Direction | None:
     """Return a direction of fall within the complementarity pattern and discrete choices of a feasible point."""
     space, pairs, z = model.space, model.pairs, z[: model.n]
     P, q, _ = model.matrices
-    lb, ub = _receding(space.lb, space.ub)
-    rows, lo, hi = [widen(model.rows.M, model.n)], *([part] for part in _receding(model.rows.lo, model.rows.hi))
+    lb, ub = receding(space.lb, space.ub)
+    rows, lo, hi = [widen(model.rows.M, model.n)], *([part] for part in receding(model.rows.lo, model.rows.hi))
 
     def add(M: Csr, low: np.ndarray, high: np.ndarray) -> None:
         rows.append(widen(M, model.n))
@@ -84,7 +62,7 @@ def piece_direction(model: Model, z: np.ndarray, seconds: float | None) -> Direc
     lb[zero], ub[zero] = 0.0, 0.0
     if model.indicators is not None and len(model.indicators):
         on = model.indicators.rows.take(np.abs(z[model.indicators.binary] - model.indicators.value) < 0.5)
-        add(on.M, *_receding(on.lo, on.hi))
+        add(on.M, *receding(on.lo, on.hi))
     for M, low, high in _level(model):
         add(M, low, high)
     if P.nnz and is_psd(P):
@@ -94,11 +72,6 @@ def piece_direction(model: Model, z: np.ndarray, seconds: float | None) -> Direc
     if answer.x is None:
         return None
     return confirmed(model, z, answer.x)
-
-
-def _receding(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sides a direction keeps to: 0 where there is a side, 1 where there is none."""
-    return np.where(np.isfinite(lo), 0.0, -1.0), np.where(np.isfinite(hi), 0.0, 1.0)
 
 
 def _level(model: Model) -> list[tuple[Csr, np.ndarray, np.ndarray]]:
@@ -115,11 +88,7 @@ def _level(model: Model) -> list[tuple[Csr, np.ndarray, np.ndarray]]:
         return_inverse=True)[1], np.concatenate([quads.j, quads.i]), (2 * len(quads.v), n),
     )  # fmt: skip
     none = np.zeros(M.shape[0])
-    return [(M, none, none), (quads.linear.M, *_open(quads.linear.lo, quads.linear.hi))]
-
-
-def _open(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.where(np.isfinite(lo), 0.0, -np.inf), np.where(np.isfinite(hi), 0.0, np.inf)
+    return [(M, none, none), (quads.linear.M, *opened(quads.linear.lo, quads.linear.hi))]
 
 
 def confirmed(model: Model, z: np.ndarray, d: np.ndarray) -> Direction | None:
@@ -144,69 +113,6 @@ def confirmed(model: Model, z: np.ndarray, d: np.ndarray) -> Direction | None:
         if violation(model, z + t * d) > max(FEASIBLE, before) + TILT * t:
             return None
     return Direction(z, d, slope)
-
-
-def homogeneous(model: Model) -> Model:
-    """Return the model of all directions of the pieces, in boxes of 1.
-
-    A convex objective keeps its curvature at zero along them. Integrality, indicators and quadratic rows are left out,
-    so there may be more directions than the pieces have.
-    """
-    P, q, _ = model.matrices
-    space = model.space.copy()
-    space.lb[:], space.ub[:] = _receding(space.lb, space.ub)
-    space.kind[:] = "C"
-    flat, none = [], np.zeros(model.n)
-    if P.nnz and is_psd(P):
-        flat = [RowTable(P, none, none)]
-    lo, hi = _open(model.rows.lo, model.rows.hi)
-    pairs = model.pairs
-    if pairs is not None:
-        M = widen(pairs.M, model.n)
-        most = np.maximum(M.maximum(0.0) @ space.ub - (-M).maximum(0.0) @ space.lb, 0.0)
-        proof = np.full(len(pairs), "proved(D0)", dtype="U24")
-        pairs = replace(
-            pairs, r=np.zeros(len(pairs)), slack_max=Bounds(most, proof), dual_max=Bounds(space.ub[pairs.mu], proof)
-        )
-    goal = Quad.from_matrices(space, None, q)
-    rows = join([RowTable(widen(model.rows.M, model.n), lo, hi), *flat], model.n)
-    return Model(model.name, space, goal, 1, rows, QuadTable.empty(model.n), pairs, model.sos1)
-
-
-def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarray | None]:
-    """Return whether the homogeneous model proves the problem bounded (None: open), and else a direction of fall.
-
-    An objective that is not convex is linear along directions in which no column of a product moves.
-    """
-    cone, P = homogeneous(model), model.matrices[0]
-    try:
-        if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, clock):
-            return None, None
-        found = solve(encode(cone), solver, time_limit=clock.left())
-    except (UnsupportedError, SolverError):
-        return None, None
-    if found.bound is not None and found.bound > -FALL:
-        return True, None
-    return None, None if found.z is None else found.z[: model.n]
-
-
-def _stand(cone: Model, columns: np.ndarray, solver: str, clock: Clock) -> bool:
-    """Return whether some columns are zero in every direction: all of known sign at once, the others one by one."""
-    space, width = cone.space, np.arange(cone.n)
-    columns = columns[space.lb[columns] < space.ub[columns]]
-    free = columns[(space.lb[columns] < 0) & (space.ub[columns] > 0)]
-    if len(free) > MOST_FREE:
-        return False
-    sign = np.where(space.ub > 0, -1.0, 1.0)
-    goals = [np.where(np.isin(width, np.setdiff1d(columns, free)), sign, 0.0)]
-    goals += [s * (width == c).astype(float) for c in free for s in (-1.0, 1.0)]
-    for goal in goals:
-        if goal.any():
-            part = replace(cone, objective=Quad.from_matrices(space, None, goal))
-            found = solve(encode(part), solver, time_limit=clock.left())
-            if found.bound is None or found.bound < -FALL:
-                return False
-    return True
 
 
 def anchored(model: Model, solver: str, clock: Clock) -> Direction | None:

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 
 from ..bilevel import Bilevel
 from ..bounds.safe import safe_minimum
+from ..clock import Clock
 from ..errors import SolverError, UnsupportedError
 from ..kernel import lp
 from ..kkt import kkt
@@ -27,7 +28,6 @@ from ..residuals import labels
 from ..rows import Rows
 from ..solvers import solve
 from ..sparse import Csr, coo, take_columns, widen
-from .clock import Clock
 from .conflict import VIOLATED
 
 DUST = 1e-9

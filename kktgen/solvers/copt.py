@@ -21,7 +21,7 @@ from ..model import Model
 from ..solution import Solution
 from .arrays import Arrays, spans
 from .common import refused_value, unknown_option
-from .session import Found, drive, size_limited
+from .session import Found, Incumbent, drive, size_limited
 from .watch import Watch, finite
 
 TITLE = "COPT"
@@ -190,20 +190,23 @@ class CoptSession:
         """Solve."""
         from coptpy import COPT, CallbackBase
 
+        incumbent = Incumbent(watch)
+
         class Heard(CallbackBase):
             nodes = 0
 
             def callback(self) -> None:
                 self.nodes += self.where() == COPT.CBCONTEXT_MIPNODE
+                best = self.getInfo("BestObj") if self.getInfo("HasIncumbent") else np.inf
+                incumbent.hear(best, self.getIncumbent)
                 if watch.due():
-                    best = self.getInfo("BestObj") if self.getInfo("HasIncumbent") else np.inf
                     watch.tell(self.nodes, best, self.getInfo("BestBnd"))
                 if watch.error is not None:
                     self.interrupt()
 
-        if watch.active and self.discrete:
+        if (watch.active or watch.keep is not None) and self.discrete:
             heard = Heard()  # must outlive the solve
-            self.model.setCallback(heard, COPT.CBCONTEXT_MIPRELAX | COPT.CBCONTEXT_MIPSOL | COPT.CBCONTEXT_MIPNODE)
+            self.model.setCallback(heard, COPT.CBCONTEXT_MIPRELAX | COPT.CBCONTEXT_INCUMBENT | COPT.CBCONTEXT_MIPNODE)
         self.model.solve()
 
     def stop(self) -> None:

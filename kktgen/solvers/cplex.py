@@ -21,7 +21,7 @@ from ..model import Model
 from ..solution import Solution
 from .arrays import Arrays, spans
 from .common import INTEGRALITY, refused_value, unknown_option
-from .session import Found, drive, size_limited
+from .session import Found, Incumbent, drive, size_limited
 from .watch import Watch, finite
 
 TITLE = "CPLEX"
@@ -135,6 +135,7 @@ class CplexSession:
     def __init__(self, nonconvex: bool, gap: float | None, threads: int, verbose: bool) -> None:
         import cplex
 
+        self.nonconvex = nonconvex
         self.cplex = cplex.Cplex()
         if not verbose:
             for stream in ("log", "results", "warning", "error"):
@@ -215,19 +216,19 @@ class CplexSession:
         """Solve."""
         from cplex.callbacks import Context
 
-        aborter = self.aborter
+        aborter, incumbent = self.aborter, Incumbent(watch)
 
         class Heard:
             def invoke(self, context: Any) -> None:
+                best = context.get_double_info(Context.info.best_solution)
+                incumbent.hear(best, context.get_incumbent)
                 if watch.due():
                     nodes = context.get_long_info(Context.info.node_count)
-                    best, bound = (context.get_double_info(what) for what in
-                                   (Context.info.best_solution, Context.info.best_bound))  # fmt: skip
-                    watch.tell(int(nodes), best, bound)
+                    watch.tell(int(nodes), best, context.get_double_info(Context.info.best_bound))
                 if watch.error is not None:
                     aborter.abort()
 
-        if watch.active and self.discrete:
+        if (watch.active or watch.keep is not None) and (self.discrete or self.nonconvex):
             self.cplex.set_callback(Heard(), Context.id.global_progress)
         self.cplex.solve()
 

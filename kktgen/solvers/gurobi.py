@@ -17,7 +17,7 @@ from ..model import Model
 from ..solution import Solution
 from .arrays import Arrays, Sided, spans
 from .common import INTEGRALITY, refused_value, unknown_option
-from .session import Found, drive, size_limited
+from .session import Found, Incumbent, drive, size_limited
 from .watch import Watch, finite
 
 TITLE = "Gurobi"
@@ -162,7 +162,13 @@ class GurobiSession:
         """Solve."""
         from gurobipy import GRB
 
+        incumbent = Incumbent(watch)
+
         def heard(model: Any, where: int) -> None:
+            if where == GRB.Callback.MIPSOL:
+                incumbent.hear(model.cbGet(GRB.Callback.MIPSOL_OBJ), lambda: model.cbGetSolution(self.x))
+            else:
+                incumbent.hear()
             if watch.due() and where == GRB.Callback.MIP:
                 state = (GRB.Callback.MIP_NODCNT, GRB.Callback.MIP_OBJBST, GRB.Callback.MIP_OBJBND)
                 nodes, best, bound = (model.cbGet(what) for what in state)
@@ -170,7 +176,7 @@ class GurobiSession:
             if watch.error is not None:
                 model.terminate()
 
-        self.model.optimize(heard if watch.active else None)
+        self.model.optimize(heard if watch.active or watch.keep is not None else None)
 
     def stop(self) -> None:
         """Ask the run to end."""

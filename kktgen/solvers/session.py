@@ -19,7 +19,7 @@ from ..model import Model
 from ..solution import Solution
 from .arrays import Arrays, arrays
 from .common import INTERRUPTED, answer, violation
-from .watch import Watch
+from .watch import Watch, finite
 
 TURN = 0.1
 """Seconds between two looks at a solve from outside."""
@@ -70,7 +70,7 @@ class Session(Protocol):
         """Set the time limit."""
 
     def run(self, watch: Watch) -> None:
-        """Solve, telling ``watch`` of the progress; in a thread of its own."""
+        """Solve, telling ``watch`` of the progress and of the best points; in a thread of its own."""
 
     def stop(self) -> None:
         """Ask the run to end, from another thread."""
@@ -80,6 +80,25 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Give back memory and licence."""
+
+
+class Incumbent:
+    """The best point of a run, for a watch that keeps it.
+
+    Solvers also report points that are no better than an earlier one, and some show a point only while they report it.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._value = np.inf
+        self._z = np.empty(0)
+
+    def hear(self, value: float = np.inf, point: Callable[[], Any] | None = None) -> None:
+        """Take the point (n,) if it is the best so far: ``value`` is its minimised objective; infinite means none."""
+        new = self._watch.keep is not None and finite(value) is not None and value < self._value
+        if new and point is not None:
+            self._value, self._z = value, np.array(point(), dtype=float)
+        self._watch.found(new, lambda: self._z)
 
 
 def drive(

@@ -21,7 +21,7 @@ from ..model import Model
 from ..solution import Solution
 from .arrays import Arrays
 from .common import INTEGRALITY, refused_value, unknown_option
-from .session import Found, drive, size_limited
+from .session import Found, Incumbent, drive, size_limited
 from .watch import Watch, finite
 
 TITLE = "Xpress"
@@ -149,8 +149,13 @@ class XpressSession:
 
     def run(self, watch: Watch) -> None:
         """Solve."""
+        incumbent = Incumbent(watch)
+
+        def improved(problem: Any, _: Any) -> None:
+            incumbent.hear(problem.attributes.mipbestobjval, lambda: _incumbent(problem))
 
         def heard(problem: Any, _: Any) -> None:
+            incumbent.hear()
             if watch.due():
                 found = problem.attributes
                 best = found.mipbestobjval if found.mipsols else np.inf
@@ -158,8 +163,10 @@ class XpressSession:
             if watch.error is not None:
                 problem.interrupt()
 
-        if watch.active and self.discrete:
+        if (watch.active or watch.keep is not None) and self.discrete:
             self.problem.addCheckTimeCallback(heard, None, 0)
+        if watch.keep is not None:
+            self.problem.addIntsolCallback(improved, None, 0)
         self.problem.optimize()
 
     def stop(self) -> None:
@@ -188,6 +195,21 @@ class XpressSession:
     def close(self) -> None:
         """Give back memory."""
         self.problem.reset()
+
+
+def _incumbent(problem: Any) -> Any:
+    """Return the columns of the new incumbent, within the callback that tells of it.
+
+    Only ``getSolution`` knows the incumbents of the global solver: there ``getCallbackSolution`` returns points of a
+    relaxation that break the products. Where the presolver has removed all products it is the other way round: the
+    first has nothing, the second is right.
+    """
+    import xpress
+
+    try:
+        return problem.getSolution()
+    except xpress.ModelError:
+        return problem.getCallbackSolution()
 
 
 def _weights(start: np.ndarray) -> np.ndarray:

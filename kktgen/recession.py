@@ -1,0 +1,143 @@
+"""Whether a problem's objective is bounded, shown by its relaxation or by the directions of its pieces.
+
+The points of a bilevel problem with linear rows are finitely many polyhedra, one for every complementarity pattern. A
+linear or convex objective is unbounded exactly when one of them has a direction d of its recession cone with
+``P d = 0, q'd < 0``. All these directions satisfy the homogeneous KKT system::
+
+    rows of d,   0 <= s(d)  _|_  mu(d) >= 0,   |d| <= 1
+
+a model whose pairs all lie in proved boxes: without a direction of fall in it the problem is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from .clock import Clock, OutOfTime
+from .convexity import is_psd
+from .encodings import encode
+from .errors import KktgenError, SolverError, UnsupportedError
+from .expr import Quad
+from .kernel import qp
+from .model import Model
+from .pairs import Bounds
+from .solvers import solve
+from .sparse import Csr, coo, row_index, widen
+from .tables import QuadTable, RowTable, join
+
+FALL = 1e-6
+"""A fall of the objective along a direction of entries within 1 that counts."""
+MOST_FREE = 20
+"""Most columns without any bound that are looked at one by one."""
+SECONDS = 10.0
+"""Seconds the question may take."""
+
+
+def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = SECONDS) -> bool:
+    """Return whether one of several models of the same problem shows that its objective is bounded.
+
+    The answer no leaves it open: so it does where indicators or quadratic rows bound what the rows do not.
+    """
+    clock = Clock(seconds)
+    try:
+        return any(relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True for one in models)
+    except (OutOfTime, KktgenError):
+        return False
+
+
+def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
+    """Return whether the model without pairs, integrality, sets, indicators and quadratic rows is bounded (proved)."""
+    P, q, _ = model.matrices
+    if not is_psd(P):
+        P = _without_gains(P, model.space.lb, model.space.ub)
+    if not is_psd(P):
+        boxed = np.isfinite(model.space.lb) & np.isfinite(model.space.ub)
+        if (np.diff(P.indptr) > 0)[~boxed].any():
+            return False
+        P = Csr(P.shape)  # products of boxed columns are bounded; what is left is linear
+    rows, space = model.rows, model.space
+    return qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, seconds).status == "optimal"
+
+
+def _without_gains(P: Csr, lb: np.ndarray, ub: np.ndarray) -> Csr:
+    """Return P without the products that are never negative: what is left bounds the objective from below."""
+    sign = np.where(lb >= 0, 1.0, 0.0) - np.where(ub <= 0, 1.0, 0.0)
+    row, column = row_index(P), P.indices
+    kept = (row == column) | (P.data * sign[row] * sign[column] <= 0)
+    return coo(P.data[kept], row[kept], column[kept], P.shape)
+
+
+def receding(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sides a direction keeps to: 0 where there is a side, 1 where there is none."""
+    return np.where(np.isfinite(lo), 0.0, -1.0), np.where(np.isfinite(hi), 0.0, 1.0)
+
+
+def opened(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sides of rows that a direction keeps to: 0 where there is a side, none elsewhere."""
+    return np.where(np.isfinite(lo), 0.0, -np.inf), np.where(np.isfinite(hi), 0.0, np.inf)
+
+
+def homogeneous(model: Model) -> Model:
+    """Return the model of all directions of the pieces, in boxes of 1.
+
+    A convex objective keeps its curvature at zero along them. Integrality, indicators and quadratic rows are left out,
+    so there may be more directions than the pieces have.
+    """
+    P, q, _ = model.matrices
+    space = model.space.copy()
+    space.lb[:], space.ub[:] = receding(space.lb, space.ub)
+    space.kind[:] = "C"
+    flat, none = [], np.zeros(model.n)
+    if P.nnz and is_psd(P):
+        flat = [RowTable(P, none, none)]
+    lo, hi = opened(model.rows.lo, model.rows.hi)
+    pairs = model.pairs
+    if pairs is not None:
+        M = widen(pairs.M, model.n)
+        most = np.maximum(M.maximum(0.0) @ space.ub - (-M).maximum(0.0) @ space.lb, 0.0)
+        proof = np.full(len(pairs), "proved(D0)", dtype="U24")
+        pairs = replace(
+            pairs, r=np.zeros(len(pairs)), slack_max=Bounds(most, proof), dual_max=Bounds(space.ub[pairs.mu], proof)
+        )
+    goal = Quad.from_matrices(space, None, q)
+    rows = join([RowTable(widen(model.rows.M, model.n), lo, hi), *flat], model.n)
+    return Model(model.name, space, goal, 1, rows, QuadTable.empty(model.n), pairs, model.sos1)
+
+
+def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarray | None]:
+    """Return whether the homogeneous model proves the problem bounded (None: open), and else a direction of fall.
+
+    An objective that is not convex is linear along directions in which no column of a product moves.
+    """
+    cone, P = homogeneous(model), model.matrices[0]
+    try:
+        if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, clock):
+            return None, None
+        found = solve(encode(cone), solver, time_limit=clock.left())
+    except (UnsupportedError, SolverError):
+        return None, None
+    if found.bound is not None and found.bound > -FALL:
+        return True, None
+    return None, None if found.z is None else found.z[: model.n]
+
+
+def _stand(cone: Model, columns: np.ndarray, solver: str, clock: Clock) -> bool:
+    """Return whether some columns are zero in every direction: all of known sign at once, the others one by one."""
+    space, width = cone.space, np.arange(cone.n)
+    columns = columns[space.lb[columns] < space.ub[columns]]
+    free = columns[(space.lb[columns] < 0) & (space.ub[columns] > 0)]
+    if len(free) > MOST_FREE:
+        return False
+    sign = np.where(space.ub > 0, -1.0, 1.0)
+    goals = [np.where(np.isin(width, np.setdiff1d(columns, free)), sign, 0.0)]
+    goals += [s * (width == c).astype(float) for c in free for s in (-1.0, 1.0)]
+    for goal in goals:
+        if goal.any():
+            part = replace(cone, objective=Quad.from_matrices(space, None, goal))
+            found = solve(encode(part), solver, time_limit=clock.left())
+            if found.bound is None or found.bound < -FALL:
+                return False
+    return True
