@@ -67,6 +67,8 @@ def bound_faults(solution: Solution, value: float, tolerances: Tolerances) -> li
     """Return what keeps a bound that no verified point beats from closing the gap at a point of the given value."""
     bound = usable(solution.bound)
     if solution.status not in ("optimal", "time_limit"):
+        if solution.status == "heuristic":
+            return ["a heuristic point, or the point of a file, brings no bound: nothing is said of better ones"]
         return [f"the solver's status is {solution.status!r}: it proved nothing of this point"]
     if bound is None:
         return ["the solver gave no bound"]

@@ -25,7 +25,7 @@ from .search.given import given_point
 from .search.pattern import polish
 from .search.start import land_start, start_points
 from .solution import Solution
-from .solvers import check_arguments, solve
+from .solvers import check_arguments, check_solvable, solve
 from .summary import bounds, changes
 from .verify import Report, verify, with_range
 
@@ -184,6 +184,7 @@ def optimize(
     before = len(ready.notes)
     ready = cut(ready, cuts, time_limit=clock.left(CUT_SHARE))
     clock.done("cut", "\n".join(ready.notes[before:]))
+    check_solvable(ready, solver)
     points = _starts(bilevel, model, start, clock.left(BOUNDING_SHARE), progress)
     lifted = [ready.complete(z) for z in points]
     begun_at = model.value(points[0]) if points else None

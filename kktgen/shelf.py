@@ -47,6 +47,11 @@ def instance_path(target: str | Path) -> Path:
         if path.is_file():
             return path
         raise ProblemError(_no_file("instance", text, path))
+    if Path(text).expanduser().is_file():
+        raise ProblemError(
+            f"{text} holds no problem that can be built: give a .py, .toml, .bilevel.json or .aux file, or a name; "
+            "of .lp, .mps and .cip files kktgen info tells the sizes, of .sol files kktgen verify MODEL FILE the rest"
+        )
     if text in instance_names():
         return folder("instances") / f"{text}.toml"
     raise ProblemError(_unknown("instance", text, instance_names()) + "; or give the path of a .toml file")

@@ -66,7 +66,8 @@ def _profits(game: Any, result: Any, one: Any, two: Any, check: _Check, publishe
 
 
 DIFFERENCES = (("purchase", "purchase", 2), ("sale", "sale", 2), ("turbine", "g", 2), ("wind", "w", 2))
-NOTE = "purchase and sale are net of each other, as trading both ways at one price costs nothing."
+NOTE = """purchase and sale are net of each other, as trading both ways at one price costs nothing; a figure is met
+within 0.55 of its last printed digit, for halves such as 47.5 are rounded either way."""
 TIE = """
 tie: where the wholesale pays 0, surplus wind may be sold or curtailed at the same cost; the paper's figure is one of
 many and is not reproduced"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -438,8 +439,46 @@ def test_solve_proves_the_responses_in_rational_numbers(model_file, tmp_path):
 def test_solve_says_why_there_is_no_point(model_file):
     out = run("solve", model_file(), "--set", "top=0.1")
     assert out.exit_code == 1
-    assert "Why there is no point" in out.stdout
+    assert "Why there is no optimum" in out.stdout
     assert "no point found: infeasible" in out.stderr
+
+
+UNBOUNDED = '''
+import kktgen as kg
+
+
+def build():
+    """max x + y, y in argmin { y : y >= x }: y = x, and x has no end."""
+    m = kg.Bilevel("endless")
+    x = m.var("x", lb=0)
+    low = m.follower("low")
+    y = low.var("y", lb=0)
+    low.add(y >= x)
+    low.minimize(y)
+    m.maximize(x + y)
+    return m
+'''
+
+
+def test_solve_says_why_there_is_no_optimum_although_there_are_points(model_file):
+    out = run("solve", model_file("endless.py", UNBOUNDED))
+    assert out.exit_code == 1
+    assert "Why there is no optimum" in out.stdout and "leader_unbounded" in out.stdout
+    assert "improves without end" in out.stderr
+
+
+def test_a_file_that_is_no_problem_is_told_apart_from_a_name(model_file, tmp_path):
+    assert run("generate", model_file(), "-o", tmp_path, "--format", "lp").exit_code == 0
+    out = run("solve", tmp_path / "tiny.lp")
+    assert out.exit_code == 2 and "kktgen info" in out.stderr and "no instance" not in out.stderr
+
+
+def test_a_solver_that_cannot_take_the_model_is_refused_before_a_start_is_sought(model_file):
+    out = run(
+        "solve", model_file(), "--encoding", "sos1", "--solver", "files:glpk" if shutil.which("glpsol") else "highs"
+    )
+    assert out.exit_code == 2 and "cannot solve SOS1 sets" in out.stderr and "another encoding" in out.stderr
+    assert "Starting point" not in out.stdout
 
 
 def test_generate_writes_files_without_solving(model_file, tmp_path):

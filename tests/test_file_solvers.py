@@ -321,3 +321,13 @@ def test_the_recipe_by_a_program(solver: str):
     assert result.report.ok
     assert result.report.claim == "optimal", str(result.report)
     assert READY[solver].TITLE in str(result.solution)
+
+
+@every
+def test_unbounded_integers_are_not_called_infeasible(solver: str):
+    """CBC's preprocessing says "infeasible" of ``min x_1 - x_0`` over integers x_1 <= 6 with a row that leaves x_1 free."""
+    m = kg.Bilevel("endless")
+    x = m.var("x", 5, lb=[0, -np.inf, 0, -np.inf, 0], ub=[1, 6, 1, 4, 1], kind="I")
+    m.add(-3 * x[0] + 2 * x[2] + 2 * x[3] - 2 * x[4] <= -5)
+    m.minimize(-2 * x[0] + 2 * x[1] + x[2] - 2 * x[3] - 3 * x[4])
+    assert kg.solve(m, solver, time_limit=20).status in ("unbounded", "infeasible_or_unbounded")

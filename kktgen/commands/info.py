@@ -19,8 +19,9 @@ from ..options import parameter_options
 def command(target: str, overrides: dict[str, str]) -> None:
     """Print a problem's statistics, as BOBILib counts them, and the sizes of its KKT system.
 
-    Of a problem also which solvers take it in which encoding. Of an .lp, .mps or .cip file without an .aux beside it:
-    the sizes of the model, and which solvers take the file, as far as is known of how they read it.
+    Of a problem also which solvers read the files of which encoding rightly; HiGHS as a library does more, convex
+    MIQPs. Of an .lp, .mps or .cip file without an .aux beside it: the sizes of the model, and which solvers take the
+    file, as far as is known of how they read it.
 
     \b
     kktgen info dso_vpp --set vpps=100
@@ -43,4 +44,7 @@ def command(target: str, overrides: dict[str, str]) -> None:
         return
     model = kg.kkt(problem)
     click.echo(f"\n{model}\n")
-    show.table(("encoding", "what the model then has", "solvers that take it"), encoding_rows(kg.eliminate(model)))
+    show.table(
+        ("encoding", "what the model then has at most", "solvers that read the file"),
+        encoding_rows(kg.eliminate(model)),
+    )

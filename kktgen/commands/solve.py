@@ -60,17 +60,17 @@ def command(
     MODEL is a name (kktgen models), an instance (model/case or a .toml file), the path of a .py file with a function
     build(), or a file that holds a problem (.bilevel.json, or .aux beside its .mps). With -o the model goes out as .lp,
     .mps and .cip, the point as .sol, the report as .json, the problem with its answer as .bilevel.json, the certificate
-    as .certificate.json. A model without a point is explained (kktgen explain).
+    as .certificate.json. A model that ends infeasible or unbounded is explained.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
     they see, and writes no model.
 
     \b
     kktgen solve dso_vpp
     kktgen solve dso_vpp --set hours=6 --encoding sos1 -o out/
-    kktgen solve dso_vpp --encoding bigm --solver files:cbc
+    kktgen solve random_bilevel --encoding bigm --solver files:cbc
     kktgen solve my_model.py --time-limit 60 --json
     kktgen solve carbon_vpp --method nchho --iterations 20 --start lp=ub,ls=lb
-    Exit code: 0 verified point, 1 no point or one that fails, 2 wrong question, 130 Ctrl-C.
+    Exit code: 0 verified point, 1 no point, no optimum or a point that fails, 2 wrong question, 130 Ctrl-C.
     """
     checks.check_encoding(asked["encoding"])
     checks.check_solver(asked["solver"])
@@ -85,7 +85,7 @@ def command(
             found = result.solution.z is not None
             estimate = jobs.estimate(job, progress) if found else None
             certificate = _certified(job, result, progress) if certify else None
-            explanation = None if found else _explained(job, result, asked, progress)
+            explanation = _explained(job, result, asked, progress)
         own, unreported = job.report(result, estimate)
     answer = outcome.outcome(job, result, asked["encoding"], own, certificate, explanation)
     written, refused, unwritten = outcome.write(job, result, answer, certificate, output)
@@ -93,7 +93,7 @@ def command(
         click.echo(outcome.to_json({**answer, "files": [str(path) for path in written]}))
     else:
         texts = {"The model's own report": own, "Verification": result.report if found else None,
-                 "Certificate": certificate, "Why there is no point": explanation}  # fmt: skip
+                 "Certificate": certificate, "Why there is no optimum": explanation}  # fmt: skip
         for title, text in texts.items():
             if text is not None and not silent:
                 show.section(title, str(text))
@@ -103,6 +103,8 @@ def command(
             show.section("Files", "\n".join([show.files(written), *refused]))
     if not found:
         raise Stop(f"no point found: {result.solution.status} ({result.solution.solver}){outcome.trouble(result)}", 1)
+    if explanation is not None and explanation.kind == "leader_unbounded":
+        raise Stop("there is no optimum: the leader's objective improves without end", 1)
     if not result.report.ok:
         raise Stop(f"the point fails verification: {result.report.claim}", 1)
     for fault in (unreported, unwritten):  # after the answer, which they do not touch
@@ -139,7 +141,7 @@ def _certified(job: jobs.Job, result: Any, progress: show.Progress) -> kg.Certif
 def _explained(
     job: jobs.Job, result: Any, asked: Mapping[str, Any], progress: show.Progress
 ) -> kg.Explanation | None:  # fmt: skip
-    """Return why there is no point, where that is not for want of time."""
+    """Return why there is no point or no optimum, where that is not for want of time."""
     if result.solution.status not in EXPLAINED:
         return None
     progress.stage = "looking for the reason"

@@ -21,7 +21,7 @@ def command() -> None:
     \b
     kktgen solvers
     kktgen solve dso_vpp --solver scip
-    kktgen solve dso_vpp --set hours=6 --encoding bigm --solver 'files:highs'
+    kktgen solve random_bilevel --encoding bigm --solver files:glpk
     kktgen solve my_model.py --solver 'files:my_solver {mps} --write {solution}'
     """
     rows = [

@@ -176,6 +176,14 @@ def solve(
     return found
 
 
+def check_solvable(problem: Model | Bilevel, solver: str) -> None:
+    """Refuse what a solver does not take, as :func:`solve` does, before any work is done for it."""
+    module = _installed(solver)
+    model = _solvable(problem, module)
+    if isinstance(module, External):
+        module.check(model)
+
+
 def check_arguments(
     time_limit: float | None, gap: float | None, threads: int = 1, isolate: bool = False,
     memory_limit: float | None = None,
@@ -214,7 +222,9 @@ def _solvable(problem: Any, module: Any) -> Model:
         if words:
             able = {name: other for name, other in _modules().items() if not _lacking(other, model.features)}
             here = [name for name, other in able.items() if other.available()] or [*able]
-            cure = f"solvers that can: {', '.join(here)}" if here else "no solver here can; try another encoding"
+            here += [name for name, other in ready().items() if not _lacking(other, model.features)]
+            cure = f"solvers that can: {', '.join(here)}" if here else "no solver here can"
+            cure += "; or take another encoding (kg.readers, kktgen info MODEL)" if model.encodings else ""
             raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {model.name!r}); {cure}")
     return model
 

@@ -120,3 +120,15 @@ def test_no_point(tmp_path: Path) -> None:
     with pytest.raises(kg.FormatError, match="cannot be read"):
         formats.read_solution(tmp_path / "none.sol", m)
     assert not (tmp_path / "a.sol").exists()
+
+
+def test_a_solution_at_infinity_holds_no_point(tmp_path):
+    """SCIP writes it where it takes a model for unbounded."""
+    m = kg.Bilevel("far")
+    m.minimize(m.var("x", 2, lb=0).sum())
+    path = tmp_path / "far.sol"
+    path.write_text(
+        "solution status: optimal solution found\nobjective value: 1\nx(0) 1 \t(obj:1)\nx(1) +infinity \t(obj:0)\n"
+    )
+    with pytest.raises(kg.NoSolutionError, match="infinite values"):
+        kg.read_solution(path, kg.kkt(m))

@@ -15,6 +15,7 @@ https://www.scipopt.org/doc/html/, reader_sol.h; SCIP 10 writes 15 digits.
 
 from __future__ import annotations
 
+import re
 from typing import IO
 
 import numpy as np
@@ -28,6 +29,7 @@ from .stated import Stated, said, spot, table
 TITLE = "SCIP"
 OPENING = "'solution status: ..' or 'objective value: ..'"
 STATUS_LINE, VALUE_LINE = b"solution status:", b"objective value:"
+_INFINITE = re.compile(rb"^\S+ +[-+]infinity\b", re.MULTILINE)
 
 STATUS = {
     "optimal solution found": "optimal",
@@ -68,6 +70,8 @@ def read(text: bytes, where: str, model: Model) -> Stated:
         return Stated(word, status)
     if not text.startswith(VALUE_LINE, at):
         raise FormatError(f"{spot(text, at, where)}: {said(text, at)}; expected 'objective value: ..' below the status")
+    if _INFINITE.search(text, at):
+        return Stated(f"{word}, with infinite values", "unbounded" if status in ("optimal", "time_limit") else status)
     return Stated(word, status, *table(text, where, _after(text, at)))
 
 

@@ -78,7 +78,8 @@ def outcome(task: Task, log: str) -> Outcome:
         return Outcome(None, f"{errors} errors in the model file")
     stated, z = task.read()
     if z is None or stated.names is None:
-        return Outcome(stated.status, stated.word)
+        ambiguous = stated.status == "infeasible" and _may_fall(task.content)
+        return Outcome("infeasible_or_unbounded" if ambiguous else stated.status, stated.word)
     branches = not task.content.features.isdisjoint({"int", "sos1"})
     if stated.status == "time_limit" and (stated.marked or not branches):
         return Outcome(stated.status, stated.word)  # an LP stopped on its way is at no point of the model
@@ -89,6 +90,13 @@ def outcome(task: Task, log: str) -> Outcome:
     elif stated.status == "optimal":
         bound = task.content.objective.value(z) - (INCREMENT if branches else 0.0)
     return Outcome(stated.status, stated.word, z, bound)
+
+
+def _may_fall(model: Model) -> bool:
+    """Return whether the objective has no end within the bounds: CBC then calls unbounded models infeasible."""
+    lb, ub = column_bounds(model)
+    cost = model.matrices[1]
+    return bool((((cost > 0) & (lb == -np.inf)) | ((cost < 0) & (ub == np.inf))).any())
 
 
 def _exact(task: Task, stated: Stated, z: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ class External:
     ) -> Solution:  # fmt: skip
         """Solve a model; see :func:`kktgen.solve`."""
         started, title = time.perf_counter(), f"{self.TITLE} {self.version()}"
-        _check(self.record, model)
+        self.check(model)
         with tempfile.TemporaryDirectory(prefix="kktgen-", ignore_cleanup_errors=True) as name:
             task = self._written(Path(name), model, start, None if gap is None else float(gap), threads, options)
             left = None if time_limit is None else time_limit - (time.perf_counter() - started)
@@ -95,6 +95,12 @@ class External:
             raw = {"status": f"{found.word or 'no answer'}, stopped from outside"}
         assert found.status is not None
         return answer(model, found.status, found.z, found.bound, started, title, None, raw)
+
+    def check(self, model: Model) -> None:
+        """Refuse what the program is known not to take, although its features do not tell."""
+        why = self.record.refusal(model) if hasattr(self.record, "refusal") else ""
+        if why:
+            raise UnsupportedError(f"{self.TITLE} cannot solve {why} (model {model.name!r})")
 
     def isolated(self, model: Model, *, memory_limit: float | None = None, **arguments: Any) -> Solution:
         """Solve a model: in a process of its own it is anyway; what else fails is the status ``error``."""
@@ -135,13 +141,6 @@ def _version(command: tuple[str, ...], pattern: str) -> str:
         except SolverError:
             return "of unknown version"
     return last(pattern, ended.log) or "of unknown version"
-
-
-def _check(record: Any, model: Model) -> None:
-    """Refuse what the program is known not to take, although its features do not tell."""
-    why = record.refusal(model) if hasattr(record, "refusal") else ""
-    if why:
-        raise UnsupportedError(f"{record.TITLE} cannot solve {why} (model {model.name!r})")
 
 
 def _point(model: Model, points: Sequence[np.ndarray], tol: float, complete: bool) -> np.ndarray | None:
