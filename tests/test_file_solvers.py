@@ -325,7 +325,7 @@ def test_the_recipe_by_a_program(solver: str):
 
 @every
 def test_unbounded_integers_are_not_called_infeasible(solver: str):
-    """CBC's preprocessing says "infeasible" of ``min x_1 - x_0`` over integers x_1 <= 6 with a row that leaves x_1 free."""
+    """``min x_1`` over integers x_1 <= 6 that are in no row: CBC's preprocessing says "infeasible"."""
     m = kg.Bilevel("endless")
     x = m.var("x", 5, lb=[0, -np.inf, 0, -np.inf, 0], ub=[1, 6, 1, 4, 1], kind="I")
     m.add(-3 * x[0] + 2 * x[2] + 2 * x[3] - 2 * x[4] <= -5)
