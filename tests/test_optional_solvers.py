@@ -487,3 +487,24 @@ def test_the_words_for_a_licence_that_is_too_small():
     error = size_limited("Solver", "at most 2000 rows")
     assert isinstance(error, kg.SolverError)
     assert str(error).startswith("Solver: size-limited licence:") and "at most 2000 rows" in str(error)
+
+
+@pytest.mark.skipif(not INFO["xpress"].available, reason="not installed (pip install xpress)")
+def test_xpress_gets_one_thread_for_nonconvex_models():
+    """With two threads Xpress 9.9.1 ends at -16.255 here, violating a row by 0.75; the optimum is -15.1995."""
+    rng = np.random.default_rng(22)
+    m = kg.Bilevel("threads")
+    x, k = m.var("x", 4, lb=-3, ub=[2, 4, 3, 1]), m.var("k", 2, lb=-2, ub=3.5, kind="I")
+    b = m.var("b", 2, kind="B")
+    z = kg.concatenate([x, k, b])
+    A = np.round(rng.normal(size=(3, 8)), 1)
+    m.add(kg.between(-3, A @ z, [2, 3, np.inf]))
+    m.indicator(b[0], int(rng.integers(2)), kg.between(-1, x[2] + k[0], 1))
+    m.indicator(b[1], 1, x[3] - x[2] == 0.5)
+    m.add(x @ x + k[1] <= 9)
+    c = np.round(rng.normal(size=8), 1)
+    i, j = rng.choice(4, 2, replace=False)
+    m.minimize(c @ z + rng.normal() * (x[int(i)] @ x[int(j)]))
+    sol = kg.solve(m, "xpress", threads=2, time_limit=10)
+    assert sol.raw["violation"] < 1e-4
+    assert sol.objective == pytest.approx(kg.solve(m, "scip").objective, abs=1e-3)
