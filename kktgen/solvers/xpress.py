@@ -75,7 +75,7 @@ def solve(
     Options are Xpress controls under their own names, e.g. ``maxnode``. Two defaults are changed: integers are integer
     within 1e-6 (``miptol``), as everywhere in kktgen; with a large M the 5e-6 of Xpress lets slacks through. Products
     hold within 1e-6 (``nlpvalidationtol_a``, ``_k``, ``_r``); with its 1e-5 ``min x^2 + y^2, x y >= 4`` is 7.99994.
-    Nonconvex models get one thread whatever is asked for: with two, 9.9.1 calls points optimal that violate rows by 0.7.
+    Nonconvex models get one thread, whatever is asked for: with two, 9.9.1 calls points optimal that break rows by 0.7.
     """
     if model.features & {"qobj_nonconvex", "qrow_nonconvex"}:
         threads = 1
