@@ -132,3 +132,23 @@ def test_a_solution_at_infinity_holds_no_point(tmp_path):
     )
     with pytest.raises(kg.NoSolutionError, match="infinite values"):
         kg.read_solution(path, kg.kkt(m))
+
+
+def test_a_file_of_other_parameters_is_refused(tmp_path):
+    """Six hours are not read into a model of four; columns that an encoding added are passed over."""
+
+    def build(hours):
+        m = kg.Bilevel("day")
+        p = m.var("p", hours, lb=0, ub=1)
+        f = m.follower("f")
+        g = f.var("g", hours, lb=0, ub=2)
+        f.add(g.sum() >= 1)
+        f.minimize(p @ g)
+        m.maximize(p @ g)
+        return m
+
+    sol = kg.optimize(build(6), encoding="sos1").solution
+    path = kg.write_solution(sol, tmp_path / "day.sol")
+    assert kg.verify(build(6), kg.read_solution(path, kg.kkt(build(6)))).ok
+    with pytest.raises(kg.FormatError, match=r"'p\(4\)' is no column of 'day', whose variable .* is shorter"):
+        kg.read_solution(path, kg.kkt(build(4)))

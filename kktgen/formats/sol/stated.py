@@ -116,7 +116,7 @@ def place(stated: Stated, model: Model, where: str) -> np.ndarray:
     Raises
     ------
     FormatError
-        No name in the file is a column of the model.
+        No name in the file is a column of the model, or a variable is longer there than in the model.
     """
     assert stated.names is not None and stated.values is not None
     known = ~np.isin(stated.names, OWN)
@@ -133,9 +133,33 @@ def place(stated: Stated, model: Model, where: str) -> np.ndarray:
             f"{where}: none of its {len(at)} names ({shown}, ..) is a column of {model.name!r}; "
             "give the model, and its parameters, whose file was solved"
         )
+    _check_sizes(names[at < 0], model, where)
     z = np.zeros(model.n)
     z[at[at >= 0]] = values[at >= 0]
     return z
+
+
+def _check_sizes(strange: np.ndarray, model: Model, where: str) -> None:
+    """Refuse names that are no columns of the model but would be, were a variable of it longer: ``g(6)`` of six."""
+    if not len(strange):
+        return
+    own = np.isin(model.space.role, ["leader", "follower"])
+    known = _stem(column_names(model)[own])
+    longer = np.flatnonzero(np.isin(_stem(strange), known[known != b""]))
+    if len(longer):
+        name = strange[longer[0]].decode("utf-8", "replace")
+        raise FormatError(
+            f"{where}: {name!r} is no column of {model.name!r}, whose variable of that name is shorter; "
+            "give the parameters the file was made with"
+        )
+
+
+def _stem(names: np.ndarray) -> np.ndarray:
+    """Return every name without its last index, ``g(market,`` of ``g(market,3)``; empty where there is none."""
+    bare = np.char.rstrip(names, b")")
+    stem = np.char.rstrip(bare, b"0123456789")
+    indexed = (np.char.str_len(bare) == np.char.str_len(names) - 1) & (np.char.str_len(stem) < np.char.str_len(bare))
+    return np.where(indexed, stem, b"")
 
 
 def _spellings(model: Model) -> Iterator[np.ndarray]:
