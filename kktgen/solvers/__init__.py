@@ -222,7 +222,8 @@ def _solvable(problem: Any, module: Any) -> Model:
         if words:
             able = {name: other for name, other in _modules().items() if not _lacking(other, model.features)}
             here = [name for name, other in able.items() if other.available()] or [*able]
-            here += [name for name, other in ready().items() if not _lacking(other, model.features)]
+            others = {name: other for name, other in ready().items() if name.removeprefix(PREFIX) not in here}
+            here += [name for name, other in others.items() if not _lacking(other, model.features)]
             cure = f"solvers that can: {', '.join(here)}" if here else "no solver here can"
             cure += "; or take another encoding (kg.readers, kktgen info MODEL)" if model.encodings else ""
             raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {model.name!r}); {cure}")
