@@ -132,7 +132,7 @@ def _ask_evidence(
         if other.status == "heuristic" and other.bound is None:
             continue  # a point alone, which is held against the bounds
         why = _disagreement(original, solution, other, value, tolerances)
-        if not why and not is_bounded([solution.model, *(one.model for one in evidence)]):
+        if not why and not is_bounded([solution.model, other.model]):
             why = (
                 "nothing shows that the problem is bounded, and where it is not solvers may agree on a wrong point; "
                 "bound the columns without bounds (kktgen.explain looks for a direction without end)"
