@@ -18,6 +18,8 @@ DENSE = 400
 """Largest block whose eigenvalues are computed densely."""
 TOLERANCE = 1e-9
 """An eigenvalue above ``-TOLERANCE * max|P|`` of its block counts as nonnegative."""
+ROUNDING = 1e-14
+"""A block of one index is nonnegative above ``-ROUNDING * max|P|``, what rounding leaves of a sum that vanishes."""
 
 
 def is_psd(P: Csr) -> bool:
@@ -33,13 +35,14 @@ def nonconvex_block(P: Csr) -> np.ndarray | None:
     """
     if P.nnz == 0:
         return None
-    diagonal = P.diagonal()
-    negative = np.flatnonzero(diagonal < -TOLERANCE * np.abs(P.data).max())
-    if len(negative):
-        return negative[:1]
+    diagonal, size = P.diagonal(), np.abs(P.data).max()
     off = P - sp.diags_array(diagonal)
     off = Csr(off)
     off.eliminate_zeros()
+    alone = np.diff(off.indptr) == 0
+    negative = np.flatnonzero(diagonal < np.where(alone, -ROUNDING, -TOLERANCE) * size)
+    if len(negative):
+        return negative[:1]
     touched = np.flatnonzero(np.diff(off.indptr))
     if len(touched) == 0:
         return None

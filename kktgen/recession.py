@@ -32,6 +32,9 @@ FALL = 1e-6
 """A fall of the objective along a direction of entries within 1 that counts."""
 MOST_FREE = 20
 """Most columns without any bound that are looked at one by one."""
+SPREAD = 1e6
+"""Numbers of one row, or of the objective, that are farther apart leave the question open."""
+TINY = 1e-300
 SECONDS = 10.0
 """Seconds the question may take."""
 
@@ -43,9 +46,27 @@ def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = S
     """
     clock = Clock(seconds)
     try:
-        return any(relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True for one in models)
+        return any(
+            _is_even(one) and (relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True)
+            for one in models
+        )
     except (OutOfTime, KktgenError):
         return False
+
+
+def _is_even(model: Model) -> bool:
+    """Return whether the numbers of the objective and of every row are within ``SPREAD``: a solver sees them all."""
+    M, cost = model.rows.M, np.abs(model.matrices[1])
+    row, size = row_index(M), np.abs(M.data)
+    least, most = np.full(M.shape[0], np.inf), np.zeros(M.shape[0])
+    np.minimum.at(least, row, size)
+    np.maximum.at(most, row, size)
+    return bool((most <= SPREAD * least).all() and cost.max(initial=0.0) <= SPREAD * cost[cost > 0].min(initial=np.inf))
+
+
+def _direction_of(q: np.ndarray) -> np.ndarray:
+    """Return a cost vector with largest entry 1: solvers take slopes below 1e-7 for none."""
+    return q / max(np.abs(q).max(initial=0.0), TINY)
 
 
 def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
@@ -59,6 +80,7 @@ def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
             return False
         P = Csr(P.shape)  # products of boxed columns are bounded; what is left is linear
     rows, space = model.rows, model.space
+    q = _direction_of(q)  # of a convex objective the size of the linear part does not matter: P d = 0, q'd < 0
     return qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, seconds).status == "optimal"
 
 
@@ -102,7 +124,7 @@ def homogeneous(model: Model) -> Model:
         pairs = replace(
             pairs, r=np.zeros(len(pairs)), slack_max=Bounds(most, proof), dual_max=Bounds(space.ub[pairs.mu], proof)
         )
-    goal = Quad.from_matrices(space, None, q)
+    goal = Quad.from_matrices(space, None, _direction_of(q))
     rows = join([RowTable(widen(model.rows.M, model.n), lo, hi), *flat], model.n)
     return Model(model.name, space, goal, 1, rows, QuadTable.empty(model.n), pairs, model.sos1)
 

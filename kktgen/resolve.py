@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,6 +65,8 @@ def solve(job: Job) -> Outcome:
     free = np.full(len(job.q), np.inf)
     try:
         answer = kernel.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free)
+        if answer.x is None:
+            answer = _scaled(job, free)
     except SolverError as error:
         return Outcome(np.inf, f"not re-solved: {error}")
     if answer.x is None:
@@ -76,6 +78,19 @@ def solve(job: Job) -> Outcome:
     gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
     trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
     return Outcome(abs(float(gap)), trouble, answer.x)
+
+
+def _scaled(job: Job, free: np.ndarray) -> kernel.Answer:
+    """Return the optimum by way of ``y = size v`` and a cost of size 1: solvers' tolerances are absolute."""
+    sides = np.abs(np.concatenate([job.lo, job.hi]))
+    size = max(1.0, sides[np.isfinite(sides)].max(initial=0.0))
+    P, q = job.P * size**2, job.q * size
+    unit = max(1.0, np.abs(q).max(initial=0.0), np.abs(P.data).max(initial=0.0))
+    answer = kernel.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free)
+    if answer.x is None:
+        return answer
+    y = answer.x * size
+    return replace(answer, x=y, value=float(0.5 * y @ (job.P @ y) + job.q @ y))
 
 
 def solve_all(jobs: Sequence[Job]) -> list[Outcome]:

@@ -186,6 +186,8 @@ def test_psd_test_by_blocks():
     singular = Csr(sp.block_diag([[[1.0, -1.0], [-1.0, 1.0]]] * 3, format="csr"))
     assert is_psd(singular)
     assert not is_psd(Csr(np.array([[0.0, 1.0], [1.0, 5.0]])))
+    np.testing.assert_array_equal(nonconvex_block(Csr(np.diag([1e6, -1e-3]))), [1])  # small, but a block of its own
+    assert is_psd(Csr(np.diag([1.0, 0.1 + 0.2 - 0.3 - 6e-17])))  # what rounding leaves
 
 
 def test_psd_test_at_a_hundred_thousand_columns():

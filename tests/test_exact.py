@@ -399,7 +399,8 @@ def test_a_checker_of_fifty_lines_is_enough_for_the_followers(name, tmp_path):
 
 @needs_tools
 def test_the_checker_of_fifty_lines_has_about_fifty():
-    assert len(SHORT.read_text().splitlines()) <= 55
+    lines = [line for line in SHORT.read_text().splitlines() if line and not line.startswith("#")]
+    assert len(lines) <= 55
 
 
 @needs_tools
@@ -412,6 +413,8 @@ def test_the_checker_of_fifty_lines_has_about_fifty():
         (("point", 1), 1, "column 1: slope 2.0e+00"),
         (("squares", 0, 0, 0), -1, "negative weight"),
         (("squares",), [[]], "column 1: not shown convex"),
+        ((*LOWER, "y"), [-1, 1, 2], "a column is none of the point"),
+        ((*LOWER, "y"), [1, 2, 10**6], "a column is none of the point"),
     ],
 )
 def test_the_checker_of_fifty_lines_checks_every_condition(path, value, word, tmp_path):

@@ -285,3 +285,16 @@ def test_with_a_bound_on_the_decision_they_are():
     result = kg.optimize(ray(100.0))
     assert result.solution.objective == pytest.approx(608.0)
     assert result.report.claim == "optimal", str(result)
+
+
+@pytest.mark.parametrize("slope", [1e-7, 1e-8])
+def test_a_small_slope_without_end_is_no_optimum(slope):
+    """``min -slope x`` over x >= 0 without end, y in argmin { y : y >= x }: solvers take the slope for none."""
+    m = kg.Bilevel("slope")
+    x = m.var("x", lb=0)
+    f = m.follower("f")
+    y = f.var("y", lb=0)
+    f.add(y >= x)
+    f.minimize(y)
+    m.minimize(-slope * x)
+    assert kg.optimize(m).report.claim != "optimal"

@@ -831,3 +831,19 @@ def _at(model, *values):
     for expr, value in values:
         z[expr.cols[()]] = value
     return z
+
+
+@pytest.mark.parametrize("size", [1e11, 1e12])
+def test_a_follower_of_large_numbers_in_a_box_is_re_solved(size):
+    """``min y'y / 2 - size sum y`` over [0, 1e6]^3: every y is at its upper bound."""
+    m = kg.Bilevel("large")
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    y = f.var("y", 3, lb=0, ub=1e6)
+    f.minimize(0.5 * (y @ y) - size * y.sum() + size * (x @ y[0]))
+    m.minimize(x)
+    model = kg.kkt(m)
+    z = np.zeros(model.n)
+    z[y.cols] = 1e6
+    z[y.upper_dual.M.indices] = size - 1e6
+    assert kg.verify(m, z).ok, str(kg.verify(m, z))
