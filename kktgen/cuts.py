@@ -26,7 +26,7 @@ from .identity import duality_gap
 from .kernel import qp
 from .mccormick import with_products
 from .model import Model
-from .space import Block
+from .space import Block, on_integers
 from .sparse import coo, widen
 from .tables import RowTable
 
@@ -34,8 +34,6 @@ VIOLATED = 1e-4
 """Violation, relative to the largest term of the inequality, from which on it counts."""
 GAIN = 1e-4
 """Relative rise of the relaxation's optimum from which on the inequalities are worth their columns."""
-WHOLE = 1e-6
-"""Distance from a whole number at which a bound of an integer column counts as that number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +110,7 @@ def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Return the box of every column (lb, ub), tightened by the model's rows and by integrality."""
     space, rows = model.space, model.rows
     lb, ub = tighten(widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub)
-    whole = space.kind != "C"
-    lb[whole], ub[whole] = np.ceil(lb[whole] - WHOLE), np.floor(ub[whole] + WHOLE)
-    return lb, ub
+    return on_integers(lb, ub, space.kind)
 
 
 def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = None) -> Model:

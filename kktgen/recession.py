@@ -35,6 +35,7 @@ MOST_FREE = 20
 SPREAD = 1e6
 """Numbers of one row, or of the objective, that are farther apart leave the question open."""
 TINY = 1e-300
+"""In place of the size of a cost that is zero."""
 SECONDS = 10.0
 """Seconds the question may take."""
 
