@@ -80,10 +80,13 @@ def as_lp(q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray,
 
 
 def quiet() -> Any:
-    """Return a silent single-threaded HiGHS object."""
+    """Return a silent HiGHS object.
+
+    The number of threads is left alone: HiGHS keeps one scheduler for the process, and fails where another number was
+    used before. LPs run on one thread whatever it is.
+    """
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("threads", 1)
     return highs
 
 
