@@ -7,6 +7,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .errors import SolverError
+from .quiet import pass_model, quiet, run
 from .sparse import Csr
 
 
@@ -33,6 +37,8 @@ class Answer:
     row_dual, col_dual : ndarray
         d(value)/d(right-hand side) and reduced costs; empty without an optimum. Of an infeasible LP, row_dual is the
         ray of row prices that proves it, where HiGHS has one.
+    words : str
+        Of the status ``error``: what the solver says itself.
     """
 
     status: str
@@ -40,6 +46,12 @@ class Answer:
     value: float
     row_dual: np.ndarray
     col_dual: np.ndarray
+    words: str = ""
+
+    @property
+    def ending(self) -> str:
+        """The status as messages say it, with the solver's own words."""
+        return f"{self.status!r}" + (f" ({self.words})" if self.words else "")
 
 
 _STATUS = {
@@ -52,6 +64,8 @@ _STATUS = {
     highspy.HighsModelStatus.kIterationLimit: "limit",
 }
 
+
+_LISTENING: ContextVar[tuple[list[str], ...]] = ContextVar("listening", default=())
 
 _CLARABEL = {
     "Solved": "optimal",
@@ -79,22 +93,37 @@ def as_lp(q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray,
     return lp
 
 
-def quiet() -> Any:
-    """Return a silent HiGHS object.
-
-    The number of threads is left alone: HiGHS keeps one scheduler for the process, and fails where another number was
-    used before. LPs run on one thread whatever it is.
-    """
-    highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
-    return highs
+def _ended(status: str, words: str) -> Answer:
+    """Return an answer without a point; the words are those of an error."""
+    value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
+    if status != "error":
+        return Answer(status, None, value, np.empty(0), np.empty(0))
+    return Answer(status, None, value, np.empty(0), np.empty(0), words)
 
 
-def _answer(highs: Any) -> Answer:
+@contextmanager
+def failures() -> Iterator[list[str]]:
+    """Collect the words of every answer of status ``error`` that is given in the meantime."""
+    heard: list[str] = []
+    token = _LISTENING.set((*_LISTENING.get(), heard))
+    try:
+        yield heard
+    finally:
+        _LISTENING.reset(token)
+
+
+def _told(answer: Answer) -> Answer:
+    """Return an answer after those who listen have heard of its failure."""
+    for heard in _LISTENING.get() if answer.status == "error" else ():
+        heard.append(answer.words)
+    return answer
+
+
+def _answer(highs: Any, words: str) -> Answer:
     status = _STATUS.get(highs.getModelStatus(), "error")
     if status != "optimal":
-        value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
-        return Answer(status, None, value, np.empty(0), np.empty(0))
+        own = highs.modelStatusToString(highs.getModelStatus())
+        return _ended(status, f"HiGHS: {words or own}")
     point = highs.getSolution()
     return Answer(
         status,
@@ -161,8 +190,7 @@ def qp(
         raise SolverError(f"Clarabel refused a quadratic program: {error}") from error
     status = _CLARABEL.get(str(found.status), "error")
     if status != "optimal":
-        value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
-        return Answer(status, None, value, np.empty(0), np.empty(0))
+        return _told(_ended(status, f"Clarabel: {found.status}"))
     price = np.zeros(n + m)
     multiplier = np.asarray(found.z)
     price[equal] = -multiplier[:equations]
@@ -189,10 +217,11 @@ class WarmLp:
         self._highs = quiet()
         self._time_limit = time_limit
         self._costed = np.empty(0, dtype=np.int32)
-        if self._highs.passModel(as_lp(np.zeros(self.n), A, lo, hi, lb, ub)) == highspy.HighsStatus.kError:
+        words = pass_model(self._highs, as_lp(np.zeros(self.n), A, lo, hi, lb, ub))
+        if words:
             raise SolverError(
                 "HiGHS refused a linear program: a coefficient, bound or side is too large for it (1e15 and beyond), "
-                "NaN, or bounds cross; state the data in larger units"
+                f"NaN, or bounds cross; state the data in larger units (HiGHS: {words})"
             )
 
     def minimize(self, columns: np.ndarray, costs: np.ndarray) -> Answer:
@@ -205,16 +234,14 @@ class WarmLp:
             highs.changeColsCost(len(self._costed), self._costed, np.asarray(costs, dtype=float))
         if self._time_limit is not None:  # HiGHS's clock runs on from solve to solve
             highs.setOptionValue("time_limit", highs.getRunTime() + self._time_limit)
-        highs.run()
-        out = _proved(highs, _answer(highs))
+        out = _proved(highs, _answer(highs, run(highs)))
         unproved = out.status == "infeasible" and not len(out.row_dual)  # presolve also says so of unbounded LPs
         if unproved or out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
             highs.clearSolver()
             highs.setOptionValue("presolve", "off")
-            highs.run()
-            out = _proved(highs, _answer(highs))
+            out = _proved(highs, _answer(highs, run(highs, listen=out.status == "error")))
             highs.setOptionValue("presolve", "choose")
-        return out
+        return _told(out)
 
     def set_columns(self, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> None:
         """Change column bounds."""

@@ -62,15 +62,15 @@ def least(part: Polyhedron, cost: np.ndarray, whole: np.ndarray) -> Optimum:
             m.add(_rows(m, part, w), name="rows")
         m.minimize(Quad.from_matrices(m.space, None, cost))
         found = solve(kkt(m), "highs", gap=GAP)
-        status, point = found.status, found.z
+        status, point, ending = found.status, found.z, f"{found.status!r} ({(found.raw or {}).get('status')})"
     else:
         answer = lp(cost, part.A, part.lo, part.hi, part.lb, part.ub)
-        status, point = answer.status, answer.x
+        status, point, ending = answer.status, answer.x, answer.ending
     value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
     if point is not None:
         value = float(cost @ point)
     elif np.isnan(value):
-        raise SolverError(f"the range of the leader's value: a subproblem ended with {status!r}")
+        raise SolverError(f"the range of the leader's value: a subproblem ended with {ending}")
     return Optimum(point, value, value)
 
 
@@ -117,7 +117,9 @@ def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, time_limit:
     if found.status == "unbounded":
         return Optimum(None, np.inf, np.inf)
     if found.z is None or found.bound is None:
-        raise SolverError(f"the search for the worst tie ended with {found.status!r} and no point")
+        raise SolverError(
+            f"the search for the worst tie ended with {found.status!r} and no point ({(found.raw or {}).get('status')})"
+        )
     w = found.z[columns]
     lb, ub = np.concatenate([w[:k], second.lb]), np.concatenate([w[:k], second.ub])
     answer = lp(cost, second.A, second.lo, second.hi, lb, ub)  # the solver's v is optimal up to its tolerance alone

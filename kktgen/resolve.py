@@ -74,7 +74,7 @@ def solve(job: Job) -> Outcome:
             "unbounded": "the follower is unbounded at these parameters",
             "infeasible": "the follower is infeasible at these parameters",
         }
-        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.status!r}"))
+        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
     gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
     trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
     return Outcome(abs(float(gap)), trouble, answer.x)

@@ -160,7 +160,7 @@ def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndar
                 continue
             answer = warm.minimize(own.indices[entries], sign * own.data[entries])
             if answer.status not in ("optimal", "unbounded"):
-                raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.status!r}")
+                raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.ending}")
             off = (side - answer.value) / max(1.0, abs(given))
             if off > max(ROW, worst.violation):
                 worst = _Rows(False, game.rows.label(i), float(off))

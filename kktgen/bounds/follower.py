@@ -7,8 +7,11 @@ in, and the conditional LPs then speak of those.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from ..kernel import failures
 from .basic import basic_bounds
 from .job import Job, Proved
 from .multipliers import conditional_bounds, conditional_slacks, price_boxes, slack_bounds, stationarity_bounds
@@ -59,6 +62,11 @@ def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarr
 
 def bound_follower(job: Job) -> Proved:
     """Return proved boxes for a follower's slacks, prices and multipliers."""
+    with failures() as words:
+        return replace(_bounded(job), failures=tuple(words))
+
+
+def _bounded(job: Job) -> Proved:
     qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
     slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes())

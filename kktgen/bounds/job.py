@@ -61,6 +61,8 @@ class Proved:
         Columns of the model, among the follower's own and its parameters, without a finite box.
     lps : int
         Number of LPs solved.
+    failures : tuple of str
+        What the solver said of every LP that it failed on.
     """
 
     slack_max: np.ndarray
@@ -72,3 +74,4 @@ class Proved:
     slater: str
     loose: np.ndarray
     lps: int
+    failures: tuple[str, ...] = ()

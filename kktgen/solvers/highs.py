@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import SolverError
 from ..model import Model
+from ..quiet import quiet
 from ..solution import Solution
 from .common import answer, canonical, column_bounds, refused_value, sides, unknown_option, violation
 from .highs_run import STATUS, TITLE, TOL, load, run
@@ -37,9 +38,7 @@ def available() -> bool:
 
 def version() -> str:
     """Return the version of HiGHS, e.g. ``1.15.1``."""
-    import highspy
-
-    return str(highspy.Highs().version())
+    return str(quiet().version())
 
 
 def solve(
@@ -66,9 +65,9 @@ def solve(
     import highspy
 
     started = time.perf_counter()
-    highs = highspy.Highs()
+    highs = quiet()
     highs.setOptionValue("output_flag", bool(verbose))
-    highs.setOptionValue("threads", threads)
+    highs.setOptionValue("threads", threads)  # it runs on a thread of its own, which no other HiGHS has run on
     if gap is not None:
         highs.setOptionValue("mip_rel_gap", float(gap))
     _set_options(highs, options)
