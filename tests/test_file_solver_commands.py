@@ -188,7 +188,7 @@ def test_a_program_dies_with_its_caller(tmp_path: Path):
             break
         time.sleep(0.05)
     child.kill()
-    child.wait()
+    child.wait(timeout=60)
     place = Path(f"/proc/{(tmp_path / 'pid').read_text()}/cmdline")
     for _ in range(100):
         if not place.exists() or not place.read_bytes():
