@@ -51,6 +51,7 @@ from .formats import dumps, read, read_map, read_solution, readers, write, write
 from .join import between, concatenate, stack
 from .join import total as sum  # noqa: A004
 from .kkt import high_point, kkt
+from .lineage import die_with_parent
 from .model import Model
 from .optimize import Result, optimize
 from .point_estimate import Estimate, point_estimate
@@ -103,6 +104,7 @@ __all__ = [
     "certify",
     "concatenate",
     "cut",
+    "die_with_parent",
     "dumps",
     "eliminate",
     "encode",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -268,3 +269,11 @@ OTHERS = {
            "solution.", "silent": "No problem exists."}["ENDS"])
     """,
 }
+
+
+def test_ctrl_c_while_a_version_is_asked_for_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    external = importlib.import_module("kktgen.solvers.files.external")
+
+    monkeypatch.setattr(external, "run", lambda *arguments: external.Ended(-2, "interrupt", ""))
+    with pytest.raises(KeyboardInterrupt):
+        external._version(("nobody", "--version"), r"(\d+)")

@@ -12,7 +12,7 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "errors clock sparse space < rows < expr < join",
+    "lineage errors clock sparse space < rows < expr < join",
     "qp quiet kernel convexity tables pairs summary < model < solution mccormick",
     "variable system < follower < matrices < bilevel",
     "kkt",

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import errors
 from ..errors import UnsupportedError
+from ..lineage import KILL
 from ..model import Model
 from ..solution import Solution
 from . import process
@@ -178,5 +179,5 @@ def _why(child: Child, heard: _Heard, title: str, time_limit: float | None, memo
     if code is None or code >= 0:
         return f"{title} ended its process without an answer (exit code {code})"
     word = signal.strsignal(-code) or "unknown signal"
-    hint = f"out of memory?{limit}" if code == -process.KILL else "a fault in its library"
+    hint = f"out of memory?{limit}" if code == -KILL else "a fault in its library"
     return f"{title} died (signal {-code}: {word}, {hint})"

@@ -140,6 +140,8 @@ def _version(command: tuple[str, ...], pattern: str) -> str:
             ended = run(command, Path(folder), PATIENCE, 0.0, False, Watch(None))
         except SolverError:
             return "of unknown version"
+    if ended.stopped == "interrupt":  # meant for more than this
+        raise KeyboardInterrupt
     return last(pattern, ended.log) or "of unknown version"
 
 
