@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from .exactness import boxes, cuts, encoding_faults, same_problem, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
-from .recession import is_bounded
-from .relax import prices_are_bounded
+from .recession import is_bounded, prices_fall
 from .report import Tolerances
 from .solution import Solution
 
@@ -110,7 +109,7 @@ def judge(
     open_columns = boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for
-    if len(open_columns) and not prices_are_bounded(encoded):
+    if len(open_columns) and prices_fall(encoded):
         found.against.append(
             f"{some(encoded, open_columns)} without a proved box, and without complementarity prices improve the "
             "objective without end: the problem may be unbounded, which solvers overlook; bound the leader's prices"

@@ -19,14 +19,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .bounds.activity import tighten
+from .bounds.curved import boxes
 from .convexity import is_psd
 from .errors import ProblemError, expect
 from .identity import duality_gap
 from .kernel import qp
 from .mccormick import with_products
 from .model import Model
-from .space import Block, on_integers
+from .space import Block
 from .sparse import coo, widen
 from .tables import RowTable
 
@@ -104,13 +104,6 @@ class Gap:
         square = self.v * z[self.i] * z[self.j]
         terms = np.concatenate([self.linear * z[self.columns], square, self.least(lb, ub, z), [self.constant]])
         return float(terms.sum() / max(1.0, np.abs(terms).max()))
-
-
-def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box of every column (lb, ub), tightened by the model's rows and by integrality."""
-    space, rows = model.space, model.rows
-    lb, ub = tighten(widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub)
-    return on_integers(lb, ub, space.kind)
 
 
 def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = None) -> Model:

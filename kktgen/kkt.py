@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from .bilevel import Bilevel
+from .constants import folded
 from .errors import expect
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
@@ -36,7 +37,8 @@ def kkt(bilevel: Bilevel) -> Model:
     -------
     Model
         Objective and rows of the leader, KKT rows of every follower, pairs. Pairs of rows without own
-        variables are left out (their multiplier is zero).
+        variables are left out (their multiplier is zero). Products with leader's columns whose bounds are equal are
+        linear terms; change bounds in the problem, not in the model.
 
     Raises
     ------
@@ -51,11 +53,12 @@ def kkt(bilevel: Bilevel) -> Model:
     first = len(tables[0]) + len(tables[1])
     primal, starts = _primal_rows(systems, len(space), first)
     pairs = _pairs(bilevel, systems, stacked, starts)
-    return Model(
+    model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
         stacked if systems else None,
     )  # fmt: skip
+    return folded(model)
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

@@ -159,6 +159,8 @@ class Model:
         How the pairs were encoded, for the printed summary and the claim.
     lifts : tuple of Lift or Products
         Columns the encodings appended, in terms of the KKT point.
+    constants : ndarray (k,), k <= n
+        Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.constants`).
     """
 
     name: str
@@ -174,6 +176,7 @@ class Model:
     notes: tuple[str, ...] = ()
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
+    constants: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def n(self) -> int:

@@ -1,6 +1,7 @@
 """Whether a problem's objective is bounded, shown by its relaxation or by the directions of its pieces.
 
-The points of a bilevel problem with linear rows are finitely many polyhedra, one for every complementarity pattern. A
+What has a lower bound term by term, over the boxes that rows and convex quadratic rows imply, is bounded. Else: the
+points of a bilevel problem with linear rows are finitely many polyhedra, one for every complementarity pattern. A
 linear or convex objective is unbounded exactly when one of them has a direction d of its recession cone with
 ``P d = 0, q'd < 0``. All these directions satisfy the homogeneous KKT system::
 
@@ -16,16 +17,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from .bounds.curved import boxes, least_value
 from .clock import Clock, OutOfTime
-from .convexity import is_psd
+from .convexity import is_psd, psd_rows
 from .encodings import encode
 from .errors import KktgenError, SolverError, UnsupportedError
 from .expr import Quad
-from .kernel import qp
+from .kernel import lp, qp
 from .model import Model
 from .pairs import Bounds
 from .solvers import solve
-from .sparse import Csr, coo, row_index, widen
+from .sparse import Csr, coo, row_index, take_columns, vstack, widen
 from .tables import QuadTable, RowTable, join
 
 FALL = 1e-6
@@ -43,7 +45,8 @@ SECONDS = 10.0
 def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = SECONDS) -> bool:
     """Return whether one of several models of the same problem shows that its objective is bounded.
 
-    The answer no leaves it open: so it does where indicators or quadratic rows bound what the rows do not.
+    The answer no leaves it open: so it does where indicators or quadratic rows that are not convex bound what the rows
+    do not.
     """
     clock = Clock(seconds)
     try:
@@ -53,6 +56,37 @@ def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = S
         )
     except (OutOfTime, KktgenError):
         return False
+
+
+def prices_fall(model: Model) -> bool | None:
+    """Return whether multipliers alone can improve the objective without end while rows and column bounds hold.
+
+    Pairs, sets, indicators, quadratic rows and integrality are left out and all other columns stand still: what counts
+    is a direction d of the multipliers, within their bounds and the rows, with ``P d = 0, q'd < 0``. Of an objective
+    that is not convex, multipliers in products must have finite boxes, given or implied by the rows.
+
+    Returns
+    -------
+    bool or None
+        False where no multiplier stands in the objective; None where nothing is shown.
+    """
+    space, rows = model.space, model.rows
+    P, q, _ = model.matrices
+    curved = np.diff(P.indptr) > 0
+    price = np.isin(space.role, ["lam", "mu"])
+    if not (price & (curved | (q != 0))).any():
+        return False
+    M = widen(rows.M, model.n)
+    if not is_psd(P):
+        lb, ub = boxes(model)
+        if (price & curved & ~(np.isfinite(lb) & np.isfinite(ub))).any():
+            return None
+        P = Csr(P.shape)
+    at = np.flatnonzero(price)
+    A = take_columns(vstack([M, P], model.n), at)
+    lo, hi = (np.concatenate([side, np.zeros(P.shape[0])]) for side in opened(rows.lo, rows.hi))
+    found = lp(_direction_of(q)[at], A, lo, hi, *receding(space.lb[at], space.ub[at]))
+    return found.value < -FALL if found.status == "optimal" else None
 
 
 def _is_even(model: Model) -> bool:
@@ -70,19 +104,27 @@ def _direction_of(q: np.ndarray) -> np.ndarray:
     return q / max(np.abs(q).max(initial=0.0), TINY)
 
 
-def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
-    """Return whether the model without pairs, integrality, sets, indicators and quadratic rows is bounded (proved)."""
+def relaxation_is_bounded(model: Model, seconds: float | None) -> bool | None:
+    """Return whether the model without pairs, integrality, sets and indicators is bounded; None where that is open.
+
+    Of quadratic rows only what convex ones say of the columns' boxes counts. A solver that gives up says nothing.
+    """
     P, q, _ = model.matrices
+    lb, ub = boxes(model)
+    if np.isfinite(least_value(model, lb, ub)):
+        return True
+    convex = is_psd(P)
+    if not convex:
+        P = _without_gains(P, lb, ub)
     if not is_psd(P):
-        P = _without_gains(P, model.space.lb, model.space.ub)
-    if not is_psd(P):
-        boxed = np.isfinite(model.space.lb) & np.isfinite(model.space.ub)
+        boxed = np.isfinite(lb) & np.isfinite(ub)
         if (np.diff(P.indptr) > 0)[~boxed].any():
-            return False
+            return None
         P = Csr(P.shape)  # products of boxed columns are bounded; what is left is linear
-    rows, space = model.rows, model.space
+    rows = model.rows
     q = _direction_of(q)  # of a convex objective the size of the linear part does not matter: P d = 0, q'd < 0
-    return qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, seconds).status == "optimal"
+    status = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, lb, ub, seconds).status
+    return True if status == "optimal" else False if status == "unbounded" and convex else None
 
 
 def _without_gains(P: Csr, lb: np.ndarray, ub: np.ndarray) -> Csr:
@@ -106,16 +148,16 @@ def opened(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def homogeneous(model: Model) -> Model:
     """Return the model of all directions of the pieces, in boxes of 1.
 
-    A convex objective keeps its curvature at zero along them. Integrality, indicators and quadratic rows are left out,
-    so there may be more directions than the pieces have.
+    A convex objective and convex quadratic rows keep their curvature at zero along them. Integrality, indicators and
+    other quadratic rows are left out, so there may be more directions than the pieces have.
     """
     P, q, _ = model.matrices
     space = model.space.copy()
-    space.lb[:], space.ub[:] = receding(space.lb, space.ub)
+    space.lb[:], space.ub[:] = receding(*boxes(model))
     space.kind[:] = "C"
-    flat, none = [], np.zeros(model.n)
+    flat, none = _flat(model.quads, model.n), np.zeros(model.n)
     if P.nnz and is_psd(P):
-        flat = [RowTable(P, none, none)]
+        flat.append(RowTable(P, none, none))
     lo, hi = opened(model.rows.lo, model.rows.hi)
     pairs = model.pairs
     if pairs is not None:
@@ -128,6 +170,18 @@ def homogeneous(model: Model) -> Model:
     goal = Quad.from_matrices(space, None, _direction_of(q))
     rows = join([RowTable(widen(model.rows.M, model.n), lo, hi), *flat], model.n)
     return Model(model.name, space, goal, 1, rows, QuadTable.empty(model.n), pairs, model.sos1)
+
+
+def _flat(quads: QuadTable, n: int) -> list[RowTable]:
+    """Return what convex quadratic rows ask of a direction: ``P d = 0``, and the linear part keeps to its side."""
+    convex = psd_rows(quads, n)
+    if not convex.any():
+        return []
+    part = quads.take(convex)
+    keys, row = np.unique(np.concatenate([part.row * n + part.i, part.row * n + part.j]), return_inverse=True)
+    bend = coo(np.tile(part.v, 2), row, np.concatenate([part.j, part.i]), (len(keys), n))
+    none = np.zeros(len(keys))
+    return [RowTable(bend, none, none), RowTable(part.linear.M, *opened(part.linear.lo, part.linear.hi))]
 
 
 def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarray | None]:

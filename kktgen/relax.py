@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from .bounds.activity import tighten
-from .convexity import is_psd
 from .errors import expect
-from .kernel import qp
 from .model import Model
-from .sparse import Csr, widen
-
-FAR = 1e6
-"""Where columns without bounds are cut off when only multipliers are asked for."""
 
 
 def relax(model: Model) -> Model:
@@ -40,25 +31,3 @@ def relax(model: Model) -> Model:
     """
     expect(model, Model, "relax", "make one with kg.kkt(m)")
     return replace(model, pairs=None, notes=(*model.notes, "complementarity relaxed"))
-
-
-def prices_are_bounded(model: Model) -> bool:
-    """Return whether multipliers cannot improve the objective without end while rows and column bounds hold.
-
-    Pairs, sets, indicators, quadratic rows and integrality are left out and the other columns kept within ``FAR``, so
-    the answer no leaves it open. Of an objective that is not convex, multipliers in products must have finite boxes
-    (given, or implied by the rows), and the linear part a minimum.
-    """
-    space, rows = model.space, model.rows
-    P, q, _ = model.matrices
-    M = widen(rows.M, model.n)
-    price = np.isin(space.role, ["lam", "mu"])
-    if not is_psd(P):
-        lb, ub = tighten(M, rows.lo, rows.hi, space.lb, space.ub)
-        boxed = np.isfinite(lb) & np.isfinite(ub)
-        if (price & (np.diff(P.indptr) > 0) & ~boxed).any():
-            return False
-        P = Csr(P.shape)
-    lb = np.where(price, space.lb, np.maximum(space.lb, -FAR))
-    ub = np.where(price, space.ub, np.minimum(space.ub, FAR))
-    return qp(P, q, M, rows.lo, rows.hi, lb, ub).status == "optimal"

@@ -170,8 +170,10 @@ def leader_lines(bilevel: Bilevel, model: Model, z: np.ndarray, tolerances: Tole
             entry = (at if index is None else int(index[at])) if residual[at] > 0 else -1
             out.append(line(name, residual[at], limit, labels(blocks, np.array([entry]))[0]))
 
-    count = sum(len(rows) for rows in bilevel.rows)
-    table = model.rows.take(np.arange(len(model.rows)) < count)
+    mine = np.zeros(len(model.rows), dtype=bool)
+    for block in model.rows.blocks:
+        mine[block.start : block.stop] = block.role == "leader"
+    table = model.rows.take(mine)
     add("leader rows", _scaled_rows(table, z), table.blocks)
     add("leader quadratic rows", _scaled_quads(model.quads, z), model.quads.linear.blocks)
     add("leader SOS1", _scaled_sets(model.sos1, z), model.sos1.blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .bilevel import Bilevel
+from .constants import check_constants
 from .errors import ProblemError, UnsupportedError
 from .kkt import kkt
 from .model import Model
@@ -28,7 +29,7 @@ def single_level(problem: Any, verb: str, cannot: str, other: str = "") -> Model
     Raises
     ------
     ProblemError
-        Neither a Model nor a Bilevel.
+        Neither a Model nor a Bilevel, or constants of the model have got other bounds since.
     UnsupportedError
         There are followers or complementarity pairs.
     """
@@ -40,4 +41,5 @@ def single_level(problem: Any, verb: str, cannot: str, other: str = "") -> Model
         raise ProblemError(f"{verb} takes a Model or a Bilevel without followers, got {type(problem).__name__}")
     if problem.pairs is not None and len(problem.pairs):
         raise UnsupportedError(f"model {problem.name!r} has complementarity pairs, which {cannot}; {CURE}")
+    check_constants(problem)
     return problem

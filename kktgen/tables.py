@@ -106,6 +106,13 @@ class QuadTable:
             linear,
         )
 
+    def take(self, keep: np.ndarray) -> QuadTable:
+        """Return the rows where the mask ``keep`` is true."""
+        inside, number = keep[self.row], np.cumsum(keep) - 1
+        return QuadTable(
+            number[self.row[inside]], self.i[inside], self.j[inside], self.v[inside], self.linear.take(keep)
+        )
+
     def quad(self, k: int, space: Space) -> Quad:
         """Return row k as an expression."""
         of_row = self.row == k

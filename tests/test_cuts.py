@@ -103,7 +103,7 @@ def largest_violation(model: kg.Model, near: np.ndarray | None, tries: int) -> t
         z = kkt_point(model, near, rng)
         if z is None or (z < model.space.lb - 1e-7).any() or (z > model.space.ub + 1e-7).any():
             continue
-        if model.rows.residual(z).max(initial=0.0) > 1e-6:
+        if max(rows.residual(z).max(initial=0.0) for rows in (model.rows, model.quads)) > 1e-6:
             continue
         count += 1
         whole = cut.complete(z)

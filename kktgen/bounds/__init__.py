@@ -26,7 +26,7 @@ import numpy as np
 from ..errors import ProblemError, expect
 from ..model import Model
 from ..sparse import Csr, take_columns
-from .activity import tighten
+from .curved import tightened
 from .follower import bound_follower
 from .job import Job, Proved
 from .words import unproved
@@ -117,7 +117,7 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
     assert kkt is not None
     primal = np.isin(space.role, ["leader", "follower"])
     lb, ub = np.where(primal, space.lb, -np.inf), np.where(primal, space.ub, np.inf)
-    lb, ub = tighten(model.rows.M, model.rows.lo, model.rows.hi, lb, ub)
+    lb, ub = tightened(model, lb, ub)
     leader = np.zeros(len(model.rows), dtype=bool)
     for block in model.rows.blocks:
         leader[block.start : block.stop] = block.role == "leader"

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+from ..constants import constants, fold_entries
 from ..model import Model
 from ..sparse import Csr, coo, csr, row_index, vstack
 
@@ -20,6 +21,8 @@ from ..sparse import Csr, coo, csr, row_index, vstack
 @dataclass(frozen=True, eq=False)
 class Conditions:
     """The expressions ``z_c (M z + constant)_c``, zero at every KKT point, one for every column c in ``weighted``.
+
+    Leader's columns with equal bounds stand in the constants: their products with multipliers are none.
 
     Parameters
     ----------
@@ -54,8 +57,9 @@ class Conditions:
         live, owner = np.ones(n, dtype=bool), np.full(n, -1)
         live[prices] = (space.lb[prices] != 0) | (space.ub[prices] != 0)
         owner[kkt.y] = kkt.y_of
+        M, added = fold_entries(vstack([kkt.S, kkt.E, kkt.C], n), constants(space))
         return cls(
-            np.arange(n), weighted, vstack([kkt.S, kkt.E, kkt.C], n), np.concatenate([kkt.s0, kkt.e0, kkt.c0]),
+            np.arange(n), weighted, M, np.concatenate([kkt.s0, kkt.e0, kkt.c0]) + added,
             np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live,
         )  # fmt: skip
 

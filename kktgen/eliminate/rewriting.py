@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..constants import check_constants, folded
 from ..errors import expect
 from ..expr import Quad
 from ..model import Model
@@ -92,12 +93,13 @@ def eliminate(model: Model) -> Model:
         What is convex already stays as it is. A row ``g <= hi`` is rewritten so that g becomes convex, a row
         ``lo <= g`` so that -g does. A row that becomes linear moves to ``model.rows`` under its name, at their end; one
         that becomes convex stays among ``model.quads``; any other keeps its products. An equation (or a row with two
-        sides) becomes linear, or two rows ``name_lo`` and ``name_up`` of which at least one is convex.
+        sides) becomes linear, or two rows ``name_lo`` and ``name_up`` of which at least one is convex. Leader's columns
+        with equal bounds are constants: their products are linear terms.
 
     Raises
     ------
     ProblemError
-        The argument is no Model.
+        The argument is no Model, or constants of it have got other bounds since.
 
     Notes
     -----
@@ -117,6 +119,8 @@ def eliminate(model: Model) -> Model:
     IEEE Trans. Power Systems 24(4).
     """
     expect(model, Model, "eliminate", "make one with kg.kkt(m)")
+    check_constants(model)
+    model = folded(model)
     at = product_rows(model)
     if model.kkt is None or (model.matrices[0].nnz == 0 and len(at) == 0):
         return model

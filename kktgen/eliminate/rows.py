@@ -107,15 +107,9 @@ def eliminate_rows(model: Model, conditions: Conditions, at: np.ndarray) -> Mode
     return replace(
         model,
         rows=join([model.rows, straight.linear], model.n) if len(straight) else model.rows,
-        quads=quads if keep.all() else join_quads([_take(quads, keep), bent], model.n),
+        quads=quads if keep.all() else join_quads([quads.take(keep), bent], model.n),
         notes=(*model.notes, *said),
     )
-
-
-def _take(quads: QuadTable, keep: np.ndarray) -> QuadTable:
-    """Return the rows where the mask ``keep`` is true."""
-    at, place = keep[quads.row], np.cumsum(keep) - 1
-    return QuadTable(place[quads.row[at]], quads.i[at], quads.j[at], quads.v[at], quads.linear.take(keep))
 
 
 def _table(model: Model, outcomes: Sequence[Outcome]) -> QuadTable:

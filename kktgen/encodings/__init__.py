@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..bounds import bound
+from ..constants import check_constants
 from ..errors import ProblemError, expect
 from ..model import Model
 from ..pairs import Pairs
@@ -118,6 +119,7 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
     if choices is not None and not isinstance(choices, Mapping):
         raise ProblemError("choices: a mapping of followers or rows to encodings, such as {market: kg.BigM()}")
     main = named(encoding)
+    check_constants(model)
     if model.pairs is None or len(model.pairs) == 0:
         return model if model.pairs is None else replace(model, pairs=None)
     picks = {key: named(value) for key, value in (choices or {}).items()}

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..cuts import Gap, boxes
+from ..bounds.curved import boxes
+from ..cuts import Gap
 from ..errors import ProblemError
 from ..expr import Quad
 from ..identity import duality_gap

@@ -117,9 +117,10 @@ class _Goal(NamedTuple):
 
 def _goal(case: Case, model: Model, z: np.ndarray) -> _Goal:
     """Return what is known of the objective over bilevel-feasible points, z being one of them."""
-    if recession.relaxation_is_bounded(case.model, case.clock.left()):
+    bounded = recession.relaxation_is_bounded(case.model, case.clock.left())
+    if bounded:
         return _Goal(True, "that of the high-point relaxation is")
-    loose = "that of the high-point relaxation is unbounded, or not convex"
+    loose = f"that of the high-point relaxation is {'unbounded' if bounded is False else 'not shown to be'}"
     if recession.relaxation_is_bounded(model, case.clock.left()):
         return _Goal(True, f"{loose}; that of the relaxation of complementarity is bounded")
     found = leader.piece_direction(model, z, case.clock.left())

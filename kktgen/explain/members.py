@@ -10,7 +10,7 @@ from ..expr import Quad
 from ..model import Model
 from ..space import Block, Space
 from ..sparse import Csr, coo, row_index, vstack, widen
-from ..tables import Indicators, QuadTable, RowTable, Sos1
+from ..tables import Indicators, RowTable, Sos1
 from ..variable import unit
 
 ROW, BOUND, QUAD, SET, INDICATOR = range(5)
@@ -110,14 +110,6 @@ def take_sets(table: Sos1, keep: np.ndarray) -> Sos1:
     sizes = np.diff(table.start)
     blocks = tuple(replace(b, start=k, stop=k + 1) for k, b in enumerate(np.array(table.blocks, dtype=object)[keep]))
     return Sos1(np.cumsum([0, *sizes[keep]]), table.columns[np.repeat(keep, sizes)], blocks)
-
-
-def take_quads(table: QuadTable, keep: np.ndarray) -> QuadTable:
-    """Return the quadratic rows where the mask ``keep`` is true."""
-    inside, number = keep[table.row], np.cumsum(keep) - 1
-    return QuadTable(
-        number[table.row[inside]], table.i[inside], table.j[inside], table.v[inside], table.linear.take(keep)
-    )
 
 
 def take_indicators(table: Indicators | None, keep: np.ndarray) -> Indicators | None:

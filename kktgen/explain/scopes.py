@@ -9,7 +9,7 @@ import numpy as np
 
 from ..model import Model
 from ..tables import QuadTable, join
-from .members import entries_outside, take_indicators, take_quads, take_sets
+from .members import entries_outside, take_indicators, take_sets
 
 
 def scope(high_point: Model, followers: Collection[str], coupling: bool) -> Model:
@@ -39,7 +39,7 @@ def scope(high_point: Model, followers: Collection[str], coupling: bool) -> Mode
         indicators = take_indicators(indicators, ~entries_outside(indicators.rows.M, own))
     return replace(
         high_point, rows=high_point.rows.take(keep), indicators=indicators,
-        quads=take_quads(high_point.quads, ~coupling_quads(high_point.quads, own)),
+        quads=high_point.quads.take(~coupling_quads(high_point.quads, own)),
         sos1=take_sets(high_point.sos1, ~coupling_sets(high_point)),
     )  # fmt: skip
 

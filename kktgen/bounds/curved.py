@@ -1,0 +1,195 @@
+"""What convex quadratic functions say of boxes: rows bound their columns, an objective is bounded term by term.
+
+With ``1/2 u'P u + a'u <= r`` and P positive definite on the columns w (the others, b, in boxes)::
+
+    c(b) = -P_ww^-1 (P_wb b + a_w),    m = min over the box of  a_b'b - 1/2 (2 P_wb b + a_w)'P_ww^-1 a_w
+    |w_j - c_j(b)| <= sqrt(2 (r - m) (P_ww^-1)_jj)
+
+for what is left of the function at ``w = c(b)`` is ``1/2 b'S b``, S the Schur complement, and at least zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+from ..convexity import DENSE, is_psd
+from ..mccormick import product_boxes
+from ..model import Model
+from ..space import on_integers
+from ..sparse import Csr, row_index, widen
+from ..tables import QuadTable
+from .activity import tighten
+from .safe import OUTWARD
+
+SWEEPS = 5
+"""Most rounds of linear and quadratic rows in turn."""
+SINGULAR = 1e-9
+"""Smallest eigenvalue, after scaling to a unit diagonal, of a matrix that is inverted."""
+MOVED = 1e-3
+"""Relative move of a bound from which on another round is worth it."""
+
+
+def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality."""
+    space = model.space
+    return on_integers(*tightened(model, space.lb, space.ub), space.kind)
+
+
+def tightened(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box [lb, ub] (n,) tightened by the model's rows and convex quadratic rows."""
+    rows, M = model.rows, widen(model.rows.M, model.n)
+    for _ in range(SWEEPS):
+        lb, ub = before = tighten(M, rows.lo, rows.hi, lb, ub)
+        if len(model.quads):
+            lb, ub = tighten_quads(model.quads, lb, ub)
+        if not _moved(before, (lb, ub)):
+            break
+    return lb, ub
+
+
+def _moved(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]) -> bool:
+    with np.errstate(invalid="ignore"):  # inf less inf: not moved
+        return any(bool((np.abs(a - b) > MOVED * (1.0 + np.abs(b))).any()) for a, b in zip(old, new, strict=True))
+
+
+def tighten_quads(quads: QuadTable, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box [lb, ub] (n,) tightened by the convex sides of quadratic rows, rounded outward."""
+    lb, ub, linear = lb.copy(), ub.copy(), quads.linear
+    start = np.searchsorted(quads.row, np.arange(len(quads) + 1))
+    for k in range(len(quads)):
+        here, entries = slice(start[k], start[k + 1]), slice(linear.M.indptr[k], linear.M.indptr[k + 1])
+        parts = (quads.i[here], quads.j[here], quads.v[here], linear.M.indices[entries], linear.M.data[entries])
+        for sign, side in ((1.0, linear.hi[k]), (-1.0, -linear.lo[k])):
+            if np.isfinite(side):
+                _by_row(sign, *parts, side, lb, ub)
+    return lb, ub
+
+
+def _by_row(
+    sign: float, i: np.ndarray, j: np.ndarray, v: np.ndarray, at: np.ndarray, a: np.ndarray, side: float,
+    lb: np.ndarray, ub: np.ndarray,
+) -> None:  # fmt: skip
+    """Tighten lb and ub in place by ``sign (sum v z_i z_j + a'z[at]) <= side``."""
+    columns = np.unique(np.concatenate([i, j]))
+    k = len(columns)
+    if not 0 < k <= DENSE:
+        return
+    P = np.zeros((k, k))
+    np.add.at(P, (np.searchsorted(columns, i), np.searchsorted(columns, j)), sign * v)
+    slope = np.zeros(k)
+    inside = np.isin(at, columns)
+    np.add.at(slope, np.searchsorted(columns, at[inside]), sign * a[inside])
+    others = sign * a[~inside]
+    rest = np.where(others > 0, others * lb[at[~inside]], others * ub[at[~inside]]).sum()
+    if np.isfinite(rest):
+        low, high = ellipsoid(P + P.T, slope, side - rest, lb[columns], ub[columns])
+        lb[columns], ub[columns] = low, high
+
+
+def ellipsoid(P: np.ndarray, a: np.ndarray, r: float, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box [lb, ub] (k,) tightened by ``1/2 u'P u + a'u <= r``, rounded outward.
+
+    Columns without a finite box are bounded by those with one; where all have one, all are tightened. Where P is not
+    positive definite on the columns in question, nothing is said.
+    """
+    free = ~(np.isfinite(lb) & np.isfinite(ub))
+    free = free if free.any() else np.ones(len(a), dtype=bool)
+    boxed = ~free
+    inverse = _inverse(P[np.ix_(free, free)])
+    if inverse is None or not is_psd(Csr(P)):
+        return lb, ub
+    cross = P[np.ix_(free, boxed)]
+    lift = inverse @ a[free]
+    centre = _interval(-inverse @ cross, lb[boxed], ub[boxed]) - lift
+    least, _ = _interval((a[boxed] - cross.T @ lift)[None, :], lb[boxed], ub[boxed])
+    terms = abs(r) + np.abs(least).sum() + 0.5 * abs(float(a[free] @ lift))
+    room = r - float(least.sum()) + 0.5 * float(a[free] @ lift) + OUTWARD * terms
+    if room < 0:  # no point: that is for others to prove
+        return lb, ub
+    reach = np.sqrt(2.0 * room * np.diagonal(inverse))
+    low, high = centre[0] - reach, centre[1] + reach
+    lb, ub = lb.copy(), ub.copy()
+    lb[free] = np.maximum(lb[free], low - OUTWARD * (1.0 + np.abs(low)))
+    ub[free] = np.minimum(ub[free], high + OUTWARD * (1.0 + np.abs(high)))
+    return lb, ub
+
+
+def _interval(M: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
+    """Return the smallest and the largest value of ``M b`` over a finite box (2, m)."""
+    up, down = np.maximum(M, 0.0), np.minimum(M, 0.0)
+    return np.array([up @ lb + down @ ub, up @ ub + down @ lb])
+
+
+def _inverse(P: np.ndarray) -> np.ndarray | None:
+    """Return the inverse of a matrix that is well positive definite; None for others."""
+    diagonal = np.diagonal(P)
+    if not (diagonal > 0).all():
+        return None
+    scale = 1.0 / np.sqrt(diagonal)
+    values, vectors = np.linalg.eigh(P * scale[:, None] * scale)
+    if values[0] < SINGULAR:
+        return None
+    half = scale[:, None] * vectors / np.sqrt(values)
+    return half @ half.T
+
+
+def least_value(model: Model, lb: np.ndarray, ub: np.ndarray) -> float:
+    """Return a lower bound on the objective over the box [lb, ub] (n,), term by term; -inf where some term has none.
+
+    The terms are the connected blocks of the Hessian with their linear part: a convex one is bounded by its minimum
+    anywhere, what its curvature does not hold by the box; any other one product by product. Rounded outward.
+    """
+    P, q, r = model.matrices
+    total, size = [r], [abs(r)]
+    count, label = connected_components(P, directed=False)
+    sizes = np.bincount(label, minlength=count)
+    order = np.argsort(label, kind="stable")
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    single = sizes[label] == 1
+    bent = P.diagonal()
+    with np.errstate(invalid="ignore"):
+        line = single & (bent == 0) & (q != 0)
+        total.extend(np.where(q > 0, q * lb, q * ub)[line])
+        curve = single & (bent != 0)
+        total.extend(_parabola(bent[curve], q[curve], lb[curve], ub[curve]))
+    for block in np.flatnonzero(sizes > 1):
+        at = order[start[block] : start[block + 1]]
+        total.append(_block_value(Csr(P[at][:, at]), q[at], lb[at], ub[at]))
+    terms = np.array(total)
+    if not np.isfinite(terms).all():
+        return -np.inf
+    return float(terms.sum() - OUTWARD * (np.abs(terms).sum() + sum(size)))
+
+
+def _parabola(bend: np.ndarray, q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
+    """Return the least ``1/2 bend z^2 + q z`` over boxes (k,), one column each."""
+    inner = np.clip(np.where(bend > 0, -q / bend, 0.0), lb, ub)
+    ends = [np.where(np.isfinite(side), side * (0.5 * bend * side + q), np.where(bend > 0, np.inf, -np.inf))
+            for side in (lb, ub)]  # fmt: skip
+    inside = np.where(bend > 0, inner * (0.5 * bend * inner + q), np.inf)
+    return np.minimum(np.minimum(*ends), inside)
+
+
+def _block_value(P: Csr, q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> float:
+    """Return a lower bound on ``1/2 u'P u + q'u`` over a box, -inf where there is none."""
+    i, j = row_index(P), P.indices
+    below = i <= j
+    i, j, v = i[below], j[below], np.where(i == j, 0.5, 1.0)[below] * P.data[below]
+    low, high = product_boxes(i, j, lb, ub)
+    square = i == j
+    low = np.where(square, np.where((lb[i] < 0) & (ub[i] > 0), 0.0, np.minimum(lb[i] ** 2, ub[i] ** 2)), low)
+    with np.errstate(invalid="ignore"):  # 0 times inf
+        each = np.where(v > 0, v * low, v * high).sum() + _least_linear(q, lb, ub)
+    if P.shape[0] > DENSE or not is_psd(P):
+        return float(each)
+    dense = P.toarray()
+    centre = np.linalg.lstsq(dense, -q, rcond=SINGULAR)[0]
+    loose = q + dense @ centre
+    loose[np.abs(loose) <= SINGULAR * np.abs(q).max(initial=0.0)] = 0.0
+    return float(max(each, -0.5 * centre @ (dense @ centre) + _least_linear(loose, lb, ub)))
+
+
+def _least_linear(q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> float:
+    at = np.flatnonzero(q)
+    return float((q[at] * np.where(q[at] > 0, lb[at], ub[at])).sum())
