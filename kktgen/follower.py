@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .convexity import nonconvex_block
+from .curvature import convex
 from .errors import ProblemError
 from .expr import Affine, Quad
 from .qp import QP
 from .rows import QuadRow, Rows
 from .space import Space
-from .sparse import Csr, coo, row_index, scale_rows, vstack
+from .sparse import Csr, row_index, scale_rows, vstack
 from .system import Declared, System
 from .variable import checked, declare, named, of_problem, unit, variable
 
@@ -34,6 +34,7 @@ class Follower:
         self._unnamed = 0
         self.cost: Quad | None = None
         self.sense = 1
+        self.note = ""
 
     def __repr__(self) -> str:
         return f"Follower({self.name!r}, {sum(map(len, self._columns))} variables)"
@@ -173,6 +174,11 @@ class Follower:
         ------
         ProblemError
             Not convex in the own variables (the columns of a nonconvex block are named), or own multipliers in it.
+
+        Notes
+        -----
+        A Hessian that is positive semidefinite only up to the rounding of its data has its diagonal raised by that
+        much: what kktgen proves rests on the exact matrix. ``kg.kkt(m).notes`` says so.
         """
         self._set(Quad.of(self.space, expr), 1)
 
@@ -189,18 +195,8 @@ class Follower:
         mine = space.owner[used] == self.index
         if (space.role[used][mine] != "follower").any():
             raise ProblemError(f"follower {self.name!r}: its own multipliers cannot stand in its objective")
-        cost = cost.canonical()
-        own = (space.owner[cost.i] == self.index) & (space.owner[cost.j] == self.index)
-        columns = np.unique(np.concatenate([cost.i[own], cost.j[own]]))
-        i, j = np.searchsorted(columns, cost.i[own]), np.searchsorted(columns, cost.j[own])
-        half = coo(cost.v[own], i, j, (len(columns), len(columns)))
-        bad = nonconvex_block(Csr(half + half.T))
-        if bad is not None:
-            names = ", ".join(space.label(c) for c in columns[bad[:5]]) + (", ..." if len(bad) > 5 else "")
-            raise ProblemError(
-                f"follower {self.name!r}: the {'cost' if sense > 0 else 'negated profit'} is not convex in its own "
-                f"variables: the block of {names} has a negative eigenvalue. Its KKT conditions would not be sufficient"
-            )
+        what = "cost" if sense > 0 else "negated profit"
+        cost, self.note = convex(cost.canonical(), self.index, f"follower {self.name!r}", what)
         self.cost, self.sense = cost, sense
 
     def system(self) -> System:

@@ -56,7 +56,7 @@ def kkt(bilevel: Bilevel) -> Model:
     model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
-        stacked if systems else None,
+        stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
     )  # fmt: skip
     return folded(model)
 

@@ -210,6 +210,7 @@ def _conclude(
             f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
             "feasibility and the re-solved optimum decide"
         )
+    found.rests += model.notes
     claim = "bilevel-feasible" if found.against else "optimal"
     return Report(
         model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound),

@@ -14,7 +14,7 @@ PACKAGE = Path(kktgen.__file__).parent
 FLOORS: tuple[str, ...] = (
     "lineage errors clock sparse space < rows < expr < join",
     "qp quiet kernel convexity tables pairs summary < model < solution mccormick constants",
-    "variable system < follower < matrices < bilevel",
+    "variable system < follower < matrices < bilevel curvature",
     "kkt",
     "identity eliminate relax bounds cuts",
     "encodings",
