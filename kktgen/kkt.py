@@ -13,12 +13,15 @@ optima are the optimistic bilevel optima (Dempe & Dutta 2012).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .bilevel import Bilevel
 from .errors import expect
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
+from .scale import equilibrate, spans
 from .space import Block
 from .sparse import coo, csr, row_index, vstack
 from .system import System
@@ -51,11 +54,13 @@ def kkt(bilevel: Bilevel) -> Model:
     first = len(tables[0]) + len(tables[1])
     primal, starts = _primal_rows(systems, len(space), first)
     pairs = _pairs(bilevel, systems, stacked, starts)
-    return Model(
+    model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
         stacked if systems else None,
     )  # fmt: skip
+    units = equilibrate(model)
+    return replace(model, units=units, notes=spans(units)) if units is not None else model
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

@@ -20,6 +20,7 @@ from .space import Space
 from .sparse import Csr
 from .summary import summary
 from .tables import Indicators, QuadTable, RowTable, Sos1, join
+from .units import Units
 
 FEATURES = {
     "int": "integer variables",
@@ -159,6 +160,9 @@ class Model:
         How the pairs were encoded, for the printed summary and the claim.
     lifts : tuple of Lift or Products
         Columns the encodings appended, in terms of the KKT point.
+    units : Units or None
+        Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
+        user's units, see :mod:`kktgen.scale`.
     """
 
     name: str
@@ -174,6 +178,7 @@ class Model:
     notes: tuple[str, ...] = ()
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
+    units: Units | None = None
 
     @property
     def n(self) -> int:

@@ -24,6 +24,7 @@ from .expr import Quad
 from .kernel import qp
 from .model import Model
 from .pairs import Bounds
+from .scale import scaled
 from .solvers import solve
 from .sparse import Csr, coo, row_index, widen
 from .tables import QuadTable, RowTable, join
@@ -49,7 +50,7 @@ def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = S
     try:
         return any(
             _is_even(one) and (relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True)
-            for one in models
+            for one in (scaled(model).model for model in models)
         )
     except (OutOfTime, KktgenError):
         return False
@@ -72,6 +73,7 @@ def _direction_of(q: np.ndarray) -> np.ndarray:
 
 def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
     """Return whether the model without pairs, integrality, sets, indicators and quadratic rows is bounded (proved)."""
+    model = scaled(model).model
     P, q, _ = model.matrices
     if not is_psd(P):
         P = _without_gains(P, model.space.lb, model.space.ub)

@@ -11,6 +11,7 @@ from .convexity import is_psd
 from .errors import expect
 from .kernel import qp
 from .model import Model
+from .scale import scaled
 from .sparse import Csr, widen
 
 FAR = 1e6
@@ -49,6 +50,7 @@ def prices_are_bounded(model: Model) -> bool:
     the answer no leaves it open. Of an objective that is not convex, multipliers in products must have finite boxes
     (given, or implied by the rows), and the linear part a minimum.
     """
+    model = scaled(model).model
     space, rows = model.space, model.rows
     P, q, _ = model.matrices
     M = widen(rows.M, model.n)

@@ -54,6 +54,8 @@ class Line:
         ``value <= tolerance``.
     follower : str
         The follower it is about; empty for the leader.
+    amount : float
+        The same in the units of the row or column: a violation, a product of slack and multiplier.
     counts : bool
         False when the condition is reported but the claim does not rest on it, for example multipliers that a point
         does not carry and the leader does not use.
@@ -66,6 +68,7 @@ class Line:
     ok: bool = True
     follower: str = ""
     counts: bool = True
+    amount: float = math.nan
 
     @property
     def kind(self) -> str:
@@ -76,6 +79,12 @@ class Line:
     def verdict(self) -> str:
         """``ok``, ``FAILS``, or ``no`` for a condition that fails without counting."""
         return "ok" if self.ok else "FAILS" if self.counts else "no"
+
+    @property
+    def place(self) -> str:
+        """Where the residual stands, with the violation in the row's own units."""
+        own = self.amount if self.value > 0 and math.isfinite(self.amount) else 0.0
+        return f"{self.where}: {own:.1e} in its units" if own and self.where else self.where
 
     @property
     def excess(self) -> float:
@@ -220,13 +229,13 @@ class Report:
             "bound": _plain(self.bound), "gap": _plain(self.gap), "attained": self.attained,
             "range": None if self.range is None else self.range.to_dict(),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
-            "lines": [{**vars(line), "value": _plain(line.value)} for line in self.lines],
+            "lines": [{**vars(c), "value": _plain(c.value), "amount": _plain(c.amount)} for c in self.lines],
         }  # fmt: skip
 
     def __str__(self) -> str:
         shown, left = _shown(self.lines)
         table = [("condition", "residual", "tolerance", "", "where")]
-        table += [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.where) for c in shown]
+        table += [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.place) for c in shown]
         widths = [max(len(row[k]) for row in table) for k in range(4)]
         out = [f"{self.name}: {self.claim}"]
         a, b, c, d = widths

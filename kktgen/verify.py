@@ -19,6 +19,7 @@ from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, labels, leader_lines, line
 from .resolve import response_lines
+from .scale import scaled
 from .solution import Solution
 from .span import span
 
@@ -85,6 +86,7 @@ def verify(
     """
     expect(tolerances, Tolerances, "verify")
     model = kkt(bilevel)
+    view = scaled(model)
     known = solution if isinstance(solution, Solution) else None
     if known is not None and known.z is None:
         witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
@@ -93,13 +95,13 @@ def verify(
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
-    lines += leader_lines(bilevel, model, z, tolerances)
+    lines += leader_lines(bilevel, view, z, tolerances)
     notes: list[str] = []
     wrong: list[str] = []
     if model.kkt is not None:
-        responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor)
+        responses = response_lines(view, z, tolerances.follower_gap, executor)
         priced = model.kkt.priced
-        for k, (conditions, response) in enumerate(zip(follower_lines(model, z, tolerances), responses, strict=True)):
+        for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
     value = model.value(z)
     if known is not None:

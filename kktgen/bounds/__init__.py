@@ -25,6 +25,7 @@ import numpy as np
 
 from ..errors import ProblemError, expect
 from ..model import Model
+from ..scale import scaled
 from ..sparse import Csr, take_columns
 from .activity import tighten
 from .follower import bound_follower
@@ -78,7 +79,8 @@ def bound(
     expect(model, Model, "bound", "make one with kg.kkt(m)")
     if model.kkt is None or model.pairs is None:
         return model
-    begun = time.monotonic()
+    begun, view = time.monotonic(), scaled(model)
+    model = view.model
     jobs = _jobs(model, rounds)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
@@ -86,7 +88,7 @@ def bound(
         results.append(proved)
         if progress is not None:
             progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": time.monotonic() - begun})
-    return _apply(model, results)
+    return view.restore(_apply(model, results))
 
 
 def _run(
