@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .bilevel import Bilevel
-from .model import Kkt, Model
+from .model import Kkt
 from .report import Line, Tolerances
 from .scale import Scaled
 from .space import Block, Space
@@ -204,7 +204,12 @@ def leader_lines(bilevel: Bilevel, view: Scaled, z: np.ndarray, tolerances: Tole
     add("leader SOS1", sets, np.full(len(sets), np.nan), stated.sos1.blocks)
     if stated.indicators is not None and plain.indicators is not None:
         rows = stated.indicators.rows
-        add("leader indicators", _scaled_indicators(stated.indicators, scaled_z), plain.indicators.residual(z), rows.blocks)
+        add(
+            "leader indicators",
+            _scaled_indicators(stated.indicators, scaled_z),
+            plain.indicators.residual(z),
+            rows.blocks,
+        )
     mine = np.flatnonzero(plain.space.role == "leader")
     lb, ub = stated.space.lb[mine], stated.space.ub[mine]
     off = np.maximum(np.maximum(plain.space.lb[mine] - z[mine], z[mine] - plain.space.ub[mine]), 0.0)

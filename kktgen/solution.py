@@ -79,7 +79,7 @@ class Solution:
 
     @property
     def gap(self) -> float | None:
-        """Relative gap ``|objective - bound| / max(unit of the objective, |objective|)``; None when either is missing."""
+        """Relative gap ``|objective - bound| / max(unit, |objective|)``; None when either is missing."""
         if self.objective is None or self.bound is None:
             return None
         unit = 1.0 if self.model.units is None else self.model.units.objective

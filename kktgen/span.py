@@ -53,7 +53,8 @@ def span(model: Model, z: np.ndarray) -> Range:
     rows = _rows(game)
     one, other = (None if found.w is None else _point(z, game, found.w) for found in (best, worst))
     value, low, limit = (
-        view.objective * model.sense * (number + game.constant) + 0.0 for number in (best.value, worst.value, worst.bound)
+        view.objective * model.sense * (number + game.constant) + 0.0
+        for number in (best.value, worst.value, worst.bound)
     )
     note = ""
     if abs(worst.bound - worst.value) > GAP * max(1.0, abs(worst.value)):
@@ -61,8 +62,9 @@ def span(model: Model, z: np.ndarray) -> Range:
         if np.isinf(worst.bound):
             note = "the worst value is not proved, as the leader's recourse holds integers: other ties may be worse"
     return Range(
-        value, low, *(None if point is None else view.back(point) for point in (one, other)), rows.feasible, rows.name,
-        rows.violation, _carriers(view, game, best.w, worst.w), TIE, _excess(model, z, [one, other]), note,
+        value, low, None if one is None else view.back(one), None if other is None else view.back(other),
+        rows.feasible, rows.name, rows.violation, _carriers(view, game, best.w, worst.w), TIE,
+        _excess(model, z, [one, other]), note,
     )  # fmt: skip
 
 

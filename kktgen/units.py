@@ -38,6 +38,6 @@ def spans(units: Units | None) -> tuple[str, ...]:
     first, more = units.wide[0], len(units.wide) - 1
     rest = f" and {more} more" if more else ""
     return (
-        f"numbers of {first}{rest} are more than 1e9 apart, whatever the units: solvers do not see the small ones, so no "
-        "optimum is claimed; state such a row in parts, or leave out what is negligible",
+        f"numbers of {first}{rest} are more than 1e9 apart, whatever the units: solvers do not see the small ones, so "
+        "no optimum is claimed; state such a row in parts, or leave out what is negligible",
     )

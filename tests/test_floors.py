@@ -13,8 +13,9 @@ PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
     "errors clock sparse space < rows < expr < join",
-    "qp kernel convexity tables pairs summary < model < solution mccormick",
+    "qp kernel convexity tables pairs summary units < model < solution mccormick",
     "variable system < follower < matrices < bilevel",
+    "scale",
     "kkt",
     "identity eliminate relax bounds cuts",
     "encodings",

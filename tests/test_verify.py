@@ -271,10 +271,10 @@ def test_leader_bounds(book):
 
 def test_one_side_of_a_row_does_not_hide_behind_the_other():
     m = kg.Bilevel("sides")
-    x = m.var("x")
+    x = m.var("x", lb=-10, ub=10)
     m.add(kg.between(0, x, 1e9), name="both")
     report = verify(m, np.array([-0.5]))
-    assert report["leader rows"].value == pytest.approx(0.5) and not report.ok
+    assert report["leader rows"].value > 0.01 and report["leader rows"].amount == 0.5 and not report.ok
 
 
 # -- everything a leader may own ----------------------------------------------------------------

@@ -80,15 +80,14 @@ def bound(
     if model.kkt is None or model.pairs is None:
         return model
     begun, view = time.monotonic(), scaled(model)
-    model = view.model
-    jobs = _jobs(model, rounds)
+    jobs = _jobs(view.model, rounds)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
     for k, proved in enumerate(_run(jobs, executor, begun, time_limit)):
         results.append(proved)
         if progress is not None:
             progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": time.monotonic() - begun})
-    return view.restore(_apply(model, results))
+    return view.restore(_apply(view.model, results))
 
 
 def _run(

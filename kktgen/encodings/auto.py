@@ -22,7 +22,8 @@ def safe(model: Model, pairs: Pairs) -> np.ndarray:
     """Return which pairs may take a big-M (mi,) bool: both constants proved, and small enough.
 
     With integrality tolerance d a big-M pair can leak s up to ``Ms d``, mu up to ``Md d`` and their product up to
-    ``Ms Md d``; accepted when the single leaks stay below 1e-4 and the product below 1e-3, all in the model's own units.
+    ``Ms Md d``; accepted when the single leaks stay below 1e-4 and the product below 1e-3, all in the model's own
+    units.
     """
     slack, dual = pairs.slack_max, pairs.dual_max
     s, mu = (bounds.value / unit for bounds, unit in zip((slack, dual), pair_units(model, pairs), strict=True))

@@ -7,8 +7,19 @@ one. All units are powers of two, so a number is scaled and scaled back without 
 
 from __future__ import annotations
 
-from .equilibrate import equilibrate
 from ..units import Units, spans
-from .scaled import Scaled, column_units, cost_units, objective_unit, pair_units, scaled
+from .equilibrate import equilibrate
+from .scaled import Scaled, column_units, cost_units, objective_size, objective_unit, pair_units, scaled
 
-__all__ = ["Scaled", "Units", "spans", "column_units", "cost_units", "equilibrate", "objective_unit", "pair_units", "scaled"]
+__all__ = [
+    "Scaled",
+    "Units",
+    "spans",
+    "column_units",
+    "cost_units",
+    "equilibrate",
+    "objective_size",
+    "objective_unit",
+    "pair_units",
+    "scaled",
+]

@@ -5,8 +5,8 @@ With ``c_j`` the unit of a column, ``r_i`` of a row, ``f_k`` of a follower's cos
     row entry a_ij c_j / r_i,   side b_i / r_i,   bound l_j / c_j,   cost term v c_i c_j / f_k,   q_j c_j / f_k
 
 and a multiplier has the unit ``f_k / r_i``. The units are the powers of two nearest to the least-squares solution of
-"the logarithm of every number is zero". Large residuals are weighed down, so that a bound that stands for none does
-not set the units of what it bounds. Multiplied units of quantities or money multiply the solution: the scaled model
+"the logarithm of every number is zero". Large residuals are weighed down, those of sides and bounds that are far away
+most of all: a bound that stands for none does not set the units of what it bounds. Multiplied units of quantities or money multiply the solution: the scaled model
 stays the same up to the rounding to powers of two.
 """
 
@@ -19,9 +19,9 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import lsmr
 
 from ..expr import Quad
-from ..model import Model
+from ..model import Kkt, Model
 from ..sparse import Csr, coo, row_index
-from ..tables import QuadTable, RowTable
+from ..tables import RowTable
 from ..units import Units
 
 BAND = (1e-3, 1e3)
@@ -30,10 +30,12 @@ SPAN = 1e9
 """Numbers of one row that are farther apart are more than a solver holds."""
 NONE = 1e20
 """Sides and bounds of this size stand for none."""
-PASSES = 4
+PASSES = 8
 """Least-squares problems solved, each weighing the residuals of the one before."""
 FAR = 3.0
 """Residuals, in powers of two, from which on an equation is weighed down."""
+BEYOND = 1.0
+"""The same of sides and bounds that are larger than what they bound."""
 MOST = 200.0
 """Largest power of two of a unit."""
 STEEPEST = 13.0
@@ -66,26 +68,23 @@ def equilibrate(model: Model) -> Units | None:
     width = sum(len(table) for table in tables)
     columns, rows, followers = _solved(model, data, width)
     columns, followers = _rounded(columns), _rounded(followers)
-    rows = _rounded(_singles(tables, columns, rows))
+    rows = _singles(tables, columns, rows)
     units = 2.0**columns
     kkt = model.kkt
     if kkt is not None:
-        start = len(model.quads) + _count(model) + _conditions(model)
+        start = width - len(kkt.lam) - len(kkt.mu)
+        rows[start + len(kkt.lam) :] = _two_sided(kkt, rows[start + len(kkt.lam) :])
+        rows = _rounded(rows)
         for price, of, at in ((kkt.lam, kkt.lam_of, start), (kkt.mu, kkt.mu_of, start + len(kkt.lam))):
             units[price] = 2.0 ** (followers[of] - rows[at : at + len(price)])
     term = goal.size * _unit(units, goal.first) * _unit(units, goal.second)
     objective = 2.0 ** float(_rounded(_middle(np.log2(term))))
-    found = Units(units, 2.0**followers, objective)
-    return Units(units, found.followers, objective, _wide(model, units))
+    return Units(units, 2.0**followers, objective, _wide(model, units))
 
 
 def _count(model: Model) -> int:
     """Return the number of the leader's rows, which come first in the table of a KKT model."""
     return sum(block.stop - block.start for block in model.rows.blocks if block.role == "leader")
-
-
-def _conditions(model: Model) -> int:
-    return 0 if model.indicators is None else len(model.indicators)
 
 
 def _tables(model: Model) -> list[RowTable]:
@@ -107,7 +106,7 @@ def _join(parts: list[_Data]) -> _Data:
 
 def _nonzero(size: np.ndarray, first: np.ndarray, second: np.ndarray, row: np.ndarray, cost: np.ndarray) -> _Data:
     size = np.abs(size)
-    keep = (size > 0) & (size < NONE)
+    keep = size > 0
     return _Data(size[keep], first[keep], second[keep], row[keep], cost[keep])
 
 
@@ -118,10 +117,9 @@ def _data(model: Model, tables: list[RowTable]) -> _Data:
         M, k = table.M, len(table)
         none = np.full(M.nnz, -1)
         parts.append(_nonzero(M.data, M.indices.astype(np.int64), none, start + row_index(M), none))
-        lo, hi = np.where(np.isfinite(table.lo), table.lo, 0.0), np.where(np.isfinite(table.hi), table.hi, 0.0)
-        side = np.maximum(np.abs(lo), np.abs(hi))
         blank = np.full(k, -1)
-        parts.append(_nonzero(side, blank, blank, start + np.arange(k), blank))
+        for side in (table.lo, np.where(table.lo == table.hi, 0.0, table.hi)):
+            parts.append(_nonzero(_limited(side), blank, blank, start + np.arange(k), blank))
         start += k
     quads = model.quads
     at = _count(model) + quads.row
@@ -129,10 +127,15 @@ def _data(model: Model, tables: list[RowTable]) -> _Data:
     own = np.flatnonzero(np.isin(space.role, ["leader", "follower"]) & (space.kind == "C"))
     none = np.full(len(own), -1)
     for side in (space.lb[own], space.ub[own]):
-        parts.append(_nonzero(np.where(np.isfinite(side), side, 0.0), own, none, none, none))
+        parts.append(_nonzero(_limited(side), own, none, none, none))
     if model.kkt is not None:
         parts += [_monomials(system.cost, k) for k, system in enumerate(model.kkt.systems)]
     return _join(parts)
+
+
+def _limited(side: np.ndarray) -> np.ndarray:
+    """Return sides or bounds with zero in place of those that stand for none."""
+    return np.where(np.abs(side) < NONE, side, 0.0)
 
 
 def _monomials(quad: Quad, k: int) -> _Data:
@@ -176,13 +179,16 @@ def _solved(model: Model, data: _Data, width: int) -> tuple[np.ndarray, np.ndarr
         there = at >= 0
         left = left - coo(np.ones(there.sum()), index[there], start + at[there], (k, unknowns))
     A, right = Csr(left), -np.log2(data.size)
+    limits = (data.first < 0) | of_bound
     weight, x = np.ones(k), np.zeros(unknowns)
     for _ in range(PASSES):
         root = np.sqrt(weight)
         step = lsmr(sp.diags_array(root) @ A, root * (right - A @ x), atol=1e-6, btol=1e-6, maxiter=200)[0]
         x = x + step
-        off = np.abs(A @ x - right)
-        weight = np.minimum(1.0, FAR / np.maximum(off, 1e-9))
+        stated = A @ x - right  # logarithms of the numbers in these units
+        weight = np.minimum(1.0, FAR / np.maximum(np.abs(stated), 1e-9))
+        beyond = limits & (stated > BEYOND)
+        weight[beyond] = np.minimum(weight[beyond], (BEYOND / stated[beyond]) ** 2)
     return x[:n], x[n : n + width], x[n + width :]
 
 
@@ -201,6 +207,15 @@ def _singles(tables: list[RowTable], columns: np.ndarray, rows: np.ndarray) -> n
         rows[start + single[known]] = np.log2(np.abs(M.data[at][known])) + columns[M.indices[at][known]]
         start += len(table)
     return rows
+
+
+def _two_sided(kkt: Kkt, rows: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the inequalities' units, the same for both sides of a row."""
+    sources = [s.source * (1 + s.position.max(initial=0)) + s.position for s in kkt.systems]
+    start = np.cumsum([0, *(1 + key.max(initial=0) for key in sources)])
+    key = np.concatenate([np.empty(0, dtype=np.int64), *(k + a for k, a in zip(sources, start[:-1], strict=True))])
+    _, of = np.unique(key, return_inverse=True)
+    return (np.bincount(of, weights=rows) / np.bincount(of))[of] if len(of) else rows
 
 
 def _unit(units: np.ndarray, columns: np.ndarray) -> np.ndarray:

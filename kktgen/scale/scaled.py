@@ -126,6 +126,21 @@ def objective_unit(model: Model) -> float:
     return 1.0 if model.units is None else model.units.objective
 
 
+LEAST = 1e-5
+"""The least size of an objective, in its unit: what solvers' tolerances leave of one whose terms vanish."""
+
+
+def objective_size(model: Model, z: np.ndarray) -> float:
+    """Return what counts as 1 in the leader's objective at a point z (n,): its unit, at most the sum of its terms.
+
+    ``min(f_0, sum_t |term_t(z)|)``, but at least ``LEAST f_0``. Gaps are relative to it where the objective is smaller.
+    """
+    goal, unit = model.objective, objective_unit(model)
+    linear = goal.linear
+    terms = [np.abs(goal.v * z[goal.i] * z[goal.j]), np.abs(linear.data * z[linear.indices]), np.abs([goal.r])]
+    return float(np.clip(sum(float(part.sum()) for part in terms), LEAST * unit, unit))
+
+
 def _view(model: Model) -> Scaled:
     units = model.units
     assert units is not None

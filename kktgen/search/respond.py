@@ -101,7 +101,8 @@ class Responder:
         self._view = scaled(model)
         space = model.space
         self.n = len(space)
-        self.qps = [] if model.kkt is None else [system.qp() for system in self._view.model.kkt.systems]
+        stated = self._view.model.kkt
+        self.qps = [] if stated is None else [system.qp() for system in stated.systems]
         seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
         self.parameters = seen[space.owner[seen] == LEADER]
         self.nash = bool((space.owner[seen] != LEADER).any())

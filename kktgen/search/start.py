@@ -34,9 +34,7 @@ KEPT = 5
 Progress = Callable[[dict[str, Any]], None]
 
 
-def relax_and_respond(
-    bilevel: Bilevel, model: Model, time_limit: float | None = None
-) -> np.ndarray | None:
+def relax_and_respond(bilevel: Bilevel, model: Model, time_limit: float | None = None) -> np.ndarray | None:
     """Return the followers' response to the optimum of the convex relaxation, moved to where the leader's rows hold.
 
     Parameters
@@ -186,7 +184,11 @@ class _Search:
         better = not self.found or value < self.found[0][0] - room
         self.found = sorted([*self.found, (value, z)], key=lambda pair: pair[0])[:KEPT]
         if better and self.progress is not None:
-            told = {"stage": "start", "seconds": time.monotonic() - self.begun, "incumbent": self.model.sense * self.unit * value}
+            told = {
+                "stage": "start",
+                "seconds": time.monotonic() - self.begun,
+                "incumbent": self.model.sense * self.unit * value,
+            }
             self.progress({**told, "move": label, "round": self._tried})
         return better
 
