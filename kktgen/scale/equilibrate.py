@@ -6,8 +6,8 @@ With ``c_j`` the unit of a column, ``r_i`` of a row, ``f_k`` of a follower's cos
 
 and a multiplier has the unit ``f_k / r_i``. The units are the powers of two nearest to the least-squares solution of
 "the logarithm of every number is zero". Large residuals are weighed down, those of sides and bounds that are far away
-most of all: a bound that stands for none does not set the units of what it bounds. Multiplied units of quantities or money multiply the solution: the scaled model
-stays the same up to the rounding to powers of two.
+most of all: a bound that stands for none does not set the units of what it bounds. Other units of quantities or money
+multiply the solution: the scaled model stays the same up to the rounding to powers of two.
 """
 
 from __future__ import annotations
