@@ -20,6 +20,7 @@ from .faults import Witness
 from .kkt import kkt
 from .model import Model
 from .report import Tolerances
+from .scale import objective_size
 from .search.pattern import polish
 from .search.start import start_points
 from .solution import Solution
@@ -123,7 +124,11 @@ def agree(
         if run.solution is not None and interrupted(run.solution):
             say("interrupted: the runs that are left are left out")
             break
-    starts = [Witness(model.value(z), "the start heuristics") for z in points[:1] if _holds(bilevel, z, limits)]
+    starts = [
+        Witness(model.value(z), "the start heuristics", objective_size(model, z))
+        for z in points[:1]
+        if _holds(bilevel, z, limits)
+    ]
     return compare(bilevel, plain, runs, starts, limits)
 
 

@@ -16,6 +16,7 @@ from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
 from .recession import is_bounded, prices_fall
 from .report import Tolerances
+from .scale import objective_size, spans
 from .solution import Solution
 
 INFINITE = 1e20
@@ -56,13 +57,13 @@ def refuted(
     status, bound = (solution.raw or {}).get(CALLED, solution.status), usable(solution.bound)
     if status == "infeasible":
         bound = None
-    elif bound is None or not beats(original.sense, witness.value, bound, tolerances.optimality):
+    elif bound is None or not beats(original.sense, witness.value, bound, tolerances.optimality, witness.size):
         return []
     doubts = cuts(original, solution.model)
     return refutation(solution.model, who or solution.solver, bound, witness, doubts)
 
 
-def bound_faults(solution: Solution, value: float, tolerances: Tolerances) -> list[str]:
+def bound_faults(solution: Solution, value: float, size: float, tolerances: Tolerances) -> list[str]:
     """Return what keeps a bound that no verified point beats from closing the gap at a point of the given value."""
     bound = usable(solution.bound)
     if solution.status not in ("optimal", "time_limit"):
@@ -71,7 +72,7 @@ def bound_faults(solution: Solution, value: float, tolerances: Tolerances) -> li
         return [f"the solver's status is {solution.status!r}: it proved nothing of this point"]
     if bound is None:
         return ["the solver gave no bound"]
-    distance = gap(value, bound)
+    distance = gap(value, bound, size)
     if distance <= tolerances.optimality:
         return []
     limit = f"{tolerances.optimality:.0e}"
@@ -88,19 +89,20 @@ def judge(
     """
     found, encoded, z = Findings(), solution.model, solution.z
     assert z is not None
-    known = [Witness(value), *witnesses]
+    size = objective_size(original, z)
+    known = [Witness(value, size=size), *witnesses]
     for other in evidence:
         if other is not solution and same_problem(original, other.model):
             found.others += refuted(original, other, known, tolerances, origin(other))
-    found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, tolerances)
-    found.against += encoding_faults(original, encoded)
+    found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, size, tolerances)
+    found.against += encoding_faults(original, encoded) + list(spans(original.units))
     if found.against:
         return found
     if len(z) < encoded.n:
         found.against.append(f"the point has {len(z)} of the model's {encoded.n} columns")
         return found
     stated = encoded.value(z)
-    if gap(value, stated) > tolerances.optimality:
+    if gap(value, stated, size) > tolerances.optimality:
         found.against.append(f"the solved model's objective is {stated:.10g} at the point, the problem's {value:.10g}")
         return found
     if original.pairs is not None:
@@ -115,14 +117,14 @@ def judge(
             "objective without end: the problem may be unbounded, which solvers overlook; bound the leader's prices"
         )
     elif len(open_columns):
-        _ask_evidence(found, original, solution, value, tolerances, evidence, some(encoded, open_columns))
+        _ask_evidence(found, original, solution, value, size, tolerances, evidence, some(encoded, open_columns))
     elif original.kkt is not None:
         found.rests.append("every multiplier and slack lies in a proved box")
     return found
 
 
 def _ask_evidence(
-    found: Findings, original: Model, solution: Solution, value: float, tolerances: Tolerances,
+    found: Findings, original: Model, solution: Solution, value: float, size: float, tolerances: Tolerances,
     evidence: Sequence[Solution], columns: str,
 ) -> None:  # fmt: skip
     """Accept a second, different solution that agrees in place of boxes nobody could prove."""
@@ -130,7 +132,7 @@ def _ask_evidence(
     for other in evidence:
         if other.status == "heuristic" and other.bound is None:
             continue  # a point alone, which is held against the bounds
-        why = _disagreement(original, solution, other, value, tolerances)
+        why = _disagreement(original, solution, other, value, size, tolerances)
         if not why and not is_bounded([solution.model, other.model]):
             why = (
                 "nothing shows that the problem is bounded, and where it is not solvers may agree on a wrong point; "
@@ -164,7 +166,9 @@ def contradictions(original: Model, solution: Solution, evidence: Sequence[Solut
     ]
 
 
-def _disagreement(original: Model, solution: Solution, other: Solution, value: float, tolerances: Tolerances) -> str:
+def _disagreement(
+    original: Model, solution: Solution, other: Solution, value: float, size: float, tolerances: Tolerances
+) -> str:
     """Return why another solution is no independent confirmation of the value; empty when it is one."""
     if _names(other) == _names(solution) and _solver(other) == _solver(solution):
         return "same encoding and same solver"
@@ -175,7 +179,7 @@ def _disagreement(original: Model, solution: Solution, other: Solution, value: f
     if bound is None or other.status not in ("optimal", "time_limit"):
         return "it has no bound"
     for what, number in (("bound", bound), ("objective", other.objective)):
-        if number is not None and gap(value, number) > tolerances.optimality:
+        if number is not None and gap(value, number, size) > tolerances.optimality:
             beaten = what == "bound" and original.sense * (bound - value) > 0
             if other.status == "time_limit" and not beaten:
                 return f"it did not finish: its {what} {number:.10g} stands against the value {value:.10g}"

@@ -26,6 +26,7 @@ from .identity import duality_gap
 from .kernel import qp
 from .mccormick import with_products
 from .model import Model
+from .scale import cost_units, objective_unit, scaled
 from .space import Block
 from .sparse import coo, widen
 from .tables import RowTable
@@ -99,11 +100,11 @@ class Gap:
             out = np.maximum(out, np.where(known, plane, -np.inf))
         return out
 
-    def violation(self, lb: np.ndarray, ub: np.ndarray, z: np.ndarray) -> float:
-        """Return by how much the inequality is violated at z, over its largest term (1 at least)."""
+    def violation(self, lb: np.ndarray, ub: np.ndarray, z: np.ndarray, unit: float = 1.0) -> float:
+        """Return by how much the inequality is violated at z, over its largest term (a unit of the cost at least)."""
         square = self.v * z[self.i] * z[self.j]
         terms = np.concatenate([self.linear * z[self.columns], square, self.least(lb, ub, z), [self.constant]])
-        return float(terms.sum() / max(1.0, np.abs(terms).max()))
+        return float(terms.sum() / max(unit, np.abs(terms).max()))
 
 
 def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = None) -> Model:
@@ -167,14 +168,15 @@ def _paying(
     value, z = _root(model, time_limit)
     if z is None:
         return model, 0, [*because, "the relaxation has no optimum that could be cut off"]
-    chosen = [gap for gap in quick if gap.violation(lb, ub, z) > VIOLATED]
+    units = cost_units(model)
+    chosen = [gap for gap in quick if gap.violation(lb, ub, z, units[gap.follower]) > VIOLATED]
     if len(chosen) < len(quick):
         because.append(f"{len(quick) - len(chosen)} not violated by the relaxation")
     if not chosen:
         return model, 0, because
     more = _with(model, chosen, lb, ub, z)
     raised = _root(more, time_limit)[0]
-    if not raised > value + GAIN * max(1.0, abs(value)):
+    if not raised > value + GAIN * max(objective_unit(model), abs(value)):
         return model, 0, [*because, f"{len(chosen)} that do not raise the relaxation's optimum"]
     told = [f"{model.sense * (bound + model.objective.r):.6g}" for bound in (value, raised)]
     return more, len(chosen), [*because, f"the relaxation's optimum goes from {told[0]} to {told[1]}"]
@@ -199,12 +201,13 @@ def _noted(model: Model, added: int, count: int, because: Sequence[str]) -> Mode
 
 def _root(model: Model, time_limit: float | None) -> tuple[float, np.ndarray | None]:
     """Return the optimum of the model's rows and boxes alone, and its point; (nan, None) where there is none."""
-    P, q, _ = model.matrices
+    view = scaled(model)
+    P, q, _ = view.model.matrices
     if not is_psd(P):
         return np.nan, None
-    space, rows = model.space, model.rows
+    space, rows = view.model.space, view.model.rows
     answer = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, time_limit)
-    return answer.value, answer.x
+    return view.objective * answer.value, None if answer.x is None else view.back(answer.x)
 
 
 def _with(model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, z: np.ndarray | None) -> Model:

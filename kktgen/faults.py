@@ -27,26 +27,27 @@ REBUILD = (
 
 @dataclass(frozen=True)
 class Witness:
-    """A verified point: its value in the user's sense, and where it comes from."""
+    """A verified point: its value in the user's sense, where it comes from, and what counts as 1 in the objective."""
 
     value: float
     origin: str = ""
+    size: float = 1.0
 
     def __str__(self) -> str:
         return f"a verified point of value {self.value:.10g}" + (f" ({self.origin})" if self.origin else "")
 
 
-def gap(value: float, bound: float) -> float:
-    """Return ``|bound - value| / max(1, |value|)``."""
-    return abs(bound - value) / max(1.0, abs(value))
+def gap(value: float, bound: float, size: float = 1.0) -> float:
+    """Return ``|bound - value| / max(size, |value|)``; ``size`` as of :func:`kktgen.scale.objective_size`."""
+    return abs(bound - value) / max(size, abs(value))
 
 
-def beats(sense: int, value: float, bound: float, tolerance: float) -> bool:
+def beats(sense: int, value: float, bound: float, tolerance: float, size: float = 1.0) -> bool:
     """Return whether a value is better than a bound on all values, by more than the tolerance.
 
     ``sense`` is +1 when the user minimises, -1 when the user maximises.
     """
-    return sense * (bound - value) > 0 and gap(value, bound) > tolerance
+    return sense * (bound - value) > 0 and gap(value, bound, size) > tolerance
 
 
 def best(sense: int, witnesses: Sequence[Witness]) -> Witness | None:

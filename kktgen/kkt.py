@@ -13,6 +13,8 @@ optima are the optimistic bilevel optima (Dempe & Dutta 2012).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .bilevel import Bilevel
@@ -20,6 +22,7 @@ from .constants import folded
 from .errors import expect
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
+from .scale import equilibrate, spans
 from .space import Block
 from .sparse import coo, csr, row_index, vstack
 from .system import System
@@ -58,7 +61,9 @@ def kkt(bilevel: Bilevel) -> Model:
         _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
         stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
     )  # fmt: skip
-    return folded(model)
+    model = folded(model)
+    units = equilibrate(model)
+    return model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units)))
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

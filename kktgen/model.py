@@ -20,6 +20,7 @@ from .space import Space
 from .sparse import Csr
 from .summary import summary
 from .tables import Indicators, QuadTable, RowTable, Sos1, join
+from .units import Units
 
 FEATURES = {
     "int": "integer variables",
@@ -161,6 +162,9 @@ class Model:
         Columns the encodings appended, in terms of the KKT point.
     constants : ndarray (k,), k <= n
         Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.constants`).
+    units : Units or None
+        Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
+        user's units, see :mod:`kktgen.scale`.
     """
 
     name: str
@@ -177,6 +181,7 @@ class Model:
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
+    units: Units | None = None
 
     @property
     def n(self) -> int:

@@ -26,6 +26,7 @@ from .expr import Quad
 from .kernel import lp, qp
 from .model import Model
 from .pairs import Bounds
+from .scale import scaled
 from .solvers import solve
 from .sparse import Csr, coo, row_index, take_columns, vstack, widen
 from .tables import QuadTable, RowTable, join
@@ -52,7 +53,7 @@ def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = S
     try:
         return any(
             _is_even(one) and (relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True)
-            for one in models
+            for one in (scaled(model).model for model in models)
         )
     except (OutOfTime, KktgenError):
         return False
@@ -70,6 +71,7 @@ def prices_fall(model: Model) -> bool | None:
     bool or None
         False where no multiplier stands in the objective; None where nothing is shown.
     """
+    model = scaled(model).model
     space, rows = model.space, model.rows
     P, q, _ = model.matrices
     curved = np.diff(P.indptr) > 0
@@ -109,6 +111,7 @@ def relaxation_is_bounded(model: Model, seconds: float | None) -> bool | None:
 
     Of quadratic rows only what convex ones say of the columns' boxes counts. A solver that gives up says nothing.
     """
+    model = scaled(model).model
     P, q, _ = model.matrices
     lb, ub = boxes(model)
     if np.isfinite(least_value(model, lb, ub)):

@@ -15,11 +15,10 @@ import numpy as np
 
 from . import kernel
 from .errors import SolverError
-from .model import Kkt
 from .qp import QP
 from .report import Line
 from .residuals import line
-from .space import Space
+from .scale import Scaled
 from .sparse import Csr, vstack
 
 CHUNK = 16
@@ -98,7 +97,7 @@ def solve_all(jobs: Sequence[Job]) -> list[Outcome]:
     return [solve(job) for job in jobs]
 
 
-def response_lines(kkt: Kkt, space: Space, z: np.ndarray, tolerance: float, executor: Executor | None) -> list[Line]:
+def response_lines(view: Scaled, z: np.ndarray, tolerance: float, executor: Executor | None) -> list[Line]:
     """Return for every follower the line ``follower gap``: its response against its re-solved optimum.
 
     Raises
@@ -106,8 +105,11 @@ def response_lines(kkt: Kkt, space: Space, z: np.ndarray, tolerance: float, exec
     SolverError
         The executor died.
     """
+    kkt = view.model.kkt
+    assert kkt is not None
     qps = [kkt.qp(k) for k in range(len(kkt.followers))]
-    jobs = [Job.of(qp, z) for qp in qps]
+    scaled_z = view.point(z)
+    jobs = [Job.of(qp, scaled_z) for qp in qps]
     if executor is None:
         outcomes = solve_all(jobs)
     else:
@@ -117,14 +119,15 @@ def response_lines(kkt: Kkt, space: Space, z: np.ndarray, tolerance: float, exec
         except BrokenExecutor as error:
             raise SolverError(f"the executor that re-solves the followers died: {error}") from error
     return [
-        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, space, qp, z), name)
+        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, qp, z), name)
         for name, outcome, qp in zip(kkt.followers, outcomes, qps, strict=True)
     ]
 
 
-def _where(outcome: Outcome, tolerance: float, space: Space, qp: QP, z: np.ndarray) -> str:
+def _where(outcome: Outcome, tolerance: float, view: Scaled, qp: QP, z: np.ndarray) -> str:
     """Return, for a response that is not optimal, the trouble or the variable farthest from an optimal response."""
     if outcome.gap <= tolerance or outcome.trouble or outcome.y is None:
         return outcome.trouble if outcome.gap > tolerance else ""
-    at = int(np.argmax(np.abs(outcome.y - z[qp.y])))
-    return f"{space.label(qp.y[at])}: {z[qp.y[at]]:.6g}, re-solved {outcome.y[at]:.6g}"
+    at = int(np.argmax(np.abs(outcome.y - view.point(z)[qp.y])))
+    column = qp.y[at]
+    return f"{view.model.space.label(column)}: {z[column]:.6g}, re-solved {outcome.y[at] * view.columns[column]:.6g}"

@@ -14,6 +14,7 @@ from .maxmin import Optimum, elastic, least, max_min
 from .model import Model
 from .report import Carrier, Range
 from .residuals import labels
+from .scale import Scaled, scaled
 from .sparse import Csr, row_index, take_columns
 from .ties import Play, play
 
@@ -44,20 +45,26 @@ def span(model: Model, z: np.ndarray) -> Range:
     SolverError
         A subproblem could not be solved.
     """
+    view = scaled(model)
+    model, z = view.model, view.point(z)
     game = play(model, z)
     best = least(game.whole, game.cost, game.integer)
     worst = _worst(game, best)
     rows = _rows(game)
     one, other = (None if found.w is None else _point(z, game, found.w) for found in (best, worst))
-    value, low = (model.sense * (found.value + game.constant) + 0.0 for found in (best, worst))
+    value, low, limit = (
+        view.objective * model.sense * (number + game.constant) + 0.0
+        for number in (best.value, worst.value, worst.bound)
+    )
     note = ""
     if abs(worst.bound - worst.value) > GAP * max(1.0, abs(worst.value)):
-        note = f"the worst value is not proved: no tie is worse than {model.sense * (worst.bound + game.constant):.10g}"
+        note = f"the worst value is not proved: no tie is worse than {limit:.10g}"
         if np.isinf(worst.bound):
             note = "the worst value is not proved, as the leader's recourse holds integers: other ties may be worse"
     return Range(
-        value, low, one, other, rows.feasible, rows.name, rows.violation,
-        _carriers(model, game, best.w, worst.w), TIE, _excess(model, z, [one, other]), note,
+        value, low, None if one is None else view.back(one), None if other is None else view.back(other),
+        rows.feasible, rows.name, rows.violation, _carriers(view, game, best.w, worst.w), TIE,
+        _excess(model, z, [one, other]), note,
     )  # fmt: skip
 
 
@@ -173,7 +180,7 @@ def _point(z: np.ndarray, game: Play, w: np.ndarray) -> np.ndarray:
     return out
 
 
-def _carriers(model: Model, game: Play, best: np.ndarray | None, worst: np.ndarray | None) -> tuple[Carrier, ...]:
+def _carriers(view: Scaled, game: Play, best: np.ndarray | None, worst: np.ndarray | None) -> tuple[Carrier, ...]:
     """Return the columns of the face that differ most between two points of different value, the largest first."""
     if best is None or worst is None:
         return ()
@@ -184,8 +191,10 @@ def _carriers(model: Model, game: Play, best: np.ndarray | None, worst: np.ndarr
     apart = np.abs(best[:k] - worst[:k])
     order = np.argsort(-apart, kind="stable")[:CARRIERS]
     order = order[apart[order] > ROW]
-    names = labels(model.space.blocks, game.face.columns[order])
-    return tuple(Carrier(name, float(best[i]), float(worst[i])) for name, i in zip(names, order, strict=True))
+    columns = game.face.columns[order]
+    names = labels(view.model.space.blocks, columns)
+    ends = (point[order] * view.columns[columns] for point in (best, worst))
+    return tuple(Carrier(name, float(b), float(w)) for name, b, w in zip(names, *ends, strict=True))
 
 
 def _excess(model: Model, z: np.ndarray, points: list[np.ndarray | None]) -> float:

@@ -19,6 +19,7 @@ from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, labels, leader_lines, line
 from .resolve import response_lines
+from .scale import objective_size, scaled, spans
 from .solution import Solution
 from .span import span
 
@@ -85,6 +86,7 @@ def verify(
     """
     expect(tolerances, Tolerances, "verify")
     model = kkt(bilevel)
+    view = scaled(model)
     known = solution if isinstance(solution, Solution) else None
     if known is not None and known.z is None:
         witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
@@ -93,20 +95,19 @@ def verify(
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
-    lines += leader_lines(bilevel, model, z, tolerances)
+    lines += leader_lines(view, z, tolerances)
     notes: list[str] = []
     wrong: list[str] = []
     if model.kkt is not None:
-        responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor)
+        responses = response_lines(view, z, tolerances.follower_gap, executor)
         priced = model.kkt.priced
-        for k, (conditions, response) in enumerate(zip(follower_lines(model, z, tolerances), responses, strict=True)):
+        for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
-    value = model.value(z)
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
     witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-    report = _conclude(model, known, lines, value, tolerances, evidence, witnesses, notes, wrong)
+    report = _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong)
     return with_range(bilevel, report, z) if range else report
 
 
@@ -179,11 +180,12 @@ def _some(names: list[str]) -> str:
 
 
 def _conclude(
-    model: Model, known: Solution | None, lines: list[Line], value: float, tolerances: Tolerances,
+    model: Model, known: Solution | None, lines: list[Line], z: np.ndarray, tolerances: Tolerances,
     evidence: Sequence[Solution], witnesses: Sequence[Witness], notes: list[str], wrong: list[str],
 ) -> Report:  # fmt: skip
     """Return the report: the claim the lines and the solution support, and why not a higher one."""
     bound = claims.usable(known.bound) if known is not None else None
+    value, size = model.value(z), objective_size(model, z)
     failing = sorted((c for c in lines if c.counts and not c.ok), key=lambda c: -c.excess)
     if failing:
         reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
@@ -212,9 +214,10 @@ def _conclude(
         )
     found.rests += model.notes
     claim = "bilevel-feasible" if found.against else "optimal"
+    reached = attained(model, known.model) if known is not None and not found.against else None
     return Report(
-        model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound),
-        found.sentences, tolerances, attained=attained(model, known.model) if known and not found.against else None,
+        model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
+        found.sentences, tolerances, size=size, attained=reached,
     )  # fmt: skip
 
 
@@ -229,7 +232,7 @@ def _witnesses(
         if other is solution or other.z is None or len(other.z) < model.n:
             continue
         z = other.z[: model.n]
-        witness = Witness(model.value(z), origin(other))
+        witness = Witness(model.value(z), origin(other), objective_size(model, z))
         asked = any(claims.refuted(model, one, [witness], tolerances) for one in fellows)
         if asked and verify(bilevel, z, tolerances=tolerances, executor=executor).ok:
             out.append(witness)
@@ -246,7 +249,7 @@ def _without_point(
     refuted = claims.refuted(model, solution, witnesses, tolerances)
     if solution.status == "infeasible":
         faults = refuted or claims.contradictions(model, solution, evidence)
-        faults += encoding_faults(model, solution.model)
+        faults += encoding_faults(model, solution.model) + list(spans(model.units))
         if not faults:
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults

@@ -13,8 +13,9 @@ PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
     "lineage errors clock sparse space < rows < expr < join",
-    "qp quiet kernel convexity tables pairs summary < model < solution mccormick constants",
-    "variable system < follower < matrices < bilevel curvature",
+    "qp quiet kernel convexity tables pairs summary units < model < solution mccormick constants",
+    "variable system curvature < follower < matrices < bilevel",
+    "scale",
     "kkt",
     "identity eliminate relax bounds cuts",
     "encodings",

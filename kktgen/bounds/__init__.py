@@ -25,6 +25,7 @@ import numpy as np
 
 from ..errors import ProblemError, expect
 from ..model import Model
+from ..scale import scaled
 from ..sparse import Csr, take_columns
 from .curved import tightened
 from .follower import bound_follower
@@ -78,15 +79,15 @@ def bound(
     expect(model, Model, "bound", "make one with kg.kkt(m)")
     if model.kkt is None or model.pairs is None:
         return model
-    begun = time.monotonic()
-    jobs = _jobs(model, rounds)
+    begun, view = time.monotonic(), scaled(model)
+    jobs = _jobs(view.model, rounds)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
     for k, proved in enumerate(_run(jobs, executor, begun, time_limit)):
         results.append(proved)
         if progress is not None:
             progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": time.monotonic() - begun})
-    return _apply(model, results)
+    return view.restore(_apply(view.model, results))
 
 
 def _run(

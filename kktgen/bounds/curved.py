@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from ..convexity import DENSE, is_psd
 from ..mccormick import product_boxes
 from ..model import Model
+from ..scale import scaled
 from ..space import on_integers
 from ..sparse import Csr, row_index, widen
 from ..tables import QuadTable
@@ -32,8 +33,10 @@ MOVED = 1e-3
 
 def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality."""
-    space = model.space
-    return on_integers(*tightened(model, space.lb, space.ub), space.kind)
+    view = scaled(model)
+    space = view.model.space
+    lb, ub = tightened(view.model, space.lb, space.ub)
+    return on_integers(view.back(lb), view.back(ub), space.kind)
 
 
 def tightened(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

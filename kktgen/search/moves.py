@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..bilevel import Bilevel
 from ..model import Model
 from ..space import LEADER
 from ..tables import Indicators, Sos1
@@ -25,7 +24,6 @@ class Moves:
 
     Parameters
     ----------
-    bilevel : Bilevel
     model : Model
         The KKT model of the problem, its products eliminated, with complementarity pairs.
     responder : Responder, optional
@@ -40,9 +38,9 @@ class Moves:
         Whether one pattern may lead to several points: quadratic rows, or a nonconvex objective.
     """
 
-    def __init__(self, bilevel: Bilevel, model: Model, responder: Responder | None = None) -> None:
+    def __init__(self, model: Model, responder: Responder | None = None) -> None:
         self.model = model
-        self.responder = Responder(bilevel) if responder is None else responder
+        self.responder = Responder(model) if responder is None else responder
         self.relaxation = Relaxation(model)
         self.discrete = Discrete(model)
         self.many = bool(len(model.quads)) or not self.relaxation.convex

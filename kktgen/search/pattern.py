@@ -13,6 +13,7 @@ import numpy as np
 
 from ..model import Model
 from ..pairs import Pairs
+from ..scale import scaled
 from .residual import FEASIBLE, violation
 from .step import Step, active_pairs, pattern_step
 
@@ -52,12 +53,14 @@ def pattern_search(
         Never worse than z where z is feasible. z itself when its pattern cannot be solved: it holds no feasible
         point, or there are nonconvex quadratic rows.
     """
+    view, given = scaled(model), z
+    model, z = view.model, view.point(z)
     step = improve(model, z, rounds, time_limit, active)
     if step is None or violation(model, step.z) > max(FEASIBLE, violation(model, z)):
-        return z
+        return given
     if step.value > model.objective.value(z) and violation(model, z) <= FEASIBLE:
-        return z
-    return step.z
+        return given
+    return view.back(step.z)
 
 
 def improve(
@@ -115,7 +118,8 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
         The polished point: no further from feasible than 1e-6 or than z. It may cost more than z only where z itself
         is not feasible to 1e-6, or by 1e-5 relative. The point z otherwise.
     """
-    z = z[: model.n]
+    view, given = scaled(model), z[: model.n]
+    model, z = view.model, view.point(given)
     before, value = violation(model, z), model.objective.value(z)
     active = active_pairs(model, z)
     patterns = [active]
@@ -125,8 +129,8 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
     steps = [pattern_step(model, z, pattern) for pattern in patterns]
     found = [step for step in steps if step is not None and violation(model, step.z) <= max(FEASIBLE, before)]
     if not found:
-        return z
+        return given
     best = min(found, key=lambda step: step.value)
     if before <= FEASIBLE and best.value > value + LOSS * (1.0 + abs(value)):
-        return z
-    return best.z
+        return given
+    return view.back(best.z)

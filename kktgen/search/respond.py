@@ -21,7 +21,10 @@ import scipy.sparse as sp
 from ..bilevel import Bilevel
 from ..errors import ProblemError
 from ..kernel import Answer, qp
+from ..kkt import kkt
+from ..model import Model
 from ..qp import QP
+from ..scale import scaled
 from ..space import LEADER
 from ..sparse import Csr
 from .sharpen import Program, sharpen
@@ -80,22 +83,26 @@ class Responder:
 
     Parameters
     ----------
-    bilevel : Bilevel
+    problem : Bilevel or Model
+        A problem, or its KKT model in any stage.
 
     Attributes
     ----------
     qps : list of QP
-        One per follower.
+        One per follower, in the problem's own units (:mod:`kktgen.scale`).
     parameters : ndarray
         The leader's columns that some follower sees.
     nash : bool
         Whether some follower sees columns of another.
     """
 
-    def __init__(self, bilevel: Bilevel) -> None:
-        space = bilevel.space
+    def __init__(self, problem: Bilevel | Model) -> None:
+        model = kkt(problem) if isinstance(problem, Bilevel) else problem
+        self._view = scaled(model)
+        space = model.space
         self.n = len(space)
-        self.qps = [follower.qp() for follower in bilevel.followers]
+        stated = self._view.model.kkt
+        self.qps = [] if stated is None else [system.qp() for system in stated.systems]
         seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
         self.parameters = seen[space.owner[seen] == LEADER]
         self.nash = bool((space.owner[seen] != LEADER).any())
@@ -124,9 +131,10 @@ class Responder:
         ProblemError
             A point of the wrong length.
         """
-        z = self._full(np.asarray(x, dtype=float))
+        z = self._view.point(self._full(np.asarray(x, dtype=float)))
         if self.nash:
-            return self._settle(z)
+            settled = self._settle(z)
+            return None if settled is None else self._view.back(settled)
         tasks = [(one, z[one.x]) for one in self.qps]
         run: Callable[..., Iterable[Any]] = map if executor is None else executor.map
         for one, parts in zip(self.qps, run(_job, tasks), strict=True):
@@ -134,7 +142,7 @@ class Responder:
                 return None
             z[one.y], z[one.lam], z[one.mu] = parts
         z[self._dead] = 0.0
-        return z
+        return self._view.back(z)
 
     def _full(self, x: np.ndarray) -> np.ndarray:
         if len(x) >= self.n:

@@ -17,10 +17,10 @@ import numpy as np
 
 from ..bilevel import Bilevel
 from ..model import Model
+from ..scale import Scaled, scaled
 from .given import given_point
 from .moves import Moves
 from .pattern import GAIN, active_pairs
-from .respond import Responder
 
 NUDGES = 20
 """Decisions near the best point that are tried."""
@@ -34,9 +34,7 @@ KEPT = 5
 Progress = Callable[[dict[str, Any]], None]
 
 
-def relax_and_respond(
-    bilevel: Bilevel, model: Model, responder: Responder | None = None, time_limit: float | None = None
-) -> np.ndarray | None:
+def relax_and_respond(bilevel: Bilevel, model: Model, time_limit: float | None = None) -> np.ndarray | None:
     """Return the followers' response to the optimum of the convex relaxation, moved to where the leader's rows hold.
 
     Parameters
@@ -44,8 +42,6 @@ def relax_and_respond(
     bilevel : Bilevel
     model : Model
         The KKT model of the problem, its products eliminated, with complementarity pairs.
-    responder : Responder, optional
-        Made from the problem when not given.
     time_limit : float, optional
         Seconds per QP.
 
@@ -55,12 +51,13 @@ def relax_and_respond(
         A bilevel-feasible point. Without a convex relaxation that is bounded, the decisions begin in the middle of the
         leader's box. None when no decision found there lets every follower respond within the leader's rows.
     """
-    moves = Moves(bilevel, model, responder)
+    view = scaled(model)
+    moves = Moves(view.model)
     for count, (_, z) in enumerate(moves.relaxation.points(time_limit)):
         response = moves.respond(z, time_limit)
         point = None if response is None else moves.land(response, 1, time_limit)
         if point is not None or count == 2:
-            return point
+            return None if point is None else view.back(point)
     return None
 
 
@@ -87,10 +84,11 @@ def start_points(
         At most five of different value, each satisfying rows, bounds and pairs of the model to 1e-6; empty when none
         is found.
     """
-    search = _Search(bilevel, model, seconds, progress)
+    view = scaled(model)
+    search = _Search(view, seconds, progress)
     search.run(search.moves.relaxation.points(search.left()))
     search.run(search.nudges(seed))
-    return [z for _, z in search.found]
+    return [view.back(z) for _, z in search.found]
 
 
 def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0) -> np.ndarray | None:
@@ -119,24 +117,25 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0
     """
     given = given_point(bilevel.space, start)
     end = time.monotonic() + seconds
-    moves = Moves(bilevel, model)
-    z = model.complete(given)
+    view = scaled(model)
+    moves = Moves(view.model)
+    z = view.point(model.complete(given))
     whole = bool(given[bilevel.space.role != "leader"].any())
     found = moves.land(z, ROUNDS, seconds) if whole else None
     if found is None:
         response = moves.respond(z, max(end - time.monotonic(), 1e-3))
         found = None if response is None else moves.land(response, ROUNDS, max(end - time.monotonic(), 1e-3))
-    return found
+    return None if found is None else view.back(found)
 
 
 class _Search:
     """Collects points, best first, and says when to stop."""
 
-    def __init__(self, bilevel: Bilevel, model: Model, seconds: float, progress: Progress | None) -> None:
-        self.model, self.progress = model, progress
+    def __init__(self, view: Scaled, seconds: float, progress: Progress | None) -> None:
+        self.model, self.unit, self.progress = view.model, view.objective, progress
         self.begun = time.monotonic()
         self.end = self.begun + seconds
-        self.moves = Moves(bilevel, model)
+        self.moves = Moves(self.model)
         self.found: list[tuple[float, np.ndarray]] = []
         self._tried = 0
         self._seen: set[bytes] = set()
@@ -185,7 +184,11 @@ class _Search:
         better = not self.found or value < self.found[0][0] - room
         self.found = sorted([*self.found, (value, z)], key=lambda pair: pair[0])[:KEPT]
         if better and self.progress is not None:
-            told = {"stage": "start", "seconds": time.monotonic() - self.begun, "incumbent": self.model.sense * value}
+            told = {
+                "stage": "start",
+                "seconds": time.monotonic() - self.begun,
+                "incumbent": self.model.sense * self.unit * value,
+            }
             self.progress({**told, "move": label, "round": self._tried})
         return better
 
