@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from ..units import Units, spans
 from .equilibrate import equilibrate
-from .scaled import Scaled, column_units, cost_units, objective_size, objective_unit, pair_units, scaled
+from .scaled import Scaled, as_it_stands, column_units, cost_units, objective_size, objective_unit, pair_units, scaled
 
 __all__ = [
     "Scaled",
     "Units",
     "spans",
+    "as_it_stands",
     "column_units",
     "cost_units",
     "equilibrate",

@@ -83,12 +83,16 @@ _VIEWS: WeakKeyDictionary[Model, Scaled] = WeakKeyDictionary()
 def scaled(model: Model) -> Scaled:
     """Return a model in its own units (made once): itself where nothing is scaled."""
     if model.units is None:
-        one = np.ones(model.n)
-        return Scaled(model, model, one, np.ones(len(model.rows)), np.ones(len(model.quads)), 1.0)
+        return as_it_stands(model)
     known = _VIEWS.get(model)
     if known is None:
         known = _VIEWS[model] = _view(model)
     return known
+
+
+def as_it_stands(model: Model) -> Scaled:
+    """Return a model in the user's units."""
+    return Scaled(model, model, np.ones(model.n), np.ones(len(model.rows)), np.ones(len(model.quads)), 1.0)
 
 
 def column_units(model: Model) -> np.ndarray:
