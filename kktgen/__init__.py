@@ -18,6 +18,7 @@
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 """
 
+from . import array_functions as _array_functions  # what NumPy's functions do to expressions
 from .agree import agree
 from .agreement import Agreement
 from .bilevel import Bilevel
