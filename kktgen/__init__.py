@@ -127,3 +127,9 @@ __all__ = [
     "write",
     "write_solution",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, and the folders that are used by name."""
+    folders = {"formats", "plots", "search"} & globals().keys()
+    return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])
