@@ -18,6 +18,7 @@
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 """
 
+from . import array_functions as _array_functions  # what NumPy's functions do to expressions
 from .agree import agree
 from .agreement import Agreement
 from .bilevel import Bilevel
@@ -128,3 +129,9 @@ __all__ = [
     "write",
     "write_solution",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, and the folders that are used by name."""
+    folders = {"formats", "plots", "search"} & globals().keys()
+    return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

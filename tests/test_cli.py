@@ -91,6 +91,8 @@ def test_models_of_a_path(model_file):
         (["solve", "dso_vpp/shrt"], "no instance 'dso_vpp/shrt' (did you mean dso_vpp/short?)"),
         (["solve", "nowhere.py"], "no model file nowhere.py"),
         (["solve", "nowhere.toml"], "no instance file nowhere.toml"),
+        (["solve", "nowhere.lp"], "nowhere.lp: .lp files hold a single-level model"),
+        (["check", "nowhere.gms"], "nowhere.gms: .gms files hold a single-level model"),
         (["solve", "dso_vpp", "--set", "hour=6"], "did you mean hours?"),
         (["solve", "dso_vpp", "--set", "hours=six"], "'hours' takes int, not 'six'"),
         (["solve", "dso_vpp", "--set", "hours"], "--set takes name=value, got 'hours'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pydoc
+import rlcompleter
 import types
 
 import pytest
@@ -29,6 +30,22 @@ def test_the_public_names_are_these():
     there = [n for n, v in vars(kg).items() if not n.startswith("_") and not isinstance(v, types.ModuleType)]
     assert sorted(there) == NAMES
     assert sorted(kg.__all__) == NAMES
+
+
+def test_dir_shows_the_public_names_alone():
+    shown = [name for name in dir(kg) if not name.startswith("__")]
+    assert sorted({*shown} - {"plots"}) == sorted([*NAMES, "formats", "search"])  # plots: once it was imported
+    assert {"__doc__", "__all__"} <= {*dir(kg)}
+    for folder in (kg.search, kg.formats):
+        assert [name for name in dir(folder) if not name.startswith("__")] == sorted(folder.__all__)
+
+
+def test_tab_completion_finds_searches_and_formats():
+    completer = rlcompleter.Completer({"kg": kg})
+    assert completer.complete("kg.sea", 0) == "kg.search"
+    assert str(completer.complete("kg.search.hh", 0)).startswith("kg.search.hho")
+    assert str(completer.complete("kg.formats.dum", 0)).startswith("kg.formats.dumps")
+    assert completer.complete("kg.space", 0) is None
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -55,6 +55,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
+
+
 @cache
 def formats() -> dict[str, Any]:
     """Return the format modules by suffix, e.g. ``{".cip": <module>, ".lp": <module>, ".mps": <module>}``."""
