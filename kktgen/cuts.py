@@ -22,6 +22,7 @@ import numpy as np
 from .bounds.activity import tighten
 from .convexity import is_psd
 from .errors import ProblemError, expect
+from .fingerprint import equivalent
 from .identity import duality_gap
 from .kernel import qp
 from .mccormick import with_products
@@ -113,6 +114,7 @@ def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
     return on_integers(lb, ub, space.kind)
 
 
+@equivalent
 def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = None) -> Model:
     """Return the model with valid inequalities from strong duality, one a follower.
 

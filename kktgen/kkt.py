@@ -17,6 +17,7 @@ import numpy as np
 
 from .bilevel import Bilevel
 from .errors import expect
+from .fingerprint import born
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
 from .space import Block
@@ -51,11 +52,11 @@ def kkt(bilevel: Bilevel) -> Model:
     first = len(tables[0]) + len(tables[1])
     primal, starts = _primal_rows(systems, len(space), first)
     pairs = _pairs(bilevel, systems, stacked, starts)
-    return Model(
+    return born(Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
         stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

@@ -136,6 +136,25 @@ class Products:
         return z[self.left] * z[self.right]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Which problem a model stands for, see :mod:`kktgen.fingerprint`.
+
+    Parameters
+    ----------
+    problem : tuple of (str, str)
+        Parts of the problem with their digests.
+    model : tuple of (str, str)
+        Parts of the model, as the last stage left it, with theirs.
+    stages : tuple of str
+        What was done since the KKT model, in order: ``eliminate``, ``bound``, ...
+    """
+
+    problem: tuple[tuple[str, str], ...]
+    model: tuple[tuple[str, str], ...]
+    stages: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A single-level model.
@@ -159,6 +178,9 @@ class Model:
         How the pairs were encoded, for the printed summary and the claim.
     lifts : tuple of Lift or Products
         Columns the encodings appended, in terms of the KKT point.
+    origin : Origin or None
+        Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
+        is claimed of it.
     """
 
     name: str
@@ -174,6 +196,7 @@ class Model:
     notes: tuple[str, ...] = ()
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
+    origin: Origin | None = None
 
     @property
     def n(self) -> int:
@@ -198,7 +221,7 @@ class Model:
         return out
 
     def with_rows(self, *tables: RowTable) -> Model:
-        """Return the model with more rows."""
+        """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""
         return replace(self, rows=join([self.rows, *tables], self.n))
 
     @cached_property

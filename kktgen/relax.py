@@ -9,6 +9,7 @@ import numpy as np
 from .bounds.activity import tighten
 from .convexity import is_psd
 from .errors import expect
+from .fingerprint import equivalent
 from .kernel import qp
 from .model import Model
 from .sparse import Csr, widen
@@ -17,6 +18,7 @@ FAR = 1e6
 """Where columns without bounds are cut off when only multipliers are asked for."""
 
 
+@equivalent
 def relax(model: Model) -> Model:
     """Return the model without its complementarity pairs (stationarity, feasibility and bounds stay).
 

@@ -13,7 +13,7 @@ PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
     "errors clock sparse space < rows < expr < join",
-    "qp kernel convexity tables pairs summary < model < solution mccormick",
+    "qp kernel convexity tables pairs summary < model < solution fingerprint mccormick",
     "variable system curvature < follower < matrices < bilevel",
     "kkt",
     "identity eliminate relax bounds cuts",
