@@ -228,7 +228,7 @@ def _judged(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], to
 def _verdict(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], tolerances: Tolerances) -> str:
     """Return the verdict on a run that no verified point refutes."""
     assert run.solution is not None and run.report is not None
-    exact = not (cuts(model, run.solution.model) or loosenings(model, run.solution.model))
+    exact = not (cuts(run.solution.model) or loosenings(model, run.solution.model))
     if run.status in ("infeasible", "unbounded"):
         bounded = [one.origin for one in runs if one.status == "optimal" and one.report and one.report.ok]
         if run.status == "unbounded" and bounded:
@@ -285,7 +285,7 @@ def _carrier(model: Model, runs: Sequence[Run], tolerances: Tolerances) -> Run |
     able = [
         run for run in runs
         if run.solution is not None and run.bound is not None and run.report is not None and not run.disagrees
-        and not cuts(model, run.solution.model) and not rests_on_constants(run.solution.model)
+        and not cuts(run.solution.model) and not rests_on_constants(run.solution.model)
     ]  # fmt: skip
     if not able:
         return None

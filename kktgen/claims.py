@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .exactness import boxes, cuts, encoding_faults, same_problem, some
+from .exactness import boxes, cuts, encoding_faults, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
 from .recession import is_bounded, prices_fall
@@ -59,8 +59,8 @@ def refuted(
         bound = None
     elif bound is None or not beats(original.sense, witness.value, bound, tolerances.optimality, witness.size):
         return []
-    doubts = cuts(original, solution.model)
-    return refutation(solution.model, who or solution.solver, bound, witness, doubts)
+    doubts = cuts(solution.model)
+    return refutation(who or solution.solver, bound, witness, doubts)
 
 
 def bound_faults(solution: Solution, value: float, size: float, tolerances: Tolerances) -> list[str]:
@@ -92,7 +92,7 @@ def judge(
     size = objective_size(original, z)
     known = [Witness(value, size=size), *witnesses]
     for other in evidence:
-        if other is not solution and same_problem(original, other.model):
+        if other is not solution:
             found.others += refuted(original, other, known, tolerances, origin(other))
     found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, size, tolerances)
     found.against += encoding_faults(original, encoded) + list(spans(original.units))

@@ -22,6 +22,7 @@ import numpy as np
 from .bounds.curved import boxes
 from .convexity import is_psd
 from .errors import ProblemError, expect
+from .fingerprint import equivalent
 from .identity import duality_gap
 from .kernel import qp
 from .mccormick import with_products
@@ -107,6 +108,7 @@ class Gap:
         return float(terms.sum() / max(unit, np.abs(terms).max()))
 
 
+@equivalent
 def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = None) -> Model:
     """Return the model with valid inequalities from strong duality, one a follower.
 

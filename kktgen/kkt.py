@@ -20,6 +20,7 @@ import numpy as np
 from .bilevel import Bilevel
 from .constants import folded
 from .errors import expect
+from .fingerprint import born
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
 from .scale import equilibrate, spans
@@ -63,7 +64,7 @@ def kkt(bilevel: Bilevel) -> Model:
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)
-    return model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units)))
+    return born(model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units))))
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

@@ -137,6 +137,25 @@ class Products:
         return z[self.left] * z[self.right]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Which problem a model stands for, see :mod:`kktgen.fingerprint`.
+
+    Parameters
+    ----------
+    problem : tuple of (str, str)
+        Parts of the problem with their digests.
+    model : tuple of (str, str)
+        Parts of the model, as the last stage left it, with theirs.
+    stages : tuple of str
+        What was done since the KKT model, in order: ``eliminate``, ``bound``, ...
+    """
+
+    problem: tuple[tuple[str, str], ...]
+    model: tuple[tuple[str, str], ...]
+    stages: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A single-level model.
@@ -165,6 +184,9 @@ class Model:
     units : Units or None
         Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
         user's units, see :mod:`kktgen.scale`.
+    origin : Origin or None
+        Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
+        is claimed of it.
     """
 
     name: str
@@ -182,6 +204,7 @@ class Model:
     lifts: tuple[Lift | Products, ...] = ()
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
     units: Units | None = None
+    origin: Origin | None = None
 
     @property
     def n(self) -> int:
@@ -206,7 +229,7 @@ class Model:
         return out
 
     def with_rows(self, *tables: RowTable) -> Model:
-        """Return the model with more rows."""
+        """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""
         return replace(self, rows=join([self.rows, *tables], self.n))
 
     @cached_property

@@ -12,8 +12,9 @@ import numpy as np
 from . import claims
 from .bilevel import Bilevel
 from .errors import ProblemError, SolverError, UnsupportedError, expect
-from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults, same_problem
+from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults
 from .faults import Witness, gap, origin
+from .fingerprint import other_problem
 from .kkt import kkt
 from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
@@ -24,6 +25,8 @@ from .solution import Solution
 from .span import span
 
 DEFAULT = Tolerances()
+PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
+"""Why a plain point is not called optimal."""
 NEEDS_MULTIPLIERS = ("stationarity", "dual", "complementarity")
 """Conditions that judge the multipliers of a point, not the response itself."""
 
@@ -49,7 +52,8 @@ def verify(
     bilevel : Bilevel
     solution : Solution or array
         A solver's answer, whose model says how it was encoded; or a plain point z over the problem's columns (what
-        lies beyond them is ignored), which is never called more than bilevel-feasible. NaN in multiplier columns
+        lies beyond them is ignored), which is never called more than bilevel-feasible. So is the answer to another
+        problem, for instance to this one before it was changed. NaN in multiplier columns
         means that the point has no multipliers, and so do zeros in all of them, but not in what a solver found: that
         is a point of its model, or none.
     tolerances : Tolerances
@@ -58,7 +62,8 @@ def verify(
         Further solutions of the same problem, by another encoding or another solver, that stand in for boxes on
         multipliers and slacks nobody could prove. Every bound, this solution's and theirs, is held against every
         point that verification accepts, theirs too: one that is beaten is reported, and what to do about it. A point
-        refutes the word ``infeasible``. A heuristic's point is evidence of this kind alone.
+        refutes the word ``infeasible``. A heuristic's point is evidence of this kind alone. Solutions of another
+        problem are left out, with a reason.
     executor : concurrent.futures.Executor, optional
         Re-solves the followers in parallel; serial by default.
     range : bool
@@ -86,11 +91,51 @@ def verify(
     """
     expect(tolerances, Tolerances, "verify")
     model = kkt(bilevel)
-    view = scaled(model)
     known = solution if isinstance(solution, Solution) else None
-    if known is not None and known.z is None:
-        witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-        return _without_point(model, known, tolerances, evidence, witnesses)
+    mine, ignored = _sorted(model, known, evidence)
+    why = "" if known is None else other_problem(model, known.model)
+    if known is not None and why:
+        report = _of_another(bilevel, known, why, tolerances, executor)
+    elif known is not None and known.z is None:
+        witnesses = _witnesses(bilevel, model, known, tolerances, mine, executor)
+        report = _without_point(model, known, tolerances, mine, witnesses)
+    else:
+        report = _of_point(bilevel, model, solution, tolerances, mine, executor)
+    report = replace(report, reasons=(*report.reasons, *ignored))
+    return with_range(bilevel, report, solution) if range and report.value is not None else report
+
+
+def _sorted(
+    model: Model, known: Solution | None, evidence: Sequence[Solution]
+) -> tuple[list[Solution], list[str]]:  # fmt: skip
+    """Return the evidence that is of this problem, and why the rest is left out."""
+    mine, ignored = [], []
+    for other in evidence:
+        why = "" if other is known else other_problem(model, other.model)
+        if why:
+            ignored.append(f"evidence of {origin(other)} ignored: another problem; {why}")
+        else:
+            mine.append(other)
+    return mine, ignored
+
+
+def _of_another(
+    bilevel: Bilevel, solution: Solution, why: str, tolerances: Tolerances, executor: Executor | None
+) -> Report:
+    """Return the report of the answer to another problem: its point is judged as a plain one, nothing else counts."""
+    said = f"another problem: the model {solution.solver} solved is not known to be this one; {why}"
+    if solution.z is None:
+        return Report(bilevel.name, (), "unverified", False, None, None, None, (said,), tolerances)
+    report = verify(bilevel, solution.z, tolerances=tolerances, executor=executor)
+    return replace(report, reasons=(said, *(reason for reason in report.reasons if reason != PLAIN)))
+
+
+def _of_point(
+    bilevel: Bilevel, model: Model, solution: Any, tolerances: Tolerances, evidence: Sequence[Solution],
+    executor: Executor | None,
+) -> Report:  # fmt: skip
+    """Return the report of a point: a plain one, or a solution's of this problem."""
+    known, view = solution if isinstance(solution, Solution) else None, scaled(model)
     z, absent, lines = _point(model, solution, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
@@ -107,8 +152,7 @@ def verify(
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
     witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-    report = _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong)
-    return with_range(bilevel, report, z) if range else report
+    return _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong)
 
 
 def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
@@ -195,7 +239,7 @@ def _conclude(
             reasons += claims.refuted(model, known, witnesses, tolerances)
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
     if known is None:
-        found = claims.Findings(["a plain point brings no bound and no encoding: at most bilevel-feasible"])
+        found = claims.Findings([PLAIN])
     else:
         found = claims.judge(model, known, value, tolerances, evidence, witnesses)
     if wrong:
@@ -227,7 +271,7 @@ def _witnesses(
 ) -> list[Witness]:  # fmt: skip
     """Return the points of the evidence that verification accepts, as far as they refute some solution."""
     out: list[Witness] = []
-    fellows = [one for one in (solution, *evidence) if one is not None and same_problem(model, one.model)]
+    fellows = [one for one in (solution, *evidence) if one is not None]
     for other in fellows:
         if other is solution or other.z is None or len(other.z) < model.n:
             continue

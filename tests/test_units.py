@@ -25,7 +25,7 @@ def in_units(m: kg.Bilevel, a: float, c: float) -> kg.Bilevel:
     columns = np.where(space.kind == "C", 1 / a, 1.0)
     price = np.isin(space.role, ["lam", "mu"])
     in_rows = np.zeros(len(space), dtype=bool)
-    for table in [rows.M for rows in m.rows] + [d.M for f in m.followers for d in f._declared]:
+    for table in [rows.M for rows in m.rows] + [d.M for f in m.followers for d in f.declared]:
         in_rows[table.indices] = True
     costs = [f.cost for f in m.followers if f.cost is not None]
     multiplied = np.zeros(len(space), dtype=bool)

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProblemError, expect
+from ..fingerprint import equivalent
 from ..model import Model
 from ..scale import scaled
 from ..sparse import Csr, take_columns
@@ -40,6 +41,7 @@ tolerance but not empty is a trap: SCIP takes no such column for one that can be
 bound, and then calls its SOS1 set infeasible."""
 
 
+@equivalent
 def bound(
     model: Model,
     *,

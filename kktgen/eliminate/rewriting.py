@@ -21,6 +21,7 @@ import numpy as np
 from ..constants import check_constants, folded
 from ..errors import expect
 from ..expr import Quad
+from ..fingerprint import equivalent
 from ..model import Model
 from .conditions import Conditions
 from .exact import Rewriting
@@ -74,6 +75,7 @@ def _unchanged(model: Model, goal: Quad) -> Weights:
     return Weights(np.zeros(ny), np.zeros(me), np.zeros(mi), goal, nothing, nothing)
 
 
+@equivalent
 def eliminate(model: Model) -> Model:
     """Return the model with the leader's products cancelled by vanishing expressions of the followers' KKT system.
 

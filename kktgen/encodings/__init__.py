@@ -27,6 +27,7 @@ import numpy as np
 from ..bounds import bound
 from ..constants import check_constants
 from ..errors import ProblemError, expect
+from ..fingerprint import equivalent
 from ..model import Model
 from ..pairs import Pairs
 from .given import pairs_of
@@ -80,6 +81,7 @@ def named(encoding: Any) -> Encoding:
     return known[encoding.lower()]()
 
 
+@equivalent
 def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | None = None) -> Model:
     """Replace the model's complementarity pairs.
 
@@ -135,7 +137,9 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
         if members.any():
             model = chosen(model, pairs if members.all() else pairs.take(members))
     model = _without_void_rows(model)
-    return replace(model, pairs=None, notes=(*model.notes, *_open_boxes(model)))
+    known = all(type(one).__module__.startswith(__name__) for one in (main, *picks.values()))
+    origin = model.origin if known else None  # nobody can vouch for an encoding of the user's own
+    return replace(model, pairs=None, notes=(*model.notes, *_open_boxes(model)), origin=origin)
 
 
 def _wants_bounds(model: Model, chosen: list[Any]) -> bool:

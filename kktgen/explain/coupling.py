@@ -20,7 +20,7 @@ from ..clock import Clock, OutOfTime
 from ..errors import BoundError, SolverError, UnsupportedError
 from ..exactness import boxes, cuts
 from ..expr import Affine, Quad
-from ..kkt import high_point, kkt
+from ..kkt import high_point
 from ..model import Model
 from ..optimize import optimize
 from ..rows import QuadRow, Rows
@@ -189,7 +189,7 @@ def least_violation(
     found, report = result.solution, result.report
     if report.claim == "infeasible":
         return Outcome("none", None, nothing, np.inf, report.reasons)
-    exact = not cuts(kkt(m), result.model) and not len(boxes(result.model)[0])
+    exact = not cuts(result.model) and not len(boxes(result.model)[0])
     bound = max(result.bound or 0.0, 0.0) if exact or report.claim == "optimal" else 0.0
     if found.z is None or not report.ok:
         return Outcome("breaks" if bound > VIOLATED else "open", None, nothing, bound, report.reasons)

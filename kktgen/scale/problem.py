@@ -43,7 +43,7 @@ def restated(bilevel: Bilevel, units: Units) -> Bilevel:
         f = float(units.followers[k])
         new.space = m.space
         new.cost = None if follower.cost is None else _quad(follower.cost, c, f)
-        new._declared = [_declared(d, c, f) for d in follower._declared]
+        new.declared = [_declared(d, c, f) for d in follower.declared]
         m._followers[follower.name] = new
     return m
 

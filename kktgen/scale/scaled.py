@@ -162,7 +162,7 @@ def _view(model: Model) -> Scaled:
         pairs=None if model.pairs is None else _pairs(model, model.pairs, c),
         kkt=None if model.kkt is None else _kkt(model.kkt, c, units.followers),
         lifts=tuple(_lift(model, lift, c) for lift in model.lifts),
-        constants=model.constants / c[: len(model.constants)], units=None,
+        constants=model.constants / c[: len(model.constants)], units=None, origin=None,
     )  # fmt: skip
     return Scaled(model, stated, c, r, t, goal)
 
