@@ -159,6 +159,8 @@ class Model:
         How the pairs were encoded, for the printed summary and the claim.
     lifts : tuple of Lift or Products
         Columns the encodings appended, in terms of the KKT point.
+    bounded : bool
+        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
     """
 
     name: str
@@ -174,6 +176,7 @@ class Model:
     notes: tuple[str, ...] = ()
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
+    bounded: bool = False
 
     @property
     def n(self) -> int:

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .clock import Clock, OutOfTime
 from .convexity import is_psd
+from .deadline import NEVER, Deadline, OutOfTime
 from .encodings import encode
 from .errors import KktgenError, SolverError, UnsupportedError
 from .expr import Quad
@@ -40,15 +40,15 @@ SECONDS = 10.0
 """Seconds the question may take."""
 
 
-def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = SECONDS) -> bool:
+def is_bounded(models: Iterable[Model], solver: str = "scip", deadline: Deadline = NEVER) -> bool:
     """Return whether one of several models of the same problem shows that its objective is bounded.
 
     The answer no leaves it open: so it does where indicators or quadratic rows bound what the rows do not.
     """
-    clock = Clock(seconds)
+    deadline = deadline.part(SECONDS)
     try:
         return any(
-            _is_even(one) and (relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True)
+            _is_even(one) and (relaxation_is_bounded(one, deadline.check()) or fall(one, solver, deadline)[0] is True)
             for one in models
         )
     except (OutOfTime, KktgenError):
@@ -70,7 +70,7 @@ def _direction_of(q: np.ndarray) -> np.ndarray:
     return q / max(np.abs(q).max(initial=0.0), TINY)
 
 
-def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
+def relaxation_is_bounded(model: Model, deadline: Deadline) -> bool:
     """Return whether the model without pairs, integrality, sets, indicators and quadratic rows is bounded (proved)."""
     P, q, _ = model.matrices
     if not is_psd(P):
@@ -82,7 +82,7 @@ def relaxation_is_bounded(model: Model, seconds: float | None) -> bool:
         P = Csr(P.shape)  # products of boxed columns are bounded; what is left is linear
     rows, space = model.rows, model.space
     q = _direction_of(q)  # of a convex objective the size of the linear part does not matter: P d = 0, q'd < 0
-    return qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, seconds).status == "optimal"
+    return qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, deadline).status == "optimal"
 
 
 def _without_gains(P: Csr, lb: np.ndarray, ub: np.ndarray) -> Csr:
@@ -130,16 +130,16 @@ def homogeneous(model: Model) -> Model:
     return Model(model.name, space, goal, 1, rows, QuadTable.empty(model.n), pairs, model.sos1)
 
 
-def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarray | None]:
+def fall(model: Model, solver: str, deadline: Deadline) -> tuple[bool | None, np.ndarray | None]:
     """Return whether the homogeneous model proves the problem bounded (None: open), and else a direction of fall.
 
     An objective that is not convex is linear along directions in which no column of a product moves.
     """
     cone, P = homogeneous(model), model.matrices[0]
     try:
-        if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, clock):
+        if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, deadline):
             return None, None
-        found = solve(encode(cone), solver, time_limit=clock.left())
+        found = solve(encode(cone), solver, time_limit=deadline.check().left())
     except (UnsupportedError, SolverError):
         return None, None
     if found.bound is not None and found.bound > -FALL:
@@ -147,7 +147,7 @@ def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarr
     return None, None if found.z is None else found.z[: model.n]
 
 
-def _stand(cone: Model, columns: np.ndarray, solver: str, clock: Clock) -> bool:
+def _stand(cone: Model, columns: np.ndarray, solver: str, deadline: Deadline) -> bool:
     """Return whether some columns are zero in every direction: all of known sign at once, the others one by one."""
     space, width = cone.space, np.arange(cone.n)
     columns = columns[space.lb[columns] < space.ub[columns]]
@@ -160,7 +160,7 @@ def _stand(cone: Model, columns: np.ndarray, solver: str, clock: Clock) -> bool:
     for goal in goals:
         if goal.any():
             part = replace(cone, objective=Quad.from_matrices(space, None, goal))
-            found = solve(encode(part), solver, time_limit=clock.left())
+            found = solve(encode(part), solver, time_limit=deadline.check().left())
             if found.bound is None or found.bound < -FALL:
                 return False
     return True

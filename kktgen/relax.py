@@ -8,6 +8,7 @@ import numpy as np
 
 from .bounds.activity import tighten
 from .convexity import is_psd
+from .deadline import NEVER, Deadline
 from .errors import expect
 from .kernel import qp
 from .model import Model
@@ -42,7 +43,7 @@ def relax(model: Model) -> Model:
     return replace(model, pairs=None, notes=(*model.notes, "complementarity relaxed"))
 
 
-def prices_are_bounded(model: Model) -> bool:
+def prices_are_bounded(model: Model, deadline: Deadline = NEVER) -> bool:
     """Return whether multipliers cannot improve the objective without end while rows and column bounds hold.
 
     Pairs, sets, indicators, quadratic rows and integrality are left out and the other columns kept within ``FAR``, so
@@ -61,4 +62,4 @@ def prices_are_bounded(model: Model) -> bool:
         P = Csr(P.shape)
     lb = np.where(price, space.lb, np.maximum(space.lb, -FAR))
     ub = np.where(price, space.ub, np.minimum(space.ub, FAR))
-    return qp(P, q, M, rows.lo, rows.hi, lb, ub).status == "optimal"
+    return qp(P, q, M, rows.lo, rows.hi, lb, ub, deadline).status == "optimal"

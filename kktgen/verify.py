@@ -11,6 +11,7 @@ import numpy as np
 
 from . import claims
 from .bilevel import Bilevel
+from .deadline import NEVER, Deadline
 from .errors import ProblemError, SolverError, UnsupportedError, expect
 from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults, same_problem
 from .faults import Witness, gap, origin
@@ -35,6 +36,7 @@ def verify(
     evidence: Sequence[Solution] = (),
     executor: Executor | None = None,
     range: bool = False,  # noqa: A002
+    time_limit: float | None = None,
 ) -> Report:
     """Verify a point of a bilevel problem and say what may be claimed.
 
@@ -63,6 +65,8 @@ def verify(
     range : bool
         Also compute the leader's best and worst value at the same decision, as the followers break their ties
         (:class:`kktgen.report.Range`, the report's ``range``); where that cannot be done a reason says why.
+    time_limit : float, optional
+        Seconds. A response that is not re-solved by then does not hold, and the claim is ``unverified``.
 
     Returns
     -------
@@ -84,10 +88,11 @@ def verify(
         The executor died.
     """
     expect(tolerances, Tolerances, "verify")
+    deadline = Deadline(time_limit)
     model = kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     if known is not None and known.z is None:
-        witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
+        witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor, deadline)
         return _without_point(model, known, tolerances, evidence, witnesses)
     z, absent, lines = _point(model, solution, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
@@ -97,7 +102,7 @@ def verify(
     notes: list[str] = []
     wrong: list[str] = []
     if model.kkt is not None:
-        responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor)
+        responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor, deadline)
         priced = model.kkt.priced
         for k, (conditions, response) in enumerate(zip(follower_lines(model, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
@@ -105,19 +110,19 @@ def verify(
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
-    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-    report = _conclude(model, known, lines, value, tolerances, evidence, witnesses, notes, wrong)
-    return with_range(bilevel, report, z) if range else report
+    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor, deadline)
+    report = _conclude(model, known, lines, value, tolerances, evidence, witnesses, notes, wrong, deadline)
+    return with_range(bilevel, report, z, deadline) if range else report
 
 
-def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
+def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline = NEVER) -> Report:
     """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
     model = kkt(bilevel)
     z = _point(model, point, report.tolerances)[0]
     try:
-        return replace(report, range=span(model, z))
+        return replace(report, range=span(model, z, deadline))
     except (UnsupportedError, SolverError) as error:
         return replace(report, reasons=(*report.reasons, f"no range: {error}"))
 
@@ -181,6 +186,7 @@ def _some(names: list[str]) -> str:
 def _conclude(
     model: Model, known: Solution | None, lines: list[Line], value: float, tolerances: Tolerances,
     evidence: Sequence[Solution], witnesses: Sequence[Witness], notes: list[str], wrong: list[str],
+    deadline: Deadline,
 ) -> Report:  # fmt: skip
     """Return the report: the claim the lines and the solution support, and why not a higher one."""
     bound = claims.usable(known.bound) if known is not None else None
@@ -195,7 +201,7 @@ def _conclude(
     if known is None:
         found = claims.Findings(["a plain point brings no bound and no encoding: at most bilevel-feasible"])
     else:
-        found = claims.judge(model, known, value, tolerances, evidence, witnesses)
+        found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
     if wrong:
         found.against.append(
             f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
@@ -219,7 +225,7 @@ def _conclude(
 
 def _witnesses(
     bilevel: Bilevel, model: Model, solution: Solution | None, tolerances: Tolerances,
-    evidence: Sequence[Solution], executor: Executor | None,
+    evidence: Sequence[Solution], executor: Executor | None, deadline: Deadline,
 ) -> list[Witness]:  # fmt: skip
     """Return the points of the evidence that verification accepts, as far as they refute some solution."""
     out: list[Witness] = []
@@ -230,7 +236,7 @@ def _witnesses(
         z = other.z[: model.n]
         witness = Witness(model.value(z), origin(other))
         asked = any(claims.refuted(model, one, [witness], tolerances) for one in fellows)
-        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor).ok:
+        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor, time_limit=deadline.left()).ok:
             out.append(witness)
     return out
 

@@ -12,7 +12,7 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "errors clock sparse space < rows < expr < join",
+    "errors deadline background < timed sparse space < rows < expr < join",
     "qp kernel convexity tables pairs summary < model < solution mccormick",
     "variable system < follower < matrices < bilevel",
     "kkt",

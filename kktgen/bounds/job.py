@@ -61,6 +61,8 @@ class Proved:
         Columns of the model, among the follower's own and its parameters, without a finite box.
     lps : int
         Number of LPs solved.
+    late : bool
+        Whether the time was over before everything had been tried.
     """
 
     slack_max: np.ndarray
@@ -72,3 +74,4 @@ class Proved:
     slater: str
     loose: np.ndarray
     lps: int
+    late: bool = False

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+from ..deadline import NEVER, Deadline
 from ..model import Model
 from ..sparse import Csr, coo, csr, row_index, vstack
 
@@ -34,6 +35,8 @@ class Conditions:
         Follower whose variable the column is; -1 for all others.
     live : ndarray (n,) of bool
         False for multipliers that are fixed at zero: products with them are zero.
+    deadline : Deadline
+        Of the linear programs that choose weights.
     """
 
     columns: np.ndarray
@@ -43,9 +46,10 @@ class Conditions:
     gammas: np.ndarray
     owner: np.ndarray
     live: np.ndarray
+    deadline: Deadline = NEVER
 
     @classmethod
-    def of(cls, model: Model) -> Conditions:
+    def of(cls, model: Model, deadline: Deadline = NEVER) -> Conditions:
         """Return the conditions of the KKT system behind ``model``."""
         kkt, n, space = model.kkt, model.n, model.space
         assert kkt is not None
@@ -56,7 +60,7 @@ class Conditions:
         owner[kkt.y] = kkt.y_of
         return cls(
             np.arange(n), weighted, vstack([kkt.S, kkt.E, kkt.C], n), np.concatenate([kkt.s0, kkt.e0, kkt.c0]),
-            np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live,
+            np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live, deadline,
         )  # fmt: skip
 
     def near(self, columns: np.ndarray) -> Conditions:
@@ -72,7 +76,7 @@ class Conditions:
         narrow = csr(M.data, np.searchsorted(kept, M.indices), M.indptr, (len(at), len(kept)))
         return Conditions(
             self.columns[kept], np.searchsorted(kept, weighted), narrow, self.constant[at], self.gammas[at],
-            self.owner[kept], self.live[kept],
+            self.owner[kept], self.live[kept], self.deadline,
         )  # fmt: skip
 
     @cached_property

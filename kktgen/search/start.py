@@ -9,13 +9,13 @@ and again from penalised relaxations (:mod:`kktgen.search.relaxation`) and from 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..deadline import NEVER, Deadline
 from ..model import Model
 from .given import given_point
 from .moves import Moves
@@ -35,7 +35,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 
 def relax_and_respond(
-    bilevel: Bilevel, model: Model, responder: Responder | None = None, time_limit: float | None = None
+    bilevel: Bilevel, model: Model, responder: Responder | None = None, deadline: Deadline = NEVER
 ) -> np.ndarray | None:
     """Return the followers' response to the optimum of the convex relaxation, moved to where the leader's rows hold.
 
@@ -46,8 +46,7 @@ def relax_and_respond(
         The KKT model of the problem, its products eliminated, with complementarity pairs.
     responder : Responder, optional
         Made from the problem when not given.
-    time_limit : float, optional
-        Seconds per QP.
+    deadline : Deadline
 
     Returns
     -------
@@ -56,9 +55,9 @@ def relax_and_respond(
         leader's box. None when no decision found there lets every follower respond within the leader's rows.
     """
     moves = Moves(bilevel, model, responder)
-    for count, (_, z) in enumerate(moves.relaxation.points(time_limit)):
-        response = moves.respond(z, time_limit)
-        point = None if response is None else moves.land(response, 1, time_limit)
+    for count, (_, z) in enumerate(moves.relaxation.points(deadline)):
+        response = moves.respond(z, deadline)
+        point = None if response is None else moves.land(response, 1, deadline)
         if point is not None or count == 2:
             return point
     return None
@@ -67,7 +66,7 @@ def relax_and_respond(
 def start_points(
     bilevel: Bilevel, model: Model, seconds: float = 10.0, progress: Progress | None = None, seed: int = 0
 ) -> list[np.ndarray]:
-    """Return bilevel-feasible points, the best first.
+    """Return bilevel-feasible points, the best first. Ctrl-C ends the search with those found so far.
 
     Parameters
     ----------
@@ -87,13 +86,23 @@ def start_points(
         At most five of different value, each satisfying rows, bounds and pairs of the model to 1e-6; empty when none
         is found.
     """
-    search = _Search(bilevel, model, seconds, progress)
-    search.run(search.moves.relaxation.points(search.left()))
-    search.run(search.nudges(seed))
+    return starts_within(bilevel, model, Deadline(seconds), progress, seed)
+
+
+def starts_within(
+    bilevel: Bilevel, model: Model, deadline: Deadline, progress: Progress | None = None, seed: int = 0
+) -> list[np.ndarray]:
+    """Return bilevel-feasible points found by a deadline, the best first; Ctrl-C stops it (:meth:`Deadline.stop`)."""
+    search = _Search(bilevel, model, deadline, progress)
+    try:
+        search.run(search.moves.relaxation.points(deadline))
+        search.run(search.nudges(seed))
+    except KeyboardInterrupt:
+        deadline.stop()
     return [z for _, z in search.found]
 
 
-def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0) -> np.ndarray | None:
+def land_start(bilevel: Bilevel, model: Model, start: Any, deadline: Deadline = NEVER) -> np.ndarray | None:
     """Return a point somebody gives, moved to where the model holds: the best point of its pattern and its neighbours.
 
     Parameters
@@ -103,8 +112,7 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0
         The KKT model of the problem, its products eliminated, with complementarity pairs (bounded or not).
     start : Solution, Result, Search or array
         All columns, or the leader's alone: the followers then respond.
-    seconds : float
-        Time limit.
+    deadline : Deadline
 
     Returns
     -------
@@ -118,24 +126,21 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0
         A start of the wrong length, that is not finite, or without a point.
     """
     given = given_point(bilevel.space, start)
-    end = time.monotonic() + seconds
     moves = Moves(bilevel, model)
     z = model.complete(given)
     whole = bool(given[bilevel.space.role != "leader"].any())
-    found = moves.land(z, ROUNDS, seconds) if whole else None
+    found = moves.land(z, ROUNDS, deadline) if whole else None
     if found is None:
-        response = moves.respond(z, max(end - time.monotonic(), 1e-3))
-        found = None if response is None else moves.land(response, ROUNDS, max(end - time.monotonic(), 1e-3))
+        response = moves.respond(z, deadline)
+        found = None if response is None else moves.land(response, ROUNDS, deadline)
     return found
 
 
 class _Search:
     """Collects points, best first, and says when to stop."""
 
-    def __init__(self, bilevel: Bilevel, model: Model, seconds: float, progress: Progress | None) -> None:
-        self.model, self.progress = model, progress
-        self.begun = time.monotonic()
-        self.end = self.begun + seconds
+    def __init__(self, bilevel: Bilevel, model: Model, deadline: Deadline, progress: Progress | None) -> None:
+        self.model, self.deadline, self.progress = model, deadline, progress
         self.moves = Moves(bilevel, model)
         self.found: list[tuple[float, np.ndarray]] = []
         self._tried = 0
@@ -152,13 +157,9 @@ class _Search:
             if idle >= patience or self.done():
                 return
 
-    def left(self) -> float:
-        """Return the seconds left."""
-        return max(self.end - time.monotonic(), 1e-3)
-
     def done(self) -> bool:
         """Return whether time is up, or the best point is as good as the relaxation allows."""
-        if time.monotonic() > self.end:
+        if self.deadline.over:
             return True
         bound = self.moves.relaxation.bound
         return bool(self.found) and np.isfinite(bound) and self.found[0][0] <= bound + GAIN * (1.0 + abs(bound))
@@ -166,7 +167,7 @@ class _Search:
     def attempt(self, label: str, z: np.ndarray) -> bool:
         """Respond to z, search from there, keep what is found; return whether it is the best so far."""
         self._tried += 1
-        response = self.moves.respond(z, self.left())
+        response = self.moves.respond(z, self.deadline)
         if response is None:
             return False
         choices = np.flatnonzero((self.model.space.kind != "C") & (self.model.space.role == "leader"))
@@ -174,7 +175,7 @@ class _Search:
         if pattern in self._seen and not self.moves.many:
             return False
         self._seen.add(pattern)
-        point = self.moves.land(response, ROUNDS, self.left())
+        point = self.moves.land(response, ROUNDS, self.deadline)
         return point is not None and self._keep(label, point)
 
     def _keep(self, label: str, z: np.ndarray) -> bool:
@@ -185,7 +186,7 @@ class _Search:
         better = not self.found or value < self.found[0][0] - room
         self.found = sorted([*self.found, (value, z)], key=lambda pair: pair[0])[:KEPT]
         if better and self.progress is not None:
-            told = {"stage": "start", "seconds": time.monotonic() - self.begun, "incumbent": self.model.sense * value}
+            told = {"stage": "start", "seconds": self.deadline.spent, "incumbent": self.model.sense * value}
             self.progress({**told, "move": label, "round": self._tried})
         return better
 
