@@ -187,6 +187,8 @@ class Model:
     origin : Origin or None
         Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
         is claimed of it.
+    bounded : bool
+        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
     """
 
     name: str
@@ -205,6 +207,7 @@ class Model:
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
     units: Units | None = None
     origin: Origin | None = None
+    bounded: bool = False
 
     @property
     def n(self) -> int:
