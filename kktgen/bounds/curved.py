@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ..convexity import DENSE, is_psd
+from ..kernel import within_reach
 from ..mccormick import product_boxes
 from ..model import Model
 from ..space import on_integers
@@ -31,16 +32,19 @@ MOVED = 1e-3
 
 
 def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality."""
+    """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality.
+
+    Bounds out of reach (:data:`kktgen.kernel.FAR`) are none.
+    """
     space = model.space
     return on_integers(*tightened(model, space.lb, space.ub), space.kind)
 
 
 def tightened(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box [lb, ub] (n,) tightened by the model's rows and convex quadratic rows."""
+    """Return the box [lb, ub] (n,) tightened by the model's rows and convex quadratic rows; far bounds are none."""
     rows, M = model.rows, widen(model.rows.M, model.n)
     for _ in range(SWEEPS):
-        lb, ub = before = tighten(M, rows.lo, rows.hi, lb, ub)
+        lb, ub = before = within_reach(*tighten(M, rows.lo, rows.hi, lb, ub))
         if len(model.quads):
             lb, ub = tighten_quads(model.quads, lb, ub)
         if not _moved(before, (lb, ub)):

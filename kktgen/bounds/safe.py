@@ -12,6 +12,8 @@ DUST = 1e-9
 """Row prices and reduced costs below this on infinite sides are taken as zero."""
 OUTWARD = 1e-7
 """Relative rounding outward of every proved bound."""
+ROUNDING = 1e-13
+"""Relative rounding of sums, by their largest term."""
 NIL = 1e-12
 """A bound whose terms are all below this is zero."""
 
@@ -37,7 +39,7 @@ def safe_minimum(
     value, largest = _priced(answer.row_dual, q, A, lo, hi, lb, ub)
     if largest <= NIL:
         return 0.0  # nothing was rounded
-    return value - OUTWARD * (1.0 + abs(value)) if np.isfinite(value) else -np.inf
+    return value - OUTWARD * (1.0 + abs(value)) - ROUNDING * largest if np.isfinite(value) else -np.inf
 
 
 def _priced(
