@@ -137,6 +137,22 @@ class Products:
 
 
 @dataclass(frozen=True, eq=False)
+class Cutoff:
+    """That boxes of a model hold for points of a given value or better alone.
+
+    Parameters
+    ----------
+    value : float
+        Of a verified point, in the user's sense.
+    space : Space
+        The columns with the boxes that hold for all points.
+    """
+
+    value: float
+    space: Space
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """A single-level model.
 
@@ -161,6 +177,9 @@ class Model:
         Columns the encodings appended, in terms of the KKT point.
     constants : ndarray (k,), k <= n
         Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.constants`).
+    cutoff : Cutoff or None
+        Set where boxes rest on the value of a verified point (:mod:`kktgen.level`): the optimum is the same, points
+        that are worse may be missing.
     """
 
     name: str
@@ -177,6 +196,7 @@ class Model:
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
+    cutoff: Cutoff | None = None
 
     @property
     def n(self) -> int:
@@ -199,6 +219,17 @@ class Model:
         for lift in self.lifts:
             out[lift.columns] = lift.values(out)
         return out
+
+    def without_cutoff(self) -> Model:
+        """Return the model with the boxes that hold for all points."""
+        if self.cutoff is None:
+            return self
+        space = self.space.copy()
+        for own, whole in ((space.lb, self.cutoff.space.lb), (space.ub, self.cutoff.space.ub)):
+            own[: len(whole)] = whole
+        space.proof[: len(self.cutoff.space)] = self.cutoff.space.proof
+        notes = tuple(note for note in self.notes if not note.startswith("cutoff"))
+        return replace(self, space=space, cutoff=None, notes=notes)
 
     def with_rows(self, *tables: RowTable) -> Model:
         """Return the model with more rows."""
