@@ -25,7 +25,7 @@ from .deadline import Deadline
 from .errors import ProblemError, expect
 from .fingerprint import equivalent
 from .identity import duality_gap
-from .kernel import qp
+from .kernel import FAR, qp
 from .mccormick import with_products
 from .model import Model
 from .scale import cost_units, objective_unit, scaled
@@ -90,6 +90,11 @@ class Gap:
             left[free], right[free], weight[free],
         )  # fmt: skip
 
+    @property
+    def largest(self) -> float:
+        """Largest coefficient."""
+        return float(np.abs(np.concatenate([self.linear, self.weight, self.v])).max(initial=abs(self.constant)))
+
     def least(self, lb: np.ndarray, ub: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return what the McCormick rows leave of every weighted product at z (m,); -inf where they hold nothing."""
         below = self.weight > 0
@@ -151,8 +156,10 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     count = len(model.kkt.followers)
     gaps = [Gap.of(model, f, lb, ub) for f in range(count)]
     origin = np.zeros(model.n)
-    bounded = [gap for gap in gaps if np.isfinite(gap.least(lb, ub, origin)).all()]
-    because = [f"{count - len(bounded)} with a product that has no bound"] if len(bounded) < count else []
+    near = [gap for gap in gaps if gap.largest < FAR]
+    because = [f"{count - len(near)} with numbers of {FAR:.0e} or more"] if len(near) < count else []
+    bounded = [gap for gap in near if np.isfinite(gap.least(lb, ub, origin)).all()]
+    because += [f"{len(near) - len(bounded)} with a product that has no bound"] if len(bounded) < len(near) else []
     if cuts is True:
         z = _root(model, deadline)[1] if any(len(gap.v) for gap in bounded) else None
         return _noted(_with(model, bounded, lb, ub, z), len(bounded), count, because)

@@ -27,6 +27,16 @@ from .quiet import pass_model, quiet, run
 from .sparse import Csr
 from .timed import clarabel_within, highs_within
 
+FAR = 1e9
+"""A bound or side of this size and beyond is out of reach: sums with it lose the digits tolerances look at."""
+APART = 1e5
+"""A side so many times the next smaller one (1 at least) costs an interior-point method its accuracy."""
+
+
+def within_reach(lo: np.ndarray, hi: np.ndarray, reach: float = FAR) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper sides, -inf and inf in place of those that are ``reach`` or more from zero."""
+    return np.where(np.abs(lo) < reach, lo, -np.inf), np.where(np.abs(hi) < reach, hi, np.inf)
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -167,10 +177,42 @@ def qp(
     """Solve ``min 1/2 x'P x + q'x  s.t.  lo <= A x <= hi, lb <= x <= ub`` for P positive semidefinite.
 
     An LP (HiGHS) when P is zero, else the interior-point method of Clarabel, which stays reliable when P is
-    singular and tells infeasible and unbounded problems apart.
+    singular and tells infeasible and unbounded problems apart. Sides far from all others are left out at first: an
+    optimum that satisfies them is the optimum.
     """
     if P.nnz == 0:
         return lp(q, A, lo, hi, lb, ub, deadline)
+    reach = _reach(np.abs(np.concatenate([lo, hi, lb, ub])))
+    if reach < np.inf:
+        near = _interior(P, q, A, *within_reach(lo, hi, reach), *within_reach(lb, ub, reach), deadline)
+        if near.status == "infeasible" or (near.x is not None and _inside(near.x, A, lo, hi, lb, ub, reach)):
+            return near
+    return _interior(P, q, A, lo, hi, lb, ub, deadline)
+
+
+def _reach(size: np.ndarray) -> float:
+    """Return the smallest size of a side that is out of reach; inf where there is none."""
+    size = np.sort(np.append(size[np.isfinite(size)], 1.0))
+    size = size[size >= 1.0]
+    far = np.flatnonzero((size[1:] >= APART * size[:-1]) | (size[1:] >= FAR))
+    return float(size[1 + far[0]]) if len(far) else np.inf
+
+
+def _inside(
+    x: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, reach: float
+) -> bool:
+    """Return whether a point satisfies the sides that are out of reach."""
+    return all(
+        bool(((value >= low) | (np.abs(low) < reach)).all() and ((value <= high) | (np.abs(high) < reach)).all())
+        for value, low, high in ((A @ x, lo, hi), (x, lb, ub))
+    )
+
+
+def _interior(
+    P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
+    deadline: Deadline,
+) -> Answer:  # fmt: skip
+    """Solve a convex QP by Clarabel."""
     n, m = len(q), len(lo)
     rows = sp.vstack([A, sp.eye_array(n)], format="csr")
     low, high = np.concatenate([lo, lb]), np.concatenate([hi, ub])

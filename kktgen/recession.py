@@ -92,9 +92,14 @@ def prices_fall(model: Model, deadline: Deadline = NEVER) -> bool | None:
 
 
 def _is_even(model: Model) -> bool:
-    """Return whether the numbers of the objective and of every row are within ``SPREAD``: a solver sees them all."""
-    M, cost = model.rows.M, np.abs(model.matrices[1])
-    row, size = row_index(M), np.abs(M.data)
+    """Return whether the numbers of the objective and of every row are within ``SPREAD``: a solver sees them all.
+
+    Those of fixed columns do not count.
+    """
+    moving = model.space.lb < model.space.ub
+    M, cost = model.rows.M, np.abs(model.matrices[1])[moving]
+    here = moving[M.indices]
+    row, size = row_index(M)[here], np.abs(M.data[here])
     least, most = np.full(M.shape[0], np.inf), np.zeros(M.shape[0])
     np.minimum.at(least, row, size)
     np.maximum.at(most, row, size)

@@ -17,7 +17,7 @@ FLOORS: tuple[str, ...] = (
     "variable system curvature < follower < matrices < bilevel",
     "scale",
     "kkt",
-    "identity eliminate relax bounds cuts",
+    "identity eliminate relax bounds cuts level",
     "encodings",
     "single < formats < solvers < recession",
     "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",

@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..deadline import NEVER, Deadline
-from ..kernel import failures
+from ..kernel import FAR, failures, within_reach
 from .basic import basic_bounds
 from .job import Job, Proved
 from .multipliers import conditional_bounds, conditional_slacks, price_boxes, slack_bounds, stationarity_bounds
-from .relaxation import Boxes, Layout, Program, relaxation, with_single_rows
+from .relaxation import Boxes, Layout, Program, relaxation, single_rows, with_single_rows
 from .slater import slater, slater_rule
 
 LARGE = 3.0
@@ -29,16 +29,17 @@ class _Best:
     def __init__(self, job: Job) -> None:
         self.x = job.x_lb, job.x_ub
         self.y = with_single_rows(job.qp, job.y_lb, job.y_ub)
-        self.mu = np.where(job.dead, 0.0, np.inf)
-        self.tier = np.where(job.dead, "D0", "").astype("U8")
+        idle = _never(job)
+        self.mu = np.where(job.dead | idle, 0.0, np.inf)
+        self.tier = np.where(job.dead, "D0", np.where(idle, "D2", "")).astype("U8")
         free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
         self.lam = -free, free
 
     def boxes(self) -> Boxes:
-        """Return the boxes of (x, y, lam, mu)."""
+        """Return the boxes of (x, y, lam, mu), those out of reach left open."""
         zero = np.zeros(len(self.mu))
         lower, upper = ((self.x[k], self.y[k], self.lam[k], (zero, self.mu)[k]) for k in (0, 1))
-        return Boxes(np.concatenate(lower), np.concatenate(upper))
+        return Boxes(*within_reach(np.concatenate(lower), np.concatenate(upper)))
 
     def improve(self, mu: np.ndarray, tier: str) -> None:
         """Take the bounds on mu that are smaller."""
@@ -54,6 +55,15 @@ class _Best:
         """Take a box for y where it had no bound: the relaxation of its rows is as good elsewhere."""
         low, high = (np.where(np.isfinite(old), old, new) for old, new in zip(self.y, (low, high), strict=True))
         self.y = _smaller(self.y, (low, high))
+
+
+def _never(job: Job) -> np.ndarray:
+    """Return which rows bound a variable out of reach and beyond the box its other rows give it (mi,) bool."""
+    out = np.zeros(len(job.qp.h), dtype=bool)
+    at, column, coefficient = single_rows(job.qp)
+    side = job.qp.h[at] / coefficient
+    out[at] = (np.abs(side) >= FAR) & np.where(coefficient > 0, job.y_ub[column] < side, job.y_lb[column] > side)
+    return out
 
 
 def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

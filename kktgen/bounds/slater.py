@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..deadline import NEVER, Deadline
-from ..kernel import lp
+from ..kernel import FAR, lp
 from ..qp import QP
 from ..sparse import Csr, row_index
 from .activity import interval
@@ -75,6 +75,14 @@ class _Robust:
     @property
     def b(self) -> np.ndarray:
         return self.qp.b - self.qp.B @ self.c
+
+    @property
+    def reach(self) -> np.ndarray:
+        """Largest size of y0 (ny,): none, or one the other sides suggest where some are out of reach."""
+        sides = np.abs(np.concatenate([self.qp.h, self.qp.b]))
+        far = sides >= FAR
+        size = 10.0 * (1.0 + sides[~far].max(initial=0.0)) if far.any() else np.inf
+        return np.full(self.qp.ny, size)
 
     def worst(self, Y: np.ndarray) -> np.ndarray:
         """Return the largest ``(G Y + H) d`` over the box, row by row (mi,)."""
@@ -158,7 +166,7 @@ def _constant(
     qp, mi = robust.qp, len(cap)
     G = sp.diags_array(robust.live.astype(float)) @ qp.G
     A = Csr(sp.vstack([sp.hstack([qp.A, Csr((len(qp.b), mi))]), sp.hstack([G, sp.eye_array(mi)])], format="csr"))
-    free, none = np.full(qp.ny, np.inf), np.full(mi, -np.inf)
+    free, none = robust.reach, np.full(mi, -np.inf)
     lo, hi = np.concatenate([robust.b, none]), np.concatenate([robust.b, np.where(robust.live, h, 0.0)])
     return A, lo, hi, np.concatenate([-free, np.zeros(mi)]), np.concatenate([free, cap])
 
@@ -184,7 +192,7 @@ def _affine(robust: _Robust, cap: np.ndarray) -> tuple[Csr, np.ndarray, np.ndarr
         ],
         format="csr",
     )
-    free = np.full(ny * (1 + k), np.inf)
+    free = np.concatenate([robust.reach, np.full(ny * k, np.inf)])
     up, down = (np.tile(np.where(np.isfinite(side), np.inf, 0.0), mi) for side in (robust.high, robust.low))
     lo = np.concatenate([robust.b, -B, -H, np.full(mi, -np.inf)])
     hi = np.concatenate([robust.b, -B, -H, np.where(robust.live, robust.h, 0.0)])
