@@ -16,6 +16,7 @@ import numpy as np
 from ..expr import Quad
 from ..model import Cutoff, Kkt, Lift, Model, Products
 from ..pairs import Bounds, Pairs
+from ..space import without_infinite
 from ..sparse import Csr, csr, row_index
 from ..system import Declared, System
 from ..tables import Indicators, QuadTable, RowTable
@@ -70,13 +71,18 @@ class Scaled:
         if not self.changes:
             return changed
         original, space = self.original, changed.space.copy()
-        space.lb[:] *= self.columns
-        space.ub[:] *= self.columns
+        for own, given, stated in (
+            (space.lb, original.space.lb, self.model.space.lb),
+            (space.ub, original.space.ub, self.model.space.ub),
+        ):
+            own[:] = np.where(own == stated, given, own * self.columns)  # one beyond ``FAR`` stays what it was
         rows = replace(original.rows, lo=changed.rows.lo * self.rows, hi=changed.rows.hi * self.rows)
         pairs = None if changed.pairs is None else _pairs_back(original, changed.pairs, self.columns)
         return replace(original, space=space, rows=rows, pairs=pairs, notes=changed.notes)
 
 
+FAR = 1e15
+"""A bound of this size in a model's own units is none: solvers refuse it."""
 _VIEWS: WeakKeyDictionary[Model, Scaled] = WeakKeyDictionary()
 
 
@@ -150,8 +156,7 @@ def _view(model: Model) -> Scaled:
     assert units is not None
     c, goal = column_units(model), units.objective
     space = model.space.copy()
-    space.lb[:] /= c
-    space.ub[:] /= c
+    space.lb[:], space.ub[:] = without_infinite(space.lb / c, space.ub / c, FAR)
     rows, r = _rows(model.rows, c)
     quads, t = _quads(model.quads, c)
     indicators = model.indicators
@@ -183,20 +188,24 @@ def _columns(M: Csr, c: np.ndarray, rows: np.ndarray | None = None) -> Csr:
     return csr(data, M.indices, M.indptr, M.shape)
 
 
-def _middles(size: np.ndarray, row: np.ndarray, count: int) -> np.ndarray:
-    """Return for every row the power of two in the middle of its smallest and largest number, 1 without any."""
+def _middles(size: np.ndarray, row: np.ndarray, count: int, table: RowTable) -> np.ndarray:
+    """Return for every row the power of two in the middle of its smallest and largest entry.
+
+    Of a row without entries that nearest to its side: what cannot be met must not look as if it were.
+    """
     least, most = np.full(count, np.inf), np.zeros(count)
     seen = size > 0
     np.minimum.at(least, row[seen], size[seen])
     np.maximum.at(most, row[seen], size[seen])
     blank = most == 0
-    least[blank] = most[blank] = 1.0
+    side = np.maximum(*(np.where(np.isfinite(end), np.abs(end), 0.0) for end in (table.lo, table.hi)))
+    least[blank] = most[blank] = np.where(side > 0, side, 1.0)[blank]
     return 2.0 ** np.round(0.5 * (np.log2(least) + np.log2(most)))
 
 
 def _rows(table: RowTable, c: np.ndarray) -> tuple[RowTable, np.ndarray]:
     M = _columns(table.M, c)
-    r = _middles(np.abs(M.data), row_index(M), len(table))
+    r = _middles(np.abs(M.data), row_index(M), len(table), table)
     M = csr(M.data / np.repeat(r, np.diff(M.indptr)), M.indices, M.indptr, M.shape)
     return RowTable(M, table.lo / r, table.hi / r, table.blocks), r
 
@@ -204,7 +213,7 @@ def _rows(table: RowTable, c: np.ndarray) -> tuple[RowTable, np.ndarray]:
 def _quads(table: QuadTable, c: np.ndarray) -> tuple[QuadTable, np.ndarray]:
     v, M = table.v * c[table.i] * c[table.j], _columns(table.linear.M, c)
     size, row = np.abs(np.concatenate([v, M.data])), np.concatenate([table.row, row_index(M)])
-    r = _middles(size, row, len(table))
+    r = _middles(size, row, len(table), table.linear)
     linear = table.linear
     M = csr(M.data / np.repeat(r, np.diff(M.indptr)), M.indices, M.indptr, M.shape)
     rows = RowTable(M, linear.lo / r, linear.hi / r, linear.blocks)
