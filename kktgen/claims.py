@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .deadline import NEVER, Deadline
 from .exactness import boxes, cuts, encoding_faults, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
@@ -81,7 +82,7 @@ def bound_faults(solution: Solution, value: float, size: float, tolerances: Tole
 
 def judge(
     original: Model, solution: Solution, value: float, tolerances: Tolerances, evidence: Sequence[Solution],
-    witnesses: Sequence[Witness] = (),
+    witnesses: Sequence[Witness] = (), deadline: Deadline = NEVER,
 ) -> Findings:  # fmt: skip
     """Return what speaks for and against ``optimal`` at a verified point of the given value (user's sense).
 
@@ -111,13 +112,15 @@ def judge(
     open_columns = boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for
-    if len(open_columns) and prices_fall(encoded):
+    if len(open_columns) and prices_fall(encoded, deadline):
         found.against.append(
             f"{some(encoded, open_columns)} without a proved box, and without complementarity prices improve the "
             "objective without end: the problem may be unbounded, which solvers overlook; bound the leader's prices"
         )
     elif len(open_columns):
-        _ask_evidence(found, original, solution, value, size, tolerances, evidence, some(encoded, open_columns))
+        _ask_evidence(
+            found, original, solution, value, size, tolerances, evidence, some(encoded, open_columns), deadline
+        )
     elif original.kkt is not None:
         found.rests.append("every multiplier and slack lies in a proved box")
     return found
@@ -125,7 +128,7 @@ def judge(
 
 def _ask_evidence(
     found: Findings, original: Model, solution: Solution, value: float, size: float, tolerances: Tolerances,
-    evidence: Sequence[Solution], columns: str,
+    evidence: Sequence[Solution], columns: str, deadline: Deadline,
 ) -> None:  # fmt: skip
     """Accept a second, different solution that agrees in place of boxes nobody could prove."""
     refused = []
@@ -133,7 +136,7 @@ def _ask_evidence(
         if other.status == "heuristic" and other.bound is None:
             continue  # a point alone, which is held against the bounds
         why = _disagreement(original, solution, other, value, size, tolerances)
-        if not why and not is_bounded([solution.model, other.model]):
+        if not why and not is_bounded([solution.model, other.model], deadline=deadline):
             why = (
                 "nothing shows that the problem is bounded, and where it is not solvers may agree on a wrong point; "
                 "bound the columns without bounds (kktgen.explain looks for a direction without end)"

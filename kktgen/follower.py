@@ -12,7 +12,7 @@ from .expr import Affine, Quad
 from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, Rows
-from .space import Space
+from .space import Space, without_infinite
 from .sparse import Csr, row_index, scale_rows, vstack
 from .system import Declared, System
 from .variable import checked, declare, listed, named, of_problem, unit, variable
@@ -86,6 +86,7 @@ class Follower:
         columns, lb, ub, dims = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name)
         self._columns.append(columns)
         lower = upper = np.full(len(columns), -1)
+        lb, ub = without_infinite(lb, ub)
         if np.isfinite(lb).any() or np.isfinite(ub).any():
             declared = self._declare_rows(unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True)
             lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
@@ -161,6 +162,7 @@ class Follower:
     ) -> Declared:
         """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
         space, k = self.space, len(lo)
+        lo, hi = without_infinite(lo, hi)
         equal = lo == hi
         own = np.zeros(k, dtype=bool)
         own[row_index(M)[(space.owner[M.indices] == self.index) & (space.role[M.indices] == "follower")]] = True

@@ -3,6 +3,9 @@
 ::
 
     min  1/2 x'P x + q'x   s.t.  lo <= A x <= hi,  lb <= x <= ub
+
+Every one gets the time its deadline leaves; where that is nothing, it ends with ``limit`` before it begins. Those that
+may take long work in the background, so that Ctrl-C stops them.
 """
 
 from __future__ import annotations
@@ -18,9 +21,21 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
+from .deadline import NEVER, Deadline
 from .errors import SolverError
 from .quiet import pass_model, quiet, run
 from .sparse import Csr
+from .timed import clarabel_within, highs_within
+
+FAR = 1e9
+"""A bound or side of this size and beyond is out of reach: sums with it lose the digits tolerances look at."""
+APART = 1e5
+"""A side so many times the next smaller one (1 at least) costs an interior-point method its accuracy."""
+
+
+def within_reach(lo: np.ndarray, hi: np.ndarray, reach: float = FAR) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper sides, -inf and inf in place of those that are ``reach`` or more from zero."""
+    return np.where(np.abs(lo) < reach, lo, -np.inf), np.where(np.abs(hi) < reach, hi, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,24 +164,55 @@ def lp(
     hi: np.ndarray,
     lb: np.ndarray,
     ub: np.ndarray,
-    time_limit: float | None = None,
+    deadline: Deadline = NEVER,
 ) -> Answer:
     """Solve ``min q'x  s.t.  lo <= A x <= hi, lb <= x <= ub``."""
-    program = WarmLp(A, lo, hi, lb, ub, time_limit)
-    return program.minimize(np.arange(len(q)), q)
+    return WarmLp(A, lo, hi, lb, ub, deadline).minimize(np.arange(len(q)), q)
 
 
 def qp(
     P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
-    time_limit: float | None = None,
+    deadline: Deadline = NEVER,
 ) -> Answer:  # fmt: skip
     """Solve ``min 1/2 x'P x + q'x  s.t.  lo <= A x <= hi, lb <= x <= ub`` for P positive semidefinite.
 
     An LP (HiGHS) when P is zero, else the interior-point method of Clarabel, which stays reliable when P is
-    singular and tells infeasible and unbounded problems apart.
+    singular and tells infeasible and unbounded problems apart. Sides far from all others are left out at first: an
+    optimum that satisfies them is the optimum.
     """
     if P.nnz == 0:
-        return lp(q, A, lo, hi, lb, ub, time_limit)
+        return lp(q, A, lo, hi, lb, ub, deadline)
+    reach = _reach(np.abs(np.concatenate([lo, hi, lb, ub])))
+    if reach < np.inf:
+        near = _interior(P, q, A, *within_reach(lo, hi, reach), *within_reach(lb, ub, reach), deadline)
+        if near.status == "infeasible" or (near.x is not None and _inside(near.x, A, lo, hi, lb, ub, reach)):
+            return near
+    return _interior(P, q, A, lo, hi, lb, ub, deadline)
+
+
+def _reach(size: np.ndarray) -> float:
+    """Return the smallest size of a side that is out of reach; inf where there is none."""
+    size = np.sort(np.append(size[np.isfinite(size)], 1.0))
+    size = size[size >= 1.0]
+    far = np.flatnonzero((size[1:] >= APART * size[:-1]) | (size[1:] >= FAR))
+    return float(size[1 + far[0]]) if len(far) else np.inf
+
+
+def _inside(
+    x: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, reach: float
+) -> bool:
+    """Return whether a point satisfies the sides that are out of reach."""
+    return all(
+        bool(((value >= low) | (np.abs(low) < reach)).all() and ((value <= high) | (np.abs(high) < reach)).all())
+        for value, low, high in ((A @ x, lo, hi), (x, lb, ub))
+    )
+
+
+def _interior(
+    P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
+    deadline: Deadline,
+) -> Answer:  # fmt: skip
+    """Solve a convex QP by Clarabel."""
     n, m = len(q), len(lo)
     rows = sp.vstack([A, sp.eye_array(n)], format="csr")
     low, high = np.concatenate([lo, lb]), np.concatenate([hi, ub])
@@ -180,12 +226,16 @@ def qp(
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
-    if time_limit is not None:
-        settings.time_limit = float(time_limit)
+    seconds = deadline.left()
+    if seconds == 0.0:
+        return _ended("limit", "")
+    if seconds is not None:
+        settings.time_limit = float(seconds)
     try:
-        found = clarabel.DefaultSolver(
+        solver = clarabel.DefaultSolver(
             sp.csc_matrix(sp.triu(P)), q.astype(float), sp.csc_matrix(stacked), sides, cones, settings
-        ).solve()
+        )
+        found = clarabel_within(solver, P.nnz + stacked.nnz)
     except Exception as error:
         raise SolverError(f"Clarabel refused a quadratic program: {error}") from error
     status = _CLARABEL.get(str(found.status), "error")
@@ -206,16 +256,19 @@ class WarmLp:
     ----------
     A, lo, hi, lb, ub
         Rows and bounds.
-    time_limit : float, optional
+    deadline : Deadline
+        Of all solves together.
+    most : float, optional
         Seconds per solve.
     """
 
     def __init__(
-        self, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, time_limit: float | None = None
-    ) -> None:
+        self, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, deadline: Deadline = NEVER,
+        most: float | None = None,
+    ) -> None:  # fmt: skip
         self.n = A.shape[1]
         self._highs = quiet()
-        self._time_limit = time_limit
+        self._deadline, self._most = deadline, most
         self._costed = np.empty(0, dtype=np.int32)
         words = pass_model(self._highs, as_lp(np.zeros(self.n), A, lo, hi, lb, ub))
         if words:
@@ -232,14 +285,18 @@ class WarmLp:
         self._costed = np.asarray(columns, dtype=np.int32)
         if len(self._costed):
             highs.changeColsCost(len(self._costed), self._costed, np.asarray(costs, dtype=float))
-        if self._time_limit is not None:  # HiGHS's clock runs on from solve to solve
-            highs.setOptionValue("time_limit", highs.getRunTime() + self._time_limit)
-        out = _proved(highs, _answer(highs, run(highs)))
+        seconds = self._deadline.left(self._most)
+        if seconds == 0.0:
+            return _ended("limit", "")
+        out = _proved(highs, _answer(highs, highs_within(highs, seconds, lambda: run(highs))))
         unproved = out.status == "infeasible" and not len(out.row_dual)  # presolve also says so of unbounded LPs
         if unproved or out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
             highs.clearSolver()
             highs.setOptionValue("presolve", "off")
-            out = _proved(highs, _answer(highs, run(highs, listen=out.status == "error")))
+            listening = out.status == "error"
+            left = self._deadline.left(self._most)
+            words = highs_within(highs, left, lambda: run(highs, listen=listening))
+            out = _proved(highs, _answer(highs, words))
             highs.setOptionValue("presolve", "choose")
         return _told(out)
 

@@ -24,7 +24,7 @@ from .fingerprint import born
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
 from .scale import equilibrate, spans
-from .space import Block
+from .space import Block, without_infinite
 from .sparse import coo, csr, row_index, vstack
 from .system import System
 from .tables import Indicators, QuadTable, RowTable, Sos1, join
@@ -51,6 +51,7 @@ def kkt(bilevel: Bilevel) -> Model:
     """
     expect(bilevel, Bilevel, "kkt")
     space = bilevel.space.copy()
+    space.lb[:], space.ub[:] = without_infinite(space.lb, space.ub)
     systems = tuple(follower.system() for follower in bilevel.followers)
     stacked = _stack(bilevel, systems)
     tables = [_leader_rows(bilevel), _stationarity_rows(stacked, systems, bilevel)]
@@ -258,6 +259,7 @@ def high_point(bilevel: Bilevel) -> Model:
     """
     expect(bilevel, Bilevel, "high_point")
     space = bilevel.space.copy()
+    space.lb[:], space.ub[:] = without_infinite(space.lb, space.ub)
     systems = tuple(follower.system() for follower in bilevel.followers)
     primal, _ = _primal_rows(systems, len(space), 0)
     leader, quads = _leader_rows(bilevel), _leader_quads(bilevel)

@@ -157,6 +157,22 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
+class Cutoff:
+    """That boxes of a model hold for points of a given value or better alone.
+
+    Parameters
+    ----------
+    value : float
+        Of a verified point, in the user's sense.
+    space : Space
+        The columns with the boxes that hold for all points.
+    """
+
+    value: float
+    space: Space
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """A single-level model.
 
@@ -187,6 +203,11 @@ class Model:
     origin : Origin or None
         Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
         is claimed of it.
+    bounded : bool
+        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
+    cutoff : Cutoff or None
+        Set where boxes rest on the value of a verified point (:mod:`kktgen.level`): the optimum is the same, points
+        that are worse may be missing.
     """
 
     name: str
@@ -205,6 +226,8 @@ class Model:
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
     units: Units | None = None
     origin: Origin | None = None
+    bounded: bool = False
+    cutoff: Cutoff | None = None
 
     @property
     def n(self) -> int:
@@ -227,6 +250,17 @@ class Model:
         for lift in self.lifts:
             out[lift.columns] = lift.values(out)
         return out
+
+    def without_cutoff(self) -> Model:
+        """Return the model with the boxes that hold for all points."""
+        if self.cutoff is None:
+            return self
+        space = self.space.copy()
+        for own, whole in ((space.lb, self.cutoff.space.lb), (space.ub, self.cutoff.space.ub)):
+            own[: len(whole)] = whole
+        space.proof[: len(self.cutoff.space)] = self.cutoff.space.proof
+        notes = tuple(note for note in self.notes if not note.startswith("cutoff"))
+        return replace(self, space=space, cutoff=None, notes=notes)
 
     def with_rows(self, *tables: RowTable) -> Model:
         """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
 from . import kernel
+from .deadline import NEVER, Deadline
 from .errors import SolverError
 from .qp import QP
 from .report import Line
@@ -23,6 +25,8 @@ from .sparse import Csr, vstack
 
 CHUNK = 16
 """Followers a worker gets at a time."""
+LATE = "not re-solved: the time was over before"
+"""Trouble of a response that nobody had time to judge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ class Outcome:
     y: np.ndarray | None = None
 
 
-def solve(job: Job) -> Outcome:
+def solve(job: Job, deadline: Deadline = NEVER) -> Outcome:
     """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum."""
     if len(job.q) == 0:
         return Outcome(0.0)
@@ -63,15 +67,16 @@ def solve(job: Job) -> Outcome:
     cost = float(square + terms.sum())
     free = np.full(len(job.q), np.inf)
     try:
-        answer = kernel.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free)
+        answer = kernel.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free, deadline)
         if answer.x is None:
-            answer = _scaled(job, free)
+            answer = _scaled(job, free, deadline)
     except SolverError as error:
         return Outcome(np.inf, f"not re-solved: {error}")
     if answer.x is None:
         why = {
             "unbounded": "the follower is unbounded at these parameters",
             "infeasible": "the follower is infeasible at these parameters",
+            "limit": LATE,
         }
         return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
     gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
@@ -79,25 +84,27 @@ def solve(job: Job) -> Outcome:
     return Outcome(abs(float(gap)), trouble, answer.x)
 
 
-def _scaled(job: Job, free: np.ndarray) -> kernel.Answer:
+def _scaled(job: Job, free: np.ndarray, deadline: Deadline) -> kernel.Answer:
     """Return the optimum by way of ``y = size v`` and a cost of size 1: solvers' tolerances are absolute."""
     sides = np.abs(np.concatenate([job.lo, job.hi]))
     size = max(1.0, sides[np.isfinite(sides)].max(initial=0.0))
     P, q = job.P * size**2, job.q * size
     unit = max(1.0, np.abs(q).max(initial=0.0), np.abs(P.data).max(initial=0.0))
-    answer = kernel.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free)
+    answer = kernel.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free, deadline)
     if answer.x is None:
         return answer
     y = answer.x * size
     return replace(answer, x=y, value=float(0.5 * y @ (job.P @ y) + job.q @ y))
 
 
-def solve_all(jobs: Sequence[Job]) -> list[Outcome]:
-    """Return the outcomes of several jobs."""
-    return [solve(job) for job in jobs]
+def solve_all(jobs: Sequence[Job], deadline: Deadline = NEVER) -> list[Outcome]:
+    """Return the outcomes of several jobs; of those not reached in time, that they were not."""
+    return [Outcome(np.inf, LATE) if deadline.over else solve(job, deadline) for job in jobs]
 
 
-def response_lines(view: Scaled, z: np.ndarray, tolerance: float, executor: Executor | None) -> list[Line]:
+def response_lines(
+    view: Scaled, z: np.ndarray, tolerance: float, executor: Executor | None, deadline: Deadline = NEVER
+) -> list[Line]:
     """Return for every follower the line ``follower gap``: its response against its re-solved optimum.
 
     Raises
@@ -111,11 +118,11 @@ def response_lines(view: Scaled, z: np.ndarray, tolerance: float, executor: Exec
     scaled_z = view.point(z)
     jobs = [Job.of(qp, scaled_z) for qp in qps]
     if executor is None:
-        outcomes = solve_all(jobs)
+        outcomes = solve_all(jobs, deadline)
     else:
         chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
         try:
-            outcomes = [outcome for part in executor.map(solve_all, chunks) for outcome in part]
+            outcomes = [outcome for part in executor.map(solve_all, chunks, repeat(deadline)) for outcome in part]
         except BrokenExecutor as error:
             raise SolverError(f"the executor that re-solves the followers died: {error}") from error
     return [

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .bounds.activity import interval
+from .deadline import NEVER, Deadline
 from .errors import SolverError, UnsupportedError
 from .faces import TIE
 from .kernel import WarmLp
@@ -28,7 +29,7 @@ GAP = 1e-5
 """Gap (over ``max(1, |value|)``) above which a worst value is reported as not proved."""
 
 
-def span(model: Model, z: np.ndarray) -> Range:
+def span(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Range:
     """Return the leader's best and worst value over the ties at a verified point.
 
     Parameters
@@ -37,6 +38,7 @@ def span(model: Model, z: np.ndarray) -> Range:
         The KKT model of the problem.
     z : ndarray (n,)
         A bilevel-feasible point.
+    deadline : Deadline
 
     Raises
     ------
@@ -47,10 +49,10 @@ def span(model: Model, z: np.ndarray) -> Range:
     """
     view = scaled(model)
     model, z = view.model, view.point(z)
-    game = play(model, z)
-    best = least(game.whole, game.cost, game.integer)
-    worst = _worst(game, best)
-    rows = _rows(game)
+    game = play(model, z, deadline)
+    best = least(game.whole, game.cost, game.integer, deadline)
+    worst = _worst(game, best, deadline)
+    rows = _rows(game, deadline)
     one, other = (None if found.w is None else _point(z, game, found.w) for found in (best, worst))
     value, low, limit = (
         view.objective * model.sense * (number + game.constant) + 0.0
@@ -68,37 +70,37 @@ def span(model: Model, z: np.ndarray) -> Range:
     )  # fmt: skip
 
 
-def _worst(game: Play, best: Optimum) -> Optimum:
+def _worst(game: Play, best: Optimum, deadline: Deadline) -> Optimum:
     """Return the tie that is worst for the leader, its recourse chosen afterwards."""
     k = len(game.face.columns)
     cost, recourse = game.cost, game.R.indices >= k
     if (game.cost[k:] == 0).all():  # v only has to be feasible
-        return _negative(least(game.whole, -cost, game.integer))
+        return _negative(least(game.whole, -cost, game.integer, deadline))
     row = row_index(game.R)
     mixed = np.intersect1d(row[recourse], row[~recourse])
     if not len(mixed) and best.w is not None:  # v does not depend on u
         part = game.whole
         lb, ub = part.lb.copy(), part.ub.copy()
         lb[k:] = ub[k:] = best.w[k:]
-        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool)))
+        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool), deadline))
     if game.integer.any():
-        return _worst_relaxed(game)
-    return max_min(game.ties, game.leader, cost, SECONDS)
+        return _worst_relaxed(game, deadline)
+    return max_min(game.ties, game.leader, cost, deadline.part(SECONDS))
 
 
-def _worst_relaxed(game: Play) -> Optimum:
+def _worst_relaxed(game: Play, deadline: Deadline) -> Optimum:
     """Return the tie that is worst for a leader whose recourse need not be integer, with his integer answer to it.
 
     Another tie may be worse for the integer one, so the bound is infinite.
     """
     k = len(game.face.columns)
-    found = max_min(game.ties, game.leader, game.cost, SECONDS)
+    found = max_min(game.ties, game.leader, game.cost, deadline.part(SECONDS))
     if found.w is None:
         return found
     part = game.whole
     lb, ub = part.lb.copy(), part.ub.copy()
     lb[:k] = ub[:k] = found.w[:k]
-    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer)
+    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer, deadline)
     if answer.w is None:
         raise UnsupportedError("the leader's recourse holds integers, and none of them answers the tie tried as worst")
     return Optimum(answer.w, answer.value, np.inf)
@@ -116,7 +118,7 @@ class _Rows(NamedTuple):
     violation: float = 0.0
 
 
-def _rows(game: Play) -> _Rows:
+def _rows(game: Play, deadline: Deadline) -> _Rows:
     """Return whether every tie satisfies the leader's rows with some recourse.
 
     A row whose recourse columns stand in no other row: what they can reach, against the row's least and largest value
@@ -134,14 +136,14 @@ def _rows(game: Play) -> _Rows:
     low, high = interval(other, lb, ub)
     found = _Rows(True)
     if (touched & ~shared).any():
-        found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low)
+        found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low, deadline)
     stepped = np.bincount(row_index(other)[whole[other.indices]], minlength=len(game.lo)) > 0
     if found.feasible and (stepped & touched & ~shared & np.isfinite(game.lo) & np.isfinite(game.hi)).any():
         found = _Rows(None)  # integers between two sides may miss both
     if found.feasible is False or not touched[shared].any():
         return found
     part, cost = elastic(game.leader, k)
-    worst = max_min(game.ties, part, cost, SECONDS)
+    worst = max_min(game.ties, part, cost, deadline.part(SECONDS))
     if worst.bound <= ROW:
         return _Rows(None) if whole.any() else found
     if worst.value <= ROW or worst.w is None:
@@ -151,7 +153,9 @@ def _rows(game: Play) -> _Rows:
     return _Rows(False, game.rows.label(at), worst.value)
 
 
-def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> _Rows:
+def _private(
+    game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray, deadline: Deadline
+) -> _Rows:  # fmt: skip
     """Return whether the rows ``lo <= own u <= hi`` hold on the whole face; else the one a tie violates most."""
     t, worst = game.face, _Rows(True)
     low, high = interval(own, t.lb, t.ub)
@@ -159,7 +163,7 @@ def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndar
         asked = rows & ~((low >= lo) & (high <= hi))
     if not asked.any():
         return worst
-    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub)
+    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, deadline)
     for i in np.flatnonzero(asked).tolist():
         entries = slice(own.indptr[i], own.indptr[i + 1])
         for sign, side, given in ((1.0, lo[i], game.rows.lo[i]), (-1.0, -hi[i], game.rows.hi[i])):

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import claims
 from .bilevel import Bilevel
+from .deadline import NEVER, Deadline
 from .errors import ProblemError, SolverError, UnsupportedError, expect
 from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults
 from .faults import Witness, gap, origin
@@ -39,6 +40,7 @@ def verify(
     evidence: Sequence[Solution] = (),
     executor: Executor | None = None,
     range: bool = False,  # noqa: A002
+    time_limit: float | None = None,
 ) -> Report:
     """Verify a point of a bilevel problem and say what may be claimed.
 
@@ -69,6 +71,8 @@ def verify(
     range : bool
         Also compute the leader's best and worst value at the same decision, as the followers break their ties
         (:class:`kktgen.report.Range`, the report's ``range``); where that cannot be done a reason says why.
+    time_limit : float, optional
+        Seconds. A response that is not re-solved by then does not hold, and the claim is ``unverified``.
 
     Returns
     -------
@@ -90,19 +94,20 @@ def verify(
         The executor died.
     """
     expect(tolerances, Tolerances, "verify")
+    deadline = Deadline(time_limit)
     model = kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     mine, ignored = _sorted(model, known, evidence)
     why = "" if known is None else other_problem(model, known.model)
     if known is not None and why:
-        report = _of_another(bilevel, known, why, tolerances, executor)
+        report = _of_another(bilevel, known, why, tolerances, executor, deadline)
     elif known is not None and known.z is None:
-        witnesses = _witnesses(bilevel, model, known, tolerances, mine, executor)
+        witnesses = _witnesses(bilevel, model, known, tolerances, mine, executor, deadline)
         report = _without_point(model, known, tolerances, mine, witnesses)
     else:
-        report = _of_point(bilevel, model, solution, tolerances, mine, executor)
+        report = _of_point(bilevel, model, solution, tolerances, mine, executor, deadline)
     report = replace(report, reasons=(*report.reasons, *ignored))
-    return with_range(bilevel, report, solution) if range and report.value is not None else report
+    return with_range(bilevel, report, solution, deadline) if range and report.value is not None else report
 
 
 def _sorted(
@@ -120,19 +125,20 @@ def _sorted(
 
 
 def _of_another(
-    bilevel: Bilevel, solution: Solution, why: str, tolerances: Tolerances, executor: Executor | None
-) -> Report:
+    bilevel: Bilevel, solution: Solution, why: str, tolerances: Tolerances, executor: Executor | None,
+    deadline: Deadline,
+) -> Report:  # fmt: skip
     """Return the report of the answer to another problem: its point is judged as a plain one, nothing else counts."""
     said = f"another problem: the model {solution.solver} solved is not known to be this one; {why}"
     if solution.z is None:
         return Report(bilevel.name, (), "unverified", False, None, None, None, (said,), tolerances)
-    report = verify(bilevel, solution.z, tolerances=tolerances, executor=executor)
+    report = verify(bilevel, solution.z, tolerances=tolerances, executor=executor, time_limit=deadline.left())
     return replace(report, reasons=(said, *(reason for reason in report.reasons if reason != PLAIN)))
 
 
 def _of_point(
     bilevel: Bilevel, model: Model, solution: Any, tolerances: Tolerances, evidence: Sequence[Solution],
-    executor: Executor | None,
+    executor: Executor | None, deadline: Deadline,
 ) -> Report:  # fmt: skip
     """Return the report of a point: a plain one, or a solution's of this problem."""
     known, view = solution if isinstance(solution, Solution) else None, scaled(model)
@@ -144,25 +150,25 @@ def _of_point(
     notes: list[str] = []
     wrong: list[str] = []
     if model.kkt is not None:
-        responses = response_lines(view, z, tolerances.follower_gap, executor)
+        responses = response_lines(view, z, tolerances.follower_gap, executor, deadline)
         priced = model.kkt.priced
         for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
-    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-    return _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong)
+    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor, deadline)
+    return _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong, deadline)
 
 
-def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
+def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline = NEVER) -> Report:
     """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
     model = kkt(bilevel)
     z = _point(model, point, report.tolerances)[0]
     try:
-        return replace(report, range=span(model, z))
+        return replace(report, range=span(model, z, deadline))
     except (UnsupportedError, SolverError) as error:
         return replace(report, reasons=(*report.reasons, f"no range: {error}"))
 
@@ -226,6 +232,7 @@ def _some(names: list[str]) -> str:
 def _conclude(
     model: Model, known: Solution | None, lines: list[Line], z: np.ndarray, tolerances: Tolerances,
     evidence: Sequence[Solution], witnesses: Sequence[Witness], notes: list[str], wrong: list[str],
+    deadline: Deadline,
 ) -> Report:  # fmt: skip
     """Return the report: the claim the lines and the solution support, and why not a higher one."""
     bound = claims.usable(known.bound) if known is not None else None
@@ -241,7 +248,7 @@ def _conclude(
     if known is None:
         found = claims.Findings([PLAIN])
     else:
-        found = claims.judge(model, known, value, tolerances, evidence, witnesses)
+        found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
     if wrong:
         found.against.append(
             f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
@@ -267,7 +274,7 @@ def _conclude(
 
 def _witnesses(
     bilevel: Bilevel, model: Model, solution: Solution | None, tolerances: Tolerances,
-    evidence: Sequence[Solution], executor: Executor | None,
+    evidence: Sequence[Solution], executor: Executor | None, deadline: Deadline,
 ) -> list[Witness]:  # fmt: skip
     """Return the points of the evidence that verification accepts, as far as they refute some solution."""
     out: list[Witness] = []
@@ -278,7 +285,7 @@ def _witnesses(
         z = other.z[: model.n]
         witness = Witness(model.value(z), origin(other), objective_size(model, z))
         asked = any(claims.refuted(model, one, [witness], tolerances) for one in fellows)
-        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor).ok:
+        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor, time_limit=deadline.left()).ok:
             out.append(witness)
     return out
 

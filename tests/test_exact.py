@@ -16,9 +16,10 @@ import pytest
 from problems import ALL
 
 import kktgen as kg
+from kktgen.deadline import Deadline, OutOfTime
 from kktgen.exact import Certificate, certify, checker
 from kktgen.exact.certificate import number, sealed
-from kktgen.exact.linear import Elimination, OutOfTime, solve
+from kktgen.exact.linear import Elimination, solve
 from models import dso_vpp, random_bilevel
 
 RIGHT = [problem for problem in ALL if problem.outcome == "optimal"]
@@ -529,4 +530,4 @@ def test_rows_of_a_lower_rank_and_columns_of_a_lower_class_come_first():
 def test_a_time_limit_holds():
     rows = [{0: Fraction(1)}]
     with pytest.raises(OutOfTime):
-        Elimination(rows, [0], {0: 1}, end=0.0)
+        Elimination(rows, [0], {0: 1}, Deadline(0.0))

@@ -252,7 +252,7 @@ def test_a_solvers_point_that_fails_gives_way_to_a_start_point_that_holds(monkey
         return replace(found, z=z, objective=model.value(z), bound=model.value(z))
 
     monkeypatch.setitem(kg.optimize.__globals__, "solve", wrong)
-    monkeypatch.setitem(kg.optimize.__globals__, "polish", lambda model, z: z)
+    monkeypatch.setitem(kg.optimize.__globals__, "polish", lambda model, z, deadline: z)
     result = kg.optimize(m)
     assert result.solution.objective == pytest.approx(-2) and result.report.ok
     assert result.report.claim == "bilevel-feasible"  # its bound of -4 proves nothing of this point

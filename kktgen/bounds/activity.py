@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..kernel import within_reach
 from ..sparse import Csr, row_index
 
 MARGIN = 1e-9
@@ -30,11 +31,14 @@ def tighten(
     """Return the box [lb, ub] tightened by the rows ``lo <= M z <= hi``, rounded outward.
 
     Each sweep bounds every column of every row by the row's sides less the extreme activity of the other
-    columns, for all rows at once; it stops when no finite bound moves by more than a thousandth.
+    columns, for all rows at once; it stops when no finite bound moves by more than a thousandth. Bounds and sides out
+    of reach (:data:`kktgen.kernel.FAR`) say nothing.
     """
-    lb, ub = lb.copy(), ub.copy()
     if M.nnz == 0:
-        return lb, ub
+        return lb.copy(), ub.copy()
+    declared = lb, ub
+    lb, ub = within_reach(lb, ub)
+    lo, hi = within_reach(lo, hi)
     row = row_index(M)
     order = np.argsort(M.indices, kind="stable")
     columns, first = np.unique(M.indices[order], return_index=True)
@@ -58,7 +62,8 @@ def tighten(
         lb[columns], ub[columns] = new_lb, new_ub
         if not moved.any():
             break
-    return lb, ub
+    lb, ub = within_reach(lb, ub)
+    return np.maximum(lb, declared[0]), np.minimum(ub, declared[1])
 
 
 def _rest(term: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:

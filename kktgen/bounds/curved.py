@@ -10,15 +10,19 @@ for what is left of the function at ``w = c(b)`` is ``1/2 b'S b``, S the Schur c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ..convexity import DENSE, is_psd
+from ..kernel import within_reach
 from ..mccormick import product_boxes
 from ..model import Model
 from ..scale import scaled
 from ..space import on_integers
-from ..sparse import Csr, row_index, widen
+from ..sparse import Csr, coo, row_index, widen
 from ..tables import QuadTable
 from .activity import tighten
 from .safe import OUTWARD
@@ -32,7 +36,10 @@ MOVED = 1e-3
 
 
 def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality."""
+    """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality.
+
+    Bounds out of reach (:data:`kktgen.kernel.FAR`) are none.
+    """
     view = scaled(model)
     space = view.model.space
     lb, ub = tightened(view.model, space.lb, space.ub)
@@ -40,10 +47,10 @@ def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tightened(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box [lb, ub] (n,) tightened by the model's rows and convex quadratic rows."""
+    """Return the box [lb, ub] (n,) tightened by the model's rows and convex quadratic rows; far bounds are none."""
     rows, M = model.rows, widen(model.rows.M, model.n)
     for _ in range(SWEEPS):
-        lb, ub = before = tighten(M, rows.lo, rows.hi, lb, ub)
+        lb, ub = before = within_reach(*tighten(M, rows.lo, rows.hi, lb, ub))
         if len(model.quads):
             lb, ub = tighten_quads(model.quads, lb, ub)
         if not _moved(before, (lb, ub)):
@@ -144,25 +151,62 @@ def least_value(model: Model, lb: np.ndarray, ub: np.ndarray) -> float:
     anywhere, what its curvature does not hold by the box; any other one product by product. Rounded outward.
     """
     P, q, r = model.matrices
-    total, size = [r], [abs(r)]
-    count, label = connected_components(P, directed=False)
-    sizes = np.bincount(label, minlength=count)
-    order = np.argsort(label, kind="stable")
-    start = np.concatenate([[0], np.cumsum(sizes)])
-    single = sizes[label] == 1
-    bent = P.diagonal()
-    with np.errstate(invalid="ignore"):
-        line = single & (bent == 0) & (q != 0)
-        total.extend(np.where(q > 0, q * lb, q * ub)[line])
-        curve = single & (bent != 0)
-        total.extend(_parabola(bent[curve], q[curve], lb[curve], ub[curve]))
-    for block in np.flatnonzero(sizes > 1):
-        at = order[start[block] : start[block + 1]]
-        total.append(_block_value(Csr(P[at][:, at]), q[at], lb[at], ub[at]))
-    terms = np.array(total)
-    if not np.isfinite(terms).all():
-        return -np.inf
-    return float(terms.sum() - OUTWARD * (np.abs(terms).sum() + sum(size)))
+    total = [np.array([r])]
+    bent, blocks = P.diagonal(), Blocks.of(P)
+    line = blocks.single & (bent == 0) & (q != 0)
+    total.append(q[line] * np.where(q > 0, lb, ub)[line])
+    curve = blocks.single & (bent != 0)
+    total.append(_parabola(bent[curve], q[curve], lb[curve], ub[curve]))
+    total += [np.array([_block_value(Csr(P[at][:, at]), q[at], lb[at], ub[at])]) for at in blocks]
+    return _sum(np.concatenate(total))
+
+
+def convex_part(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[Csr, np.ndarray, float] | None:
+    """Return P, q, r of a convex ``1/2 z'P z + q'z + r`` below the objective on the box [lb, ub] (n,), or None.
+
+    Blocks of the Hessian that are not convex are replaced by what their products are at least, one by one.
+    """
+    P, q, r = model.matrices
+    if is_psd(P):
+        return P, q, r
+    blocks, bent = Blocks.of(P), P.diagonal()
+    gone = blocks.single & (bent < 0)
+    least = [np.array([r]), _parabola(bent[gone], np.zeros(int(gone.sum())), lb[gone], ub[gone])]
+    for at in blocks:
+        part = Csr(P[at][:, at])
+        if not is_psd(part):
+            gone[at] = True
+            least.append(_products(part, lb[at], ub[at]))
+    total = _sum(np.concatenate(least))
+    row = row_index(P)
+    kept = ~gone[row]
+    return (coo(P.data[kept], row[kept], P.indices[kept], P.shape), q, total) if np.isfinite(total) else None
+
+
+def _sum(terms: np.ndarray) -> float:
+    """Return the sum of the terms rounded down, -inf where one is infinite."""
+    return float(terms.sum() - OUTWARD * np.abs(terms).sum()) if np.isfinite(terms).all() else -np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The connected blocks of a symmetric matrix: which columns are alone, and the members of the others."""
+
+    single: np.ndarray
+    order: np.ndarray
+    start: np.ndarray
+    several: np.ndarray
+
+    @classmethod
+    def of(cls, P: Csr) -> Blocks:
+        """Return the connected blocks of the symmetric matrix P (n, n)."""
+        count, label = connected_components(P, directed=False)
+        sizes = np.bincount(label, minlength=count)
+        start = np.concatenate([[0], np.cumsum(sizes)])
+        return cls(sizes[label] == 1, np.argsort(label, kind="stable"), start, np.flatnonzero(sizes > 1))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.order[self.start[k] : self.start[k + 1]] for k in self.several)
 
 
 def _parabola(bend: np.ndarray, q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
@@ -174,16 +218,19 @@ def _parabola(bend: np.ndarray, q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -
     return np.minimum(np.minimum(*ends), inside)
 
 
-def _block_value(P: Csr, q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> float:
-    """Return a lower bound on ``1/2 u'P u + q'u`` over a box, -inf where there is none."""
+def _products(P: Csr, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
+    """Return what every product of ``1/2 u'P u`` is at least over a box (m,)."""
     i, j = row_index(P), P.indices
     below = i <= j
     i, j, v = i[below], j[below], np.where(i == j, 0.5, 1.0)[below] * P.data[below]
     low, high = product_boxes(i, j, lb, ub)
-    square = i == j
-    low = np.where(square, np.where((lb[i] < 0) & (ub[i] > 0), 0.0, np.minimum(lb[i] ** 2, ub[i] ** 2)), low)
-    with np.errstate(invalid="ignore"):  # 0 times inf
-        each = np.where(v > 0, v * low, v * high).sum() + _least_linear(q, lb, ub)
+    across = (i == j) & (lb[i] < 0) & (ub[i] > 0)
+    return v * np.where(v > 0, np.where(across, 0.0, low), high)
+
+
+def _block_value(P: Csr, q: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> float:
+    """Return a lower bound on ``1/2 u'P u + q'u`` over a box, -inf where there is none."""
+    each = _products(P, lb, ub).sum() + _least_linear(q, lb, ub)
     if P.shape[0] > DENSE or not is_psd(P):
         return float(each)
     dense = P.toarray()

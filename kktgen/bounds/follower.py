@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..kernel import failures
+from ..deadline import NEVER, Deadline
+from ..kernel import FAR, failures, within_reach
 from .basic import basic_bounds
 from .job import Job, Proved
 from .multipliers import conditional_bounds, conditional_slacks, price_boxes, slack_bounds, stationarity_bounds
-from .relaxation import Boxes, Layout, Program, relaxation, with_single_rows
+from .relaxation import Boxes, Layout, Program, relaxation, single_rows, with_single_rows
 from .slater import slater, slater_rule
 
 LARGE = 3.0
@@ -28,16 +29,17 @@ class _Best:
     def __init__(self, job: Job) -> None:
         self.x = job.x_lb, job.x_ub
         self.y = with_single_rows(job.qp, job.y_lb, job.y_ub)
-        self.mu = np.where(job.dead, 0.0, np.inf)
-        self.tier = np.where(job.dead, "D0", "").astype("U8")
+        idle = _never(job)
+        self.mu = np.where(job.dead | idle, 0.0, np.inf)
+        self.tier = np.where(job.dead, "D0", np.where(idle, "D2", "")).astype("U8")
         free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
         self.lam = -free, free
 
     def boxes(self) -> Boxes:
-        """Return the boxes of (x, y, lam, mu)."""
+        """Return the boxes of (x, y, lam, mu), those out of reach left open."""
         zero = np.zeros(len(self.mu))
         lower, upper = ((self.x[k], self.y[k], self.lam[k], (zero, self.mu)[k]) for k in (0, 1))
-        return Boxes(np.concatenate(lower), np.concatenate(upper))
+        return Boxes(*within_reach(np.concatenate(lower), np.concatenate(upper)))
 
     def improve(self, mu: np.ndarray, tier: str) -> None:
         """Take the bounds on mu that are smaller."""
@@ -55,25 +57,34 @@ class _Best:
         self.y = _smaller(self.y, (low, high))
 
 
+def _never(job: Job) -> np.ndarray:
+    """Return which rows bound a variable out of reach and beyond the box its other rows give it (mi,) bool."""
+    out = np.zeros(len(job.qp.h), dtype=bool)
+    at, column, coefficient = single_rows(job.qp)
+    side = job.qp.h[at] / coefficient
+    out[at] = (np.abs(side) >= FAR) & np.where(coefficient > 0, job.y_ub[column] < side, job.y_lb[column] > side)
+    return out
+
+
 def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.maximum(old[0], new[0]), np.minimum(old[1], new[1])
     return (low, high) if (low <= high).all() else old
 
 
-def bound_follower(job: Job) -> Proved:
-    """Return proved boxes for a follower's slacks, prices and multipliers."""
+def bound_follower(job: Job, deadline: Deadline = NEVER) -> Proved:
+    """Return the boxes proved by a deadline for a follower's slacks, prices and multipliers."""
     with failures() as words:
-        return replace(_bounded(job), failures=tuple(words))
+        return replace(_bounded(job, deadline), failures=tuple(words))
 
 
-def _bounded(job: Job) -> Proved:
+def _bounded(job: Job, deadline: Deadline) -> Proved:
     qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
-    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes())
-    rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead)
+    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes(), deadline)
+    rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead, deadline)
     cut, inner = None, "none"
     if rule is not None:
-        cut, values = slater(qp, program, rule, job.dead)
+        cut, values = slater(qp, program, rule, job.dead, deadline)
         lps += 3
         best.improve(values, "D1")
         inner = "found" if np.isfinite(values).any() or not rule.sigma.any() else "unbounded"
@@ -85,12 +96,14 @@ def _bounded(job: Job) -> Proved:
         _activity(job, best, "D4")
     asked = ~job.dead
     for _ in range(max(1, job.rounds)):
+        if deadline.over:
+            break
         program = relaxation(qp, best.boxes(), job.leader)
         if cut is not None:
             program = program.rows(*cut)
         before = best.mu
-        best.price(*price_boxes(program, at, best.lam))
-        best.improve(conditional_bounds(qp, program, job, asked), "D3")
+        best.price(*price_boxes(program, at, best.lam, deadline))
+        best.improve(conditional_bounds(qp, program, job, asked, deadline), "D3")
         lps += 2 * len(qp.b) + int(asked.sum())
         with np.errstate(invalid="ignore"):
             gained = (before - best.mu) > 0.1 * before
@@ -98,12 +111,12 @@ def _bounded(job: Job) -> Proved:
         asked = asked & (best.mu > LARGE * (np.median(known) if len(known) else 0.0))
         if not gained.any() or not asked.any():
             break
-    if not np.isfinite(slack_max).all():
-        lps += _response_slacks(job, best, cut, slack_max, slack_tier)
+    if not np.isfinite(slack_max).all() and not deadline.over:
+        lps += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
     loose = np.concatenate(
         [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
     )
-    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps)
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps, late=deadline.over)
 
 
 def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
@@ -115,13 +128,15 @@ def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
     best.response(found.lb[at.y : at.lam], found.ub[at.y : at.lam])
 
 
-def _response_slacks(job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray) -> int:
+def _response_slacks(
+    job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray, deadline: Deadline
+) -> int:
     """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
     _activity(job, best)
     program: Program = relaxation(job.qp, best.boxes(), job.leader)
     if cut is not None:
         program = program.rows(*cut)
-    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max))
+    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max), deadline)
     better = value < slack_max
     slack_max[better], slack_tier[better] = value[better], "LP"
     return len(better)

@@ -63,6 +63,8 @@ class Proved:
         Number of LPs solved.
     failures : tuple of str
         What the solver said of every LP that it failed on.
+    late : bool
+        Whether the time was over before everything had been tried.
     """
 
     slack_max: np.ndarray
@@ -75,3 +77,4 @@ class Proved:
     loose: np.ndarray
     lps: int
     failures: tuple[str, ...] = ()
+    late: bool = False

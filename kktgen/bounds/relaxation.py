@@ -9,8 +9,8 @@ Columns ``v = (x, y, lam, mu, w, t)`` with w for the products of the identity an
     tangent         t >= yhat'P y - 1/2 yhat'P yhat
     Slater          sigma'mu <= N            for any feasible yhat with slacks s(yhat) >= sigma >= 0
 
-The identity holds at every KKT point (stationarity times y); the Slater row for every multiplier, because
-``f*(x) <= f(yhat, x) - mu's(yhat)`` and N bounds ``f(yhat, x) - f*(x)``.
+Terms of the identity with sides out of reach are left out. It holds at every KKT point (stationarity times y), the
+Slater row for every multiplier, because ``f*(x) <= f(yhat, x) - mu's(yhat)`` and N bounds ``f(yhat, x) - f*(x)``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from ..kernel import WarmLp
+from ..deadline import Deadline
+from ..kernel import FAR, WarmLp
 from ..mccormick import hull, product_boxes
 from ..qp import QP
 from ..sparse import Csr, row_index
+
+SECONDS = 20.0
+"""Seconds for each LP."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,16 +73,18 @@ class Program:
     lb: np.ndarray
     ub: np.ndarray
 
-    def warm(self) -> WarmLp:
+    def warm(self, deadline: Deadline) -> WarmLp:
         """Return the LP kept warm."""
-        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, time_limit=20.0)
+        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, deadline, SECONDS)
 
     def rows(self, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Program:
-        """Return the program with more rows."""
+        """Return the program with more rows, those with coefficients out of reach left out."""
+        near = np.ones(len(lo), dtype=bool)
+        near[row_index(A)[np.abs(A.data) >= FAR]] = False
         return Program(
-            Csr(sp.vstack([self.A, A], format="csr")),
-            np.concatenate([self.lo, lo]),
-            np.concatenate([self.hi, hi]),
+            Csr(sp.vstack([self.A, A[near]], format="csr")),
+            np.concatenate([self.lo, lo[near]]),
+            np.concatenate([self.hi, hi[near]]),
             self.lb,
             self.ub,
         )
@@ -151,15 +157,26 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray],
     held, held_lo, held_hi = hull(left, right, products_at, boxes.lb, boxes.ub, n)
     w_lb, w_ub = product_boxes(left, right, boxes.lb, boxes.ub)
     identity = np.zeros(n)
-    identity[at.y : at.lam], identity[at.lam : at.mu], identity[at.mu : at.w] = qp.q, -qp.b, qp.h
+    b, h, known = _within_reach(qp)
+    identity[at.y : at.lam], identity[at.lam : at.mu], identity[at.mu : at.w] = qp.q, -b, h
     identity[at.w : at.t], identity[at.t] = weight, 2.0
     A = sp.vstack([primal, upper, stationarity, bound, held, Csr(identity[None, :])], format="csr")
     none = np.full(int((~single).sum()), -np.inf)
     lo = np.concatenate([qp.b, none, -qp.q, leader[1], held_lo, [-np.inf]])
-    hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], held_hi, [0.0]])
+    hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], held_hi, [known]])
     lb, ub = np.concatenate([boxes.lb, w_lb, [0.0]]), np.concatenate([boxes.ub, w_ub, [_curvature_max(qp, boxes)]])
     program = Program(Csr(A), lo, hi, lb, ub)
     return program if duals else _without(program, at, qp.Q.nnz)
+
+
+def _within_reach(qp: QP) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return b, h and the side of the identity without terms out of reach.
+
+    ``h_i mu_i >= 0`` of a large h_i may be left out of a sum that is at most 0; other large sides leave none.
+    """
+    far = np.abs(qp.b) >= FAR
+    known = 0.0 if not far.any() and (qp.h > -FAR).all() else np.inf
+    return np.where(far, 0.0, qp.b), np.where(np.abs(qp.h) < FAR, qp.h, 0.0), known
 
 
 def _without(program: Program, at: Layout, prices: int) -> Program:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import lsqr
 
 from ..kernel import Answer
 from ..sparse import Csr
@@ -12,6 +14,10 @@ DUST = 1e-9
 """Row prices and reduced costs below this on infinite sides are taken as zero."""
 OUTWARD = 1e-7
 """Relative rounding outward of every proved bound."""
+ROUNDING = 1e-13
+"""Relative rounding of sums, by their largest term."""
+BALANCING = 3
+"""Most steps that move a point and row prices to where reduced costs vanish."""
 NIL = 1e-12
 """A bound whose terms are all below this is zero."""
 
@@ -37,7 +43,47 @@ def safe_minimum(
     value, largest = _priced(answer.row_dual, q, A, lo, hi, lb, ub)
     if largest <= NIL:
         return 0.0  # nothing was rounded
-    return value - OUTWARD * (1.0 + abs(value)) if np.isfinite(value) else -np.inf
+    return value - OUTWARD * (1.0 + abs(value)) - ROUNDING * largest if np.isfinite(value) else -np.inf
+
+
+def safe_convex_minimum(
+    answer: Answer, P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Return a lower bound on ``min 1/2 z'P z + q'z`` over a polyhedron, P psd, and the point it was taken at.
+
+    The tangent at any point x is below the function, and its minimum is bounded by row prices as an LP's is::
+
+        1/2 z'P z + q'z >= g'z - 1/2 x'P x + 1/2 (z - x)'P (z - x),   g = P x + q
+
+    Where a column has no bound, its reduced cost must vanish: point and prices of the solver are first moved to where
+    it does. -inf where nothing is proved.
+    """
+    if answer.x is None:
+        return -np.inf, np.zeros(len(q))
+    x, p = _balanced(P, A, answer.x, answer.row_dual, q, lb, ub)
+    value, largest = _priced(p, P @ x + q, A, lo, hi, lb, ub)
+    half = 0.5 * float(x @ (P @ x))
+    value -= half
+    if not np.isfinite(value):
+        return -np.inf, x
+    return value - OUTWARD * (1.0 + abs(value)) - ROUNDING * max(largest, abs(half)), x
+
+
+def _balanced(
+    P: Csr, A: Csr, x: np.ndarray, p: np.ndarray, q: np.ndarray, lb: np.ndarray, ub: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a point and row prices nearby with ``P x + q = A'p`` on the columns whose reduced cost has no bound."""
+    for _ in range(BALANCING):
+        r = P @ x + q - A.T @ p
+        open_ = np.flatnonzero(((r > 0) & np.isinf(lb)) | ((r < 0) & np.isinf(ub)))
+        if np.abs(r[open_]).max(initial=0.0) < NIL:
+            break
+        free = p != 0  # prices of rows that do not hold stay at zero
+        M = Csr(sp.hstack([P[open_], -A[free][:, open_].T], format="csr"))
+        step = lsqr(M, -r[open_], atol=1e-15, btol=1e-15)[0]
+        x, p = x + step[: len(x)], p.copy()
+        p[free] += step[len(x) :]
+    return x, p
 
 
 def _priced(

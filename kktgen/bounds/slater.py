@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from ..kernel import lp
+from ..deadline import NEVER, Deadline
+from ..kernel import FAR, lp
 from ..qp import QP
 from ..sparse import Csr, row_index
 from .activity import interval
-from .relaxation import Layout, Program, products
+from .relaxation import SECONDS, Layout, Program, products
 from .safe import safe_minimum
 
 INSIDE = 1e-6
@@ -75,6 +76,14 @@ class _Robust:
     def b(self) -> np.ndarray:
         return self.qp.b - self.qp.B @ self.c
 
+    @property
+    def reach(self) -> np.ndarray:
+        """Largest size of y0 (ny,): none, or one the other sides suggest where some are out of reach."""
+        sides = np.abs(np.concatenate([self.qp.h, self.qp.b]))
+        far = sides >= FAR
+        size = 10.0 * (1.0 + sides[~far].max(initial=0.0)) if far.any() else np.inf
+        return np.full(self.qp.ny, size)
+
     def worst(self, Y: np.ndarray) -> np.ndarray:
         """Return the largest ``(G Y + H) d`` over the box, row by row (mi,)."""
         W = Csr(self.qp.H[:, self.links] + self.qp.G @ Csr(Y))
@@ -82,7 +91,9 @@ class _Robust:
         return np.where(self.live, interval(W, self.low, self.high)[1], 0.0)
 
 
-def slater_rule(qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarray, dead: np.ndarray) -> Rule | None:
+def slater_rule(
+    qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarray, dead: np.ndarray, deadline: Deadline = NEVER
+) -> Rule | None:
     """Return a rule feasible for every x in the box, or None when none is found.
 
     A constant rule is sought first, an affine one when that leaves rows without slack. Rows that hold no variable of
@@ -98,11 +109,11 @@ def slater_rule(qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarra
     cap = np.minimum(np.where(np.isfinite(slack_max), slack_max, 1.0) * 0.25, 1.0)
     cap = np.where(dead, 0.0, np.maximum(cap, 0.0))
     moved = bool(np.isin(qp.B.indices, links).any())
-    constant = None if moved else _best(robust, cap, affine=False)
+    constant = None if moved else _best(robust, cap, False, deadline)
     wanted = int((cap > 0).sum())
     if len(links) == 0 or _inside(constant) == wanted or len(links) * (qp.ny + 2 * int((~dead).sum())) > SIZE:
         return constant
-    affine = _best(robust, cap, affine=True)
+    affine = _best(robust, cap, True, deadline)
     return affine if _inside(affine) > _inside(constant) or constant is None else constant
 
 
@@ -110,7 +121,7 @@ def _inside(rule: Rule | None) -> int:
     return 0 if rule is None else int((rule.sigma > INSIDE).sum())
 
 
-def _best(robust: _Robust, cap: np.ndarray, affine: bool) -> Rule | None:
+def _best(robust: _Robust, cap: np.ndarray, affine: bool, deadline: Deadline) -> Rule | None:
     """Return the rule of the largest slacks, each up to its cap; rows still without slack get further passes.
 
     The rules of all passes are averaged: feasible rules are a convex set.
@@ -125,7 +136,7 @@ def _best(robust: _Robust, cap: np.ndarray, affine: bool) -> Rule | None:
     for _ in range(PASSES):
         q = np.zeros(A.shape[1])
         q[len(q) - len(cap) :] = np.where(lacking, -1.0 / np.maximum(cap, 1e-12), 0.0)
-        answer = lp(q, A, lo, hi, lb, ub, time_limit=20.0)
+        answer = lp(q, A, lo, hi, lb, ub, deadline.part(SECONDS))
         if answer.x is None:
             break
         rules.append(answer.x[: len(q) - len(cap)])
@@ -155,7 +166,7 @@ def _constant(
     qp, mi = robust.qp, len(cap)
     G = sp.diags_array(robust.live.astype(float)) @ qp.G
     A = Csr(sp.vstack([sp.hstack([qp.A, Csr((len(qp.b), mi))]), sp.hstack([G, sp.eye_array(mi)])], format="csr"))
-    free, none = np.full(qp.ny, np.inf), np.full(mi, -np.inf)
+    free, none = robust.reach, np.full(mi, -np.inf)
     lo, hi = np.concatenate([robust.b, none]), np.concatenate([robust.b, np.where(robust.live, h, 0.0)])
     return A, lo, hi, np.concatenate([-free, np.zeros(mi)]), np.concatenate([free, cap])
 
@@ -181,7 +192,7 @@ def _affine(robust: _Robust, cap: np.ndarray) -> tuple[Csr, np.ndarray, np.ndarr
         ],
         format="csr",
     )
-    free = np.full(ny * (1 + k), np.inf)
+    free = np.concatenate([robust.reach, np.full(ny * k, np.inf)])
     up, down = (np.tile(np.where(np.isfinite(side), np.inf, 0.0), mi) for side in (robust.high, robust.low))
     lo = np.concatenate([robust.b, -B, -H, np.full(mi, -np.inf)])
     hi = np.concatenate([robust.b, -B, -H, np.where(robust.live, robust.h, 0.0)])
@@ -190,7 +201,7 @@ def _affine(robust: _Robust, cap: np.ndarray) -> tuple[Csr, np.ndarray, np.ndarr
 
 
 def slater(
-    qp: QP, program: Program, rule: Rule, dead: np.ndarray
+    qp: QP, program: Program, rule: Rule, dead: np.ndarray, deadline: Deadline = NEVER
 ) -> tuple[tuple[Csr, np.ndarray, np.ndarray] | None, np.ndarray]:
     """Return the rows a rule gives (tangent of the cost, ``sigma'mu <= N``) and the bounds ``mu_i <= N / sigma_i``.
 
@@ -212,7 +223,7 @@ def slater(
     q[at.w : at.w + qp.Q.nnz] = weight[: qp.Q.nnz]
     q[at.t] = 1.0 if qp.P.nnz else 0.0
     used = np.flatnonzero(q)
-    answer = with_tangent.warm().minimize(used, q[used])
+    answer = with_tangent.warm(deadline).minimize(used, q[used])
     rows = (with_tangent.A, with_tangent.lo, with_tangent.hi, with_tangent.lb, with_tangent.ub)
     excess = constant + curved - safe_minimum(answer, q, *rows)
     if not np.isfinite(excess):

@@ -44,11 +44,13 @@ def unproved(model: Model, results: Sequence[Proved | None]) -> tuple[str, ...]:
             reasons.setdefault("not reached within the time limit", []).append((name, -1))
             continue
         missing = int((~np.isfinite(proved.dual_max)).sum())
-        if missing:
+        if missing and proved.late:
+            reasons.setdefault("the time limit was reached before", []).append((name, missing))
+        elif missing:
             why = f"{_SLATER[proved.slater]}{_loose(model, proved)}; {_BASIC[bool(priced)]}"
             reasons.setdefault(why, []).append((name, missing))
         free = int((~np.isfinite(proved.slack_max)).sum())
-        if free:
+        if free and not (missing and proved.late):
             reasons.setdefault(f"their slack has no bound{_loose(model, proved)}", []).append((name, free))
     notes = [f"bounds: {_who(found)} without proof: {why}" for why, found in reasons.items()]
     words = [said for proved in results if proved is not None for said in proved.failures]

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..expr import Quad
-from ..model import Kkt, Lift, Model, Products
+from ..model import Cutoff, Kkt, Lift, Model, Products
 from ..pairs import Bounds, Pairs
 from ..sparse import Csr, csr, row_index
 from ..system import Declared, System
@@ -163,8 +163,16 @@ def _view(model: Model) -> Scaled:
         kkt=None if model.kkt is None else _kkt(model.kkt, c, units.followers),
         lifts=tuple(_lift(model, lift, c) for lift in model.lifts),
         constants=model.constants / c[: len(model.constants)], units=None, origin=None,
+        cutoff=None if model.cutoff is None else _cutoff(model.cutoff, c, goal),
     )  # fmt: skip
     return Scaled(model, stated, c, r, t, goal)
+
+
+def _cutoff(cutoff: Cutoff, c: np.ndarray, goal: float) -> Cutoff:
+    space = cutoff.space.copy()
+    space.lb[:] /= c[: len(space)]
+    space.ub[:] /= c[: len(space)]
+    return Cutoff(cutoff.value / goal, space)
 
 
 def _columns(M: Csr, c: np.ndarray, rows: np.ndarray | None = None) -> Csr:

@@ -7,10 +7,9 @@ mathematical programs with complementarity constraints: Fukushima and Tseng 2002
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
+from ..deadline import NEVER, Deadline
 from ..model import Model
 from ..pairs import Pairs
 from ..scale import scaled
@@ -30,7 +29,7 @@ LOSS = 1e-5
 
 
 def pattern_search(
-    model: Model, z: np.ndarray, rounds: int = 20, time_limit: float | None = None, active: np.ndarray | None = None
+    model: Model, z: np.ndarray, rounds: int = 20, deadline: Deadline = NEVER, active: np.ndarray | None = None
 ) -> np.ndarray:
     """Improve a point by solving its pattern and flipping the biactive pairs that want to move.
 
@@ -42,8 +41,7 @@ def pattern_search(
         A point whose discrete choices and pattern are taken.
     rounds : int
         Most patterns that are solved.
-    time_limit : float, optional
-        Seconds.
+    deadline : Deadline
     active : ndarray (mi,) bool, optional
         Pattern to begin with; by default that of z.
 
@@ -55,7 +53,7 @@ def pattern_search(
     """
     view, given = scaled(model), z
     model, z = view.model, view.point(z)
-    step = improve(model, z, rounds, time_limit, active)
+    step = improve(model, z, rounds, deadline, active)
     if step is None or violation(model, step.z) > max(FEASIBLE, violation(model, z)):
         return given
     if step.value > model.objective.value(z) and violation(model, z) <= FEASIBLE:
@@ -64,28 +62,22 @@ def pattern_search(
 
 
 def improve(
-    model: Model, z: np.ndarray, rounds: int = 20, time_limit: float | None = None, active: np.ndarray | None = None
+    model: Model, z: np.ndarray, rounds: int = 20, deadline: Deadline = NEVER, active: np.ndarray | None = None
 ) -> Step | None:
     """Return the last step of :func:`pattern_search`, or None when not even the first pattern can be solved."""
-    end = np.inf if time_limit is None else time.monotonic() + time_limit
-
-    def solve(point: np.ndarray, pattern: np.ndarray) -> Step | None:
-        left = None if time_limit is None else max(end - time.monotonic(), 1e-3)
-        return pattern_step(model, point, pattern, left)
-
     active = active_pairs(model, z) if active is None else active
-    best = solve(z, active)
+    best = pattern_step(model, z, active, deadline)
     if best is None or model.pairs is None:
         return best
     used, improved = 1, True
     while improved:
         improved = False
         for flip in _flips(model.pairs, best):
-            if used >= rounds or time.monotonic() > end:
+            if used >= rounds or deadline.over:
                 return best
             trial = active.copy()
             trial[flip] = ~trial[flip]
-            step = solve(best.z, trial)
+            step = pattern_step(model, best.z, trial, deadline)
             used += 1
             if step is not None and step.value < best.value - GAIN * (1.0 + abs(best.value)):
                 best, active, improved = step, trial, True
@@ -102,7 +94,7 @@ def _flips(pairs: Pairs, step: Step) -> list[np.ndarray]:
     return [wanting[:size] for size in sizes] + list(wanting[:, None])
 
 
-def polish(model: Model, z: np.ndarray) -> np.ndarray:
+def polish(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
     """Clean a solver's point: fix its pattern and solve the continuous problem again.
 
     Parameters
@@ -111,6 +103,7 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
         With complementarity pairs, its products eliminated (the model before it was encoded).
     z : ndarray
         A point; columns an encoding appended are cut off.
+    deadline : Deadline
 
     Returns
     -------
@@ -126,7 +119,7 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
     if model.pairs is not None and len(active):
         unclear = (model.pairs.slack(z) <= UNCLEAR) & (z[model.pairs.mu] <= UNCLEAR)
         patterns += [active | unclear, active & ~unclear] if unclear.any() else []
-    steps = [pattern_step(model, z, pattern) for pattern in patterns]
+    steps = [pattern_step(model, z, pattern, deadline) for pattern in patterns]
     found = [step for step in steps if step is not None and violation(model, step.z) <= max(FEASIBLE, before)]
     if not found:
         return given

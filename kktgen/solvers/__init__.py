@@ -126,8 +126,8 @@ def solve(
         raised again.
     isolate : bool
         Run the solver in a process of its own (about half a second more). It cannot take this one with it: where it
-        crashes, runs out of memory or fails, that is the status ``error``; where it goes on more than 5 s (a tenth of
-        the limit where that is more) beyond its time limit, it is stopped with status ``time_limit``. Both keep the
+        crashes, runs out of memory or fails, that is the status ``error``; where it goes on beyond its time limit by
+        more than half a second and a fortieth of it, it is stopped with status ``time_limit``. Both keep the
         best point and bound it told before; ``raw["error"]`` says why, ``raw["log"]`` holds the end of its log.
     memory_limit : float, optional
         MB that an isolated solver may take beyond the loaded model, measured in address space; Linux only.

@@ -20,6 +20,8 @@ from ..group import Group
 from ..process import GRACE, TICK, Interrupts
 from ..watch import Watch
 
+LATE = 0.5
+"""Seconds a program has to end after it was interrupted for the time."""
 PATIENCE = 15.0
 """Seconds a program has to end after the first Ctrl-C."""
 LINES = 20_000
@@ -101,7 +103,7 @@ def _attend(program: _Running, end: float | None, watch: Watch, interrupts: Inte
         if end is not None and now > end:
             if stopped:
                 return stopped
-            stopped, end = "time", now + GRACE
+            stopped, end = "time", now + LATE
             program.signal(signal.SIGINT)
     return stopped
 

@@ -1,0 +1,222 @@
+"""Where better points than a given one can be: its level set in the convex relaxation.
+
+Without complementarity, integrality, sets and indicators, and with products that are not convex bounded from below,
+a model is ``min F(z)`` over a polyhedron, F convex quadratic. Prices of the rows prove a lower bound L on it that is
+taken at a point x, and with the curvature that the tangent leaves out::
+
+    F(z) >= L + 1/2 (z - x)'P (z - x)
+
+So every point of value V at most lies in ``|z_j - x_j| <= sqrt(2 (V - L) (P^+)_jj)`` wherever the unit vector j is in
+the range of P, and satisfies every tangent ``F(x) + F'(x)(z - x) <= V``: a linear program bounds what F does not bend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .bounds import WIDTH
+from .bounds.activity import interval
+from .bounds.curved import SINGULAR, Blocks, convex_part, tightened
+from .bounds.safe import OUTWARD, safe_convex_minimum, safe_minimum
+from .convexity import DENSE
+from .deadline import NEVER, Deadline, OutOfTime
+from .errors import SolverError
+from .expr import Quad
+from .fingerprint import carried, equivalent
+from .kernel import FAR, WarmLp, qp
+from .model import Cutoff, Lift, Model
+from .scale import column_units, scaled
+from .sparse import Csr, position, vstack, widen
+from .tables import QuadTable, join_quads
+
+SLACK = 1e-4
+"""How much worse (relative to 1 + |V|) a point may be than the one of value V: a verified point is so within 1e-6."""
+LOOSE = 1e4
+"""A box that becomes smaller by this factor was none."""
+MOST = 200
+"""Most columns that are bounded by linear programs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """The convex relaxation of a model in its own units (:mod:`kktgen.scale`), and a bound on its optimum.
+
+    Parameters
+    ----------
+    P, q, r
+        The convex objective ``1/2 z'P z + q'z + r``, minimised.
+    x : ndarray (n,)
+        The point the bound is taken at.
+    bound : float
+        Proved lower bound on the model's minimised objective; -inf where there is none.
+    lb, ub : ndarray (n,)
+        Boxes that rows and quadratic rows imply.
+    """
+
+    P: Csr
+    q: np.ndarray
+    r: float
+    x: np.ndarray
+    bound: float
+    lb: np.ndarray
+    ub: np.ndarray
+
+    @classmethod
+    def of(cls, model: Model, deadline: Deadline = NEVER) -> Relaxed | None:
+        """Return the relaxation of a model; None where nothing bounds it from below in time."""
+        model = scaled(model).model
+        lb, ub = tightened(model, model.space.lb, model.space.ub)
+        part = convex_part(model, lb, ub)
+        if part is None:
+            return None
+        P, q, r = part
+        rows, M = model.rows, widen(model.rows.M, model.n)
+        try:
+            answer = qp(P, q, M, rows.lo, rows.hi, lb, ub, deadline)
+        except SolverError:
+            return None
+        value, x = safe_convex_minimum(answer, P, q, M, rows.lo, rows.hi, lb, ub)
+        bound = value + r - OUTWARD * abs(r)
+        return cls(P, q, r, x, bound, lb, ub) if np.isfinite(bound) else None
+
+
+@equivalent
+def level(model: Model, value: float, relaxed: Relaxed, deadline: Deadline = NEVER) -> Model:
+    """Return the model with boxes of the level set of a verified point on the columns that had none.
+
+    Parameters
+    ----------
+    model : Model
+        The KKT model, its products eliminated, with its pairs.
+    value : float
+        The minimised objective at a verified point.
+    relaxed : Relaxed
+        Of the model.
+    deadline : Deadline
+
+    Returns
+    -------
+    Model
+        Its boxes hold for every point that is not worse than the verified one by more than 1e-4; ``cutoff`` tells the
+        value and the columns as they were. The same model where no box is found.
+    """
+    view, original, told = scaled(model), model, model.sense * value
+    model, value = view.model, value / view.objective
+    space, reach = model.space, value + SLACK * (1.0 + abs(value))
+    low, high = _bent(relaxed, reach)
+    below = replace(model, quads=join_quads([model.quads, _as_row(model, relaxed, reach)], model.n))
+    low, high = tightened(below, low, high)
+    with contextlib.suppress(OutOfTime, SolverError):
+        low, high = _by_programs(model, relaxed, reach, low, high, deadline)
+    primal = np.isin(space.role, ["leader", "follower"])
+    low, high = low - WIDTH * (1.0 + np.abs(low)), high + WIDTH * (1.0 + np.abs(high))
+    known = np.isfinite(low) & np.isfinite(high) & primal
+    with np.errstate(invalid="ignore"):
+        before = np.where(relaxed.ub - relaxed.lb < FAR, relaxed.ub - relaxed.lb, np.inf)
+        gained = np.flatnonzero(known & (before > LOOSE * (high - low)))
+    if not len(gained):
+        return original
+    low, high, space = view.back(low), view.back(high), original.space
+    boxed = space.copy()
+    boxed.lb[gained] = np.maximum(space.lb[gained], low[gained])
+    boxed.ub[gained] = np.minimum(space.ub[gained], high[gained])
+    boxed.proof[gained] = f"proved(cutoff {told:.5g})"
+    names = ", ".join(space.label(c) for c in gained[:3]) + (f" and {len(gained) - 3} more" if len(gained) > 3 else "")
+    note = f"cutoff: boxes of {names} hold for points of value {told:.6g} or better; a verified point has it"
+    return replace(original, space=boxed, cutoff=Cutoff(told, space), notes=(*original.notes, note))
+
+
+def _bent(relaxed: Relaxed, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes tightened by the curvature of the objective around the point of the bound."""
+    P, x = relaxed.P, relaxed.x
+    room = max(reach - relaxed.bound, 0.0)
+    scale = np.full(len(x), np.inf)
+    blocks, bent = Blocks.of(P), P.diagonal()
+    alone = blocks.single & (bent > 0)
+    scale[alone] = 1.0 / bent[alone]
+    for at in blocks:
+        if len(at) <= DENSE:
+            scale[at] = _diagonal(P[at][:, at].toarray())
+    far = np.sqrt(2.0 * room * scale) * (1.0 + OUTWARD) + OUTWARD * (1.0 + np.abs(x))
+    return np.maximum(relaxed.lb, x - far), np.minimum(relaxed.ub, x + far)
+
+
+def _diagonal(P: np.ndarray) -> np.ndarray:
+    """Return ``(P^+)_jj`` where the unit vector j is in the range of P, inf elsewhere (k,)."""
+    size = np.sqrt(np.maximum(np.diagonal(P), 0.0))
+    size[size == 0] = 1.0
+    values, vectors = np.linalg.eigh(P / size[:, None] / size)
+    inside = values > SINGULAR * len(P)
+    share = (vectors[:, inside] ** 2).sum(axis=1)
+    out = (vectors[:, inside] ** 2 / values[inside]).sum(axis=1) / size**2
+    return np.where(share > 1.0 - SINGULAR, out, np.inf)
+
+
+def _as_row(model: Model, relaxed: Relaxed, reach: float) -> QuadTable:
+    """Return ``F(z) <= V`` as a quadratic row."""
+    goal = Quad.from_matrices(model.space, relaxed.P, relaxed.q, relaxed.r)
+    return QuadTable.of([goal], np.array([-np.inf]), np.array([reach]), (), model.n)
+
+
+def _by_programs(
+    model: Model, relaxed: Relaxed, reach: float, low: np.ndarray, high: np.ndarray, deadline: Deadline
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes with those of leader's columns that are still open bounded by linear programs."""
+    open_ = np.isinf(low) | np.isinf(high)
+    asked = np.flatnonzero(open_ & (model.space.role == "leader"))
+    if not 0 < len(asked) <= MOST:
+        return low, high
+    low, high, x = low.copy(), high.copy(), relaxed.x
+    slope = relaxed.P @ x + relaxed.q
+    side = reach - relaxed.r + 0.5 * float(x @ (relaxed.P @ x))
+    side += OUTWARD * (1.0 + abs(side) + float(np.abs(slope * x).sum()))
+    A = vstack([widen(model.rows.M, model.n), Csr(slope[None, :])], model.n)
+    rows = A, np.append(model.rows.lo, -np.inf), np.append(model.rows.hi, side)
+    warm = WarmLp(*rows, low, high, deadline)
+    for j in asked:
+        for sign, box in ((1.0, low), (-1.0, high)):
+            if np.isfinite(box[j]):
+                continue
+            deadline.check()
+            cost = np.zeros(model.n)
+            cost[j] = sign
+            answer = warm.minimize(np.array([j]), np.array([sign]))
+            found = safe_minimum(answer, cost, *rows, low, high)
+            if np.isfinite(found):
+                box[j] = sign * found
+    return low, high
+
+
+def boxed(encoded: Model, bounded: Model) -> Model:
+    """Return an encoded model with the boxes of the KKT model behind it that was bounded again, and its cutoff.
+
+    Rows and columns stay as they are; slack columns get the interval of the slack over the boxes.
+    """
+    space, new, n, units = encoded.space.copy(), bounded.space, bounded.n, column_units(encoded)
+    proved = np.char.startswith(new.proof, "proved")
+    better = np.flatnonzero(proved & ((new.lb > space.lb[:n]) | (new.ub < space.ub[:n])))
+    space.lb[better] = np.maximum(space.lb[better], new.lb[better])
+    space.ub[better] = np.minimum(space.ub[better], new.ub[better])
+    space.proof[better] = new.proof[better]
+    for lift in encoded.lifts:
+        if isinstance(lift, Lift) and not lift.binary:
+            top = interval(lift.M, space.lb, space.ub)[1] + lift.r
+            top = np.maximum(top + WIDTH * (units[lift.columns] + np.abs(top)), 0.0)
+            told = np.full(len(top), "proved(interval)", dtype="U24")
+            if bounded.pairs is not None:
+                at = position(bounded.pairs.mu, lift.mu)
+                known = np.where(at >= 0, bounded.pairs.slack_max.value[at], np.inf)
+                told = np.where(known < top, bounded.pairs.slack_max.proof[at], told)
+                top = np.minimum(top, known)
+            smaller = top < space.ub[lift.columns]
+            space.ub[lift.columns[smaller]] = top[smaller]
+            space.proof[lift.columns[smaller]] = told[smaller]
+    assert bounded.cutoff is not None
+    out = replace(
+        encoded, space=space, cutoff=replace(bounded.cutoff, space=encoded.space),
+        notes=(*encoded.notes, *(note for note in bounded.notes if note not in encoded.notes)),
+    )  # fmt: skip
+    return carried(encoded, out, "boxed")
