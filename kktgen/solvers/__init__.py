@@ -29,6 +29,7 @@ from ..solution import Solution
 from .common import answer, check_data, contradiction, starting_points, violation
 from .files import PREFIX, External, external, ready
 from .isolate import isolated
+from .settle import settled
 from .watch import Progress, Watch
 
 __all__ = ["SolverInfo", "solve", "solvers"]
@@ -136,7 +137,8 @@ def solve(
     Returns
     -------
     Solution
-        Objective recomputed from the point. ``raw["violation"]`` is the largest violation of the model at the point,
+        Objective recomputed from the point. Where the solver leaves open whether a model is infeasible or unbounded, it
+        is asked again without the objective. ``raw["violation"]`` is the largest violation of the model at the point,
         ``raw["status"]`` the solver's own word. Ctrl-C ends the solve with status ``time_limit`` and the best point.
 
     Raises
@@ -166,11 +168,10 @@ def solve(
     if isolate:
         alone = module.isolated if isinstance(module, External) else partial(isolated, module)
         run = partial(alone, memory_limit=memory_limit)
+    given = {"gap": gap, "threads": int(threads), "verbose": verbose, **options}
     try:
-        found = run(
-            view.model, time_limit=time_limit, gap=gap, threads=int(threads), verbose=verbose,
-            start=view.points(points), progress=watch, **options,
-        )  # fmt: skip
+        found = run(view.model, time_limit=time_limit, start=view.points(points), progress=watch, **given)
+        found = settled(found, view.model, run, time_limit, watch, **given)
     except KktgenError:
         raise
     except Exception as error:
