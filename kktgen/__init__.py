@@ -18,6 +18,7 @@
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 """
 
+from . import array_functions as _array_functions  # what NumPy's functions do to expressions
 from .agree import agree
 from .agreement import Agreement
 from .bilevel import Bilevel
@@ -51,6 +52,7 @@ from .formats import dumps, read, read_map, read_solution, readers, write, write
 from .join import between, concatenate, stack
 from .join import total as sum  # noqa: A004
 from .kkt import high_point, kkt
+from .lineage import die_with_parent
 from .model import Model
 from .optimize import Result, optimize
 from .point_estimate import Estimate, point_estimate
@@ -103,6 +105,7 @@ __all__ = [
     "certify",
     "concatenate",
     "cut",
+    "die_with_parent",
     "dumps",
     "eliminate",
     "encode",
@@ -126,3 +129,9 @@ __all__ = [
     "write",
     "write_solution",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, and the folders that are used by name."""
+    folders = {"formats", "plots", "search"} & globals().keys()
+    return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

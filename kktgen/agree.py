@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -13,6 +12,7 @@ import numpy as np
 from .agreement import REFUSED, Agreement, Run, compare
 from .bilevel import Bilevel
 from .bounds import bound
+from .deadline import SHARES, Deadline
 from .eliminate import eliminate
 from .encodings import encode, encodings, named
 from .errors import BoundError, ProblemError, SolverError, SolverNotFound, UnsupportedError, expect
@@ -20,8 +20,9 @@ from .faults import Witness
 from .kkt import kkt
 from .model import Model
 from .report import Tolerances
+from .scale import objective_size
 from .search.pattern import polish
-from .search.start import start_points
+from .search.start import starts_within
 from .solution import Solution
 from .solvers import check_arguments, solve, solvers
 from .solvers.common import interrupted
@@ -30,8 +31,6 @@ from .verify import verify
 
 FIRST = ("auto", "sos1", "indicator", "bigm", "strongduality", "product")
 """Order of the encodings; others follow."""
-START_SECONDS = 10.0
-"""Seconds the start heuristics may take."""
 NONE = "no encoding"
 """Name of the encoding of a model that has nothing to encode."""
 
@@ -104,15 +103,18 @@ def agree(
     able = _solvers(solvers)
     say = told or (lambda text: None)
     plain = kkt(bilevel)
-    begun = time.monotonic()
-    model = bound(eliminate(plain), time_limit=time_limit, executor=executor, progress=progress)
-    say(f"bounds: {time.monotonic() - begun:.1f} s")
-    begun, points = time.monotonic(), []
+    deadline = Deadline(time_limit)
+    model = eliminate(plain, time_limit=deadline.share("eliminate").left())
+    model = bound(model, time_limit=deadline.left(), executor=executor, progress=progress)
+    say(f"bounds: {deadline.spent:.1f} s")
+    points: list[np.ndarray] = []
     if start and model.kkt is not None:
-        seconds = START_SECONDS if time_limit is None else min(START_SECONDS, time_limit)
-        points = start_points(bilevel, model, seconds=seconds, progress=progress)
+        deadline = Deadline(time_limit).part(SHARES["start"].most)
+        points = starts_within(bilevel, model, deadline, progress)
         best = f"objective {model.value(points[0]):.6g}" if points else "none found"
-        say(f"start point: {best}, {time.monotonic() - begun:.1f} s")
+        say(f"start point: {best}, {deadline.spent:.1f} s")
+        if deadline.stopped:
+            raise KeyboardInterrupt
     if model.pairs is None or not len(model.pairs):
         asked = {NONE: "auto"}
     runs = []
@@ -123,7 +125,11 @@ def agree(
         if run.solution is not None and interrupted(run.solution):
             say("interrupted: the runs that are left are left out")
             break
-    starts = [Witness(model.value(z), "the start heuristics") for z in points[:1] if _holds(bilevel, z, limits)]
+    starts = [
+        Witness(model.value(z), "the start heuristics", objective_size(model, z))
+        for z in points[:1]
+        if _holds(bilevel, z, limits)
+    ]
     return compare(bilevel, plain, runs, starts, limits)
 
 
@@ -196,20 +202,22 @@ def _run(
     tolerances: Tolerances, options: Mapping[str, Any],
 ) -> Run:  # fmt: skip
     """Return one encoded model solved, polished and verified."""
-    begun = time.monotonic()
+    deadline = Deadline(options["time_limit"])
+    given = {**options, "time_limit": deadline.before("verify").left()}
     try:
-        found = solve(ready, solver, start=[ready.complete(z) for z in points] or None, **options)
+        found = solve(ready, solver, start=[ready.complete(z) for z in points] or None, **given)
     except UnsupportedError as error:
-        return Run(name, solver, time.monotonic() - begun, why=f"{REFUSED}: {_brief(error)}")
+        return Run(name, solver, deadline.spent, why=f"{REFUSED}: {_brief(error)}")
     except SolverError as error:
-        return Run(name, solver, time.monotonic() - begun, why=f"error: {error}")
-    found = _polished(model, found)
-    return Run(name, solver, found.seconds, found, verify(bilevel, found, tolerances=tolerances))
+        return Run(name, solver, deadline.spent, why=f"error: {error}")
+    found = _polished(model, found, deadline.share("verify"))
+    report = verify(bilevel, found, tolerances=tolerances, time_limit=deadline.last().left())
+    return Run(name, solver, found.seconds, found, report)
 
 
-def _polished(model: Model, found: Solution) -> Solution:
+def _polished(model: Model, found: Solution, deadline: Deadline) -> Solution:
     """Return the solution with its complementarity pattern fixed and the continuous problem solved again."""
     if found.z is None or model.pairs is None:
         return found
-    z = polish(model, found.z[: model.n])
+    z = polish(model, found.z[: model.n], deadline)
     return replace(found, z=found.model.complete(z), objective=model.value(z))

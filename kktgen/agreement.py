@@ -81,8 +81,13 @@ class Run:
 
     @property
     def gap(self) -> float | None:
-        """``|bound - value| / max(1, |value|)`` at the verified point."""
-        return None if self.value is None or self.bound is None else gap(self.value, self.bound)
+        """``|bound - value| / max(size, |value|)`` at the verified point, ``size`` as of its report."""
+        return None if self.value is None or self.bound is None else gap(self.value, self.bound, self.size)
+
+    @property
+    def size(self) -> float:
+        """What counts as 1 in the objective at the point."""
+        return 1.0 if self.report is None else self.report.size
 
     @property
     def agrees(self) -> bool:
@@ -201,7 +206,7 @@ def compare(
         Verified points that come from no run.
     tolerances : Tolerances
     """
-    found = [Witness(run.value, run.origin) for run in runs if run.value is not None]
+    found = [Witness(run.value, run.origin, run.size) for run in runs if run.value is not None]
     top = best(model.sense, [*found, *starts])
     judged = tuple(_judged(model, run, top, runs, tolerances) for run in runs)
     solution, report = _joint(bilevel, model, judged, tolerances)
@@ -223,7 +228,7 @@ def _judged(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], to
 def _verdict(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], tolerances: Tolerances) -> str:
     """Return the verdict on a run that no verified point refutes."""
     assert run.solution is not None and run.report is not None
-    exact = not (cuts(model, run.solution.model) or loosenings(model, run.solution.model))
+    exact = not (cuts(run.solution.model) or loosenings(model, run.solution.model))
     if run.status in ("infeasible", "unbounded"):
         bounded = [one.origin for one in runs if one.status == "optimal" and one.report and one.report.ok]
         if run.status == "unbounded" and bounded:
@@ -231,15 +236,18 @@ def _verdict(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], t
         return f"{AGREES}: {run.status}" if exact else f"{run.status}, by an encoding that need not be exact"
     if run.status != "optimal":
         late = run.status.replace("_", " ")
-        worse = top is not None and run.value is not None and beats(model.sense, top.value, run.value,
-                                                                    tolerances.optimality)  # fmt: skip
+        worse = (
+            top is not None
+            and run.value is not None
+            and beats(model.sense, top.value, run.value, tolerances.optimality, top.size)
+        )
         return f"{late}; better point elsewhere ({top.origin})" if worse and top is not None else late
     if not run.report.ok:
         first = run.report.failing[0].name if run.report.failing else "no point"
         return f"its point fails {first}" if exact else f"fails {first}, a tolerance of its encoding"
     value = run.value
     assert value is not None and top is not None
-    if beats(model.sense, top.value, value, tolerances.optimality):
+    if beats(model.sense, top.value, value, tolerances.optimality, top.size):
         return f"better point elsewhere: {top.value:.8g} of {top.origin}"
     if run.gap is None or run.gap > tolerances.optimality:
         loose = "loose by its tolerance on the product" if not exact else "open"
@@ -277,10 +285,10 @@ def _carrier(model: Model, runs: Sequence[Run], tolerances: Tolerances) -> Run |
     able = [
         run for run in runs
         if run.solution is not None and run.bound is not None and run.report is not None and not run.disagrees
-        and not cuts(model, run.solution.model) and not rests_on_constants(run.solution.model)
+        and not cuts(run.solution.model) and not rests_on_constants(run.solution.model)
     ]  # fmt: skip
     if not able:
         return None
     tightest = max(model.sense * (run.bound or 0.0) for run in able) * model.sense
-    near = [run for run in able if gap(tightest, run.bound or 0.0) <= tolerances.optimality]
+    near = [run for run in able if gap(tightest, run.bound or 0.0, run.size) <= tolerances.optimality]
     return max(near, key=lambda run: CLAIMS.index(run.report.claim) if run.report else 0)

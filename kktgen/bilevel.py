@@ -14,7 +14,7 @@ from .matrices import declare_followers, declare_leader
 from .qp import QP
 from .rows import QuadRow, Rows
 from .space import LEADER, Space
-from .variable import checked, declare, named, of_problem, variable
+from .variable import checked, declare, listed, named, of_problem, variable
 
 
 class Bilevel:
@@ -117,35 +117,47 @@ class Bilevel:
     def add(self, *rows: Any, name: str | None = None) -> Any:
         """Add leader rows, linear or quadratic (coupling constraints may hold follower variables and prices).
 
-        Returns the rows (a tuple for several).
+        Parameters
+        ----------
+        rows : Rows, QuadRow, or lists, tuples, generators, dicts, arrays and Series of them
+        name : str, optional
+            Name of the row; several are numbered behind it.
+
+        Returns
+        -------
+        Rows or QuadRow
+            What was given; a tuple unless it was one row.
 
         Raises
         ------
         ProblemError
-            No rows, rows of another problem, NaN, or an infinite side that excludes every point.
+            Something else than rows, rows of another problem, NaN, or an infinite side that excludes every point.
         """
         if name is not None:
             named(name, "row")
-        out = []
-        for k, row in enumerate(rows):
-            label = name if name and len(rows) == 1 else f"{name}{k + 1}" if name else self._next_name()
-            if isinstance(row, Rows):
-                row = row.fresh()
-                row.name = label
-                self.rows.append(checked(row, self.space, f"row {label!r}"))
-            elif isinstance(row, QuadRow):
-                of_problem(row.quad.space, self.space)
-                data = np.concatenate([row.quad.v, row.quad.linear.data])
-                if np.isnan([row.lo, row.hi]).any() or not np.isfinite(data).all():
-                    raise ProblemError(f"row {label!r}: NaN or inf in the data of the row")
-                if row.lo == np.inf or row.hi == -np.inf:
-                    raise ProblemError(f"row {label!r}: an infinite side on the wrong end excludes every point")
-                row.name = label
-                self.quads.append(row)
-            else:
-                raise ProblemError(f"add() takes rows such as x <= 1, got {type(row).__name__}")
-            out.append(row)
-        return out[0] if len(out) == 1 else tuple(out)
+        out: list[Any] = []
+        given = listed(rows)
+        for k, row in enumerate(given):
+            label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else self._next_name()
+            out.append(self._add_linear(row, label) if isinstance(row, Rows) else self._add_quadratic(row, label))
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
+
+    def _add_linear(self, row: Rows, label: str) -> Rows:
+        row = row.fresh()
+        row.name = label
+        self.rows.append(checked(row, self.space, f"row {label!r}"))
+        return row
+
+    def _add_quadratic(self, row: QuadRow, label: str) -> QuadRow:
+        of_problem(row.quad.space, self.space)
+        data = np.concatenate([row.quad.v, row.quad.linear.data])
+        if np.isnan([row.lo, row.hi]).any() or not np.isfinite(data).all():
+            raise ProblemError(f"row {label!r}: NaN or inf in the data of the row")
+        if row.lo == np.inf or row.hi == -np.inf:
+            raise ProblemError(f"row {label!r}: an infinite side on the wrong end excludes every point")
+        row.name = label
+        self.quads.append(row)
+        return row
 
     def _next_name(self) -> str:
         self._unnamed += 1

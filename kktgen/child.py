@@ -8,6 +8,8 @@ import signal
 import sys
 from types import FrameType
 
+from .lineage import tie
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report it."""
 
@@ -43,7 +45,8 @@ def split() -> None:
     """Go on in a child process; the parent waits, says what killed the child if something did, and exits.
 
     The first Ctrl-C lets the child end in its own way (SCIP stops with the best point it has), the second one
-    ends it at once; both exit with 130. Where the system cannot fork, nothing is split.
+    ends it at once; both exit with 130. The end of the parent is the end of the child. Where the system cannot fork,
+    nothing is split.
 
     A solver may have a process of its own below the child, see :mod:`kktgen.solvers.isolate`: then its death leaves a
     result. What dies here is all that else calls a library: building, bounding, searching, verifying.
@@ -52,11 +55,13 @@ def split() -> None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     pid = os.fork()
     with contextlib.suppress(OSError):  # both sides do it, the slower one may fail
         os.setpgid(pid, pid or os.getpid())  # a group of its own: Ctrl-C reaches the child once, through the parent
     if pid:
         os._exit(_exit_code(*_wait(pid)))
+    tie(parent)
 
 
 def _wait(pid: int) -> tuple[int, int]:

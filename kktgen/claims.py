@@ -11,17 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .exactness import boxes, cuts, encoding_faults, same_problem, some
+from .deadline import NEVER, Deadline
+from .exactness import boxes, cutoff_faults, cuts, encoding_faults, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
 from .recession import is_bounded, prices_fall
 from .report import Tolerances
+from .scale import objective_size, spans
 from .solution import Solution
 
 INFINITE = 1e20
 """A bound of this size is no bound: solvers write infinity so."""
 CALLED = "called"
 """Key of ``Solution.raw`` for the status the solver gave where a point that was handed to it refutes that status."""
+RELAXATION = "bound of the convex relaxation"
+"""Key of ``Solution.raw`` where the bound is not the solver's but that of the relaxation (:mod:`kktgen.level`)."""
 
 
 @dataclass
@@ -56,22 +60,22 @@ def refuted(
     status, bound = (solution.raw or {}).get(CALLED, solution.status), usable(solution.bound)
     if status == "infeasible":
         bound = None
-    elif bound is None or not beats(original.sense, witness.value, bound, tolerances.optimality):
+    elif bound is None or not beats(original.sense, witness.value, bound, tolerances.optimality, witness.size):
         return []
-    doubts = cuts(original, solution.model)
-    return refutation(solution.model, who or solution.solver, bound, witness, doubts)
+    doubts = cuts(solution.model)
+    return refutation(who or solution.solver, bound, witness, doubts)
 
 
-def bound_faults(solution: Solution, value: float, tolerances: Tolerances) -> list[str]:
+def bound_faults(solution: Solution, value: float, size: float, tolerances: Tolerances) -> list[str]:
     """Return what keeps a bound that no verified point beats from closing the gap at a point of the given value."""
     bound = usable(solution.bound)
-    if solution.status not in ("optimal", "time_limit"):
+    if solution.status not in ("optimal", "time_limit") and not _by_relaxation(solution):
         if solution.status == "heuristic":
             return ["a heuristic point, or the point of a file, brings no bound: nothing is said of better ones"]
         return [f"the solver's status is {solution.status!r}: it proved nothing of this point"]
     if bound is None:
         return ["the solver gave no bound"]
-    distance = gap(value, bound)
+    distance = gap(value, bound, size)
     if distance <= tolerances.optimality:
         return []
     limit = f"{tolerances.optimality:.0e}"
@@ -80,7 +84,7 @@ def bound_faults(solution: Solution, value: float, tolerances: Tolerances) -> li
 
 def judge(
     original: Model, solution: Solution, value: float, tolerances: Tolerances, evidence: Sequence[Solution],
-    witnesses: Sequence[Witness] = (),
+    witnesses: Sequence[Witness] = (), deadline: Deadline = NEVER,
 ) -> Findings:  # fmt: skip
     """Return what speaks for and against ``optimal`` at a verified point of the given value (user's sense).
 
@@ -88,19 +92,27 @@ def judge(
     """
     found, encoded, z = Findings(), solution.model, solution.z
     assert z is not None
-    known = [Witness(value), *witnesses]
+    size = objective_size(original, z)
+    known = [Witness(value, size=size), *witnesses]
     for other in evidence:
-        if other is not solution and same_problem(original, other.model):
+        if other is not solution:
             found.others += refuted(original, other, known, tolerances, origin(other))
-    found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, tolerances)
-    found.against += encoding_faults(original, encoded)
+    found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, size, tolerances)
+    found.against += list(spans(original.units))
+    if _by_relaxation(solution):
+        found.rests.append(
+            "the bound is the optimum of the convex relaxation, proved by its row prices: it rests on proved boxes and "
+            "on no encoding"
+        )
+        return found
+    found.against += encoding_faults(original, encoded) + cutoff_faults(original, encoded, value)
     if found.against:
         return found
     if len(z) < encoded.n:
         found.against.append(f"the point has {len(z)} of the model's {encoded.n} columns")
         return found
     stated = encoded.value(z)
-    if gap(value, stated) > tolerances.optimality:
+    if gap(value, stated, size) > tolerances.optimality:
         found.against.append(f"the solved model's objective is {stated:.10g} at the point, the problem's {value:.10g}")
         return found
     if original.pairs is not None:
@@ -109,29 +121,31 @@ def judge(
     open_columns = boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for
-    if len(open_columns) and prices_fall(encoded):
+    if len(open_columns) and prices_fall(encoded, deadline):
         found.against.append(
             f"{some(encoded, open_columns)} without a proved box, and without complementarity prices improve the "
             "objective without end: the problem may be unbounded, which solvers overlook; bound the leader's prices"
         )
     elif len(open_columns):
-        _ask_evidence(found, original, solution, value, tolerances, evidence, some(encoded, open_columns))
+        _ask_evidence(
+            found, original, solution, value, size, tolerances, evidence, some(encoded, open_columns), deadline
+        )
     elif original.kkt is not None:
         found.rests.append("every multiplier and slack lies in a proved box")
     return found
 
 
 def _ask_evidence(
-    found: Findings, original: Model, solution: Solution, value: float, tolerances: Tolerances,
-    evidence: Sequence[Solution], columns: str,
+    found: Findings, original: Model, solution: Solution, value: float, size: float, tolerances: Tolerances,
+    evidence: Sequence[Solution], columns: str, deadline: Deadline,
 ) -> None:  # fmt: skip
     """Accept a second, different solution that agrees in place of boxes nobody could prove."""
     refused = []
     for other in evidence:
         if other.status == "heuristic" and other.bound is None:
             continue  # a point alone, which is held against the bounds
-        why = _disagreement(original, solution, other, value, tolerances)
-        if not why and not is_bounded([solution.model, other.model]):
+        why = _disagreement(original, solution, other, value, size, tolerances)
+        if not why and not is_bounded([solution.model, other.model], deadline=deadline):
             why = (
                 "nothing shows that the problem is bounded, and where it is not solvers may agree on a wrong point; "
                 "bound the columns without bounds (kktgen.explain looks for a direction without end)"
@@ -145,6 +159,10 @@ def _ask_evidence(
         refused.append(f"evidence of {origin(other)} refused: {why}")
     cure = "bound the model (kktgen.bound), or give evidence: a solution by another encoding or solver"
     found.against += [f"{columns} without a proved box; {cure}", *refused]
+
+
+def _by_relaxation(solution: Solution) -> bool:
+    return bool((solution.raw or {}).get(RELAXATION))
 
 
 def _names(solution: Solution) -> set[str]:
@@ -164,18 +182,20 @@ def contradictions(original: Model, solution: Solution, evidence: Sequence[Solut
     ]
 
 
-def _disagreement(original: Model, solution: Solution, other: Solution, value: float, tolerances: Tolerances) -> str:
+def _disagreement(
+    original: Model, solution: Solution, other: Solution, value: float, size: float, tolerances: Tolerances
+) -> str:
     """Return why another solution is no independent confirmation of the value; empty when it is one."""
     if _names(other) == _names(solution) and _solver(other) == _solver(solution):
         return "same encoding and same solver"
-    faults = encoding_faults(original, other.model)
+    faults = encoding_faults(original, other.model) + cutoff_faults(original, other.model, value)
     if faults:
         return faults[0]
     bound = usable(other.bound)
     if bound is None or other.status not in ("optimal", "time_limit"):
         return "it has no bound"
     for what, number in (("bound", bound), ("objective", other.objective)):
-        if number is not None and gap(value, number) > tolerances.optimality:
+        if number is not None and gap(value, number, size) > tolerances.optimality:
             beaten = what == "bound" and original.sense * (bound - value) > 0
             if other.status == "time_limit" and not beaten:
                 return f"it did not finish: its {what} {number:.10g} stands against the value {value:.10g}"

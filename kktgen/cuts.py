@@ -21,11 +21,14 @@ import numpy as np
 
 from .bounds.curved import boxes
 from .convexity import is_psd
+from .deadline import Deadline
 from .errors import ProblemError, expect
+from .fingerprint import equivalent
 from .identity import duality_gap
 from .kernel import FAR, qp
 from .mccormick import with_products
 from .model import Model
+from .scale import cost_units, objective_unit, scaled
 from .space import Block
 from .sparse import coo, widen
 from .tables import RowTable
@@ -104,13 +107,14 @@ class Gap:
             out = np.maximum(out, np.where(known, plane, -np.inf))
         return out
 
-    def violation(self, lb: np.ndarray, ub: np.ndarray, z: np.ndarray) -> float:
-        """Return by how much the inequality is violated at z, over its largest term (1 at least)."""
+    def violation(self, lb: np.ndarray, ub: np.ndarray, z: np.ndarray, unit: float = 1.0) -> float:
+        """Return by how much the inequality is violated at z, over its largest term (a unit of the cost at least)."""
         square = self.v * z[self.i] * z[self.j]
         terms = np.concatenate([self.linear * z[self.columns], square, self.least(lb, ub, z), [self.constant]])
-        return float(terms.sum() / max(1.0, np.abs(terms).max()))
+        return float(terms.sum() / max(unit, np.abs(terms).max()))
 
 
+@equivalent
 def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = None) -> Model:
     """Return the model with valid inequalities from strong duality, one a follower.
 
@@ -124,7 +128,7 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
         Notes) whose inequality the relaxation without complementarity violates, if together they raise its optimum.
         False: none.
     time_limit : float, optional
-        Seconds for each of the two relaxations; one that takes longer counts as one without an optimum.
+        Seconds for the two relaxations; one that is late counts as one without an optimum.
 
     Returns
     -------
@@ -147,6 +151,7 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     check_cuts(cuts)
     if cuts is False or model.kkt is None:
         return model
+    deadline = Deadline(time_limit)
     lb, ub = boxes(model)
     count = len(model.kkt.followers)
     gaps = [Gap.of(model, f, lb, ub) for f in range(count)]
@@ -156,14 +161,14 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     bounded = [gap for gap in near if np.isfinite(gap.least(lb, ub, origin)).all()]
     because += [f"{len(near) - len(bounded)} with a product that has no bound"] if len(bounded) < len(near) else []
     if cuts is True:
-        z = _root(model, time_limit)[1] if any(len(gap.v) for gap in bounded) else None
+        z = _root(model, deadline)[1] if any(len(gap.v) for gap in bounded) else None
         return _noted(_with(model, bounded, lb, ub, z), len(bounded), count, because)
-    more, added, reasons = _paying(model, bounded, lb, ub, time_limit)
+    more, added, reasons = _paying(model, bounded, lb, ub, deadline)
     return _noted(more, added, count, because + reasons)
 
 
 def _paying(
-    model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, time_limit: float | None
+    model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, deadline: Deadline
 ) -> tuple[Model, int, list[str]]:
     """Return the model with the inequalities that are worth their columns, how many, and why not all."""
     quick, because = [gap for gap in gaps if _saves_time(model, gap, lb, ub)], []
@@ -171,17 +176,18 @@ def _paying(
         because.append(f"{len(gaps) - len(quick)} with a quadratic cost or integers, where they save no time")
     if not quick:
         return model, 0, because
-    value, z = _root(model, time_limit)
+    value, z = _root(model, deadline)
     if z is None:
         return model, 0, [*because, "the relaxation has no optimum that could be cut off"]
-    chosen = [gap for gap in quick if gap.violation(lb, ub, z) > VIOLATED]
+    units = cost_units(model)
+    chosen = [gap for gap in quick if gap.violation(lb, ub, z, units[gap.follower]) > VIOLATED]
     if len(chosen) < len(quick):
         because.append(f"{len(quick) - len(chosen)} not violated by the relaxation")
     if not chosen:
         return model, 0, because
     more = _with(model, chosen, lb, ub, z)
-    raised = _root(more, time_limit)[0]
-    if not raised > value + GAIN * max(1.0, abs(value)):
+    raised = _root(more, deadline)[0]
+    if not raised > value + GAIN * max(objective_unit(model), abs(value)):
         return model, 0, [*because, f"{len(chosen)} that do not raise the relaxation's optimum"]
     told = [f"{model.sense * (bound + model.objective.r):.6g}" for bound in (value, raised)]
     return more, len(chosen), [*because, f"the relaxation's optimum goes from {told[0]} to {told[1]}"]
@@ -204,14 +210,15 @@ def _noted(model: Model, added: int, count: int, because: Sequence[str]) -> Mode
     return replace(model, notes=(*model.notes, text))
 
 
-def _root(model: Model, time_limit: float | None) -> tuple[float, np.ndarray | None]:
+def _root(model: Model, deadline: Deadline) -> tuple[float, np.ndarray | None]:
     """Return the optimum of the model's rows and boxes alone, and its point; (nan, None) where there is none."""
-    P, q, _ = model.matrices
+    view = scaled(model)
+    P, q, _ = view.model.matrices
     if not is_psd(P):
         return np.nan, None
-    space, rows = model.space, model.rows
-    answer = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, time_limit)
-    return answer.value, answer.x
+    space, rows = view.model.space, view.model.rows
+    answer = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, deadline)
+    return view.objective * answer.value, None if answer.x is None else view.back(answer.x)
 
 
 def _with(model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, z: np.ndarray | None) -> Model:

@@ -5,44 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from .faults import rests_on_constants
-from .model import Kkt, Model
+from .level import SLACK
+from .model import Model
 from .report import Line, Tolerances
 from .residuals import labels, line
+from .scale import objective_unit
 from .sparse import Csr, row_index
 
 TRUSTED = ("exact", "proved")
 """Trust of an encoding whose optimum is the bilevel optimum."""
+RELAXED = "relax"
+"""The stage that leaves the pairs out."""
 AT_CONSTANT = "at unproved M"
 """Name of the line that counts multipliers and slacks at constants nobody proved."""
 
 
-def same_problem(original: Model, encoded: Model) -> bool:
-    """Return whether an encoded model was made from the problem, unchanged since, whose KKT model is ``original``."""
-    n = original.n
-    if original.space.serial != encoded.space.serial or original.sense != encoded.sense or encoded.n < n:
-        return False
-    same = (original.space.role == encoded.space.role[:n]) & (original.space.kind == encoded.space.kind[:n])
-    if not same.all() or (original.kkt is None) != (encoded.kkt is None):
-        return False
-    return original.kkt is None or encoded.kkt is None or _same_system(original.kkt, encoded.kkt)
-
-
-def _same_system(a: Kkt, b: Kkt) -> bool:
-    parts = [(a.s0, b.s0), (a.e0, b.e0), (a.c0, b.c0), (a.y, b.y), (a.lam, b.lam), (a.mu, b.mu)]
-    for M, N in ((a.S, b.S), (a.E, b.E), (a.C, b.C)):
-        parts += [(M.data, N.data), (M.indices, N.indices), (M.indptr, N.indptr)]
-    return all(np.array_equal(left, right) for left, right in parts)
-
-
 def encoding_faults(original: Model, encoded: Model) -> list[str]:
-    """Return why the encoded model's optimum need not be the bilevel optimum, missing boxes aside."""
-    return cuts(original, encoded) + loosenings(original, encoded)
+    """Return why the encoded model's optimum need not be the bilevel optimum, missing boxes aside.
+
+    Parameters
+    ----------
+    original : Model
+        As :func:`kktgen.kkt` returns it.
+    encoded : Model
+        Stands for the same problem, see :func:`kktgen.fingerprint.other_problem`.
+    """
+    return cuts(encoded) + loosenings(original, encoded)
 
 
-def cuts(original: Model, encoded: Model) -> list[str]:
+def cuts(encoded: Model) -> list[str]:
     """Return why the encoded model may lack points of the problem: its bound need not hold for them."""
-    if not same_problem(original, encoded):
-        return ["the solution's model was not made from this problem, or the problem was changed since"]
     out = []
     for used in encoded.encodings:
         if used.trust not in (*TRUSTED, "eps"):
@@ -52,9 +44,6 @@ def cuts(original: Model, encoded: Model) -> list[str]:
                 f"M unproved: {pairs} on {whose} ({used.encoding}), which nobody proved (trust {used.trust!r}): "
                 "one that is too small cuts off better points, so no bound of this model holds"
             )
-    held = _tightened(original, encoded)
-    if len(held):
-        out.append(f"{some(encoded, held)} held tighter than declared without a proof")
     boxed = boxes(encoded)[1]
     if len(boxed):
         provenance = encoded.space.proof[boxed[0]] or "no provenance"
@@ -62,10 +51,22 @@ def cuts(original: Model, encoded: Model) -> list[str]:
     return out
 
 
+def cutoff_faults(original: Model, encoded: Model, value: float | None = None) -> list[str]:
+    """Return that a model's boxes hold only for points of a value that a verified one does not reach, or nothing.
+
+    ``value`` is that of a verified point; None where there is none.
+    """
+    cutoff = encoded.cutoff
+    if cutoff is None:
+        return []
+    room = 0.5 * SLACK * (objective_unit(original) + abs(cutoff.value))
+    if value is not None and original.sense * (value - cutoff.value) <= room:
+        return []
+    return [f"boxes of the model hold for points of value {cutoff.value:.10g} or better alone, and none is verified"]
+
+
 def loosenings(original: Model, encoded: Model) -> list[str]:
     """Return why the encoded model may hold more points than the problem: its bound holds, but need not be met."""
-    if not same_problem(original, encoded):
-        return []
     out = [
         f"{used.pairs} pairs were encoded by {used.encoding} with a tolerance left on the product"
         for used in encoded.encodings
@@ -110,30 +111,11 @@ def _proved(model: Model) -> np.ndarray:
 
 
 def _unencoded(original: Model, encoded: Model) -> int:
-    """Return how many pairs were neither encoded nor settled (mu proved zero, or the row proved always active)."""
-    if original.pairs is None:
-        return 0
-    if encoded.pairs is not None and len(encoded.pairs):
+    """Return how many pairs were neither encoded nor settled; the stages leave none but those still in the model."""
+    if encoded.pairs is not None:
         return len(encoded.pairs)
-    space, n = encoded.space, original.n
-    mu = original.pairs.mu
-    settled = int(((space.ub[mu] == 0) & _proved(encoded)[mu]).sum())
-    fixed = (space.lb[:n] == space.ub[:n]) & (original.space.lb < original.space.ub)
-    fixed &= original.space.role == "follower"
-    equations = int(_follower_equations(encoded) - _follower_equations(original) + fixed.sum())
-    return max(0, len(mu) - sum(used.pairs for used in encoded.encodings) - settled - max(0, equations))
-
-
-def _follower_equations(model: Model) -> int:
-    return sum(int((model.rows.lo[b.start : b.stop] == model.rows.hi[b.start : b.stop]).sum())
-               for b in model.rows.blocks if b.role == "primal")  # fmt: skip
-
-
-def _tightened(original: Model, encoded: Model) -> np.ndarray:
-    """Return the leader's and followers' columns whose bounds are tighter than declared, without a proof."""
-    n, before, after = original.n, original.space, encoded.space
-    tighter = (after.lb[:n] > before.lb) | (after.ub[:n] < before.ub)
-    return np.flatnonzero(tighter & np.isin(before.role, ["leader", "follower"]) & ~_proved(encoded)[:n])
+    relaxed = encoded.origin is not None and RELAXED in encoded.origin.stages
+    return len(original.pairs) if relaxed and original.pairs is not None else 0
 
 
 def boxes(encoded: Model) -> tuple[np.ndarray, np.ndarray]:

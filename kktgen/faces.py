@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import kernel
+from .deadline import NEVER, Deadline
 from .errors import UnsupportedError
 from .model import Kkt, Model
 from .qp import QP
@@ -59,7 +60,7 @@ class Face:
     start: np.ndarray
 
 
-def face(model: Model, z: np.ndarray) -> Face:
+def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
     """Return the ties at a verified point.
 
     Parameters
@@ -67,6 +68,7 @@ def face(model: Model, z: np.ndarray) -> Face:
     model : Model
         The KKT model of the problem.
     z : ndarray (n,)
+    deadline : Deadline
 
     Raises
     ------
@@ -87,7 +89,7 @@ def face(model: Model, z: np.ndarray) -> Face:
                 f"follower {name!r} sees {model.space.label(int(other[0]))}, which is not the leader's: the ties of a "
                 "Nash game are no product of the followers' optimal faces"
             )
-    active = np.concatenate([np.empty(0, dtype=bool), *(_positive(qp, z) for qp in qps)])
+    active = np.concatenate([np.empty(0, dtype=bool), *(_positive(qp, z, deadline) for qp in qps)])
     priced = np.concatenate([kkt.lam[kkt.priced[kkt.lam_of]], kkt.mu[kkt.priced[kkt.mu_of]]])
     columns = np.concatenate([kkt.y, priced])
     parts = [_equal(kkt.E, kkt.y, z, False), _inequalities(kkt, active, z), _equal(kkt.S, kkt.y, z, True)]
@@ -95,7 +97,7 @@ def face(model: Model, z: np.ndarray) -> Face:
     return _joined(columns, parts, _boxes(model, kkt, columns, z), z)
 
 
-def _positive(qp: QP, z: np.ndarray) -> np.ndarray:
+def _positive(qp: QP, z: np.ndarray, deadline: Deadline) -> np.ndarray:
     """Return which multipliers mu of a follower are positive in one of its dual optima (mi,) bool.
 
     The dual of ``min c'y`` over its rows, c the gradient at the response, which all its optima share; a multiplier is
@@ -108,7 +110,7 @@ def _positive(qp: QP, z: np.ndarray) -> np.ndarray:
     lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
     hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
     room = REACH * (1.0 + float(np.abs(y).max(initial=0.0)))
-    answer = kernel.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room)
+    answer = kernel.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room, deadline)
     if answer.x is None:  # the response is feasible and the box is finite
         return np.zeros(len(qp.h), dtype=bool)
     weight = np.zeros(len(qp.h))

@@ -18,35 +18,31 @@ ENLARGE = (
     "Auto()); where the bound stays wrong, compare other encodings and solvers (kktgen check MODEL, or kg.agree(m))"
 )
 """Where the pairs rest on constants that nobody proved."""
-REBUILD = (
-    "what to do: solve a model made from this problem by kg.kkt and kg.encode alone; where the bound stays wrong, "
-    "compare other encodings and solvers (kktgen check MODEL, or kg.agree(m))"
-)
-"""Where the model that was solved is not the problem for another reason."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """A verified point: its value in the user's sense, and where it comes from."""
+    """A verified point: its value in the user's sense, where it comes from, and what counts as 1 in the objective."""
 
     value: float
     origin: str = ""
+    size: float = 1.0
 
     def __str__(self) -> str:
         return f"a verified point of value {self.value:.10g}" + (f" ({self.origin})" if self.origin else "")
 
 
-def gap(value: float, bound: float) -> float:
-    """Return ``|bound - value| / max(1, |value|)``."""
-    return abs(bound - value) / max(1.0, abs(value))
+def gap(value: float, bound: float, size: float = 1.0) -> float:
+    """Return ``|bound - value| / max(size, |value|)``; ``size`` as of :func:`kktgen.scale.objective_size`."""
+    return abs(bound - value) / max(size, abs(value))
 
 
-def beats(sense: int, value: float, bound: float, tolerance: float) -> bool:
+def beats(sense: int, value: float, bound: float, tolerance: float, size: float = 1.0) -> bool:
     """Return whether a value is better than a bound on all values, by more than the tolerance.
 
     ``sense`` is +1 when the user minimises, -1 when the user maximises.
     """
-    return sense * (bound - value) > 0 and gap(value, bound) > tolerance
+    return sense * (bound - value) > 0 and gap(value, bound, size) > tolerance
 
 
 def best(sense: int, witnesses: Sequence[Witness]) -> Witness | None:
@@ -60,37 +56,26 @@ def origin(solution: Solution) -> str:
     return f"{' + '.join(used) or 'no encoding'} by {solution.solver}"
 
 
-def refutation(model: Model, who: str, bound: float | None, witness: Witness, doubts: Sequence[str]) -> list[str]:
+def refutation(who: str, bound: float | None, witness: Witness, doubts: Sequence[str]) -> list[str]:
     """Return what a verified point says of a bound it beats, or of the word infeasible, and what to do.
 
     Parameters
     ----------
-    model : Model
-        That was solved.
     who : str
-        Solved it.
+        Solved the model.
     bound : float or None
         None where the solver called the model infeasible.
     witness : Witness
     doubts : sequence of str
         Why the model that was solved may lack points of the problem; empty where it has them all.
     """
-    word, cure = blame(model, doubts)
+    word, cure = ("M too small, or a solver fault", ENLARGE) if doubts else ("solver fault", REPORT)
     if bound is None:
         return [f"{word}: {who} calls the model infeasible, yet there is {witness}", cure]
     why = "the bound is wrong, or the model that was solved cuts off points of this problem" if doubts else (
         "the model that was solved holds that point, so the bound is wrong"
     )  # fmt: skip
     return [f"{word}: the bound {bound:.10g} of {who} is beaten by {witness}; {why}", cure]
-
-
-def blame(model: Model, doubts: Sequence[str]) -> tuple[str, str]:
-    """Return in a word whose fault a wrong bound of a model is, and what to do."""
-    if not doubts:
-        return "solver fault", REPORT
-    if rests_on_constants(model):
-        return "M too small, or a solver fault", ENLARGE
-    return "not this problem, or a solver fault", REBUILD
 
 
 def rests_on_constants(model: Model) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from .convexity import nonconvex_block
+from .curvature import convex
 from .errors import ProblemError
 from .expr import Affine, Quad
 from .qp import QP
+from .refusals import NoSuchName
 from .rows import QuadRow, Rows
 from .space import Space, without_infinite
-from .sparse import Csr, coo, row_index, scale_rows, vstack
+from .sparse import Csr, row_index, scale_rows, vstack
 from .system import Declared, System
-from .variable import checked, declare, named, of_problem, unit, variable
+from .variable import checked, declare, listed, named, of_problem, unit, variable
 
 
 class Follower:
@@ -28,12 +29,21 @@ class Follower:
         self.space = space
         self.name = name
         self.index = index
-        self._declared: list[Declared] = []
+        self.declared: list[Declared] = []  # rows and bounds, in order
         self._columns: list[np.ndarray] = []
         self._names: set[str] = set()
         self._unnamed = 0
         self.cost: Quad | None = None
         self.sense = 1
+        self.note = ""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in ("follower", "followers"):
+            raise NoSuchName(
+                f"follower {self.name!r} has no followers of its own: kktgen knows two levels, a leader and followers. "
+                "Declare every follower by m.follower(..); followers that see each other's variables play a Nash game"
+            )
+        raise AttributeError(f"'Follower' object has no attribute {name!r}", name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"Follower({self.name!r}, {sum(map(len, self._columns))} variables)"
@@ -83,20 +93,32 @@ class Follower:
         return variable(space, columns, dims, name, lower, upper)
 
     def add(self, *rows: Any, name: str | None = None) -> Any:
-        """Add rows to the follower; returns them with ``.dual`` (a tuple for several).
+        """Add rows to the follower; they come back with ``.dual``.
 
         ``rows.dual`` is d(minimised follower cost)/d(right-hand side): the price for ``==``, nonpositive for
         ``<=``, nonnegative for ``>=``, their sum for two-sided rows.
+
+        Parameters
+        ----------
+        rows : Rows, or lists, tuples, generators, dicts, arrays and Series of them
+        name : str, optional
+            Name of the row; several are numbered behind it.
+
+        Returns
+        -------
+        Rows
+            What was given; a tuple unless it was one row.
 
         Raises
         ------
         ProblemError
             A product of variables, NaN, rows of another problem, or its own multipliers in a row.
         """
-        out = []
         if name is not None:
             named(name, "row")
-        for k, row in enumerate(rows):
+        given = listed(rows, f"follower {self.name!r}: ")
+        out = []
+        for k, row in enumerate(given):
             if isinstance(row, QuadRow):
                 i, j = (self.space.label(c) for c in (row.quad.i[0], row.quad.j[0]))
                 raise ProblemError(
@@ -104,14 +126,12 @@ class Follower:
                     "follower rows must be linear. Products may stand in its objective, "
                     "or the term may be linearised with a new variable"
                 )
-            if not isinstance(row, Rows):
-                raise ProblemError(f"follower {self.name!r}: add() takes rows such as x <= 1, got {type(row).__name__}")
-            label = name if name and len(rows) == 1 else f"{name}{k + 1}" if name else None
+            label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
             if label is None:
                 self._unnamed += 1
                 label = f"c{self._unnamed}"
             out.append(self._add(row, label))
-        return out[0] if len(out) == 1 else tuple(out)
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows) else tuple(out)
 
     def _add(self, row: Rows, name: str) -> Rows:
         space, row = self.space, row.fresh()
@@ -123,7 +143,7 @@ class Follower:
                 f"{space.label(row.M.indices[mine][0])}; a follower takes prices as given, so only "
                 "the leader or another follower may use them"
             )
-        if any(d.word == name for d in self._declared):
+        if any(d.word == name for d in self.declared):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
         declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape)
         row.name = name
@@ -165,7 +185,7 @@ class Follower:
         mu_lo = multipliers(np.isfinite(lo) & ~equal, words[0], "mu", 0.0)
         mu_hi = multipliers(np.isfinite(hi) & ~equal, words[1], "mu", 0.0)
         declared = Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound)
-        self._declared.append(declared)
+        self.declared.append(declared)
         return declared
 
     def minimize(self, expr: Any) -> None:
@@ -175,6 +195,11 @@ class Follower:
         ------
         ProblemError
             Not convex in the own variables (the columns of a nonconvex block are named), or own multipliers in it.
+
+        Notes
+        -----
+        A Hessian that is positive semidefinite only up to the rounding of its data has its diagonal raised by that
+        much: what kktgen proves rests on the exact matrix. ``kg.kkt(m).notes`` says so.
         """
         self._set(Quad.of(self.space, expr), 1)
 
@@ -191,26 +216,27 @@ class Follower:
         mine = space.owner[used] == self.index
         if (space.role[used][mine] != "follower").any():
             raise ProblemError(f"follower {self.name!r}: its own multipliers cannot stand in its objective")
-        cost = cost.canonical()
-        own = (space.owner[cost.i] == self.index) & (space.owner[cost.j] == self.index)
-        columns = np.unique(np.concatenate([cost.i[own], cost.j[own]]))
-        i, j = np.searchsorted(columns, cost.i[own]), np.searchsorted(columns, cost.j[own])
-        half = coo(cost.v[own], i, j, (len(columns), len(columns)))
-        bad = nonconvex_block(Csr(half + half.T))
-        if bad is not None:
-            names = ", ".join(space.label(c) for c in columns[bad[:5]]) + (", ..." if len(bad) > 5 else "")
-            raise ProblemError(
-                f"follower {self.name!r}: the {'cost' if sense > 0 else 'negated profit'} is not convex in its own "
-                f"variables: the block of {names} has a negative eigenvalue. Its KKT conditions would not be sufficient"
-            )
+        what = "cost" if sense > 0 else "negated profit"
+        cost, self.note = convex(cost.canonical(), self.index, f"follower {self.name!r}", what)
         self.cost, self.sense = cost, sense
 
     def system(self) -> System:
-        """Return the rows and the cost over all columns."""
-        space, n = self.space, len(self.space)
+        """Return the rows and the cost over all columns.
+
+        Raises
+        ------
+        ProblemError
+            No objective was given.
+        """
+        if self.cost is None:
+            raise ProblemError(
+                f"follower {self.name!r} has no objective: call its minimize(..) or maximize(..); a feasibility "
+                "follower is minimize(0)"
+            )
+        n = len(self.space)
         E, e, lam, C, c, mu = [], [], [], [], [], []
         side, source, place, lam_source, lam_place = [], [], [], [], []
-        for k, d in enumerate(self._declared):
+        for k, d in enumerate(self.declared):
             equal = np.flatnonzero(d.lam >= 0)
             if len(equal):
                 E.append(d.M if len(equal) == len(d.lo) else Csr(d.M[equal]))
@@ -229,13 +255,12 @@ class Follower:
                     source.append(np.full(len(at), k))
                     place.append(at)
         whole = np.empty(0, dtype=np.int64)
-        cost = self.cost if self.cost is not None else Quad.of(space, 0.0)
         return System(
             self.name, self.columns, vstack(E, n), np.concatenate([np.empty(0), *e]), np.concatenate([whole, *lam]),
             vstack(C, n), np.concatenate([np.empty(0), *c]), np.concatenate([whole, *mu]),
             np.concatenate([np.empty(0), *side]), np.concatenate([whole, *source]), np.concatenate([whole, *place]),
             np.concatenate([whole, *lam_source]),
-            np.concatenate([whole, *lam_place]), cost, tuple(self._declared),
+            np.concatenate([whole, *lam_place]), self.cost, tuple(self.declared),
         )  # fmt: skip
 
     def qp(self) -> QP:

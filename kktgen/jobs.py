@@ -124,5 +124,5 @@ def estimate(job: Job, progress: show.Progress) -> kg.Estimate | None:
     f = catalog.Function(str(job.module.__file__), "sample", (job.parameters,))
     workers = max(1, min(os.cpu_count() or 1, 2 * len(inputs)))
     # spawned, not forked: this process has threads of solvers and of the live line
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=kg.die_with_parent) as pool:
         return kg.point_estimate(f, inputs, executor=pool, progress=progress)

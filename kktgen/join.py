@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .errors import ProblemError
-from .expr import Affine, Quad, numbers, row_combination, same_space
+from .expr import Affine, Quad, numbers, same_space
 from .rows import Rows
-from .sparse import vstack
+from .space import Space
+from .sparse import Csr, row_combination, vstack
 
 
 def _affine(parts: Sequence[Any], where: str) -> None:
@@ -53,13 +54,65 @@ def between(lo: Any, expr: Affine, hi: Any) -> Rows:
     return Rows(expr.space, expr.M, lower - expr.c, upper - expr.c, expr.shape)
 
 
-def concatenate(parts: Sequence[Affine], axis: int = 0) -> Affine:
+def rearranged(function: Callable[..., Any], parts: Sequence[Any], where: str) -> Any:
+    """Return what a function that only moves entries makes of expressions and numbers.
+
+    The function is given arrays of positions, one a part, and returns one such array, or a list or tuple of them.
+
+    Raises
+    ------
+    ProblemError
+        No expression among the parts, expressions of two problems, or whatever the function objects to.
+    """
+    spaces = [part.space for part in parts if isinstance(part, Affine)]
+    if not spaces:
+        odd = next((part for part in parts if not isinstance(part, Affine)), None)
+        raise ProblemError(
+            f"{where}: "
+            + (
+                "nothing to join"
+                if odd is None
+                else f"linear expressions of variables are needed, got {type(odd).__name__}"
+            )
+        )
+    lifted = [part if isinstance(part, Affine) else _constant(part, spaces[0], where) for part in parts]
+    for part in lifted[1:]:
+        same_space(lifted[0], part)
+    starts = np.cumsum([0, *(part.size for part in lifted)])
+    try:
+        moved = function(*(start + part.positions() for start, part in zip(starts, lifted, strict=False)))
+    except (IndexError, TypeError, ValueError) as error:
+        if isinstance(error, ProblemError):
+            raise
+        shapes = " and ".join(str(part.shape) for part in lifted)
+        raise ProblemError(f"{where} of expressions of shape {shapes}: {error}") from None
+    whole = lifted[0]
+    if len(lifted) > 1:
+        n = max(part.M.shape[1] for part in lifted)
+        whole = Affine(
+            spaces[0], vstack([part.M for part in lifted], n), np.concatenate([part.c for part in lifted]),
+            (int(starts[-1]),),
+        )  # fmt: skip
+    if isinstance(moved, list | tuple):
+        return type(moved)([whole.gather(index) for index in moved])
+    return whole.gather(np.asarray(moved))
+
+
+def _constant(value: Any, space: Space, where: str) -> Affine:
+    """Return numbers as an expression without variables."""
+    if isinstance(value, Quad):
+        raise ProblemError(f"{where}: linear expressions of variables are needed, got Quad")
+    c = numbers(value)
+    return Affine(space, Csr((c.size, 0)), c.ravel(), c.shape)
+
+
+def concatenate(parts: Sequence[Any], axis: int = 0) -> Affine:
     """Return the expressions joined along an existing axis, as ``np.concatenate`` does.
 
     Parameters
     ----------
-    parts : sequence of Affine
-        Of one problem, equal in shape but along the axis.
+    parts : sequence of Affine or array
+        Of one problem, equal in shape but along the axis; at least one is an expression.
     axis : int
 
     Returns
@@ -69,41 +122,19 @@ def concatenate(parts: Sequence[Affine], axis: int = 0) -> Affine:
     Raises
     ------
     ProblemError
-        Nothing to join, something else than expressions, shapes that do not fit.
+        No expression to join, something else than expressions and numbers, shapes that do not fit.
     """
-    parts = list(parts)
-    _affine(parts, "concatenate")
-    if not parts:
-        raise ProblemError("nothing to concatenate")
-    for part in parts[1:]:
-        same_space(parts[0], part)
-    n = max(part.M.shape[1] for part in parts)
-    sizes = np.cumsum([0, *(part.size for part in parts)])
-    try:
-        index = np.concatenate(
-            [start + np.arange(part.size).reshape(part.shape) for start, part in zip(sizes, parts, strict=False)],
-            axis=axis,
-        )
-    except ValueError as error:
-        raise ProblemError(
-            f"cannot concatenate expressions of shapes {[part.shape for part in parts]}: {error}"
-        ) from None
-    whole = Affine(
-        parts[0].space,
-        vstack([part.M for part in parts], n),
-        np.concatenate([part.c for part in parts]),
-        (int(sizes[-1]),),
-    )
-    return whole._gather(index)
+    whole: Affine = rearranged(lambda *index: np.concatenate(index, axis=axis), list(parts), "concatenate")
+    return whole
 
 
-def stack(parts: Sequence[Affine], axis: int = 0) -> Affine:
+def stack(parts: Sequence[Any], axis: int = 0) -> Affine:
     """Return the expressions joined along a new axis, as ``np.stack`` does.
 
     Parameters
     ----------
-    parts : sequence of Affine
-        Of one problem and one shape; scalars give a vector.
+    parts : sequence of Affine or array
+        Of one problem and one shape, at least one of them an expression; scalars give a vector.
     axis : int
 
     Returns
@@ -113,18 +144,10 @@ def stack(parts: Sequence[Affine], axis: int = 0) -> Affine:
     Raises
     ------
     ProblemError
-        Nothing to join, something else than expressions, several shapes.
+        No expression to join, something else than expressions and numbers, several shapes.
     """
-    parts = list(parts)
-    _affine(parts, "stack")
-    if len({part.shape for part in parts}) > 1:
-        raise ProblemError(f"cannot stack expressions of shapes {[part.shape for part in parts]}")
-    flat = concatenate([part.ravel() for part in parts])
-    joined = flat.reshape(len(parts), *parts[0].shape)
-    if not -joined.ndim <= axis < joined.ndim:
-        raise ProblemError(f"stack: axis {axis} is none of the {joined.ndim} axes of the result")
-    order = np.moveaxis(np.arange(joined.size).reshape(joined.shape), 0, axis)
-    return joined._gather(order)
+    whole: Affine = rearranged(lambda *index: np.stack(index, axis=axis), list(parts), "stack")
+    return whole
 
 
 def total(parts: Sequence[Any]) -> Any:

@@ -3,10 +3,16 @@
 ::
 
     min  1/2 x'P x + q'x   s.t.  lo <= A x <= hi,  lb <= x <= ub
+
+Every one gets the time its deadline leaves; where that is nothing, it ends with ``limit`` before it begins. Those that
+may take long work in the background, so that Ctrl-C stops them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +21,11 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
+from .deadline import NEVER, Deadline
 from .errors import SolverError
+from .quiet import pass_model, quiet, run
 from .sparse import Csr
+from .timed import clarabel_within, highs_within
 
 FAR = 1e9
 """A bound or side of this size and beyond is out of reach: sums with it lose the digits tolerances look at."""
@@ -43,6 +52,8 @@ class Answer:
     row_dual, col_dual : ndarray
         d(value)/d(right-hand side) and reduced costs; empty without an optimum. Of an infeasible LP, row_dual is the
         ray of row prices that proves it, where HiGHS has one.
+    words : str
+        Of the status ``error``: what the solver says itself.
     """
 
     status: str
@@ -50,6 +61,12 @@ class Answer:
     value: float
     row_dual: np.ndarray
     col_dual: np.ndarray
+    words: str = ""
+
+    @property
+    def ending(self) -> str:
+        """The status as messages say it, with the solver's own words."""
+        return f"{self.status!r}" + (f" ({self.words})" if self.words else "")
 
 
 _STATUS = {
@@ -62,6 +79,8 @@ _STATUS = {
     highspy.HighsModelStatus.kIterationLimit: "limit",
 }
 
+
+_LISTENING: ContextVar[tuple[list[str], ...]] = ContextVar("listening", default=())
 
 _CLARABEL = {
     "Solved": "optimal",
@@ -89,22 +108,37 @@ def as_lp(q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray,
     return lp
 
 
-def quiet() -> Any:
-    """Return a silent HiGHS object.
-
-    The number of threads is left alone: HiGHS keeps one scheduler for the process, and fails where another number was
-    used before. LPs run on one thread whatever it is.
-    """
-    highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
-    return highs
+def _ended(status: str, words: str) -> Answer:
+    """Return an answer without a point; the words are those of an error."""
+    value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
+    if status != "error":
+        return Answer(status, None, value, np.empty(0), np.empty(0))
+    return Answer(status, None, value, np.empty(0), np.empty(0), words)
 
 
-def _answer(highs: Any) -> Answer:
+@contextmanager
+def failures() -> Iterator[list[str]]:
+    """Collect the words of every answer of status ``error`` that is given in the meantime."""
+    heard: list[str] = []
+    token = _LISTENING.set((*_LISTENING.get(), heard))
+    try:
+        yield heard
+    finally:
+        _LISTENING.reset(token)
+
+
+def _told(answer: Answer) -> Answer:
+    """Return an answer after those who listen have heard of its failure."""
+    for heard in _LISTENING.get() if answer.status == "error" else ():
+        heard.append(answer.words)
+    return answer
+
+
+def _answer(highs: Any, words: str) -> Answer:
     status = _STATUS.get(highs.getModelStatus(), "error")
     if status != "optimal":
-        value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
-        return Answer(status, None, value, np.empty(0), np.empty(0))
+        own = highs.modelStatusToString(highs.getModelStatus())
+        return _ended(status, f"HiGHS: {words or own}")
     point = highs.getSolution()
     return Answer(
         status,
@@ -130,16 +164,15 @@ def lp(
     hi: np.ndarray,
     lb: np.ndarray,
     ub: np.ndarray,
-    time_limit: float | None = None,
+    deadline: Deadline = NEVER,
 ) -> Answer:
     """Solve ``min q'x  s.t.  lo <= A x <= hi, lb <= x <= ub``."""
-    program = WarmLp(A, lo, hi, lb, ub, time_limit)
-    return program.minimize(np.arange(len(q)), q)
+    return WarmLp(A, lo, hi, lb, ub, deadline).minimize(np.arange(len(q)), q)
 
 
 def qp(
     P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
-    time_limit: float | None = None,
+    deadline: Deadline = NEVER,
 ) -> Answer:  # fmt: skip
     """Solve ``min 1/2 x'P x + q'x  s.t.  lo <= A x <= hi, lb <= x <= ub`` for P positive semidefinite.
 
@@ -148,13 +181,13 @@ def qp(
     optimum that satisfies them is the optimum.
     """
     if P.nnz == 0:
-        return lp(q, A, lo, hi, lb, ub, time_limit)
+        return lp(q, A, lo, hi, lb, ub, deadline)
     reach = _reach(np.abs(np.concatenate([lo, hi, lb, ub])))
     if reach < np.inf:
-        near = _interior(P, q, A, *within_reach(lo, hi, reach), *within_reach(lb, ub, reach), time_limit)
+        near = _interior(P, q, A, *within_reach(lo, hi, reach), *within_reach(lb, ub, reach), deadline)
         if near.status == "infeasible" or (near.x is not None and _inside(near.x, A, lo, hi, lb, ub, reach)):
             return near
-    return _interior(P, q, A, lo, hi, lb, ub, time_limit)
+    return _interior(P, q, A, lo, hi, lb, ub, deadline)
 
 
 def _reach(size: np.ndarray) -> float:
@@ -177,7 +210,7 @@ def _inside(
 
 def _interior(
     P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
-    time_limit: float | None,
+    deadline: Deadline,
 ) -> Answer:  # fmt: skip
     """Solve a convex QP by Clarabel."""
     n, m = len(q), len(lo)
@@ -193,18 +226,21 @@ def _interior(
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
-    if time_limit is not None:
-        settings.time_limit = float(time_limit)
+    seconds = deadline.left()
+    if seconds == 0.0:
+        return _ended("limit", "")
+    if seconds is not None:
+        settings.time_limit = float(seconds)
     try:
-        found = clarabel.DefaultSolver(
+        solver = clarabel.DefaultSolver(
             sp.csc_matrix(sp.triu(P)), q.astype(float), sp.csc_matrix(stacked), sides, cones, settings
-        ).solve()
+        )
+        found = clarabel_within(solver, P.nnz + stacked.nnz)
     except Exception as error:
         raise SolverError(f"Clarabel refused a quadratic program: {error}") from error
     status = _CLARABEL.get(str(found.status), "error")
     if status != "optimal":
-        value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
-        return Answer(status, None, value, np.empty(0), np.empty(0))
+        return _told(_ended(status, f"Clarabel: {found.status}"))
     price = np.zeros(n + m)
     multiplier = np.asarray(found.z)
     price[equal] = -multiplier[:equations]
@@ -220,21 +256,25 @@ class WarmLp:
     ----------
     A, lo, hi, lb, ub
         Rows and bounds.
-    time_limit : float, optional
+    deadline : Deadline
+        Of all solves together.
+    most : float, optional
         Seconds per solve.
     """
 
     def __init__(
-        self, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, time_limit: float | None = None
-    ) -> None:
+        self, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, deadline: Deadline = NEVER,
+        most: float | None = None,
+    ) -> None:  # fmt: skip
         self.n = A.shape[1]
         self._highs = quiet()
-        self._time_limit = time_limit
+        self._deadline, self._most = deadline, most
         self._costed = np.empty(0, dtype=np.int32)
-        if self._highs.passModel(as_lp(np.zeros(self.n), A, lo, hi, lb, ub)) == highspy.HighsStatus.kError:
+        words = pass_model(self._highs, as_lp(np.zeros(self.n), A, lo, hi, lb, ub))
+        if words:
             raise SolverError(
                 "HiGHS refused a linear program: a coefficient, bound or side is too large for it (1e15 and beyond), "
-                "NaN, or bounds cross; state the data in larger units"
+                f"NaN, or bounds cross; state the data in larger units (HiGHS: {words})"
             )
 
     def minimize(self, columns: np.ndarray, costs: np.ndarray) -> Answer:
@@ -245,18 +285,20 @@ class WarmLp:
         self._costed = np.asarray(columns, dtype=np.int32)
         if len(self._costed):
             highs.changeColsCost(len(self._costed), self._costed, np.asarray(costs, dtype=float))
-        if self._time_limit is not None:  # HiGHS's clock runs on from solve to solve
-            highs.setOptionValue("time_limit", highs.getRunTime() + self._time_limit)
-        highs.run()
-        out = _proved(highs, _answer(highs))
+        seconds = self._deadline.left(self._most)
+        if seconds == 0.0:
+            return _ended("limit", "")
+        out = _proved(highs, _answer(highs, highs_within(highs, seconds, lambda: run(highs))))
         unproved = out.status == "infeasible" and not len(out.row_dual)  # presolve also says so of unbounded LPs
         if unproved or out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
             highs.clearSolver()
             highs.setOptionValue("presolve", "off")
-            highs.run()
-            out = _proved(highs, _answer(highs))
+            listening = out.status == "error"
+            left = self._deadline.left(self._most)
+            words = highs_within(highs, left, lambda: run(highs, listen=listening))
+            out = _proved(highs, _answer(highs, words))
             highs.setOptionValue("presolve", "choose")
-        return out
+        return _told(out)
 
     def set_columns(self, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> None:
         """Change column bounds."""

@@ -13,13 +13,17 @@ optima are the optimistic bilevel optima (Dempe & Dutta 2012).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .bilevel import Bilevel
 from .constants import folded
 from .errors import expect
+from .fingerprint import born
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
+from .scale import equilibrate, spans, without_void
 from .space import Block, without_infinite
 from .sparse import coo, csr, row_index, vstack
 from .system import System
@@ -57,9 +61,12 @@ def kkt(bilevel: Bilevel) -> Model:
     model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
-        stacked if systems else None,
+        stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
     )  # fmt: skip
-    return folded(model)
+    model = folded(model)
+    units = equilibrate(model)
+    model = model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units)))
+    return born(without_void(model))
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .bilevel import Bilevel
 from .bounds import bound
+from .deadline import NEVER, Deadline
 from .encodings import encode
 from .errors import SolverError
 from .expr import Quad
@@ -46,7 +47,7 @@ class Optimum(NamedTuple):
     bound: float
 
 
-def least(part: Polyhedron, cost: np.ndarray, whole: np.ndarray) -> Optimum:
+def least(part: Polyhedron, cost: np.ndarray, whole: np.ndarray, deadline: Deadline = NEVER) -> Optimum:
     """Return the least ``cost'w`` over a polyhedron, the entries of ``whole`` integer.
 
     Raises
@@ -61,20 +62,20 @@ def least(part: Polyhedron, cost: np.ndarray, whole: np.ndarray) -> Optimum:
         if len(part.lo):
             m.add(_rows(m, part, w), name="rows")
         m.minimize(Quad.from_matrices(m.space, None, cost))
-        found = solve(kkt(m), "highs", gap=GAP)
-        status, point = found.status, found.z
+        found = solve(kkt(m), "highs", gap=GAP, time_limit=deadline.left())
+        status, point, ending = found.status, found.z, f"{found.status!r} ({(found.raw or {}).get('status')})"
     else:
-        answer = lp(cost, part.A, part.lo, part.hi, part.lb, part.ub)
-        status, point = answer.status, answer.x
+        answer = lp(cost, part.A, part.lo, part.hi, part.lb, part.ub, deadline)
+        status, point, ending = answer.status, answer.x, answer.ending
     value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
     if point is not None:
         value = float(cost @ point)
     elif np.isnan(value):
-        raise SolverError(f"the range of the leader's value: a subproblem ended with {status!r}")
+        raise SolverError(f"the range of the leader's value: a subproblem ended with {ending}")
     return Optimum(point, value, value)
 
 
-def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, time_limit: float) -> Optimum:
+def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, deadline: Deadline = NEVER) -> Optimum:
     """Return the worst u and the best v that answers it.
 
     Parameters
@@ -85,8 +86,8 @@ def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, time_limit:
         Rows over w = (u, v); its bounds are those of v.
     cost : ndarray
         Of w.
-    time_limit : float
-        Seconds for the branch and bound.
+    deadline : Deadline
+        Of bounds and branch and bound.
 
     Raises
     ------
@@ -110,17 +111,21 @@ def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, time_limit:
     every = np.zeros(n)
     every[columns] = cost
     m.maximize(Quad.from_matrices(m.space, None, every))
-    model = bound(kkt(m), time_limit=time_limit)
-    found = solve(encode(model), "scip", time_limit=time_limit)
+    model = bound(kkt(m), time_limit=deadline.left())
+    found = solve(encode(model), "scip", time_limit=deadline.left())
     if found.status == "infeasible":
         return Optimum(None, -np.inf, -np.inf)
     if found.status == "unbounded":
         return Optimum(None, np.inf, np.inf)
     if found.z is None or found.bound is None:
-        raise SolverError(f"the search for the worst tie ended with {found.status!r} and no point")
+        raise SolverError(
+            f"the search for the worst tie ended with {found.status!r} and no point ({(found.raw or {}).get('status')})"
+        )
     w = found.z[columns]
     lb, ub = np.concatenate([w[:k], second.lb]), np.concatenate([w[:k], second.ub])
-    answer = lp(cost, second.A, second.lo, second.hi, lb, ub)  # the solver's v is optimal up to its tolerance alone
+    answer = lp(
+        cost, second.A, second.lo, second.hi, lb, ub, deadline
+    )  # the solver's v is optimal up to its tolerance alone
     w = w if answer.x is None else answer.x
     return Optimum(w, float(cost @ w), float(found.bound))
 

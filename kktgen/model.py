@@ -20,6 +20,7 @@ from .space import Space
 from .sparse import Csr
 from .summary import summary
 from .tables import Indicators, QuadTable, RowTable, Sos1, join
+from .units import Units
 
 FEATURES = {
     "int": "integer variables",
@@ -136,6 +137,25 @@ class Products:
         return z[self.left] * z[self.right]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Which problem a model stands for, see :mod:`kktgen.fingerprint`.
+
+    Parameters
+    ----------
+    problem : tuple of (str, str)
+        Parts of the problem with their digests.
+    model : tuple of (str, str)
+        Parts of the model, as the last stage left it, with theirs.
+    stages : tuple of str
+        What was done since the KKT model, in order: ``eliminate``, ``bound``, ...
+    """
+
+    problem: tuple[tuple[str, str], ...]
+    model: tuple[tuple[str, str], ...]
+    stages: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Cutoff:
     """That boxes of a model hold for points of a given value or better alone.
@@ -180,6 +200,14 @@ class Model:
     cutoff : Cutoff or None
         Set where boxes rest on the value of a verified point (:mod:`kktgen.level`): the optimum is the same, points
         that are worse may be missing.
+    units : Units or None
+        Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
+        user's units, see :mod:`kktgen.scale`.
+    origin : Origin or None
+        Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
+        is claimed of it.
+    bounded : bool
+        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
     """
 
     name: str
@@ -197,6 +225,9 @@ class Model:
     lifts: tuple[Lift | Products, ...] = ()
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
     cutoff: Cutoff | None = None
+    units: Units | None = None
+    origin: Origin | None = None
+    bounded: bool = False
 
     @property
     def n(self) -> int:
@@ -220,19 +251,8 @@ class Model:
             out[lift.columns] = lift.values(out)
         return out
 
-    def without_cutoff(self) -> Model:
-        """Return the model with the boxes that hold for all points."""
-        if self.cutoff is None:
-            return self
-        space = self.space.copy()
-        for own, whole in ((space.lb, self.cutoff.space.lb), (space.ub, self.cutoff.space.ub)):
-            own[: len(whole)] = whole
-        space.proof[: len(self.cutoff.space)] = self.cutoff.space.proof
-        notes = tuple(note for note in self.notes if not note.startswith("cutoff"))
-        return replace(self, space=space, cutoff=None, notes=notes)
-
     def with_rows(self, *tables: RowTable) -> Model:
-        """Return the model with more rows."""
+        """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""
         return replace(self, rows=join([self.rows, *tables], self.n))
 
     @cached_property

@@ -59,12 +59,12 @@ def encoded(job: Job, encoding: str, progress: show.Progress | None = None, boxe
     return model
 
 
-def stored(job: Job, path: Path, encoding: str | None = None) -> kg.Result:
+def stored(job: Job, path: Path, encoding: str | None = None, scaled: bool = False) -> kg.Result:
     """Return the verified point of a solution file of the encoded model (of the KKT model without an encoding)."""
     if not path.is_file():
         raise FormatError(f"no solution file {path}")
     model = encoded(job, encoding) if encoding else kg.kkt(job.bilevel)
-    z = kg.read_solution(path, model)
+    z = kg.read_solution(path, model, scaled=scaled)
     point = Solution("heuristic", model.value(z), None, z, 0.0, f"file {path.name}", model)
     return kg.Result(job.bilevel, model, point, kg.verify(job.bilevel, point), None)
 

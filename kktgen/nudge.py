@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from .deadline import NEVER, Deadline
 from .faces import TIE
 from .kernel import lp
 from .model import Kkt, Model
@@ -54,7 +55,9 @@ def leader_rows(model: Model) -> tuple[Csr, np.ndarray, np.ndarray]:
     return rows.M, rows.lo, rows.hi
 
 
-def tilted(model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float) -> np.ndarray | None:
+def tilted(
+    model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float, deadline: Deadline = NEVER
+) -> np.ndarray | None:
     """Return the point with the leader's columns moved so that rival ties get dearer; followers have not answered yet.
 
     None where no move makes them dearer.
@@ -85,7 +88,7 @@ def tilted(model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float)
     push = C.sum(axis=0)
     cost = np.concatenate([1e-3 - push, 1e-3 + push, [-1.0]])
     top = np.concatenate([high, -low, [np.inf]])
-    answer = lp(cost, Csr(rows), lo, hi, np.zeros(2 * n + 1), top)
+    answer = lp(cost, Csr(rows), lo, hi, np.zeros(2 * n + 1), top, deadline)
     if answer.x is None:
         return None
     step = answer.x[:n] - answer.x[n : 2 * n]
@@ -96,7 +99,9 @@ def tilted(model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float)
     return out
 
 
-def settled(model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float) -> np.ndarray | None:
+def settled(
+    model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float, deadline: Deadline = NEVER
+) -> np.ndarray | None:
     """Return the point moved so that its response is preferred to the rivals; None where no row tells them apart."""
     parts = model.kkt
     if parts is None:
@@ -114,7 +119,7 @@ def settled(model: Model, z: np.ndarray, rivals: list[np.ndarray], margin: float
     if not (apart | loose).any():
         return None
     low, high = _steps(model, parts, z, active, margin)
-    answer = _program(model, parts, z, slack, (active, apart, loose), (low, high), margin)
+    answer = _program(model, parts, z, slack, (active, apart, loose), (low, high), margin, deadline)
     if answer is None:
         return None
     out = z + margin * answer
@@ -147,7 +152,7 @@ def _steps(
 
 def _program(
     model: Model, parts: Kkt, z: np.ndarray, slack: np.ndarray, sets: tuple[np.ndarray, np.ndarray, np.ndarray],
-    box: tuple[np.ndarray, np.ndarray], margin: float,
+    box: tuple[np.ndarray, np.ndarray], margin: float, deadline: Deadline,
 ) -> np.ndarray | None:  # fmt: skip
     """Return the direction d of the most strict preference: the linear program of the module's text."""
     active, apart, loose = sets
@@ -178,5 +183,5 @@ def _program(
     steer = 1e-3 / max(1e-9, float(np.abs(gradient).max(initial=0.0)))
     cost = np.concatenate([steer * gradient, -np.where(chosen, 10.0, 0.1), [-float(10 * k)]])
     lb, ub = np.concatenate([box[0], np.zeros(k + 1)]), np.concatenate([box[1], np.ones(k + 1)])
-    answer = lp(cost, wide, lo, hi, lb, ub)
+    answer = lp(cost, wide, lo, hi, lb, ub, deadline)
     return None if answer.x is None else answer.x[:n]

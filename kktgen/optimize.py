@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -12,29 +11,28 @@ import numpy as np
 
 from .bilevel import Bilevel
 from .bounds import bound
-from .claims import CALLED
+from .claims import CALLED, RELAXATION
 from .cuts import check_cuts, cut
+from .deadline import Deadline
 from .eliminate import eliminate
 from .encodings import encode, named
 from .encodings.indicator import Indicator
 from .encodings.sos1 import SOS1
 from .errors import BoundError, SolverError, UnsupportedError
+from .faults import gap as gap_between
 from .kkt import kkt
+from .level import Relaxed, level, with_boxes
 from .model import Model
+from .scale import objective_size, scaled
 from .search.given import given_point
 from .search.pattern import polish
-from .search.start import land_start, start_points
+from .search.residual import FEASIBLE, violation
+from .search.start import land_start, starts_within
 from .solution import Solution
 from .solvers import check_arguments, check_solvable, solve
+from .solvers.common import INTERRUPTED
 from .summary import bounds, changes
 from .verify import Report, verify, with_range
-
-BOUNDING_SHARE = 0.3
-"""Share of a time limit that bounding may take."""
-CUT_SHARE = 0.05
-"""Share of a time limit that each relaxation of the cuts may take."""
-START_SECONDS = 10.0
-"""Seconds the start heuristics may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +73,18 @@ class Result:
         return "\n".join([f"{self.bilevel.name}: {self.solution}", str(self.report), f"time: {times}"])
 
 
-class _Clock:
+class _Stages:
     """Wall time per stage, told to a callback as each stage ends."""
 
-    def __init__(self, stages: Callable[[str, str], None] | None, time_limit: float | None) -> None:
-        self._stages = stages
-        self._limit = time_limit
-        self._begun = self._last = time.monotonic()
+    def __init__(self, told: Callable[[str, str], None] | None) -> None:
+        self._told, self._stage = told, Deadline()
         self.seconds: dict[str, float] = {}
 
     def done(self, stage: str, text: str) -> None:
-        now = time.monotonic()
-        self.seconds[stage] = now - self._last
-        self._last = now
-        if self._stages is not None:
-            self._stages(stage, text)
-
-    def left(self, share: float = 1.0) -> float | None:
-        if self._limit is None:
-            return None
-        return max(share * (self._limit - (time.monotonic() - self._begun)), 0.1)
+        self.seconds[stage] = self._stage.spent
+        self._stage = Deadline()
+        if self._told is not None:
+            self._told(stage, text)
 
 
 def optimize(
@@ -126,7 +116,8 @@ def optimize(
     solver : str
         ``"scip"``, ``"highs"``, ...
     time_limit : float, optional
-        Seconds for everything.
+        Seconds for everything; :data:`kktgen.deadline.SHARES` says which part of them each stage may take. Ctrl-C is a
+        limit that has come: the result holds the best point so far, verified as far as that takes no time.
     gap : float, optional
         Relative gap at which the solver may stop; the solver's default otherwise.
     choices : mapping, optional
@@ -168,43 +159,168 @@ def optimize(
         leaves the start point, when there is one, with status ``error``.
     """
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
-    options |= {"isolate": isolate, "memory_limit": memory_limit}
     check_cuts(cuts)
-    clock = _Clock(stages, time_limit)
+    options |= {"isolate": isolate, "memory_limit": memory_limit}
+    deadline, clock = Deadline(time_limit), _Stages(stages)
     model = kkt(bilevel)
-    start = start if isinstance(start, bool) else given_point(bilevel.space, start)
+    given = start if isinstance(start, bool) else given_point(bilevel.space, start)
     clock.done("kkt", str(model))
-    before = len(model.notes)
-    model = eliminate(model)
-    clock.done("eliminate", "\n".join(model.notes[before:]))
-    model = bound(model, time_limit=clock.left(BOUNDING_SHARE), executor=executor, progress=progress)
-    clock.done("bound", bounds(model))
-    ready = encode(model, encoding, choices)
-    clock.done("encode", changes(ready, model))
-    before = len(ready.notes)
-    ready = cut(ready, cuts, time_limit=clock.left(CUT_SHARE))
-    clock.done("cut", "\n".join(ready.notes[before:]))
-    check_solvable(ready, solver)
-    points = _starts(bilevel, model, start, clock.left(BOUNDING_SHARE), progress)
-    lifted = [ready.complete(z) for z in points]
-    begun_at = model.value(points[0]) if points else None
-    clock.done("start", "no start point" if begun_at is None else f"start point: objective {begun_at:.6g}")
-    found = _solved(ready, solver, lifted, time_limit=clock.left(), gap=gap, progress=progress, **options)
-    clock.done("solve", str(found))
-    found, polished = _polished(model, found)
-    clock.done("polish", "" if polished is None else f"polish: objective {polished[0]:.9g} -> {polished[1]:.9g}")
-    tried = _tried(model, points)
-    report = verify(bilevel, found, evidence=tried, executor=executor)
-    exact = all(encoded.trust != "user" for encoded in ready.encodings)
-    open_ = report.claim == "bilevel-feasible" and found.status == "optimal" and exact and _unboxed(ready)
-    if evidence and (open_ or report.claim == "infeasible"):
-        again = _second(model, encoding, solver, found, clock.left(), progress, options)
-        report = verify(bilevel, found, evidence=(*again, *tried), executor=executor)
-    found, report = _standing(bilevel, found, report, lifted, tried, executor)
-    if range:
-        report = with_range(bilevel, report, found)
-    clock.done("verify", str(report))
-    return Result(bilevel, ready, found, report, found.bound, begun_at, polished, clock.seconds)
+    run = _Run(bilevel, model, model, deadline, clock, executor, progress, options)
+    reserved = ("range",) if range else ()
+    try:
+        run.prepare(encoding, choices, cuts)
+        check_solvable(run.ready, solver)
+        run.search(given)
+        run.box()
+        run.solve(solver, gap, ("evidence", *reserved) if evidence and _unboxed(run.ready) else reserved)
+    except KeyboardInterrupt:
+        run.interrupted(given)
+    return run.verified(encoding, solver, evidence, range)
+
+
+@dataclass
+class _Run:
+    """The stages of :func:`optimize` and what is there after each, which Ctrl-C leaves as it is.
+
+    Parameters
+    ----------
+    model, ready : Model
+        Before and after it is encoded.
+    deadline : Deadline
+        Of all stages.
+    points : list of ndarray
+        Bilevel-feasible points, the best first.
+    relaxed : Relaxed or None
+        The convex relaxation, once it was asked for.
+    found : Solution or None
+    polished : tuple of float or None
+    """
+
+    bilevel: Bilevel
+    model: Model
+    ready: Model
+    deadline: Deadline
+    clock: _Stages
+    executor: Executor | None
+    progress: Callable[[Mapping[str, Any]], Any] | None
+    options: dict[str, Any]
+    points: list[np.ndarray] = field(default_factory=list)
+    relaxed: Relaxed | None = None
+    found: Solution | None = None
+    polished: tuple[float, float] | None = None
+
+    def prepare(self, encoding: Any, choices: Mapping[Any, Any] | None, cuts: bool | str) -> None:
+        """Eliminate, bound, encode, cut."""
+        before = len(self.model.notes)
+        self.model = self.ready = eliminate(self.model, time_limit=self.deadline.share("eliminate").left())
+        self.clock.done("eliminate", "\n".join(self.model.notes[before:]))
+        limit = self.deadline.share("bound").left()
+        self.model = self.ready = bound(self.model, time_limit=limit, executor=self.executor, progress=self.progress)
+        self.clock.done("bound", bounds(self.model))
+        self.ready = encode(self.model, encoding, choices)
+        self.clock.done("encode", changes(self.ready, self.model))
+        before = len(self.ready.notes)
+        self.ready = cut(self.ready, cuts, time_limit=self.deadline.share("cut").left())
+        self.clock.done("cut", "\n".join(self.ready.notes[before:]))
+
+    def search(self, start: Any) -> None:
+        """Find start points: the given one, else what the heuristics find."""
+        own = self.deadline.share("start")
+        if self.model.kkt is not None and start is not False:
+            given = None if start is True else land_start(self.bilevel, self.model, start, own)
+            self.points = [given] if given is not None else starts_within(self.bilevel, self.model, own, self.progress)
+        if own.stopped:
+            raise KeyboardInterrupt
+        said = f"start point: objective {self.model.value(self.points[0]):.6g}" if self.points else "no start point"
+        self.clock.done("start", said)
+
+    def box(self) -> None:
+        """Box columns without bounds by the level set of the best start point; bound the multipliers again with it."""
+        if not self.points or not (_unboxed(self.ready) or _bent_and_free(self.ready)):
+            return
+        own, z = self.deadline.share("level"), self.points[0]
+        self.relaxed = Relaxed.of(self.model, own)
+        if self.relaxed is None or not verify(self.bilevel, z, executor=self.executor, time_limit=own.left()).ok:
+            return
+        boxed = level(self.model, z, self.relaxed, own)
+        if boxed is not self.model:
+            self.model = bound(boxed, time_limit=own.left(), executor=self.executor, progress=self.progress)
+            self.ready = with_boxes(self.ready, self.model)
+        self.clock.done("level", "\n".join(note for note in self.ready.notes if note.startswith("cutoff")))
+
+    def solve(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
+        """Solve, with the shares of some stages after it kept; then polish."""
+        limit = self.deadline.before("verify", *reserved).left()
+        lifted = [self.ready.complete(z) for z in self.points]
+        more = {"time_limit": limit, "gap": gap, "progress": self.progress, **self.options}
+        self.found = _solved(self.ready, solver, lifted, **more)
+        self.clock.done("solve", str(self.found))
+        self.found, moved = _polished(self.model, self.found, self.deadline.share("verify"))
+        self.polished = moved
+        self.clock.done("polish", "" if moved is None else f"polish: objective {moved[0]:.9g} -> {moved[1]:.9g}")
+
+    def interrupted(self, start: Any) -> None:
+        """Take the best point there is when Ctrl-C is pressed."""
+        self.deadline.stop()
+        if not self.points and not isinstance(start, bool):
+            z, view = self.model.complete(start), scaled(self.model)
+            self.points = [z] if violation(view.model, view.point(z)) <= FEASIBLE else []
+        if self.found is not None:  # in the polish
+            return
+        point = self.ready.complete(self.points[0]) if self.points else None
+        value = None if point is None else self.ready.value(point)
+        raw = {"status": INTERRUPTED}
+        self.found = Solution("time_limit", value, None, point, 0.0, "no solver was reached", self.ready, raw=raw)
+
+    def verified(self, encoding: Any, solver: str, evidence: bool, range: bool) -> Result:  # noqa: A002
+        """Verify, with a second solution as evidence where the claim needs one; Ctrl-C leaves what is verified."""
+        found = self.found
+        assert found is not None
+        tried, last, report = _tried(self.model, self.points), self.deadline.last(), None
+        try:
+            report = verify(self.bilevel, found, evidence=tried, executor=self.executor, time_limit=last.left())
+            if report.ok and report.claim != "optimal":
+                found = self.found = self._with_first_bound(found, report)
+                if found.raw and RELAXATION in found.raw:
+                    report = verify(self.bilevel, found, evidence=tried, executor=self.executor, time_limit=last.left())
+            if evidence and self._is_open(report):
+                own = self.deadline.before("verify")
+                again = _second(self.model, encoding, solver, found, own, self.progress, self.options)
+                tried = (*again, *tried)
+                report = verify(self.bilevel, found, evidence=tried, executor=self.executor, time_limit=last.left())
+            lifted = [self.ready.complete(z) for z in self.points]
+            found, report = _standing(self.bilevel, found, report, lifted, tried, last, self.executor)
+            report = with_range(self.bilevel, report, found, last) if range else report
+        except KeyboardInterrupt:
+            report = report or verify(self.bilevel, found, evidence=tried, time_limit=0.0)
+        self.clock.done("verify", str(report))
+        begun_at = self.model.value(self.points[0]) if self.points else None
+        return Result(
+            self.bilevel, self.ready, found, report, found.bound, begun_at, self.polished, self.clock.seconds
+        )  # fmt: skip
+
+    def _with_first_bound(self, found: Solution, report: Report) -> Solution:
+        """Return the solution with the bound of the convex relaxation where it is better than the solver's, or enough.
+
+        It rests on no encoding and on no box that is not proved.
+        """
+        if self.relaxed is None:
+            self.relaxed = Relaxed.of(self.model, self.deadline.share("level"))
+        if self.relaxed is None or report.value is None:
+            return found
+        first, size = self.relaxed.value, objective_size(self.model, found.z) if found.z is not None else 1.0
+        enough = gap_between(report.value, first, size) <= report.tolerances.optimality
+        better = found.bound is None or found.model.sense * (first - found.bound) > 0
+        if not (enough or better):
+            return found
+        return replace(found, bound=first, raw={**(found.raw or {}), RELAXATION: True})
+
+    def _is_open(self, report: Report) -> bool:
+        """Return whether a second solution may settle the claim."""
+        assert self.found is not None
+        exact = all(encoded.trust != "user" for encoded in self.ready.encodings)
+        point = report.claim == "bilevel-feasible" and self.found.status == "optimal" and exact and _unboxed(self.ready)
+        return (point or report.claim == "infeasible") and not self.deadline.stopped
 
 
 def _unboxed(model: Model) -> bool:
@@ -214,34 +330,27 @@ def _unboxed(model: Model) -> bool:
     return not (np.isfinite(space.lb[columns]) & np.isfinite(space.ub[columns])).all()
 
 
+def _bent_and_free(model: Model) -> bool:
+    """Return whether a column of a product, in the objective or in a quadratic row, has no box."""
+    space = model.space
+    goal, quads = model.objective, model.quads
+    used = np.unique(np.concatenate([goal.i, goal.j, quads.i, quads.j]).astype(np.int64))
+    return not (np.isfinite(space.lb[used]) & np.isfinite(space.ub[used])).all()
+
+
 def _second(
-    model: Model, encoding: Any, solver: str, found: Solution, left: float | None,
+    model: Model, encoding: Any, solver: str, found: Solution, deadline: Deadline,
     progress: Callable[[Mapping[str, Any]], Any] | None, options: dict[str, Any],
 ) -> tuple[Solution, ...]:  # fmt: skip
     """Return the solution of the same problem in another encoding, when the solver takes it and finishes."""
     other = SOS1() if isinstance(named(encoding), Indicator) else Indicator()
-    patience = 10.0 * found.seconds + 10.0
-    limit = patience if left is None else min(patience, left)
     try:
         again = encode(model, other)
         start = None if found.z is None else again.complete(found.z[: model.n])
+        limit = deadline.left(10.0 * found.seconds + 10.0)
         return (solve(again, solver, start=start, time_limit=limit, progress=progress, **options),)
     except (UnsupportedError, BoundError, SolverError):
         return ()
-
-
-def _starts(
-    bilevel: Bilevel, model: Model, start: Any, seconds: float | None,
-    progress: Callable[[Mapping[str, Any]], Any] | None,
-) -> list[np.ndarray]:  # fmt: skip
-    """Return bilevel-feasible points, the best first: the given one, else what the heuristics find."""
-    if model.kkt is None or start is False:
-        return []
-    limit = START_SECONDS if seconds is None else min(START_SECONDS, seconds)
-    given = None if start is True else land_start(bilevel, model, start, limit)
-    if given is not None:
-        return [given]
-    return start_points(bilevel, model, seconds=limit, progress=progress)
 
 
 def _tried(model: Model, points: list[np.ndarray]) -> tuple[Solution, ...]:
@@ -278,23 +387,25 @@ def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:
 
 def _standing(
     bilevel: Bilevel, found: Solution, report: Report, points: list[np.ndarray], tried: tuple[Solution, ...],
-    executor: Executor | None,
+    deadline: Deadline, executor: Executor | None,
 ) -> tuple[Solution, Report]:  # fmt: skip
     """Return the solution with its report, or the start point with its own where only that one holds."""
     if report.ok or found.z is None or not points:
         return found, report
     start = replace(found, objective=found.model.value(points[0]), z=points[0])
-    other = verify(bilevel, start, evidence=tried, executor=executor)
+    other = verify(bilevel, start, evidence=tried, executor=executor, time_limit=deadline.left())
     if not other.ok:
         return found, report
     why = f"the solver's point of value {found.objective:.10g} fails ({report.reasons[0]}); this is the start point"
     return start, replace(other, reasons=(why, *other.reasons))
 
 
-def _polished(model: Model, found: Solution) -> tuple[Solution, tuple[float, float] | None]:
+def _polished(
+    model: Model, found: Solution, deadline: Deadline
+) -> tuple[Solution, tuple[float, float] | None]:  # fmt: skip
     """Return the solution with its complementarity pattern fixed and the continuous problem solved again."""
     if found.z is None or found.objective is None or model.pairs is None:
         return found, None
-    z = polish(model, found.z[: model.n])
+    z = polish(model, found.z[: model.n], deadline)
     after = model.value(z)
     return replace(found, z=found.model.complete(z), objective=after), (found.objective, after)

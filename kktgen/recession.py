@@ -18,14 +18,15 @@ from dataclasses import replace
 import numpy as np
 
 from .bounds.curved import boxes, least_value
-from .clock import Clock, OutOfTime
 from .convexity import is_psd, psd_rows
+from .deadline import NEVER, Deadline, OutOfTime
 from .encodings import encode
 from .errors import KktgenError, SolverError, UnsupportedError
 from .expr import Quad
 from .kernel import lp, qp
 from .model import Model
 from .pairs import Bounds
+from .scale import scaled
 from .solvers import solve
 from .sparse import Csr, coo, row_index, take_columns, vstack, widen
 from .tables import QuadTable, RowTable, join
@@ -42,23 +43,23 @@ SECONDS = 10.0
 """Seconds the question may take."""
 
 
-def is_bounded(models: Iterable[Model], solver: str = "scip", seconds: float = SECONDS) -> bool:
+def is_bounded(models: Iterable[Model], solver: str = "scip", deadline: Deadline = NEVER) -> bool:
     """Return whether one of several models of the same problem shows that its objective is bounded.
 
     The answer no leaves it open: so it does where indicators or quadratic rows that are not convex bound what the rows
     do not.
     """
-    clock = Clock(seconds)
+    deadline = deadline.part(SECONDS)
     try:
         return any(
-            _is_even(one) and (relaxation_is_bounded(one, clock.left()) or fall(one, solver, clock)[0] is True)
-            for one in models
+            _is_even(one) and (relaxation_is_bounded(one, deadline.check()) or fall(one, solver, deadline)[0] is True)
+            for one in (scaled(model).model for model in models)
         )
     except (OutOfTime, KktgenError):
         return False
 
 
-def prices_fall(model: Model) -> bool | None:
+def prices_fall(model: Model, deadline: Deadline = NEVER) -> bool | None:
     """Return whether multipliers alone can improve the objective without end while rows and column bounds hold.
 
     Pairs, sets, indicators, quadratic rows and integrality are left out and all other columns stand still: what counts
@@ -70,6 +71,7 @@ def prices_fall(model: Model) -> bool | None:
     bool or None
         False where no multiplier stands in the objective; None where nothing is shown.
     """
+    model = scaled(model).model
     space, rows = model.space, model.rows
     P, q, _ = model.matrices
     curved = np.diff(P.indptr) > 0
@@ -85,7 +87,7 @@ def prices_fall(model: Model) -> bool | None:
     at = np.flatnonzero(price)
     A = take_columns(vstack([M, P], model.n), at)
     lo, hi = (np.concatenate([side, np.zeros(P.shape[0])]) for side in opened(rows.lo, rows.hi))
-    found = lp(_direction_of(q)[at], A, lo, hi, *receding(space.lb[at], space.ub[at]))
+    found = lp(_direction_of(q)[at], A, lo, hi, *receding(space.lb[at], space.ub[at]), deadline)
     return found.value < -FALL if found.status == "optimal" else None
 
 
@@ -109,11 +111,12 @@ def _direction_of(q: np.ndarray) -> np.ndarray:
     return q / max(np.abs(q).max(initial=0.0), TINY)
 
 
-def relaxation_is_bounded(model: Model, seconds: float | None) -> bool | None:
+def relaxation_is_bounded(model: Model, deadline: Deadline) -> bool | None:
     """Return whether the model without pairs, integrality, sets and indicators is bounded; None where that is open.
 
     Of quadratic rows only what convex ones say of the columns' boxes counts. A solver that gives up says nothing.
     """
+    model = scaled(model).model
     P, q, _ = model.matrices
     lb, ub = boxes(model)
     if np.isfinite(least_value(model, lb, ub)):
@@ -128,7 +131,7 @@ def relaxation_is_bounded(model: Model, seconds: float | None) -> bool | None:
         P = Csr(P.shape)  # products of boxed columns are bounded; what is left is linear
     rows = model.rows
     q = _direction_of(q)  # of a convex objective the size of the linear part does not matter: P d = 0, q'd < 0
-    status = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, lb, ub, seconds).status
+    status = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, lb, ub, deadline).status
     return True if status == "optimal" else False if status == "unbounded" and convex else None
 
 
@@ -189,16 +192,16 @@ def _flat(quads: QuadTable, n: int) -> list[RowTable]:
     return [RowTable(bend, none, none), RowTable(part.linear.M, *opened(part.linear.lo, part.linear.hi))]
 
 
-def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarray | None]:
+def fall(model: Model, solver: str, deadline: Deadline) -> tuple[bool | None, np.ndarray | None]:
     """Return whether the homogeneous model proves the problem bounded (None: open), and else a direction of fall.
 
     An objective that is not convex is linear along directions in which no column of a product moves.
     """
     cone, P = homogeneous(model), model.matrices[0]
     try:
-        if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, clock):
+        if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, deadline):
             return None, None
-        found = solve(encode(cone), solver, time_limit=clock.left())
+        found = solve(encode(cone), solver, time_limit=deadline.check().left())
     except (UnsupportedError, SolverError):
         return None, None
     if found.bound is not None and found.bound > -FALL:
@@ -206,7 +209,7 @@ def fall(model: Model, solver: str, clock: Clock) -> tuple[bool | None, np.ndarr
     return None, None if found.z is None else found.z[: model.n]
 
 
-def _stand(cone: Model, columns: np.ndarray, solver: str, clock: Clock) -> bool:
+def _stand(cone: Model, columns: np.ndarray, solver: str, deadline: Deadline) -> bool:
     """Return whether some columns are zero in every direction: all of known sign at once, the others one by one."""
     space, width = cone.space, np.arange(cone.n)
     columns = columns[space.lb[columns] < space.ub[columns]]
@@ -219,7 +222,7 @@ def _stand(cone: Model, columns: np.ndarray, solver: str, clock: Clock) -> bool:
     for goal in goals:
         if goal.any():
             part = replace(cone, objective=Quad.from_matrices(space, None, goal))
-            found = solve(encode(part), solver, time_limit=clock.left())
+            found = solve(encode(part), solver, time_limit=deadline.check().left())
             if found.bound is None or found.bound < -FALL:
                 return False
     return True

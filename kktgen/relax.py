@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .errors import expect
+from .fingerprint import equivalent
 from .model import Model
 
 
+@equivalent
 def relax(model: Model) -> Model:
     """Return the model without its complementarity pairs (stationarity, feasibility and bounds stay).
 

@@ -54,6 +54,8 @@ class Line:
         ``value <= tolerance``.
     follower : str
         The follower it is about; empty for the leader.
+    amount : float
+        The same in the units of the row or column: a violation, a product of slack and multiplier.
     counts : bool
         False when the condition is reported but the claim does not rest on it, for example multipliers that a point
         does not carry and the leader does not use.
@@ -66,6 +68,7 @@ class Line:
     ok: bool = True
     follower: str = ""
     counts: bool = True
+    amount: float = math.nan
 
     @property
     def kind(self) -> str:
@@ -76,6 +79,12 @@ class Line:
     def verdict(self) -> str:
         """``ok``, ``FAILS``, or ``no`` for a condition that fails without counting."""
         return "ok" if self.ok else "FAILS" if self.counts else "no"
+
+    @property
+    def place(self) -> str:
+        """Where the residual stands, with the violation in the row's own units."""
+        own = self.amount if self.value > 0 and math.isfinite(self.amount) else 0.0
+        return f"{self.where}: {own:.1e} in its units" if own and self.where else self.where
 
     @property
     def excess(self) -> float:
@@ -178,12 +187,15 @@ class Report:
     value : float or None
         The leader's original objective at the point, in the user's sense.
     bound, gap : float or None
-        The solver's bound in the same sense, and ``|bound - value| / max(1, |value|)``.
+        The solver's bound in the same sense, and ``|bound - value| / max(size, |value|)``.
     reasons : tuple of str
         Why not a higher claim, what the claim rests on, the evidence used.
     tolerances : Tolerances
     range : Range or None
         Best and worst value at the same decision of the leader, where it was asked for and could be computed.
+    size : float
+        What counts as 1 in the objective: its unit (1 in problems of ordinary numbers), at most the sum of the sizes of
+        its terms at the point.
     attained : bool or None
         With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
         not known and there may be an infimum alone (:func:`kktgen.exactness.attained`).
@@ -200,6 +212,7 @@ class Report:
     tolerances: Tolerances
     range: Range | None = None
     attained: bool | None = None
+    size: float = 1.0
 
     def __getitem__(self, name: str) -> Line:
         """Return the line of a name, e.g. ``report["stationarity(vpp1)"]``."""
@@ -217,16 +230,16 @@ class Report:
         """Return the report as plain data that JSON can hold (numbers that are not finite become None)."""
         return {
             "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
-            "bound": _plain(self.bound), "gap": _plain(self.gap), "attained": self.attained,
+            "bound": _plain(self.bound), "gap": _plain(self.gap), "size": _plain(self.size), "attained": self.attained,
             "range": None if self.range is None else self.range.to_dict(),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
-            "lines": [{**vars(line), "value": _plain(line.value)} for line in self.lines],
+            "lines": [{**vars(c), "value": _plain(c.value), "amount": _plain(c.amount)} for c in self.lines],
         }  # fmt: skip
 
     def __str__(self) -> str:
         shown, left = _shown(self.lines)
         table = [("condition", "residual", "tolerance", "", "where")]
-        table += [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.where) for c in shown]
+        table += [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.place) for c in shown]
         widths = [max(len(row[k]) for row in table) for k in range(4)]
         out = [f"{self.name}: {self.claim}"]
         a, b, c, d = widths
@@ -238,7 +251,9 @@ class Report:
         if self.bound is not None:
             out.append(f"  bound      {self.bound:.10g}")
         if self.gap is not None:
-            out.append(f"  gap        {self.gap:.1e}  tolerance {self.tolerances.optimality:.0e}")
+            whole = self.size if self.value is None else max(self.size, abs(self.value))
+            of = f" of {whole:.2g}" if whole < 1 else ""
+            out.append(f"  gap        {self.gap:.1e}{of}  tolerance {self.tolerances.optimality:.0e}")
         if self.range is not None:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}", *(f"             {text}" for text in more)]

@@ -1,6 +1,7 @@
 """Scaled residuals of a point: the leader's rows, and every follower's KKT conditions, all followers at once.
 
-A residual is divided by the magnitude of what it is made of, never by less than 1:
+All numbers are taken in the problem's own units (:mod:`kktgen.scale`; the user's in problems of ordinary numbers). A
+residual is divided by the magnitude of what it is made of, never by less than 1:
 
 =================== =====================================================================================
 row                 violation of a side of ``lo <= a'z <= hi`` over ``max(1, |that side|, max_j |a_j z_j|)``
@@ -19,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .bilevel import Bilevel
-from .model import Kkt, Model
+from .model import Kkt
 from .report import Line, Tolerances
+from .scale import Scaled
 from .space import Block, Space
 from .sparse import Csr, position, row_index
 from .system import System
@@ -106,12 +108,21 @@ def labels(blocks: Sequence[Block], at: np.ndarray) -> list[str]:
     return ["" if i < 0 else blocks[b].label(i - blocks[b].start) for i, b in found]
 
 
-def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[list[Line]]:
-    """Return for every follower the lines stationarity, primal, dual, complementarity."""
-    kkt = model.kkt
-    if kkt is None:
+def follower_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[list[Line]]:
+    """Return for every follower the lines stationarity, primal, dual, complementarity.
+
+    Parameters
+    ----------
+    view : Scaled
+        The KKT model and its own units, in which residuals are scaled.
+    z : ndarray (n,)
+        In the user's units.
+    tolerances : Tolerances
+    """
+    model, kkt = view.original, view.original.kkt
+    if kkt is None or view.model.kkt is None:
         return []
-    r, count = Residuals.of(kkt, model.space, z), len(kkt.followers)
+    r, count = Residuals.of(view.model.kkt, view.model.space, view.point(z)), len(kkt.followers)
     first = next((b.start for b in model.rows.blocks if b.role == "stationarity"), 0)
     stat, stat_at = worst(r.stationarity, kkt.y_of, count)
     equal, equal_at = worst(r.equality, kkt.lam_of, count)
@@ -119,6 +130,13 @@ def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[
     dual, dual_at = worst(np.concatenate([r.dual, r.price]), np.concatenate([kkt.mu_of, kkt.lam_of]), count)
     product, product_at = worst(r.complementarity, kkt.mu_of, count)
     columns = np.concatenate([kkt.mu, kkt.lam])
+    slack = kkt.C @ z[: kkt.C.shape[1]] + kkt.c0
+    own_stat = np.abs(kkt.S @ z[: kkt.S.shape[1]] + kkt.s0)
+    own_equal, own_unequal = np.abs(kkt.E @ z[: kkt.E.shape[1]] + kkt.e0), np.maximum(-slack, 0.0)
+    own_dual, own_product = np.abs(z[columns]), np.abs(z[kkt.mu] * slack)
+
+    def own(amounts: np.ndarray, at: int) -> float:
+        return float(amounts[at]) if at >= 0 else 0.0
 
     def names(blocks: Sequence[Block], index: np.ndarray, values: np.ndarray) -> list[str]:
         return labels(blocks, np.where(values > 0, index, -1))
@@ -129,24 +147,28 @@ def follower_lines(model: Model, z: np.ndarray, tolerances: Tolerances) -> list[
     lam_start, mu_start = np.searchsorted(kkt.lam_of, np.arange(count)), np.searchsorted(kkt.mu_of, np.arange(count))
     out = []
     for k, (name, system) in enumerate(zip(kkt.followers, kkt.systems, strict=True)):
-        primal, where = max(equal[k], unequal[k]), ""
+        primal, where, amount = max(equal[k], unequal[k]), "", 0.0
         if primal > 0:
             is_equal = bool(equal[k] >= unequal[k])
             at = equal_at[k] - lam_start[k] if is_equal else unequal_at[k] - mu_start[k]
             where = _row_name(system, int(at), is_equal)
+            amount = own(own_equal, equal_at[k]) if is_equal else own(own_unequal, unequal_at[k])
         out.append([
-            line("stationarity", stat[k], tolerances.feasibility, stat_name[k], name),
-            line("primal", primal, tolerances.feasibility, where, name),
-            line("dual", dual[k], tolerances.feasibility, dual_name[k], name),
-            line("complementarity", product[k], tolerances.complementarity, product_name[k], name),
+            line("stationarity", stat[k], tolerances.feasibility, stat_name[k], name, own(own_stat, stat_at[k])),
+            line("primal", primal, tolerances.feasibility, where, name, amount),
+            line("dual", dual[k], tolerances.feasibility, dual_name[k], name, own(own_dual, dual_at[k])),
+            line("complementarity", product[k], tolerances.complementarity, product_name[k], name,
+                 own(own_product, product_at[k])),
         ])  # fmt: skip
     return out
 
 
-def line(kind: str, value: float, tolerance: float, where: str = "", follower: str = "") -> Line:
+def line(
+    kind: str, value: float, tolerance: float, where: str = "", follower: str = "", amount: float = np.nan
+) -> Line:
     """Return the line of a condition (``value`` NaN fails)."""
     name = f"{kind}({follower})" if follower else kind
-    return Line(name, float(value), tolerance, where, bool(value <= tolerance), follower)
+    return Line(name, float(value), tolerance, where, bool(value <= tolerance), follower, amount=float(amount))
 
 
 def _row_name(system: System, i: int, is_equal: bool) -> str:
@@ -160,27 +182,38 @@ def _row_name(system: System, i: int, is_equal: bool) -> str:
     return Block(0, len(declared.lo), word, "primal", system.name, declared.item, declared.shape).label(int(place[i]))
 
 
-def leader_lines(bilevel: Bilevel, model: Model, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
-    """Return the lines of the leader's rows, quadratic rows, SOS1 sets, indicators and column bounds."""
-    space, limit, out = model.space, tolerances.feasibility, []
+def leader_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
+    """Return the lines of the leader's rows, quadratic rows, SOS1 sets, indicators and column bounds at z (n,)."""
+    limit, out = tolerances.feasibility, []
+    plain, stated, scaled_z = view.original, view.model, view.point(z)
 
-    def add(name: str, residual: np.ndarray, blocks: Sequence[Block], index: np.ndarray | None = None) -> None:
+    def add(name: str, residual: np.ndarray, own: np.ndarray, blocks: Sequence[Block], index: Any = None) -> None:
         if len(residual):
             at = int(np.argmax(residual))
             entry = (at if index is None else int(index[at])) if residual[at] > 0 else -1
-            out.append(line(name, residual[at], limit, labels(blocks, np.array([entry]))[0]))
+            out.append(line(name, residual[at], limit, labels(blocks, np.array([entry]))[0], amount=own[at]))
 
-    mine = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        mine[block.start : block.stop] = block.role == "leader"
-    table = model.rows.take(mine)
-    add("leader rows", _scaled_rows(table, z), table.blocks)
-    add("leader quadratic rows", _scaled_quads(model.quads, z), model.quads.linear.blocks)
-    add("leader SOS1", _scaled_sets(model.sos1, z), model.sos1.blocks)
-    if model.indicators is not None:
-        add("leader indicators", _scaled_indicators(model.indicators, z), model.indicators.rows.blocks)
-    own = np.flatnonzero(space.role == "leader")
-    add("leader bounds", _violation(z[own], space.lb[own], space.ub[own]), space.blocks, own)
+    rows_of_leader = np.zeros(len(plain.rows), dtype=bool)
+    for block in plain.rows.blocks:
+        rows_of_leader[block.start : block.stop] = block.role == "leader"
+    table, own = stated.rows.take(rows_of_leader), plain.rows.take(rows_of_leader)
+    add("leader rows", _scaled_rows(table, scaled_z), own.residual(z), table.blocks)
+    quads = stated.quads
+    add("leader quadratic rows", _scaled_quads(quads, scaled_z), plain.quads.residual(z), quads.linear.blocks)
+    sets = _scaled_sets(stated.sos1, scaled_z)
+    add("leader SOS1", sets, np.full(len(sets), np.nan), stated.sos1.blocks)
+    if stated.indicators is not None and plain.indicators is not None:
+        rows = stated.indicators.rows
+        add(
+            "leader indicators",
+            _scaled_indicators(stated.indicators, scaled_z),
+            plain.indicators.residual(z),
+            rows.blocks,
+        )
+    mine = np.flatnonzero(plain.space.role == "leader")
+    lb, ub = stated.space.lb[mine], stated.space.ub[mine]
+    off = np.maximum(np.maximum(plain.space.lb[mine] - z[mine], z[mine] - plain.space.ub[mine]), 0.0)
+    add("leader bounds", _violation(scaled_z[mine], lb, ub), off, plain.space.blocks, mine)
     return out
 
 

@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
 from . import kernel
+from .deadline import NEVER, Deadline
 from .errors import SolverError
-from .model import Kkt
 from .qp import QP
 from .report import Line
 from .residuals import line
-from .space import Space
+from .scale import Scaled
 from .sparse import Csr, vstack
 
 CHUNK = 16
 """Followers a worker gets at a time."""
+LATE = "not re-solved: the time was over before"
+"""Trouble of a response that nobody had time to judge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,7 @@ class Outcome:
     y: np.ndarray | None = None
 
 
-def solve(job: Job) -> Outcome:
+def solve(job: Job, deadline: Deadline = NEVER) -> Outcome:
     """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum."""
     if len(job.q) == 0:
         return Outcome(0.0)
@@ -64,41 +67,44 @@ def solve(job: Job) -> Outcome:
     cost = float(square + terms.sum())
     free = np.full(len(job.q), np.inf)
     try:
-        answer = kernel.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free)
+        answer = kernel.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free, deadline)
         if answer.x is None:
-            answer = _scaled(job, free)
+            answer = _scaled(job, free, deadline)
     except SolverError as error:
         return Outcome(np.inf, f"not re-solved: {error}")
     if answer.x is None:
         why = {
             "unbounded": "the follower is unbounded at these parameters",
             "infeasible": "the follower is infeasible at these parameters",
+            "limit": LATE,
         }
-        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.status!r}"))
+        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
     gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
     trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
     return Outcome(abs(float(gap)), trouble, answer.x)
 
 
-def _scaled(job: Job, free: np.ndarray) -> kernel.Answer:
+def _scaled(job: Job, free: np.ndarray, deadline: Deadline) -> kernel.Answer:
     """Return the optimum by way of ``y = size v`` and a cost of size 1: solvers' tolerances are absolute."""
     sides = np.abs(np.concatenate([job.lo, job.hi]))
     size = max(1.0, sides[np.isfinite(sides)].max(initial=0.0))
     P, q = job.P * size**2, job.q * size
     unit = max(1.0, np.abs(q).max(initial=0.0), np.abs(P.data).max(initial=0.0))
-    answer = kernel.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free)
+    answer = kernel.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free, deadline)
     if answer.x is None:
         return answer
     y = answer.x * size
     return replace(answer, x=y, value=float(0.5 * y @ (job.P @ y) + job.q @ y))
 
 
-def solve_all(jobs: Sequence[Job]) -> list[Outcome]:
-    """Return the outcomes of several jobs."""
-    return [solve(job) for job in jobs]
+def solve_all(jobs: Sequence[Job], deadline: Deadline = NEVER) -> list[Outcome]:
+    """Return the outcomes of several jobs; of those not reached in time, that they were not."""
+    return [Outcome(np.inf, LATE) if deadline.over else solve(job, deadline) for job in jobs]
 
 
-def response_lines(kkt: Kkt, space: Space, z: np.ndarray, tolerance: float, executor: Executor | None) -> list[Line]:
+def response_lines(
+    view: Scaled, z: np.ndarray, tolerance: float, executor: Executor | None, deadline: Deadline = NEVER
+) -> list[Line]:
     """Return for every follower the line ``follower gap``: its response against its re-solved optimum.
 
     Raises
@@ -106,25 +112,29 @@ def response_lines(kkt: Kkt, space: Space, z: np.ndarray, tolerance: float, exec
     SolverError
         The executor died.
     """
+    kkt = view.model.kkt
+    assert kkt is not None
     qps = [kkt.qp(k) for k in range(len(kkt.followers))]
-    jobs = [Job.of(qp, z) for qp in qps]
+    scaled_z = view.point(z)
+    jobs = [Job.of(qp, scaled_z) for qp in qps]
     if executor is None:
-        outcomes = solve_all(jobs)
+        outcomes = solve_all(jobs, deadline)
     else:
         chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
         try:
-            outcomes = [outcome for part in executor.map(solve_all, chunks) for outcome in part]
+            outcomes = [outcome for part in executor.map(solve_all, chunks, repeat(deadline)) for outcome in part]
         except BrokenExecutor as error:
             raise SolverError(f"the executor that re-solves the followers died: {error}") from error
     return [
-        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, space, qp, z), name)
+        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, qp, z), name)
         for name, outcome, qp in zip(kkt.followers, outcomes, qps, strict=True)
     ]
 
 
-def _where(outcome: Outcome, tolerance: float, space: Space, qp: QP, z: np.ndarray) -> str:
+def _where(outcome: Outcome, tolerance: float, view: Scaled, qp: QP, z: np.ndarray) -> str:
     """Return, for a response that is not optimal, the trouble or the variable farthest from an optimal response."""
     if outcome.gap <= tolerance or outcome.trouble or outcome.y is None:
         return outcome.trouble if outcome.gap > tolerance else ""
-    at = int(np.argmax(np.abs(outcome.y - z[qp.y])))
-    return f"{space.label(qp.y[at])}: {z[qp.y[at]]:.6g}, re-solved {outcome.y[at]:.6g}"
+    at = int(np.argmax(np.abs(outcome.y - view.point(z)[qp.y])))
+    column = qp.y[at]
+    return f"{view.model.space.label(column)}: {z[column]:.6g}, re-solved {outcome.y[at] * view.columns[column]:.6g}"

@@ -7,7 +7,6 @@ again, and the next step also answers the new worst tie. The best worst value is
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .bilevel import Bilevel
+from .deadline import Deadline
 from .errors import ProblemError, UnsupportedError
 from .faces import TIE
 from .kernel import lp
@@ -25,6 +25,7 @@ from .report import Range, Report
 from .search import Responder
 from .search.recourse import Recourse
 from .solution import Solution
+from .solvers import check_arguments
 from .sparse import Csr, vstack
 from .ties import play
 from .verify import verify
@@ -95,7 +96,7 @@ class Robust:
         return "\n".join(out)
 
 
-def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4) -> Robust:
+def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit: float | None = None) -> Robust:
     """Look for a decision of the leader nearby whose worst tie is as good as possible.
 
     Parameters
@@ -105,6 +106,8 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4) -> Robust:
         A bilevel-feasible point with the followers' multipliers, such as that of :func:`kktgen.optimize`.
     margin : float
         How far each continuous variable of the leader that a follower sees may move; smaller margins are tried too.
+    time_limit : float, optional
+        Seconds; the best decision found by then counts.
 
     Returns
     -------
@@ -121,19 +124,21 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4) -> Robust:
     """
     if not isinstance(margin, int | float) or not 0 < margin < np.inf:
         raise ProblemError(f"robust: margin is {margin!r}; give a positive number")
-    begun, hunt = time.monotonic(), _Hunt(bilevel, solution)
+    check_arguments(time_limit, None)
+    deadline = Deadline(time_limit)
+    hunt = _Hunt(bilevel, solution, deadline)
     before, model = hunt.before, hunt.model
     if before.width > BETTER * max(1.0, abs(before.best)):
         margins = sorted({float(margin), *(m for m in MARGINS if m < margin)})
         for move in (settled, tilted):
             for step in margins:
-                if hunt.series(move, step):  # larger steps only cost more
+                if deadline.over or hunt.series(move, step):  # larger steps only cost more
                     break
     if not hunt.margin:
         point = solution if isinstance(solution, Solution) else _heuristic(model, hunt.z, "given point", 0.0)
         return Robust(point, hunt.report, before, 0.0, tuple(hunt.tried))
-    point = _heuristic(model, hunt.best, "kktgen.robust", time.monotonic() - begun)
-    report = replace(verify(bilevel, point), range=hunt.report.range)
+    point = _heuristic(model, hunt.best, "kktgen.robust", deadline.spent)
+    report = replace(verify(bilevel, point, time_limit=deadline.last().left()), range=hunt.report.range)
     return Robust(point, report, before, hunt.margin, tuple(hunt.tried))
 
 
@@ -144,14 +149,14 @@ def _heuristic(model: Model, z: np.ndarray, solver: str, seconds: float) -> Solu
 class _Hunt:
     """The best decision found so far, by its worst tie."""
 
-    def __init__(self, bilevel: Bilevel, solution: Any) -> None:
-        self.bilevel, self.model = bilevel, kkt(bilevel)
-        self.report = verify(bilevel, solution, range=True)
+    def __init__(self, bilevel: Bilevel, solution: Any, deadline: Deadline) -> None:
+        self.bilevel, self.model, self.deadline = bilevel, kkt(bilevel), deadline
+        self.report = verify(bilevel, solution, range=True, time_limit=deadline.left())
         self.before = _usable(self.report)
         given = solution.z if isinstance(solution, Solution) else solution
         self.z = np.array(given, dtype=float)[: self.model.n]
-        self.best = self._intended = _intended(self.model, self.z, self.before)
-        self._respond = _Respond(bilevel, self.model)
+        self.best = self._intended = _intended(self.model, self.z, self.before, deadline)
+        self._respond = _Respond(bilevel, self.model, deadline)
         self._worst = self.before.worst
         self.margin = 0.0
         self.tried: list[tuple[float, float, float]] = []
@@ -161,10 +166,10 @@ class _Hunt:
         rivals = [] if self.before.worst_point is None else [self.before.worst_point]
         last = self.before.worst
         for _ in range(ROUNDS if rivals else 0):
-            moved = move(self.model, self._intended, rivals, step)
+            moved = move(self.model, self._intended, rivals, step, self.deadline)
             if move is tilted and moved is not None:
                 moved = self._respond(moved)
-            found = None if moved is None else verify(self.bilevel, moved, range=True)
+            found = None if moved is None else verify(self.bilevel, moved, range=True, time_limit=self.deadline.left())
             if found is None or not found.ok or found.range is None:
                 return False
             reach = found.range
@@ -186,13 +191,13 @@ class _Hunt:
 class _Respond:
     """Followers' responses and the leader's recourse at decisions of the leader."""
 
-    def __init__(self, bilevel: Bilevel, model: Model) -> None:
-        self._responder = Responder(bilevel)
+    def __init__(self, bilevel: Bilevel, model: Model, deadline: Deadline) -> None:
+        self._responder, self._deadline = Responder(bilevel), deadline
         self._recourse = Recourse(model, self._responder.parameters)
 
     def __call__(self, z: np.ndarray) -> np.ndarray | None:
-        found = self._responder(z)
-        return None if found is None else self._recourse(found)[1]
+        found = self._responder(z, deadline=self._deadline)
+        return None if found is None else self._recourse(found, self._deadline)[1]
 
 
 def _usable(report: Report) -> Range:
@@ -209,7 +214,7 @@ def _usable(report: Report) -> Range:
     return report.range
 
 
-def _intended(model: Model, z: np.ndarray, before: Range) -> np.ndarray:
+def _intended(model: Model, z: np.ndarray, before: Range, deadline: Deadline) -> np.ndarray:
     """Return a best tie as far from the worst one as can be, so that it lies at an end of the optimal face.
 
     Among the ties of best value the one that goes farthest in the direction from the worst tie to the best one.
@@ -217,7 +222,7 @@ def _intended(model: Model, z: np.ndarray, before: Range) -> np.ndarray:
     best, worst = before.best_point, before.worst_point
     if best is None or worst is None:
         return z
-    game = play(model, z)
+    game = play(model, z, deadline)
     whole, columns, k = game.whole, game.columns, len(game.face.columns)
     away = np.zeros(len(columns))
     away[:k] = (best - worst)[game.face.columns]
@@ -226,7 +231,7 @@ def _intended(model: Model, z: np.ndarray, before: Range) -> np.ndarray:
     A = vstack([whole.A, Csr(game.cost[None, :])], len(columns))
     lo, hi = np.append(whole.lo, -np.inf), np.append(whole.hi, value + SLACK * max(1.0, abs(value)))
     lb, ub = (np.where(game.integer, best[columns], side) for side in (whole.lb, whole.ub))
-    answer = lp(-away, A, lo, hi, lb, ub)
+    answer = lp(-away, A, lo, hi, lb, ub, deadline)
     if answer.x is None:
         return best
     out = best.copy()

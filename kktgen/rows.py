@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError
+from .refusals import Constraint
 from .space import Space
 from .sparse import Csr
 
 
-class Rows:
+class Rows(Constraint):
     """The constraints ``lo <= M z <= hi``.
 
     Parameters
@@ -67,18 +67,13 @@ class Rows:
     def __repr__(self) -> str:
         return f"Rows({self.name or 'unnamed'}, shape={self.shape}, {self.M.nnz} entries)"
 
-    def __bool__(self) -> bool:
-        raise ProblemError(
-            "a constraint has no truth value; write 0 <= x and x <= 1 as two rows, or kg.between(0, x, 1)"
-        )
-
     def residual(self, z: np.ndarray) -> np.ndarray:
         """Return by how much each row is violated at z (k,)."""
         value = self.M @ z[: self.M.shape[1]]
         return np.maximum(np.maximum(self.lo - value, value - self.hi), 0.0)
 
 
-class QuadRow:
+class QuadRow(Constraint):
     """The quadratic constraint ``lo <= quad(z) <= hi`` (constant of ``quad`` is zero)."""
 
     __slots__ = ("quad", "lo", "hi", "name")
@@ -91,6 +86,3 @@ class QuadRow:
 
     def __repr__(self) -> str:
         return f"QuadRow({self.name or 'unnamed'}, {len(self.quad.v)} products)"
-
-    def __bool__(self) -> bool:
-        raise ProblemError("a constraint has no truth value; give it to add(...)")

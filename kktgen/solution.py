@@ -79,10 +79,11 @@ class Solution:
 
     @property
     def gap(self) -> float | None:
-        """Relative gap ``|objective - bound| / max(1, |objective|)``; None when either is missing."""
+        """Relative gap ``|objective - bound| / max(unit, |objective|)``; None when either is missing."""
         if self.objective is None or self.bound is None:
             return None
-        return abs(self.objective - self.bound) / max(1.0, abs(self.objective))
+        unit = 1.0 if self.model.units is None else self.model.units.objective
+        return abs(self.objective - self.bound) / max(unit, abs(self.objective))
 
     def __str__(self) -> str:
         point = "no point" if self.objective is None else f"objective {self.objective:.6g}"

@@ -17,8 +17,8 @@ from .errors import ProblemError
 LEADER = -1
 INTEGRALITY = 1e-6
 """An integer column this close to an integer is taken to be it."""
-INFINITE = 1e15
-"""A bound or side of this size is none: solvers take no such numbers, or take them for infinity."""
+INFINITE = 1e20
+"""A bound or side of this size is none: solvers take it for infinity."""
 _COLUMNS = {"lb": float, "ub": float, "kind": "U1", "owner": np.int32, "role": "U8", "proof": "U24"}
 _serial = itertools.count()
 

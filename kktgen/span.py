@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .bounds.activity import interval
+from .deadline import NEVER, Deadline
 from .errors import SolverError, UnsupportedError
 from .faces import TIE
 from .kernel import WarmLp
@@ -14,6 +15,7 @@ from .maxmin import Optimum, elastic, least, max_min
 from .model import Model
 from .report import Carrier, Range
 from .residuals import labels
+from .scale import Scaled, scaled
 from .sparse import Csr, row_index, take_columns
 from .ties import Play, play
 
@@ -27,7 +29,7 @@ GAP = 1e-5
 """Gap (over ``max(1, |value|)``) above which a worst value is reported as not proved."""
 
 
-def span(model: Model, z: np.ndarray) -> Range:
+def span(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Range:
     """Return the leader's best and worst value over the ties at a verified point.
 
     Parameters
@@ -36,6 +38,7 @@ def span(model: Model, z: np.ndarray) -> Range:
         The KKT model of the problem.
     z : ndarray (n,)
         A bilevel-feasible point.
+    deadline : Deadline
 
     Raises
     ------
@@ -44,54 +47,60 @@ def span(model: Model, z: np.ndarray) -> Range:
     SolverError
         A subproblem could not be solved.
     """
-    game = play(model, z)
-    best = least(game.whole, game.cost, game.integer)
-    worst = _worst(game, best)
-    rows = _rows(game)
+    view = scaled(model)
+    model, z = view.model, view.point(z)
+    game = play(model, z, deadline)
+    best = least(game.whole, game.cost, game.integer, deadline)
+    worst = _worst(game, best, deadline)
+    rows = _rows(game, deadline)
     one, other = (None if found.w is None else _point(z, game, found.w) for found in (best, worst))
-    value, low = (model.sense * (found.value + game.constant) + 0.0 for found in (best, worst))
+    value, low, limit = (
+        view.objective * model.sense * (number + game.constant) + 0.0
+        for number in (best.value, worst.value, worst.bound)
+    )
     note = ""
     if abs(worst.bound - worst.value) > GAP * max(1.0, abs(worst.value)):
-        note = f"the worst value is not proved: no tie is worse than {model.sense * (worst.bound + game.constant):.10g}"
+        note = f"the worst value is not proved: no tie is worse than {limit:.10g}"
         if np.isinf(worst.bound):
             note = "the worst value is not proved, as the leader's recourse holds integers: other ties may be worse"
     return Range(
-        value, low, one, other, rows.feasible, rows.name, rows.violation,
-        _carriers(model, game, best.w, worst.w), TIE, _excess(model, z, [one, other]), note,
+        value, low, None if one is None else view.back(one), None if other is None else view.back(other),
+        rows.feasible, rows.name, rows.violation, _carriers(view, game, best.w, worst.w), TIE,
+        _excess(model, z, [one, other]), note,
     )  # fmt: skip
 
 
-def _worst(game: Play, best: Optimum) -> Optimum:
+def _worst(game: Play, best: Optimum, deadline: Deadline) -> Optimum:
     """Return the tie that is worst for the leader, its recourse chosen afterwards."""
     k = len(game.face.columns)
     cost, recourse = game.cost, game.R.indices >= k
     if (game.cost[k:] == 0).all():  # v only has to be feasible
-        return _negative(least(game.whole, -cost, game.integer))
+        return _negative(least(game.whole, -cost, game.integer, deadline))
     row = row_index(game.R)
     mixed = np.intersect1d(row[recourse], row[~recourse])
     if not len(mixed) and best.w is not None:  # v does not depend on u
         part = game.whole
         lb, ub = part.lb.copy(), part.ub.copy()
         lb[k:] = ub[k:] = best.w[k:]
-        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool)))
+        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool), deadline))
     if game.integer.any():
-        return _worst_relaxed(game)
-    return max_min(game.ties, game.leader, cost, SECONDS)
+        return _worst_relaxed(game, deadline)
+    return max_min(game.ties, game.leader, cost, deadline.part(SECONDS))
 
 
-def _worst_relaxed(game: Play) -> Optimum:
+def _worst_relaxed(game: Play, deadline: Deadline) -> Optimum:
     """Return the tie that is worst for a leader whose recourse need not be integer, with his integer answer to it.
 
     Another tie may be worse for the integer one, so the bound is infinite.
     """
     k = len(game.face.columns)
-    found = max_min(game.ties, game.leader, game.cost, SECONDS)
+    found = max_min(game.ties, game.leader, game.cost, deadline.part(SECONDS))
     if found.w is None:
         return found
     part = game.whole
     lb, ub = part.lb.copy(), part.ub.copy()
     lb[:k] = ub[:k] = found.w[:k]
-    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer)
+    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer, deadline)
     if answer.w is None:
         raise UnsupportedError("the leader's recourse holds integers, and none of them answers the tie tried as worst")
     return Optimum(answer.w, answer.value, np.inf)
@@ -109,7 +118,7 @@ class _Rows(NamedTuple):
     violation: float = 0.0
 
 
-def _rows(game: Play) -> _Rows:
+def _rows(game: Play, deadline: Deadline) -> _Rows:
     """Return whether every tie satisfies the leader's rows with some recourse.
 
     A row whose recourse columns stand in no other row: what they can reach, against the row's least and largest value
@@ -127,14 +136,14 @@ def _rows(game: Play) -> _Rows:
     low, high = interval(other, lb, ub)
     found = _Rows(True)
     if (touched & ~shared).any():
-        found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low)
+        found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low, deadline)
     stepped = np.bincount(row_index(other)[whole[other.indices]], minlength=len(game.lo)) > 0
     if found.feasible and (stepped & touched & ~shared & np.isfinite(game.lo) & np.isfinite(game.hi)).any():
         found = _Rows(None)  # integers between two sides may miss both
     if found.feasible is False or not touched[shared].any():
         return found
     part, cost = elastic(game.leader, k)
-    worst = max_min(game.ties, part, cost, SECONDS)
+    worst = max_min(game.ties, part, cost, deadline.part(SECONDS))
     if worst.bound <= ROW:
         return _Rows(None) if whole.any() else found
     if worst.value <= ROW or worst.w is None:
@@ -144,7 +153,9 @@ def _rows(game: Play) -> _Rows:
     return _Rows(False, game.rows.label(at), worst.value)
 
 
-def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> _Rows:
+def _private(
+    game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray, deadline: Deadline
+) -> _Rows:  # fmt: skip
     """Return whether the rows ``lo <= own u <= hi`` hold on the whole face; else the one a tie violates most."""
     t, worst = game.face, _Rows(True)
     low, high = interval(own, t.lb, t.ub)
@@ -152,7 +163,7 @@ def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndar
         asked = rows & ~((low >= lo) & (high <= hi))
     if not asked.any():
         return worst
-    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub)
+    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, deadline)
     for i in np.flatnonzero(asked).tolist():
         entries = slice(own.indptr[i], own.indptr[i + 1])
         for sign, side, given in ((1.0, lo[i], game.rows.lo[i]), (-1.0, -hi[i], game.rows.hi[i])):
@@ -160,7 +171,7 @@ def _private(game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndar
                 continue
             answer = warm.minimize(own.indices[entries], sign * own.data[entries])
             if answer.status not in ("optimal", "unbounded"):
-                raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.status!r}")
+                raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.ending}")
             off = (side - answer.value) / max(1.0, abs(given))
             if off > max(ROW, worst.violation):
                 worst = _Rows(False, game.rows.label(i), float(off))
@@ -173,7 +184,7 @@ def _point(z: np.ndarray, game: Play, w: np.ndarray) -> np.ndarray:
     return out
 
 
-def _carriers(model: Model, game: Play, best: np.ndarray | None, worst: np.ndarray | None) -> tuple[Carrier, ...]:
+def _carriers(view: Scaled, game: Play, best: np.ndarray | None, worst: np.ndarray | None) -> tuple[Carrier, ...]:
     """Return the columns of the face that differ most between two points of different value, the largest first."""
     if best is None or worst is None:
         return ()
@@ -184,8 +195,10 @@ def _carriers(model: Model, game: Play, best: np.ndarray | None, worst: np.ndarr
     apart = np.abs(best[:k] - worst[:k])
     order = np.argsort(-apart, kind="stable")[:CARRIERS]
     order = order[apart[order] > ROW]
-    names = labels(model.space.blocks, game.face.columns[order])
-    return tuple(Carrier(name, float(best[i]), float(worst[i])) for name, i in zip(names, order, strict=True))
+    columns = game.face.columns[order]
+    names = labels(view.model.space.blocks, columns)
+    ends = (point[order] * view.columns[columns] for point in (best, worst))
+    return tuple(Carrier(name, float(b), float(w)) for name, b, w in zip(names, *ends, strict=True))
 
 
 def _excess(model: Model, z: np.ndarray, points: list[np.ndarray | None]) -> float:

@@ -58,6 +58,32 @@ def vstack(blocks: Sequence[Csr], n: int) -> Csr:
     )
 
 
+def take_rows(M: Csr, index: np.ndarray) -> Csr:
+    """Return M[index, :], canonical as M is."""
+    if len(index) == M.shape[0] and (index == np.arange(len(index))).all():
+        return M
+    counts = np.diff(M.indptr)[index]
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    take = np.repeat(M.indptr[index] - indptr[:-1], counts) + np.arange(indptr[-1])
+    return csr(M.data[take], M.indices[take], indptr, (len(index), M.shape[1]))
+
+
+def row_combination(M: Csr, weights: np.ndarray) -> Csr:
+    """Return weights' M as a (1, n) row."""
+    keep = np.repeat(weights, np.diff(M.indptr)) * M.data
+    columns, inverse = np.unique(M.indices, return_inverse=True)
+    sums = np.bincount(inverse, weights=keep, minlength=len(columns))
+    used = sums != 0
+    columns, sums = columns[used], sums[used]
+    return csr(sums, columns, np.array([0, len(columns)]), (1, M.shape[1]))
+
+
+def add(left: Csr, right: Csr) -> Csr:
+    """Return the sum of two arrays of as many rows; the one of fewer columns is widened."""
+    n = max(left.shape[1], right.shape[1])
+    return widen(left, n) + widen(right, n)
+
+
 def row_index(M: Csr) -> np.ndarray:
     """Return the row of every stored entry of M."""
     return np.repeat(np.arange(M.shape[0]), np.diff(M.indptr))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from .deadline import NEVER, Deadline
 from .eliminate import eliminate
 from .errors import UnsupportedError
 from .expr import Quad
@@ -100,7 +101,7 @@ class Play:
         return Polyhedron(A, np.concatenate([t.lo, self.lo]), np.concatenate([t.hi, self.hi]), self.lb, self.ub)
 
 
-def play(model: Model, z: np.ndarray) -> Play:
+def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Play:
     """Return the leader's problem over the ties at a verified point of a KKT model.
 
     Raises
@@ -108,7 +109,7 @@ def play(model: Model, z: np.ndarray) -> Play:
     UnsupportedError
         A Nash game, or something that is not linear on the face.
     """
-    ties = face(model, z)
+    ties = face(model, z, deadline)
     seen = np.zeros(model.n, dtype=bool)
     if model.kkt is not None:
         for k in range(len(model.kkt.followers)):
@@ -118,7 +119,7 @@ def play(model: Model, z: np.ndarray) -> Play:
     free = np.zeros(model.n, dtype=bool)
     free[columns] = True
     _refuse(model, free)
-    goal, rows = _linear(model, ties, z, free)
+    goal, rows = _linear(model, ties, z, free, deadline)
     q, r = goal
     value = rows.M @ z
     R = take_columns(rows.M, columns)
@@ -149,9 +150,9 @@ def _refuse(model: Model, free: np.ndarray) -> None:
 Linear = tuple[tuple[np.ndarray, float], RowTable]
 
 
-def _linear(model: Model, ties: Face, z: np.ndarray, free: np.ndarray) -> Linear:
+def _linear(model: Model, ties: Face, z: np.ndarray, free: np.ndarray, deadline: Deadline) -> Linear:
     """Return objective (q, r) and leader rows over all columns, linear on the face; the rewritten ones if need be."""
-    flat = _Flat(ties, z, free)
+    flat = _Flat(ties, z, free, deadline)
     for k, one in enumerate((model, None)):
         one = eliminate(model) if one is None else one
         goal = flat(one.objective)
@@ -184,10 +185,11 @@ def _rows(model: Model, quads: list[tuple[np.ndarray, float] | None], n: int) ->
 class _Flat:
     """Reads quadratic expressions as linear ones on a face, with the fixed columns at their values."""
 
-    def __init__(self, ties: Face, z: np.ndarray, free: np.ndarray) -> None:
+    def __init__(self, ties: Face, z: np.ndarray, free: np.ndarray, deadline: Deadline) -> None:
         self._ties, self._z, self._free = ties, z, free.copy()
         self._asked = np.zeros(len(z), dtype=bool)
         self._warm: WarmLp | None = None
+        self._deadline = deadline
         self.trouble = ""
 
     def __call__(self, quad: Quad) -> tuple[np.ndarray, float] | None:
@@ -212,7 +214,7 @@ class _Flat:
         place = {int(c): k for k, c in enumerate(self._ties.columns)}
         if self._warm is None:
             t = self._ties
-            self._warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub)
+            self._warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, self._deadline)
         for column in columns[~self._asked[columns]].tolist():
             self._asked[column] = True
             if column not in place:

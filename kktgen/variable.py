@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from operator import index
 from typing import Any
 
 import numpy as np
 
 from .errors import ProblemError
-from .expr import Affine, Declaration
-from .rows import Rows
+from .expr import Affine, Declaration, Expression, floats
+from .rows import QuadRow, Rows
 from .space import LEADER, Space
 from .sparse import Csr, csr
 
@@ -50,7 +51,7 @@ def bounds_of(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.nd
     if value is None:
         raise ProblemError(f"variable {name!r}: {word} is None; leave it out, or give -inf or inf, where there is none")
     try:
-        out = np.asarray(value, dtype=float)
+        out = floats(value)
     except (TypeError, ValueError):
         raise ProblemError(f"variable {name!r}: {word} takes numbers, got {type(value).__name__}") from None
     if np.isnan(out).any():
@@ -86,6 +87,40 @@ def of_problem(space: Space, wanted: Space) -> None:
     """Refuse an expression of another problem."""
     if space.serial != wanted.serial:
         raise ProblemError(f"an expression of problem {space.name!r} cannot be used in {wanted.name!r}")
+
+
+def listed(rows: Iterable[Any], where: str = "") -> list[Rows | QuadRow]:
+    """Return the rows in lists, tuples, generators, values of dicts, arrays and Series, nested or not, one by one.
+
+    Raises
+    ------
+    ProblemError
+        Something else than rows.
+    """
+    out: list[Rows | QuadRow] = []
+    for row in rows:
+        if isinstance(row, Rows | QuadRow):
+            out.append(row)
+        elif isinstance(row, Mapping):
+            out += listed(row.values(), where)
+        elif hasattr(row, "to_numpy"):  # a Series, a DataFrame or an array of xarray
+            out += listed(row.to_numpy().ravel().tolist(), where)
+        elif isinstance(row, np.ndarray):
+            out += listed(row.ravel().tolist(), where)
+        elif isinstance(row, Iterable) and not isinstance(row, str | bytes | Set | Expression):
+            out += listed(row, where)
+        else:
+            raise ProblemError(f"{where}add() takes rows such as x <= 1, got {type(row).__name__}{_hint(row)}")
+    return out
+
+
+def _hint(row: Any) -> str:
+    """Say what may have been meant by something that is no row."""
+    if isinstance(row, bool | np.bool_):
+        return ": both sides of the comparison were numbers"
+    if isinstance(row, Set):
+        return ": a set has no order; give a list"
+    return ": compare it with something" if isinstance(row, Expression) else ""
 
 
 def checked(rows: Rows, space: Space, where: str) -> Rows:

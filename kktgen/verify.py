@@ -11,18 +11,23 @@ import numpy as np
 
 from . import claims
 from .bilevel import Bilevel
+from .deadline import NEVER, Deadline
 from .errors import ProblemError, SolverError, UnsupportedError, expect
-from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults, same_problem
+from .exactness import AT_CONSTANT, at_constants, attained, cutoff_faults, encoding_faults
 from .faults import Witness, gap, origin
+from .fingerprint import other_problem
 from .kkt import kkt
 from .model import Model
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, labels, leader_lines, line
 from .resolve import response_lines
+from .scale import objective_size, scaled, spans
 from .solution import Solution
 from .span import span
 
 DEFAULT = Tolerances()
+PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
+"""Why a plain point is not called optimal."""
 NEEDS_MULTIPLIERS = ("stationarity", "dual", "complementarity")
 """Conditions that judge the multipliers of a point, not the response itself."""
 
@@ -35,6 +40,7 @@ def verify(
     evidence: Sequence[Solution] = (),
     executor: Executor | None = None,
     range: bool = False,  # noqa: A002
+    time_limit: float | None = None,
 ) -> Report:
     """Verify a point of a bilevel problem and say what may be claimed.
 
@@ -48,7 +54,8 @@ def verify(
     bilevel : Bilevel
     solution : Solution or array
         A solver's answer, whose model says how it was encoded; or a plain point z over the problem's columns (what
-        lies beyond them is ignored), which is never called more than bilevel-feasible. NaN in multiplier columns
+        lies beyond them is ignored), which is never called more than bilevel-feasible. So is the answer to another
+        problem, for instance to this one before it was changed. NaN in multiplier columns
         means that the point has no multipliers, and so do zeros in all of them, but not in what a solver found: that
         is a point of its model, or none.
     tolerances : Tolerances
@@ -57,12 +64,15 @@ def verify(
         Further solutions of the same problem, by another encoding or another solver, that stand in for boxes on
         multipliers and slacks nobody could prove. Every bound, this solution's and theirs, is held against every
         point that verification accepts, theirs too: one that is beaten is reported, and what to do about it. A point
-        refutes the word ``infeasible``. A heuristic's point is evidence of this kind alone.
+        refutes the word ``infeasible``. A heuristic's point is evidence of this kind alone. Solutions of another
+        problem are left out, with a reason.
     executor : concurrent.futures.Executor, optional
         Re-solves the followers in parallel; serial by default.
     range : bool
         Also compute the leader's best and worst value at the same decision, as the followers break their ties
         (:class:`kktgen.report.Range`, the report's ``range``); where that cannot be done a reason says why.
+    time_limit : float, optional
+        Seconds. A response that is not re-solved by then does not hold, and the claim is ``unverified``.
 
     Returns
     -------
@@ -84,40 +94,81 @@ def verify(
         The executor died.
     """
     expect(tolerances, Tolerances, "verify")
+    deadline = Deadline(time_limit)
     model = kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
-    if known is not None and known.z is None:
-        witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-        return _without_point(model, known, tolerances, evidence, witnesses)
+    mine, ignored = _sorted(model, known, evidence)
+    why = "" if known is None else other_problem(model, known.model)
+    if known is not None and why:
+        report = _of_another(bilevel, known, why, tolerances, executor, deadline)
+    elif known is not None and known.z is None:
+        witnesses = _witnesses(bilevel, model, known, tolerances, mine, executor, deadline)
+        report = _without_point(model, known, tolerances, mine, witnesses)
+    else:
+        report = _of_point(bilevel, model, solution, tolerances, mine, executor, deadline)
+    report = replace(report, reasons=(*report.reasons, *ignored))
+    return with_range(bilevel, report, solution, deadline) if range and report.value is not None else report
+
+
+def _sorted(
+    model: Model, known: Solution | None, evidence: Sequence[Solution]
+) -> tuple[list[Solution], list[str]]:  # fmt: skip
+    """Return the evidence that is of this problem, and why the rest is left out."""
+    mine, ignored = [], []
+    for other in evidence:
+        why = "" if other is known else other_problem(model, other.model)
+        if why:
+            ignored.append(f"evidence of {origin(other)} ignored: another problem; {why}")
+        else:
+            mine.append(other)
+    return mine, ignored
+
+
+def _of_another(
+    bilevel: Bilevel, solution: Solution, why: str, tolerances: Tolerances, executor: Executor | None,
+    deadline: Deadline,
+) -> Report:  # fmt: skip
+    """Return the report of the answer to another problem: its point is judged as a plain one, nothing else counts."""
+    said = f"another problem: the model {solution.solver} solved is not known to be this one; {why}"
+    if solution.z is None:
+        return Report(bilevel.name, (), "unverified", False, None, None, None, (said,), tolerances)
+    report = verify(bilevel, solution.z, tolerances=tolerances, executor=executor, time_limit=deadline.left())
+    return replace(report, reasons=(said, *(reason for reason in report.reasons if reason != PLAIN)))
+
+
+def _of_point(
+    bilevel: Bilevel, model: Model, solution: Any, tolerances: Tolerances, evidence: Sequence[Solution],
+    executor: Executor | None, deadline: Deadline,
+) -> Report:  # fmt: skip
+    """Return the report of a point: a plain one, or a solution's of this problem."""
+    known, view = solution if isinstance(solution, Solution) else None, scaled(model)
     z, absent, lines = _point(model, solution, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
-    lines += leader_lines(bilevel, model, z, tolerances)
+    lines += leader_lines(view, z, tolerances)
     notes: list[str] = []
     wrong: list[str] = []
     if model.kkt is not None:
-        responses = response_lines(model.kkt, model.space, z, tolerances.follower_gap, executor)
+        responses = response_lines(view, z, tolerances.follower_gap, executor, deadline)
         priced = model.kkt.priced
-        for k, (conditions, response) in enumerate(zip(follower_lines(model, z, tolerances), responses, strict=True)):
+        for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
-    value = model.value(z)
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
-    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor)
-    report = _conclude(model, known, lines, value, tolerances, evidence, witnesses, notes, wrong)
-    return with_range(bilevel, report, z) if range else report
+    witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor, deadline)
+    return _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong, deadline)
 
 
-def with_range(bilevel: Bilevel, report: Report, point: Any) -> Report:
+def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline = NEVER) -> Report:
     """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
     model = kkt(bilevel)
     z = _point(model, point, report.tolerances)[0]
     try:
-        return replace(report, range=span(model, z))
+        return replace(report, range=span(model, z, deadline))
     except (UnsupportedError, SolverError) as error:
         return replace(report, reasons=(*report.reasons, f"no range: {error}"))
 
@@ -179,11 +230,13 @@ def _some(names: list[str]) -> str:
 
 
 def _conclude(
-    model: Model, known: Solution | None, lines: list[Line], value: float, tolerances: Tolerances,
+    model: Model, known: Solution | None, lines: list[Line], z: np.ndarray, tolerances: Tolerances,
     evidence: Sequence[Solution], witnesses: Sequence[Witness], notes: list[str], wrong: list[str],
+    deadline: Deadline,
 ) -> Report:  # fmt: skip
     """Return the report: the claim the lines and the solution support, and why not a higher one."""
     bound = claims.usable(known.bound) if known is not None else None
+    value, size = model.value(z), objective_size(model, z)
     failing = sorted((c for c in lines if c.counts and not c.ok), key=lambda c: -c.excess)
     if failing:
         reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
@@ -193,9 +246,9 @@ def _conclude(
             reasons += claims.refuted(model, known, witnesses, tolerances)
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
     if known is None:
-        found = claims.Findings(["a plain point brings no bound and no encoding: at most bilevel-feasible"])
+        found = claims.Findings([PLAIN])
     else:
-        found = claims.judge(model, known, value, tolerances, evidence, witnesses)
+        found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
     if wrong:
         found.against.append(
             f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
@@ -210,27 +263,29 @@ def _conclude(
             f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
             "feasibility and the re-solved optimum decide"
         )
+    found.rests += model.notes
     claim = "bilevel-feasible" if found.against else "optimal"
+    reached = attained(model, known.model) if known is not None and not found.against else None
     return Report(
-        model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound),
-        found.sentences, tolerances, attained=attained(model, known.model) if known and not found.against else None,
+        model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
+        found.sentences, tolerances, size=size, attained=reached,
     )  # fmt: skip
 
 
 def _witnesses(
     bilevel: Bilevel, model: Model, solution: Solution | None, tolerances: Tolerances,
-    evidence: Sequence[Solution], executor: Executor | None,
+    evidence: Sequence[Solution], executor: Executor | None, deadline: Deadline,
 ) -> list[Witness]:  # fmt: skip
     """Return the points of the evidence that verification accepts, as far as they refute some solution."""
     out: list[Witness] = []
-    fellows = [one for one in (solution, *evidence) if one is not None and same_problem(model, one.model)]
+    fellows = [one for one in (solution, *evidence) if one is not None]
     for other in fellows:
         if other is solution or other.z is None or len(other.z) < model.n:
             continue
         z = other.z[: model.n]
-        witness = Witness(model.value(z), origin(other))
+        witness = Witness(model.value(z), origin(other), objective_size(model, z))
         asked = any(claims.refuted(model, one, [witness], tolerances) for one in fellows)
-        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor).ok:
+        if asked and verify(bilevel, z, tolerances=tolerances, executor=executor, time_limit=deadline.left()).ok:
             out.append(witness)
     return out
 
@@ -245,7 +300,8 @@ def _without_point(
     refuted = claims.refuted(model, solution, witnesses, tolerances)
     if solution.status == "infeasible":
         faults = refuted or claims.contradictions(model, solution, evidence)
-        faults += encoding_faults(model, solution.model)
+        faults += encoding_faults(model, solution.model) + cutoff_faults(model, solution.model)
+        faults += list(spans(model.units))
         if not faults:
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults

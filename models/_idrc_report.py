@@ -154,9 +154,11 @@ def _text(value: float | None, digits: int) -> str:
 def solved(game: Any, model: Any) -> dict[tuple[int, ...], Any]:
     """Return the values of all coalitions, in processes of their own where there are several workers; with a bar."""
     p = game.parameters
-    pool = ProcessPoolExecutor(p.workers, mp_context=get_context("spawn")) if p.workers > 1 else None
-    with Bar() as bar, pool or nullcontext():
-        return model.values(p, record=p.record, executor=pool, progress=bar, time_limit=p.patience)
+    pool: Any = nullcontext()
+    if p.workers > 1:
+        pool = ProcessPoolExecutor(p.workers, mp_context=get_context("spawn"), initializer=kg.die_with_parent)
+    with Bar() as bar, pool as workers:
+        return model.values(p, record=p.record, executor=workers, progress=bar, time_limit=p.patience)
 
 
 class Bar:

@@ -1,18 +1,65 @@
-"""Settings for the whole test suite: property tests draw the same examples on every run."""
+"""Settings for the whole test suite: the same examples on every run, and nothing runs on for ever."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
+
+from kktgen.solvers.files.external import External
 
 settings.register_profile(
     "kktgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("kktgen")
+
+LIMIT = 60.0
+"""Seconds a solver gets where a test names no limit."""
+QUICK, SLOW = 300.0, 1800.0
+"""Seconds a test may take, and one marked slow: far more than any needs, on a busy machine as well."""
+
+if (
+    "mix_stderr" in inspect.signature(CliRunner).parameters
+):  # click 8.1 mixes the streams where it is not told otherwise
+    CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test a time limit, where pytest-timeout is installed: what hangs is shown and ended."""
+    if config.pluginmanager.hasplugin("timeout"):
+        for item in items:
+            seconds = SLOW if item.get_closest_marker("slow") else QUICK
+            item.add_marker(pytest.mark.timeout(seconds, method="thread"), append=True)
+
+
+def limited(solve: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a way to solve that has a time limit where none is given."""
+
+    @functools.wraps(solve)
+    def within(*arguments: Any, time_limit: float | None = None, **options: Any) -> Any:
+        return solve(*arguments, time_limit=LIMIT if time_limit is None else time_limit, **options)
+
+    return within
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_solve_has_a_limit() -> Iterator[None]:
+    """Whoever calls a solver in this process, :func:`kktgen.optimize` included: a test that needs longer fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        front = sys.modules["kktgen.solvers"]  # as an attribute of kktgen it is the function of that name
+        for module in (*front._modules().values(), External):
+            patch.setattr(module, "solve", limited(module.solve))
+        patch.setattr(front, "isolated", limited(front.isolated))
+        yield
+
 
 TINY = '''
 """A leader who pushes a follower up.

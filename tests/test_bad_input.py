@@ -66,6 +66,11 @@ DECLARATIONS: dict[str, tuple[Case, str]] = {
     "quadratic row at inf": (lambda p: p.m.add(p.x * p.x >= INF), "wrong end"),
     "objective that is a vector": (lambda p: p.m.minimize(p.v), "sum it with .sum()"),
     "objective NaN": (lambda p: p.m.minimize(NAN), "NaN"),
+    "follower of a follower": (lambda p: p.f.follower("g"), "'f' has no followers of its own: kktgen knows two levels"),
+    "follower of a variable": (lambda p: p.y.follower, "two levels"),
+    "bound written as text": (lambda p: p.m.var("w", ub="5"), "ub takes numbers, got str"),
+    "bound complex": (lambda p: p.m.var("w", ub=[1j]), "ub takes numbers, got list"),
+    "bound masked": (lambda p: p.m.var("w", ub=np.ma.masked_array([1.0], [True])), "ub takes numbers"),
     "follower nonconvex": (lambda p: p.f.minimize(-p.y @ p.y), "negative eigenvalue"),
     "follower row with a product": (lambda p: p.f.add(p.x * p.y <= 1), "x * y(f)"),
     "follower with its own price": (lambda p: p.f.minimize(p.row.dual @ p.y), "its own multipliers"),
@@ -98,7 +103,7 @@ EXPRESSIONS: dict[str, tuple[Case, str]] = {
     "between of a product": (lambda p: kg.between(0, p.x * p.x, 3), "linear expressions"),
     "between of a number": (lambda p: kg.between(0, 1, 3), "linear expressions"),
     "between crossed": (lambda p: kg.between(2, p.x, 1), "lo > hi"),
-    "concatenate numbers": (lambda p: kg.concatenate([p.v, [1, 2]]), "got list"),
+    "concatenate words": (lambda p: kg.concatenate([p.v, ["a", "b"]]), "cannot use a list"),
     "concatenate nothing": (lambda p: kg.concatenate([]), "nothing"),
     "stack numbers": (lambda p: kg.stack([1, 2]), "got int"),
     "stack along no axis": (lambda p: kg.stack([p.v, p.v], axis=4), "axis 4"),
@@ -190,6 +195,39 @@ def test_bad_input_is_refused_in_words(p, name, tmp_path, monkeypatch):
         call(p)
     assert words in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+ASKED: dict[str, Callable[[kg.Bilevel, Any], Any]] = {
+    "kkt": lambda m, path: kg.kkt(m),
+    "high_point": lambda m, path: kg.high_point(m),
+    "optimize": lambda m, path: kg.optimize(m),
+    "qp": lambda m, path: m.followers[0].qp(),
+    "explain": lambda m, path: kg.explain(m),
+    "agree": lambda m, path: kg.agree(m),
+    "search": lambda m, path: kg.search.hho(m, population=3, iterations=1),
+    "write .aux": lambda m, path: kg.write(m, path / "a.aux"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_follower_without_an_objective_is_named(name, tmp_path):
+    def toll() -> kg.Bilevel:
+        m = kg.Bilevel("toll")
+        x = m.var("x", lb=0, ub=5)
+        f = m.follower("driver")
+        y = f.var("y", lb=0, ub=3)
+        f.add(y <= x)
+        m.maximize(y)
+        return m
+
+    with pytest.raises(kg.ProblemError, match=r"'driver' has no objective: call its minimize.*minimize\(0\)"):
+        ASKED[name](toll(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    m = toll()
+    kg.write(m, tmp_path / "unfinished.bilevel.json")
+    assert kg.read(tmp_path / "unfinished.bilevel.json").followers[0].cost is None
+    m.followers[0].minimize(0)
+    ASKED[name](m, tmp_path)
 
 
 @pytest.mark.parametrize("declare", [lambda p: p.m.var("late", lb=0, ub=1), lambda p: p.f.add(p.y <= 4).dual])

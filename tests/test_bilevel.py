@@ -179,7 +179,7 @@ def test_from_matrices_refuses_what_does_not_fit():
 
 def test_psd_test_by_blocks():
     rng = np.random.default_rng(0)
-    F = sp.random_array((30, 40), density=0.05, rng=rng)
+    F = sp.random_array((30, 40), density=0.05, random_state=rng)
     assert is_psd(Csr(F.T @ F))
     bad = sp.block_diag([np.eye(3), [[1.0, 2.0], [2.0, 1.0]], np.eye(2)], format="csr")
     np.testing.assert_array_equal(nonconvex_block(Csr(bad)), [3, 4])

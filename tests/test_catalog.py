@@ -223,3 +223,34 @@ def test_faulty_instances_are_refused(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(kg.ProblemError, match=words):
         catalog.load_instance(path)
+
+
+OTHER_FILES = {
+    "x.lp": ("a single-level model", "kktgen info {} tells its sizes"),
+    "folder/x.mps.gz": ("a single-level model", "kktgen info {} tells its sizes"),
+    "X.CIP": ("a single-level model", "kktgen info {} tells its sizes"),
+    "x.nl": ("a single-level model", ".bilevel.json"),
+    "x.gms": ("a single-level model", ".toml"),
+    "x.sol": ("a point", "kktgen verify MODEL {}"),
+    "x.map.json": ("a map of names", ".aux"),
+    "x.certificate.json": ("a certificate", ".py"),
+}
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_files_of_other_kinds_are_told_by_what_they_are(name, there, tmp_path):
+    path = tmp_path / name
+    if there:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("Minimize\n")
+    for build in (catalog.build, catalog.load_instance, catalog.load_model):
+        with pytest.raises(kg.ProblemError) as caught:
+            build(path)
+        assert all(words.format(path) in str(caught.value) for words in OTHER_FILES[name])
+
+
+def test_a_model_file_with_its_aux_beside_it_points_there(tmp_path):
+    (tmp_path / "x.aux").write_text("")
+    with pytest.raises(kg.ProblemError, match=r"beside it lies .*x\.aux, give that"):
+        catalog.build(tmp_path / "x.mps")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,11 @@ def started(*args: str | Path, cwd: Path, **options) -> subprocess.Popen[str]:
         [sys.executable, "-m", "kktgen", *map(str, args)], cwd=cwd, env=environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
     )  # fmt: skip
+
+
+def complaints(stderr: str) -> list[str]:
+    """Return the lines of stderr but those of progress, which stand there every few seconds."""
+    return [line for line in stderr.splitlines() if not re.match(r"[a-z ]+  \d+ s(  |$)", line)]
 
 
 def test_help_of_every_command_teaches_with_an_example():
@@ -85,6 +91,8 @@ def test_models_of_a_path(model_file):
         (["solve", "dso_vpp/shrt"], "no instance 'dso_vpp/shrt' (did you mean dso_vpp/short?)"),
         (["solve", "nowhere.py"], "no model file nowhere.py"),
         (["solve", "nowhere.toml"], "no instance file nowhere.toml"),
+        (["solve", "nowhere.lp"], "nowhere.lp: .lp files hold a single-level model"),
+        (["check", "nowhere.gms"], "nowhere.gms: .gms files hold a single-level model"),
         (["solve", "dso_vpp", "--set", "hour=6"], "did you mean hours?"),
         (["solve", "dso_vpp", "--set", "hours=six"], "'hours' takes int, not 'six'"),
         (["solve", "dso_vpp", "--set", "hours"], "--set takes name=value, got 'hours'"),
@@ -268,18 +276,22 @@ def test_json_stays_alone_on_stdout_whatever_models_and_libraries_print(model_fi
 def test_a_full_disk_behind_stdout_is_one_line(model_file, tmp_path, args):
     words = [str(model_file()) if arg == "tiny.py" else arg for arg in args]
     command = f"{sys.executable} -m kktgen {' '.join(words)} > /dev/full"
-    process = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    process = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment(), timeout=120, capture_output=True, text=True
+    )
     assert process.returncode == 1
-    assert process.stderr == "kktgen: the output cannot be written: No space left on device\n"
+    assert complaints(process.stderr) == ["kktgen: the output cannot be written: No space left on device"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closed streams are a matter of POSIX shells")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "| head -1", "| true"])
 def test_closed_streams_and_pipes_leave_no_traceback(model_file, tmp_path, closed):
     command = f"{sys.executable} -m kktgen solve {model_file()} {closed}"
-    process = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    process = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment(), timeout=120, capture_output=True, text=True
+    )
     assert process.returncode == 0
-    assert process.stderr == ""
+    assert complaints(process.stderr) == []
 
 
 def test_solve_quiet_prints_one_line(model_file):
@@ -338,8 +350,8 @@ def test_no_point_is_exit_code_1(model_file):
     )
     out = run("solve", model_file("none.py", source))
     assert out.exit_code == 1, out.output
-    assert len(out.stderr.splitlines()) == 1
-    assert "no point" in out.stderr
+    (line,) = complaints(out.stderr)
+    assert line.startswith("kktgen: no point found: infeasible")
 
 
 def test_a_report_that_fails_names_its_line(model_file):
@@ -429,7 +441,10 @@ def test_solve_proves_the_responses_in_rational_numbers(model_file, tmp_path):
     assert out.exit_code == 0, out.output
     assert "Certificate" in out.stdout and "92/15" in out.stdout
     ran = subprocess.run(
-        [sys.executable, "-m", "kktgen.exact", tmp_path / "tiny.certificate.json"], capture_output=True, text=True
+        [sys.executable, "-m", "kktgen.exact", tmp_path / "tiny.certificate.json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     as_json = json.loads(run("solve", model_file(), "--certify", "--json").stdout)

@@ -113,7 +113,7 @@ def test_user_constants_are_marked_and_bad_ones_refused():
 def test_auto_takes_big_m_only_where_it_is_proved_and_safe():
     m, parts = market()
     model = kg.bound(kg.kkt(m))
-    good = safe(model.pairs)
+    good = safe(model, model.pairs)
     slack, dual = model.pairs.slack_max.value, model.pairs.dual_max.value
     np.testing.assert_array_equal(good, (slack <= 100) & (dual <= 100) & (slack * dual <= 1000))
     assert good.any() and not good.all()

@@ -16,9 +16,10 @@ import pytest
 from problems import ALL
 
 import kktgen as kg
+from kktgen.deadline import Deadline, OutOfTime
 from kktgen.exact import Certificate, certify, checker
 from kktgen.exact.certificate import number, sealed
-from kktgen.exact.linear import Elimination, OutOfTime, solve
+from kktgen.exact.linear import Elimination, solve
 from models import dso_vpp, random_bilevel
 
 RIGHT = [problem for problem in ALL if problem.outcome == "optimal"]
@@ -362,15 +363,15 @@ def test_the_checker_needs_python_alone(tmp_path):
     data = as_read(certified(build("handbook")))
     file.write_text(json.dumps(data), encoding="utf-8")
     run = [sys.executable, "-I", "-S", str(copy), str(file)]
-    good = subprocess.run(run, capture_output=True, text=True, check=False)
+    good = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
     assert good.returncode == 0 and good.stdout.startswith("holds\n") and "value 92/15" in good.stdout
     module = subprocess.run(
-        [sys.executable, "-m", "kktgen.exact", str(file)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "kktgen.exact", str(file)], capture_output=True, text=True, check=False, timeout=120
     )
     assert (module.returncode, module.stdout, module.stderr) == (0, good.stdout, "")
     data["point"][1] = "1/3"
     file.write_text(json.dumps(data), encoding="utf-8")
-    bad = subprocess.run(run, capture_output=True, text=True, check=False)
+    bad = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
     assert bad.returncode == 1 and bad.stdout.startswith("REFUSED\n")
 
 
@@ -381,7 +382,7 @@ needs_tools = pytest.mark.skipif(not SHORT.is_file(), reason="tools/ is not here
 def short_verdict(tmp_path: Path, data: dict) -> tuple[int, str]:
     path = tmp_path / "certificate.json"
     path.write_text(json.dumps(data))
-    ran = subprocess.run([sys.executable, "-I", "-S", SHORT, path], capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-I", "-S", SHORT, path], capture_output=True, text=True, timeout=120)
     assert not ran.stderr
     return ran.returncode, ran.stdout
 
@@ -529,4 +530,4 @@ def test_rows_of_a_lower_rank_and_columns_of_a_lower_class_come_first():
 def test_a_time_limit_holds():
     rows = [{0: Fraction(1)}]
     with pytest.raises(OutOfTime):
-        Elimination(rows, [0], {0: 1}, end=0.0)
+        Elimination(rows, [0], {0: 1}, Deadline(0.0))

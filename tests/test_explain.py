@@ -533,7 +533,7 @@ def test_directions_keep_to_the_pattern_of_the_point():
         model = kg.kkt(m)
         z = np.zeros(model.n)
         z[[model.space.label(k) == "mu(f,b)" for k in range(model.n)]] = 1.0
-        found = piece_direction(model, z, None)
+        found = piece_direction(model, z)
         at = np.flatnonzero(found.d)
         assert {model.space.label(k): value for k, value in zip(at, found.d[at], strict=True)} == ray
 
@@ -541,7 +541,7 @@ def test_directions_keep_to_the_pattern_of_the_point():
 def test_a_point_that_fails_verification_is_no_point(monkeypatch):
     module = importlib.import_module("kktgen.explain.answers")
     verify = module.verify
-    monkeypatch.setattr(module, "verify", lambda m, z: verify(m, z + 1.0))
+    monkeypatch.setattr(module, "verify", lambda m, z, **limit: verify(m, z + 1.0, **limit))
     found = explain(problems.toll()[0])
     assert found.kind == "unknown" and "fails verification" in found.sentences[0]
 
@@ -697,7 +697,7 @@ def test_what_is_excluded_is_said(monkeypatch):
     module = importlib.import_module("kktgen.explain.answers")
 
     def late(*args: Any, **options: Any) -> None:
-        raise importlib.import_module("kktgen.clock").OutOfTime
+        raise importlib.import_module("kktgen.deadline").OutOfTime
 
     monkeypatch.setattr(module, "least_violation", late)
     found = explain(problems.coupling_infeasible()[0], time_limit=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -188,7 +189,7 @@ def test_a_program_dies_with_its_caller(tmp_path: Path):
             break
         time.sleep(0.05)
     child.kill()
-    child.wait()
+    child.wait(timeout=60)
     place = Path(f"/proc/{(tmp_path / 'pid').read_text()}/cmdline")
     for _ in range(100):
         if not place.exists() or not place.read_bytes():
@@ -268,3 +269,11 @@ OTHERS = {
            "solution.", "silent": "No problem exists."}["ENDS"])
     """,
 }
+
+
+def test_ctrl_c_while_a_version_is_asked_for_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    external = importlib.import_module("kktgen.solvers.files.external")
+
+    monkeypatch.setattr(external, "run", lambda *arguments: external.Ended(-2, "interrupt", ""))
+    with pytest.raises(KeyboardInterrupt):
+        external._version(("nobody", "--version"), r"(\d+)")

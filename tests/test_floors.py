@@ -12,11 +12,12 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "errors clock sparse space < rows < expr < join",
-    "qp kernel convexity tables pairs summary < model < solution mccormick constants",
-    "variable system < follower < matrices < bilevel",
+    "lineage errors deadline background < timed sparse space refusals < rows < expr < join < array_functions",
+    "qp quiet kernel convexity tables pairs summary units < model < solution mccormick constants fingerprint",
+    "variable system curvature < follower < matrices < bilevel",
+    "scale",
     "kkt",
-    "identity eliminate relax bounds cuts",
+    "identity eliminate relax bounds cuts < level",
     "encodings",
     "single < formats < solvers < recession",
     "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",

@@ -211,6 +211,7 @@ def test_same_bytes_for_any_hash_seed() -> None:
         done = subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            timeout=120,
             capture_output=True,
             text=True,
             check=True,

@@ -135,7 +135,7 @@ class Clip:
         return np.clip(X, self.lb, self.ub)
 
 
-def valley(x: np.ndarray) -> Worth:
+def valley(x: np.ndarray, deadline: object = None) -> Worth:
     """Return a value to be minimised under x1 + x2 >= 1."""
     return Worth(max(0.0, 1.0 - x[0] - x[1]), float((x[0] - 1) ** 2 + 2 * (x[1] - 0.5) ** 2 + np.cos(9 * x[2])))
 

@@ -146,7 +146,6 @@ def fake(tmp_path, monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """Have the parent wait a second where it waits five."""
-    monkeypatch.setattr(isolate, "MARGIN", 1.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
 
 
@@ -265,18 +264,18 @@ def test_a_wrong_question_is_an_error_as_ever(fake):
 
 def test_a_solver_that_ignores_its_limit_and_interrupts_is_killed(fake, impatient):
     begun = time.perf_counter()
-    found = run("ignore", time_limit=0.5)
-    assert 2.5 <= time.perf_counter() - begun < 20.0
+    found = run("ignore", time_limit=3.0)
+    assert 3.5 <= time.perf_counter() - begun < 20.0
     assert found.status == "time_limit"
-    assert "did not end at its time limit of 0.5 s" in found.raw["error"]
+    assert "did not end at its time limit of 3 s" in found.raw["error"]
     assert "the last line" in found.raw["log"]
     assert not interrupted(found)
     keeps_the_point(found)
 
 
 def test_a_solver_that_only_ignores_its_limit_may_answer(fake, impatient, monkeypatch):
-    monkeypatch.setattr(process, "GRACE", 20.0)
-    found = run("end_well", time_limit=0.5)
+    monkeypatch.setattr(isolate, "GRACE", 20.0)
+    found = run("end_well", time_limit=3.0)
     assert (found.status, found.bound, found.nodes) == ("time_limit", -9.0, 7)
     assert "error" not in found.raw
 

@@ -259,7 +259,7 @@ def test_same_bytes_for_any_hash_seed_and_number_of_threads(tmp_path: Path) -> N
             [sys.executable, "-c", code, str(folder)],
             env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,
                  "PYTHONPATH": paths},
-            capture_output=True, text=True,
+            capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         found.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})

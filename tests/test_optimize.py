@@ -76,9 +76,12 @@ def test_without_a_start_the_answer_is_the_same():
 
 
 def handbook() -> kg.Bilevel:
-    """min x + 3y,  y in argmin { -y : x + y <= 8, x + 4y >= 8, x + 2y <= 13, 2y <= 7x };  a multiplier is used."""
+    """min x + 3y,  y in argmin { -y : x + y <= 8, x + 4y >= 8, x + 2y <= 13, 2y <= 7x };  a multiplier is used.
+
+    With x >= 1 the optimum is 8 at (8, 0), and the relaxation of the rows alone has 6.25 at (1, 1.75).
+    """
     m = kg.Bilevel("handbook")
-    x = m.var("x", lb=0, ub=8)
+    x = m.var("x", lb=1, ub=8)
     lower = m.follower("lower")
     y = lower.var("y")
     m.minimize(x + 3 * y)
@@ -252,7 +255,7 @@ def test_a_solvers_point_that_fails_gives_way_to_a_start_point_that_holds(monkey
         return replace(found, z=z, objective=model.value(z), bound=model.value(z))
 
     monkeypatch.setitem(kg.optimize.__globals__, "solve", wrong)
-    monkeypatch.setitem(kg.optimize.__globals__, "polish", lambda model, z: z)
+    monkeypatch.setitem(kg.optimize.__globals__, "polish", lambda model, z, deadline: z)
     result = kg.optimize(m)
     assert result.solution.objective == pytest.approx(-2) and result.report.ok
     assert result.report.claim == "bilevel-feasible"  # its bound of -4 proves nothing of this point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pydoc
+import rlcompleter
 import types
 
 import pytest
@@ -14,12 +15,12 @@ _TEXT = """
     Affine Agreement Auto BigM Bilevel BoundError Certificate Estimate Explanation Findings Follower FormatError
     Indicator KktgenError Model NoSolutionError ProblemError Product QP Quad QuadRow Report Result Rows SOS1
     Solution SolverError SolverNotFound StrongDuality Table Tolerances UnsupportedError agree beside between
-    bound certify concatenate cut dumps eliminate encode encodings explain high_point kkt optimize
-    point_estimate read read_map read_solution readers relax robust solve solvers stack sum verify write
+    bound certify concatenate cut die_with_parent dumps eliminate encode encodings explain high_point kkt
+    optimize point_estimate read read_map read_solution readers relax robust solve solvers stack sum verify write
     write_solution
 """
 NAMES = _TEXT.split()
-CANNOT_FAIL = {"encodings", "solvers"}
+CANNOT_FAIL = {"die_with_parent", "encodings", "solvers"}
 """Functions without arguments that raise nothing."""
 FUNCTIONS = [name for name in NAMES if inspect.isfunction(getattr(kg, name))]
 CLASSES = [name for name in NAMES if inspect.isclass(getattr(kg, name))]
@@ -29,6 +30,22 @@ def test_the_public_names_are_these():
     there = [n for n, v in vars(kg).items() if not n.startswith("_") and not isinstance(v, types.ModuleType)]
     assert sorted(there) == NAMES
     assert sorted(kg.__all__) == NAMES
+
+
+def test_dir_shows_the_public_names_alone():
+    shown = [name for name in dir(kg) if not name.startswith("__")]
+    assert sorted({*shown} - {"plots"}) == sorted([*NAMES, "formats", "search"])  # plots: once it was imported
+    assert {"__doc__", "__all__"} <= {*dir(kg)}
+    for folder in (kg.search, kg.formats):
+        assert [name for name in dir(folder) if not name.startswith("__")] == sorted(folder.__all__)
+
+
+def test_tab_completion_finds_searches_and_formats():
+    completer = rlcompleter.Completer({"kg": kg})
+    assert completer.complete("kg.sea", 0) == "kg.search"
+    assert str(completer.complete("kg.search.hh", 0)).startswith("kg.search.hho")
+    assert str(completer.complete("kg.formats.dum", 0)).startswith("kg.formats.dumps")
+    assert completer.complete("kg.space", 0) is None
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

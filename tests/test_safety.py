@@ -11,6 +11,7 @@ import pytest
 import kktgen as kg
 from kktgen.catalog import build
 from kktgen.encodings import BOUNDED
+from kktgen.fingerprint import carried
 
 pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
 
@@ -106,7 +107,7 @@ def test_boxes_stand_in_every_encoding_or_their_absence_is_noted(encoding, hours
 
 def without_boxes(model: kg.Model) -> kg.Model:
     """Return the indicator model over columns that nobody boxed, past the safeguard of :func:`kktgen.encode`."""
-    return replace(kg.Indicator()(model, model.pairs), pairs=None)
+    return carried(model, replace(kg.Indicator()(model, model.pairs), pairs=None), "encode")
 
 
 @pytest.mark.parametrize("hours", HOURS)

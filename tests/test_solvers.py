@@ -821,7 +821,7 @@ def test_every_module_with_features_is_a_solver():
 
 def test_the_libraries_are_imported_only_when_used():
     code = "import sys; from kktgen.solvers import _modules; _modules(); print('pyscipopt' in sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120,
                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
     assert out.stdout.strip() == "False"
 

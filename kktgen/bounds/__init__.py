@@ -15,16 +15,19 @@ Every value is rounded outward from the LP's row prices (Neumaier & Shcherbina 2
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from concurrent.futures import TimeoutError as Late
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..deadline import Deadline
 from ..errors import ProblemError, expect
+from ..fingerprint import equivalent
 from ..model import Model
+from ..scale import scaled
 from ..sparse import Csr, take_columns
 from .curved import tightened
 from .follower import bound_follower
@@ -37,8 +40,11 @@ WIDTH = 1e-4
 """Relative widening of proved boxes. A box, given or implied by others, that is narrower than a solver's feasibility
 tolerance but not empty is a trap: SCIP takes no such column for one that can be positive, lets presolve fix it at its
 bound, and then calls its SOS1 set infeasible."""
+PATIENCE = 1.0
+"""Seconds that followers in other processes have to hand over what they proved when the time is over."""
 
 
+@equivalent
 def bound(
     model: Model,
     *,
@@ -56,7 +62,7 @@ def bound(
     rounds : int
         Rounds of conditional LPs; the second uses the boxes of the first.
     time_limit : float, optional
-        Seconds; followers not reached by then keep the boxes their columns declare.
+        Seconds; what is proved by then is kept, and a note names the followers that were to get more.
     executor : concurrent.futures.Executor, optional
         Bounds the followers in parallel; serial by default.
     progress : callable, optional
@@ -78,37 +84,38 @@ def bound(
     expect(model, Model, "bound", "make one with kg.kkt(m)")
     if model.kkt is None or model.pairs is None:
         return model
-    begun = time.monotonic()
-    jobs = _jobs(model, rounds)
+    deadline, view = Deadline(time_limit), scaled(model)
+    jobs = _jobs(view.model, rounds)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
-    for k, proved in enumerate(_run(jobs, executor, begun, time_limit)):
+    for k, proved in enumerate(_run(jobs, executor, deadline)):
         results.append(proved)
         if progress is not None:
-            progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": time.monotonic() - begun})
-    return _apply(model, results)
+            progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": deadline.spent})
+    return replace(view.restore(_apply(view.model, results)), bounded=True)
 
 
-def _run(
-    jobs: Iterator[Job], executor: Executor | None, begun: float, time_limit: float | None
-) -> Iterator[Proved | None]:
-    def in_time() -> bool:
-        return time_limit is None or time.monotonic() - begun < time_limit
-
+def _run(jobs: Iterator[Job], executor: Executor | None, deadline: Deadline) -> Iterator[Proved | None]:
+    """Yield what is proved of every follower, None of those that time ran out for."""
     if executor is None:
         for job in jobs:
-            yield bound_follower(job) if in_time() else None
+            yield None if deadline.over else bound_follower(job, deadline)
         return
     try:
-        futures = [executor.submit(bound_follower, job) for job in jobs]
+        futures = [executor.submit(bound_follower, job, deadline) for job in jobs]
     except RuntimeError as error:
         raise ProblemError(f"bound: the executor takes no work ({error}); give one that is open, or None") from error
-    for future in futures:
-        if in_time():
-            yield future.result()
-        else:
+    left = deadline.left()
+    end = Deadline(None if left is None else left + PATIENCE)
+    try:
+        for future in futures:
+            try:
+                yield future.result(end.left())
+            except Late:
+                yield None
+    finally:
+        for future in futures:
             future.cancel()
-            yield None
 
 
 def _jobs(model: Model, rounds: int) -> Iterator[Job]:

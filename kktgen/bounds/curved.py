@@ -20,6 +20,7 @@ from ..convexity import DENSE, is_psd
 from ..kernel import within_reach
 from ..mccormick import product_boxes
 from ..model import Model
+from ..scale import scaled
 from ..space import on_integers
 from ..sparse import Csr, coo, row_index, widen
 from ..tables import QuadTable
@@ -39,8 +40,10 @@ def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
 
     Bounds out of reach (:data:`kktgen.kernel.FAR`) are none.
     """
-    space = model.space
-    return on_integers(*tightened(model, space.lb, space.ub), space.kind)
+    view = scaled(model)
+    space = view.model.space
+    lb, ub = tightened(view.model, space.lb, space.ub)
+    return on_integers(view.back(lb), view.back(ub), space.kind)
 
 
 def tightened(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,12 +199,14 @@ class Blocks:
 
     @classmethod
     def of(cls, P: Csr) -> Blocks:
+        """Return the blocks of a matrix."""
         count, label = connected_components(P, directed=False)
         sizes = np.bincount(label, minlength=count)
         start = np.concatenate([[0], np.cumsum(sizes)])
         return cls(sizes[label] == 1, np.argsort(label, kind="stable"), start, np.flatnonzero(sizes > 1))
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the members of the blocks of more than one column."""
         return (self.order[self.start[k] : self.start[k + 1]] for k in self.several)
 
 

@@ -7,9 +7,12 @@ in, and the conditional LPs then speak of those.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..kernel import FAR, within_reach
+from ..deadline import NEVER, Deadline
+from ..kernel import FAR, failures, within_reach
 from .basic import basic_bounds
 from .job import Job, Proved
 from .multipliers import conditional_bounds, conditional_slacks, price_boxes, slack_bounds, stationarity_bounds
@@ -68,15 +71,20 @@ def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarr
     return (low, high) if (low <= high).all() else old
 
 
-def bound_follower(job: Job) -> Proved:
-    """Return proved boxes for a follower's slacks, prices and multipliers."""
+def bound_follower(job: Job, deadline: Deadline = NEVER) -> Proved:
+    """Return the boxes proved by a deadline for a follower's slacks, prices and multipliers."""
+    with failures() as words:
+        return replace(_bounded(job, deadline), failures=tuple(words))
+
+
+def _bounded(job: Job, deadline: Deadline) -> Proved:
     qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
-    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes())
-    rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead)
+    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes(), deadline)
+    rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead, deadline)
     cut, inner = None, "none"
     if rule is not None:
-        cut, values = slater(qp, program, rule, job.dead)
+        cut, values = slater(qp, program, rule, job.dead, deadline)
         lps += 3
         best.improve(values, "D1")
         inner = "found" if np.isfinite(values).any() or not rule.sigma.any() else "unbounded"
@@ -88,12 +96,14 @@ def bound_follower(job: Job) -> Proved:
         _activity(job, best, "D4")
     asked = ~job.dead
     for _ in range(max(1, job.rounds)):
+        if deadline.over:
+            break
         program = relaxation(qp, best.boxes(), job.leader)
         if cut is not None:
             program = program.rows(*cut)
         before = best.mu
-        best.price(*price_boxes(program, at, best.lam))
-        best.improve(conditional_bounds(qp, program, job, asked), "D3")
+        best.price(*price_boxes(program, at, best.lam, deadline))
+        best.improve(conditional_bounds(qp, program, job, asked, deadline), "D3")
         lps += 2 * len(qp.b) + int(asked.sum())
         with np.errstate(invalid="ignore"):
             gained = (before - best.mu) > 0.1 * before
@@ -101,12 +111,12 @@ def bound_follower(job: Job) -> Proved:
         asked = asked & (best.mu > LARGE * (np.median(known) if len(known) else 0.0))
         if not gained.any() or not asked.any():
             break
-    if not np.isfinite(slack_max).all():
-        lps += _response_slacks(job, best, cut, slack_max, slack_tier)
+    if not np.isfinite(slack_max).all() and not deadline.over:
+        lps += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
     loose = np.concatenate(
         [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
     )
-    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps)
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps, late=deadline.over)
 
 
 def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
@@ -118,13 +128,15 @@ def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
     best.response(found.lb[at.y : at.lam], found.ub[at.y : at.lam])
 
 
-def _response_slacks(job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray) -> int:
+def _response_slacks(
+    job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray, deadline: Deadline
+) -> int:
     """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
     _activity(job, best)
     program: Program = relaxation(job.qp, best.boxes(), job.leader)
     if cut is not None:
         program = program.rows(*cut)
-    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max))
+    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max), deadline)
     better = value < slack_max
     slack_max[better], slack_tier[better] = value[better], "LP"
     return len(better)

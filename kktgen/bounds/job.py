@@ -61,6 +61,10 @@ class Proved:
         Columns of the model, among the follower's own and its parameters, without a finite box.
     lps : int
         Number of LPs solved.
+    failures : tuple of str
+        What the solver said of every LP that it failed on.
+    late : bool
+        Whether the time was over before everything had been tried.
     """
 
     slack_max: np.ndarray
@@ -72,3 +76,5 @@ class Proved:
     slater: str
     loose: np.ndarray
     lps: int
+    failures: tuple[str, ...] = ()
+    late: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import NEVER, Deadline
 from ..kernel import WarmLp
 from ..qp import QP
 from ..sparse import Csr
@@ -25,7 +26,9 @@ def stationarity_bounds(qp: QP, boxes: Boxes) -> Boxes:
     return Boxes(*tighten(rows, -qp.q, -qp.q, boxes.lb, boxes.ub))
 
 
-def slack_bounds(qp: QP, program: Program, boxes: Boxes) -> tuple[np.ndarray, np.ndarray, int]:
+def slack_bounds(
+    qp: QP, program: Program, boxes: Boxes, deadline: Deadline = NEVER
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the largest slack of every inequality, its tier, and the number of LPs.
 
     Intervals, then one LP per row of several columns.
@@ -38,8 +41,10 @@ def slack_bounds(qp: QP, program: Program, boxes: Boxes) -> tuple[np.ndarray, np
     several = np.flatnonzero((np.diff(C.indptr) > 1) | ~np.isfinite(value))
     if len(several) == 0:
         return value, tier, 0
-    warm = program.warm()
+    warm = program.warm(deadline)
     for i in several:
+        if deadline.over:
+            break
         columns, costs = C.indices[C.indptr[i] : C.indptr[i + 1]], C.data[C.indptr[i] : C.indptr[i + 1]]
         found = qp.h[i] - _minimum(warm, program, columns, costs, at.n)
         if found < value[i]:
@@ -47,11 +52,13 @@ def slack_bounds(qp: QP, program: Program, boxes: Boxes) -> tuple[np.ndarray, np
     return value, tier, len(several)
 
 
-def conditional_slacks(qp: QP, program: Program, asked: np.ndarray) -> np.ndarray:
+def conditional_slacks(qp: QP, program: Program, asked: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
     """Return for every row asked for its largest slack given that its multiplier is zero: otherwise it has none."""
     at, C = Layout.of(qp), Csr(sp.hstack([qp.H, qp.G], format="csr"))
-    warm, out = program.warm(), np.full(len(qp.h), np.inf)
+    warm, out = program.warm(deadline), np.full(len(qp.h), np.inf)
     for i in np.flatnonzero(asked):
+        if deadline.over:
+            break
         columns, costs = C.indices[C.indptr[i] : C.indptr[i + 1]], C.data[C.indptr[i] : C.indptr[i + 1]]
         q, ub, mu = np.zeros(at.n), program.ub.copy(), np.array([at.mu + i])
         q[columns], ub[mu] = costs, 0.0
@@ -69,18 +76,22 @@ def _minimum(warm: WarmLp, program: Program, columns: np.ndarray, costs: np.ndar
     return safe_minimum(warm.minimize(columns, costs), q, program.A, program.lo, program.hi, program.lb, program.ub)
 
 
-def price_boxes(program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def price_boxes(
+    program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray], deadline: Deadline = NEVER
+) -> tuple[np.ndarray, np.ndarray]:
     """Return proved boxes of the prices: two LPs each."""
-    warm, n = program.warm(), at.n
+    warm, n = program.warm(deadline), at.n
     low, high = lam[0].copy(), lam[1].copy()
     for k in range(at.mu - at.lam):
+        if deadline.over:
+            break
         column = np.array([at.lam + k])
         low[k] = max(low[k], _minimum(warm, program, column, np.ones(1), n))
         high[k] = min(high[k], -_minimum(warm, program, column, -np.ones(1), n))
     return low, high
 
 
-def conditional_bounds(qp: QP, program: Program, job: Job, asked: np.ndarray) -> np.ndarray:
+def conditional_bounds(qp: QP, program: Program, job: Job, asked: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
     """Return for every multiplier asked for its maximum given that its row is active and the opposite one zero (D3)."""
     at, mi = Layout.of(qp), len(qp.h)
     rows, columns, coefficients = single_rows(qp)
@@ -92,8 +103,10 @@ def conditional_bounds(qp: QP, program: Program, job: Job, asked: np.ndarray) ->
     room = ROOM * (1.0 + np.abs(side))
     never = job.dead.copy()  # beyond the box of its variable
     never[rows[(side < program.lb[single] - room) | (side > program.ub[single] + room)]] = True
-    warm, out = program.warm(), np.where(never & ~job.dead, 0.0, np.inf)
+    warm, out = program.warm(deadline), np.where(never & ~job.dead, 0.0, np.inf)
     for i in np.flatnonzero(asked & ~never):
+        if deadline.over:
+            break
         lb, ub, lo = program.lb.copy(), program.ub.copy(), program.lo.copy()
         twin = np.array([at.mu + job.twin[i]] if job.twin[i] >= 0 else [], dtype=int)
         ub[twin] = 0.0

@@ -20,10 +20,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import Deadline
 from ..kernel import FAR, WarmLp
 from ..mccormick import hull, product_boxes
 from ..qp import QP
 from ..sparse import Csr, row_index
+
+SECONDS = 20.0
+"""Seconds for each LP."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +73,9 @@ class Program:
     lb: np.ndarray
     ub: np.ndarray
 
-    def warm(self) -> WarmLp:
+    def warm(self, deadline: Deadline) -> WarmLp:
         """Return the LP kept warm."""
-        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, time_limit=20.0)
+        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, deadline, SECONDS)
 
     def rows(self, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Program:
         """Return the program with more rows, those with coefficients out of reach left out."""

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import NEVER, Deadline
 from ..kernel import FAR, lp
 from ..qp import QP
 from ..sparse import Csr, row_index
 from .activity import interval
-from .relaxation import Layout, Program, products
+from .relaxation import SECONDS, Layout, Program, products
 from .safe import safe_minimum
 
 INSIDE = 1e-6
@@ -90,7 +91,9 @@ class _Robust:
         return np.where(self.live, interval(W, self.low, self.high)[1], 0.0)
 
 
-def slater_rule(qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarray, dead: np.ndarray) -> Rule | None:
+def slater_rule(
+    qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarray, dead: np.ndarray, deadline: Deadline = NEVER
+) -> Rule | None:
     """Return a rule feasible for every x in the box, or None when none is found.
 
     A constant rule is sought first, an affine one when that leaves rows without slack. Rows that hold no variable of
@@ -106,11 +109,11 @@ def slater_rule(qp: QP, x_lb: np.ndarray, x_ub: np.ndarray, slack_max: np.ndarra
     cap = np.minimum(np.where(np.isfinite(slack_max), slack_max, 1.0) * 0.25, 1.0)
     cap = np.where(dead, 0.0, np.maximum(cap, 0.0))
     moved = bool(np.isin(qp.B.indices, links).any())
-    constant = None if moved else _best(robust, cap, affine=False)
+    constant = None if moved else _best(robust, cap, False, deadline)
     wanted = int((cap > 0).sum())
     if len(links) == 0 or _inside(constant) == wanted or len(links) * (qp.ny + 2 * int((~dead).sum())) > SIZE:
         return constant
-    affine = _best(robust, cap, affine=True)
+    affine = _best(robust, cap, True, deadline)
     return affine if _inside(affine) > _inside(constant) or constant is None else constant
 
 
@@ -118,7 +121,7 @@ def _inside(rule: Rule | None) -> int:
     return 0 if rule is None else int((rule.sigma > INSIDE).sum())
 
 
-def _best(robust: _Robust, cap: np.ndarray, affine: bool) -> Rule | None:
+def _best(robust: _Robust, cap: np.ndarray, affine: bool, deadline: Deadline) -> Rule | None:
     """Return the rule of the largest slacks, each up to its cap; rows still without slack get further passes.
 
     The rules of all passes are averaged: feasible rules are a convex set.
@@ -133,7 +136,7 @@ def _best(robust: _Robust, cap: np.ndarray, affine: bool) -> Rule | None:
     for _ in range(PASSES):
         q = np.zeros(A.shape[1])
         q[len(q) - len(cap) :] = np.where(lacking, -1.0 / np.maximum(cap, 1e-12), 0.0)
-        answer = lp(q, A, lo, hi, lb, ub, time_limit=20.0)
+        answer = lp(q, A, lo, hi, lb, ub, deadline.part(SECONDS))
         if answer.x is None:
             break
         rules.append(answer.x[: len(q) - len(cap)])
@@ -198,7 +201,7 @@ def _affine(robust: _Robust, cap: np.ndarray) -> tuple[Csr, np.ndarray, np.ndarr
 
 
 def slater(
-    qp: QP, program: Program, rule: Rule, dead: np.ndarray
+    qp: QP, program: Program, rule: Rule, dead: np.ndarray, deadline: Deadline = NEVER
 ) -> tuple[tuple[Csr, np.ndarray, np.ndarray] | None, np.ndarray]:
     """Return the rows a rule gives (tangent of the cost, ``sigma'mu <= N``) and the bounds ``mu_i <= N / sigma_i``.
 
@@ -220,7 +223,7 @@ def slater(
     q[at.w : at.w + qp.Q.nnz] = weight[: qp.Q.nnz]
     q[at.t] = 1.0 if qp.P.nnz else 0.0
     used = np.flatnonzero(q)
-    answer = with_tangent.warm().minimize(used, q[used])
+    answer = with_tangent.warm(deadline).minimize(used, q[used])
     rows = (with_tangent.A, with_tangent.lo, with_tangent.hi, with_tangent.lb, with_tangent.ub)
     excess = constant + curved - safe_minimum(answer, q, *rows)
     if not np.isfinite(excess):

@@ -12,6 +12,9 @@ from .job import Proved
 SHOWN = 3
 """Most columns or followers a sentence names one by one."""
 
+FAILED = "failed and proved nothing"
+"""What a note says of linear programs that the solver could not solve, before the solver's own words."""
+
 _SLATER = {
     "none": "no Slater point: no rule of the follower keeps all its rows for every decision of the leader",
     "unbounded": "its cost over the Slater point has no bound",
@@ -41,13 +44,24 @@ def unproved(model: Model, results: Sequence[Proved | None]) -> tuple[str, ...]:
             reasons.setdefault("not reached within the time limit", []).append((name, -1))
             continue
         missing = int((~np.isfinite(proved.dual_max)).sum())
-        if missing:
+        if missing and proved.late:
+            reasons.setdefault("the time limit was reached before", []).append((name, missing))
+        elif missing:
             why = f"{_SLATER[proved.slater]}{_loose(model, proved)}; {_BASIC[bool(priced)]}"
             reasons.setdefault(why, []).append((name, missing))
         free = int((~np.isfinite(proved.slack_max)).sum())
-        if free:
+        if free and not (missing and proved.late):
             reasons.setdefault(f"their slack has no bound{_loose(model, proved)}", []).append((name, free))
-    return tuple(f"bounds: {_who(found)} without proof: {why}" for why, found in reasons.items())
+    notes = [f"bounds: {_who(found)} without proof: {why}" for why, found in reasons.items()]
+    words = [said for proved in results if proved is not None for said in proved.failures]
+    if words:
+        notes.append(f"bounds: {len(words)} linear program{'s' if len(words) > 1 else ''} {FAILED}: {words[0]}")
+    return tuple(notes)
+
+
+def failed(notes: Sequence[str]) -> str:
+    """Return the note of linear programs that failed, empty where there is none."""
+    return next((note for note in notes if FAILED in note), "")
 
 
 def _loose(model: Model, proved: Proved) -> str:

@@ -29,11 +29,12 @@ from ..options import encoding_option, folder_option, lower, parameter_options
     help="short: x1, x2, .. and c1, c2, .., with a map beside the file.",
 )  # fmt: skip
 @click.option("--map", "mapped", is_flag=True, help="Write a map: kind, follower and source of every row and column.")
+@click.option("--scaled", is_flag=True, help="Write the model in units of its own, numbers of order one; see its map.")
 @click.option("--boxes/--no-boxes", default=True, help="Prove finite boxes on prices and multipliers first (default).")
 @parameter_options
 def command(
     target: str, overrides: dict[str, str], encoding: str, formats: tuple[str, ...], output: Path, boxes: bool,
-    solver: str | None, names: str, mapped: bool,
+    solver: str | None, names: str, mapped: bool, scaled: bool,
 ) -> None:  # fmt: skip
     """Write a model's files without solving it.
 
@@ -56,7 +57,14 @@ def command(
             model = model_files.encoded(job, encoding, progress, boxes)
             progress.stage = "writing"
             written, refused = model_files.write_model(
-                model, output / job.stem, single, target=solver, names=names, map=mapped, progress=progress
+                model,
+                output / job.stem,
+                single,
+                target=solver,
+                names=names,
+                map=mapped,
+                scaled=scaled,
+                progress=progress,
             )
     written += problem_files.write(job, whole, output, written)
     show.section("Files", "\n".join([show.files(written), *refused]))

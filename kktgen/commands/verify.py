@@ -20,12 +20,14 @@ from ..verify import with_range
 @click.option(
     "--encoding", metavar="NAME", callback=lower, help="Also check the point against the rows of this encoding."
 )
+@click.option("--scaled", is_flag=True, help="The solver read a file of kktgen generate --scaled.")
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
 @click.option("--certify", is_flag=True, help="Also prove the followers' responses optimal in rational numbers.")
 @parameter_options
 def command(
-    target: str, solution: Path, overrides: dict[str, str], encoding: str | None, ranged: bool, certify: bool
-) -> None:
+    target: str, solution: Path, overrides: dict[str, str], encoding: str | None, ranged: bool, certify: bool,
+    scaled: bool,
+) -> None:  # fmt: skip
     """Check a point from any solver: re-solve the followers, measure every residual, say what may be claimed.
 
     Give the same parameters as for the files the solver read; columns are matched by name. Solution files of SCIP,
@@ -40,7 +42,7 @@ def command(
     if encoding is not None:
         checks.check_encoding(encoding)
     job = jobs.Job.of(target, overrides)
-    result = model_files.stored(job, solution, encoding)
+    result = model_files.stored(job, solution, encoding, scaled)
     report = with_range(job.bilevel, result.report, result.solution) if ranged else result.report
     click.echo(str(report))
     if report.ok and certify:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..convexity import is_psd
+from ..deadline import NEVER, Deadline
 from ..sparse import Csr
 from .least import least
 from .products import Products
@@ -74,7 +75,7 @@ class _Attempt:
     ok: np.ndarray
 
 
-def choose(products: Products) -> Choice:
+def choose(products: Products, deadline: Deadline = NEVER) -> Choice:
     """Return the weights: exact and convex where possible, else those with the least left over.
 
     Weights are first sought with equal alpha on columns that P couples, which keeps ``sym(diag(alpha) P)`` psd for
@@ -98,13 +99,13 @@ def choose(products: Products) -> Choice:
         if products.still.any():  # only an exact solution will do
             reason[lead[rest]] = CURVED
         else:
-            w = _repair(products, groups, first, failed, lead[rest], reduced.take(rest), w, reason)
+            w = _repair(products, groups, first, failed, lead[rest], reduced.take(rest), w, reason, deadline)
     return Choice(w, reason)
 
 
 def _repair(
     products: Products, groups: _Groups, first: _Attempt, failed: np.ndarray, lead: np.ndarray, reduced: Equations,
-    w: np.ndarray, reason: np.ndarray,
+    w: np.ndarray, reason: np.ndarray, deadline: Deadline,
 ) -> np.ndarray:  # fmt: skip
     """Return w with the failed components solved without the coupling by P, or by LP; fills in the reasons."""
     inside, of = failed[first.component], first.label[reduced.a]
@@ -121,7 +122,7 @@ def _repair(
 
     left = ~good[of]
     if left.any():
-        tau = least(len(first.label), reduced.take(left), of[left], *_signs(products, groups))
+        tau = least(len(first.label), reduced.take(left), of[left], *_signs(products, groups), deadline)
         w = np.where((failed & ~good)[first.component], groups.slope * tau[groups.group], w)
         reason[lead[left]] = np.where(exact[of[left]], CURVED, LEAST)
     return w

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ..constants import constants, fold_entries
+from ..deadline import NEVER, Deadline
 from ..model import Model
 from ..sparse import Csr, coo, csr, row_index, vstack
 
@@ -37,6 +38,8 @@ class Conditions:
         Follower whose variable the column is; -1 for all others.
     live : ndarray (n,) of bool
         False for multipliers that are fixed at zero: products with them are zero.
+    deadline : Deadline
+        Of the linear programs that choose weights.
     """
 
     columns: np.ndarray
@@ -46,9 +49,10 @@ class Conditions:
     gammas: np.ndarray
     owner: np.ndarray
     live: np.ndarray
+    deadline: Deadline = NEVER
 
     @classmethod
-    def of(cls, model: Model) -> Conditions:
+    def of(cls, model: Model, deadline: Deadline = NEVER) -> Conditions:
         """Return the conditions of the KKT system behind ``model``."""
         kkt, n, space = model.kkt, model.n, model.space
         assert kkt is not None
@@ -60,7 +64,7 @@ class Conditions:
         M, added = fold_entries(vstack([kkt.S, kkt.E, kkt.C], n), constants(space))
         return cls(
             np.arange(n), weighted, M, np.concatenate([kkt.s0, kkt.e0, kkt.c0]) + added,
-            np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live,
+            np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live, deadline,
         )  # fmt: skip
 
     def near(self, columns: np.ndarray) -> Conditions:
@@ -76,7 +80,7 @@ class Conditions:
         narrow = csr(M.data, np.searchsorted(kept, M.indices), M.indptr, (len(at), len(kept)))
         return Conditions(
             self.columns[kept], np.searchsorted(kept, weighted), narrow, self.constant[at], self.gammas[at],
-            self.owner[kept], self.live[kept],
+            self.owner[kept], self.live[kept], self.deadline,
         )  # fmt: skip
 
     @cached_property

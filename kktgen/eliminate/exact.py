@@ -63,7 +63,7 @@ class Rewriting:
         if not products.target.any():
             return None
         products = products.flat() if flat else products
-        choice = choose(products)
+        choice = choose(products, conditions.deadline)
         met = products.written & ~products.own & (choice.reason == 0)
         return cls(goal, products, choice.w, products.rewritten(choice.w, met), choice.reason)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import NEVER, Deadline
 from ..kernel import lp
 from ..sparse import Csr
 from .propagation import Equations, join, solve
@@ -17,7 +18,7 @@ PREFERENCE = 1e-4
 
 def least(
     size: int, equations: Equations, component: np.ndarray, up: np.ndarray, down: np.ndarray, minus_up: np.ndarray,
-    minus_down: np.ndarray,
+    minus_down: np.ndarray, deadline: Deadline = NEVER,
 ) -> np.ndarray:  # fmt: skip
     """Return tau that minimises ``sum |ka tau_a + kb tau_b + c|``, exact in the equations it meets.
 
@@ -32,6 +33,8 @@ def least(
         Whether tau may be positive, negative.
     minus_up, minus_down : ndarray (size,)
         Number of gammas that are negative for positive, for negative tau; avoided among equal leftovers.
+    deadline : Deadline
+        Where it comes before the optimum, all tau are zero.
     """
     used, where = np.unique(np.concatenate([equations.a, equations.b]), return_inverse=True)
     g, m = len(used), len(equations)
@@ -50,7 +53,7 @@ def least(
     share = PREFERENCE * smallest / (1.0 + minus_up[used] + minus_down[used])
     cost = np.concatenate([share * (0.01 + minus_up[used]), share * (0.01 + minus_down[used]), np.ones(2 * m)])
     ub = np.concatenate([np.where(up[used], np.inf, 0.0), np.where(down[used], np.inf, 0.0), np.full(2 * m, np.inf)])
-    answer = lp(cost, A, -local.c, -local.c, np.zeros(len(cost)), ub)
+    answer = lp(cost, A, -local.c, -local.c, np.zeros(len(cost)), ub, deadline)
     if answer.x is None:
         return np.zeros(size)
     tau = answer.x[:g] - answer.x[g : 2 * g]

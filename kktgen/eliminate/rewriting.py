@@ -19,8 +19,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..constants import check_constants, folded
+from ..deadline import Deadline
 from ..errors import expect
 from ..expr import Quad
+from ..fingerprint import equivalent
 from ..model import Model
 from .conditions import Conditions
 from .exact import Rewriting
@@ -74,7 +76,8 @@ def _unchanged(model: Model, goal: Quad) -> Weights:
     return Weights(np.zeros(ny), np.zeros(me), np.zeros(mi), goal, nothing, nothing)
 
 
-def eliminate(model: Model) -> Model:
+@equivalent
+def eliminate(model: Model, *, time_limit: float | None = None) -> Model:
     """Return the model with the leader's products cancelled by vanishing expressions of the followers' KKT system.
 
     The objective and every rewritten row keep their value at every KKT point. Away from complementarity each is the
@@ -85,6 +88,8 @@ def eliminate(model: Model) -> Model:
     ----------
     model : Model
         From :func:`kktgen.kkt`; a model without followers is returned unchanged.
+    time_limit : float, optional
+        Seconds; products for which no weights were found by then stay.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def eliminate(model: Model) -> Model:
     at = product_rows(model)
     if model.kkt is None or (model.matrices[0].nnz == 0 and len(at) == 0):
         return model
-    conditions = Conditions.of(model)
+    conditions = Conditions.of(model, Deadline(time_limit))
     if model.matrices[0].nnz:
         found = _weights(model, conditions, model.objective)
         same = found.objective is model.objective

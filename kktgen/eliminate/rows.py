@@ -96,7 +96,11 @@ def eliminate_rows(model: Model, conditions: Conditions, at: np.ndarray) -> Mode
         return model
     quads = model.quads
     lo, hi = quads.linear.lo.tolist(), quads.linear.hi.tolist()
-    found = [_outcome(conditions, k, _goal(quads, k, model.space), lo[k], hi[k]) for k in at.tolist()]
+    found = [
+        _outcome(conditions, k, _goal(quads, k, model.space), lo[k], hi[k])
+        for k in at.tolist()
+        if not conditions.deadline.over
+    ]
     outcomes = [one for one in found if one is not None]
     keep = np.ones(len(quads), dtype=bool)
     keep[[one.row for one in outcomes if one.sides]] = False
@@ -104,6 +108,8 @@ def eliminate_rows(model: Model, conditions: Conditions, at: np.ndarray) -> Mode
         _table(model, [one for one in outcomes if one.kind in kinds]) for kinds in (("linear",), ("convex", "split"))
     )
     said = describe_rows(model, [one.told(quads.linear.label(one.row)) for one in outcomes])
+    if len(found) < len(at):
+        said = (*said, f"{len(at) - len(found)} rows of the leader not looked at within the time limit")
     return replace(
         model,
         rows=join([model.rows, straight.linear], model.n) if len(straight) else model.rows,

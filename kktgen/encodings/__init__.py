@@ -27,6 +27,7 @@ import numpy as np
 from ..bounds import bound
 from ..constants import check_constants
 from ..errors import ProblemError, expect
+from ..fingerprint import equivalent
 from ..model import Model
 from ..pairs import Pairs
 from .given import pairs_of
@@ -80,7 +81,10 @@ def named(encoding: Any) -> Encoding:
     return known[encoding.lower()]()
 
 
-def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | None = None) -> Model:
+@equivalent
+def encode(
+    model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | None = None, *, time_limit: float | None = None
+) -> Model:
     """Replace the model's complementarity pairs.
 
     Parameters
@@ -92,6 +96,8 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
     choices : mapping, optional
         Other encodings for some followers or rows: ``{market: BigM(), limit: Indicator(), "ub(market,g,2)": SOS1()}``;
         a key is what :class:`BigM` takes as one. The later of two keys for the same pair counts.
+    time_limit : float, optional
+        Seconds for the boxes, where nobody has tried to prove them before.
 
     Returns
     -------
@@ -123,8 +129,9 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
     if model.pairs is None or len(model.pairs) == 0:
         return model if model.pairs is None else replace(model, pairs=None)
     picks = {key: named(value) for key, value in (choices or {}).items()}
-    if _wants_bounds(model, [main, *picks.values()]) and not np.isfinite(model.pairs.dual_max.value).any():
-        model = bound(model)
+    tried = model.bounded or np.isfinite(model.pairs.dual_max.value).any()
+    if not tried and _wants_bounds(model, [main, *picks.values()]):
+        model = bound(model, time_limit=time_limit)
     pairs = model.pairs
     assert pairs is not None
     group = np.zeros(len(pairs), dtype=int)
@@ -135,7 +142,9 @@ def encode(model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | No
         if members.any():
             model = chosen(model, pairs if members.all() else pairs.take(members))
     model = _without_void_rows(model)
-    return replace(model, pairs=None, notes=(*model.notes, *_open_boxes(model)))
+    known = all(type(one).__module__.startswith(__name__) for one in (main, *picks.values()))
+    origin = model.origin if known else None  # nobody can vouch for an encoding of the user's own
+    return replace(model, pairs=None, notes=(*model.notes, *_open_boxes(model)), origin=origin)
 
 
 def _wants_bounds(model: Model, chosen: list[Any]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model import Model
 from ..pairs import Pairs
+from ..scale import pair_units
 from .big_m import BigM
 from .sos1 import SOS1
 
@@ -17,18 +18,18 @@ INTEGRALITY = 1e-6
 SINGLE_LEAK, PRODUCT_LEAK = 1e-4, 1e-3
 
 
-def safe(pairs: Pairs) -> np.ndarray:
+def safe(model: Model, pairs: Pairs) -> np.ndarray:
     """Return which pairs may take a big-M (mi,) bool: both constants proved, and small enough.
 
     With integrality tolerance d a big-M pair can leak s up to ``Ms d``, mu up to ``Md d`` and their product up to
-    ``Ms Md d``; accepted when the single leaks stay below 1e-4 and the product below 1e-3.
+    ``Ms Md d``; accepted when the single leaks stay below 1e-4 and the product below 1e-3, all in the model's own
+    units.
     """
     slack, dual = pairs.slack_max, pairs.dual_max
+    s, mu = (bounds.value / unit for bounds, unit in zip((slack, dual), pair_units(model, pairs), strict=True))
     proved = np.char.startswith(slack.proof, "proved") & np.char.startswith(dual.proof, "proved")
     with np.errstate(invalid="ignore"):
-        small = (np.maximum(slack.value, dual.value) * INTEGRALITY <= SINGLE_LEAK) & (
-            slack.value * dual.value * INTEGRALITY <= PRODUCT_LEAK
-        )
+        small = (np.maximum(s, mu) * INTEGRALITY <= SINGLE_LEAK) & (s * mu * INTEGRALITY <= PRODUCT_LEAK)
     return proved & small
 
 
@@ -40,7 +41,7 @@ class Auto:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the encoded model."""
-        good = safe(pairs)
+        good = safe(model, pairs)
         if good.any():
             model = BigM()(model, pairs.take(good) if not good.all() else pairs)
         return model if good.all() else SOS1()(model, pairs.take(~good) if good.any() else pairs)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..bounds.words import failed
 from ..errors import BoundError
 from ..model import Encoded, Model
 from ..pairs import Bounds, Pairs
@@ -52,7 +53,7 @@ class BigM:
         """Return the model with one binary and two rows a pair."""
         slack = given(model, pairs, pairs.slack_max, self.slack, "BigM: slack")
         dual = given(model, pairs, pairs.dual_max, self.dual, "BigM: dual")
-        _refuse_unknown(pairs, slack, dual)
+        _refuse_unknown(pairs, slack, dual, failed(model.notes))
         model, binary = binaries(model, pairs)
         n, k = model.n, len(pairs)
         ones = np.arange(k)
@@ -84,7 +85,7 @@ class BigM:
         )
 
 
-def _refuse_unknown(pairs: Pairs, slack: Bounds, dual: Bounds) -> None:
+def _refuse_unknown(pairs: Pairs, slack: Bounds, dual: Bounds, trouble: str) -> None:
     for bounds, what, word in ((slack, "slack", "slack"), (dual, "multiplier", "dual")):
         unknown = np.flatnonzero(~np.isfinite(bounds.value))
         if len(unknown):
@@ -93,6 +94,7 @@ def _refuse_unknown(pairs: Pairs, slack: Bounds, dual: Bounds) -> None:
             raise BoundError(
                 f"BigM needs a bound on the {what} of {label!r}{more} and none can be proved. Give BigM({word}=..) "
                 f'or BigM({word}={{"{label}": ..}}), or use SOS1(), which needs none'
+                + (f" ({trouble})" if trouble else "")
             )
 
 

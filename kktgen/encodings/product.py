@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ProblemError
 from ..model import Encoded, Model
 from ..pairs import Pairs
+from ..scale import cost_units
 from ..space import Block
 from ..sparse import Csr, coo, row_index
 from ..tables import QuadTable, RowTable, join_quads
@@ -25,7 +26,8 @@ class Product:
     Parameters
     ----------
     eps : float
-        Tolerance on the product, in units of the follower's cost.
+        Tolerance on the product, in units of the follower's cost: 1 in problems of ordinary numbers, else the unit that
+        :mod:`kktgen.scale` chooses for it.
     summed : bool
         One row a follower instead of one a pair.
     """
@@ -50,7 +52,9 @@ class Product:
             blocks = tuple(Block(i, i + 1, "comp", "encoding", name) for i, name in enumerate(names))
         else:
             blocks = renamed(pairs, "prod")
-        rows = RowTable(Csr(linear), np.full(count, -np.inf), np.full(count, float(self.eps)), blocks)
+        side = np.zeros(count)
+        side[group] = float(self.eps) * cost_units(model)[pairs.follower]
+        rows = RowTable(Csr(linear), np.full(count, -np.inf), side, blocks)
         table = QuadTable(
             group[entry][order], np.minimum(a, b)[order], np.maximum(a, b)[order], pairs.M.data[order], rows
         )

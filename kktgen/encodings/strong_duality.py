@@ -15,6 +15,7 @@ from ..identity import duality_gap
 from ..mccormick import with_products
 from ..model import Encoded, Model
 from ..pairs import Pairs
+from ..scale import cost_units
 from ..space import Block
 from ..sparse import coo, vstack
 from ..tables import QuadTable, RowTable, join_quads
@@ -34,7 +35,8 @@ class StrongDuality:
     Parameters
     ----------
     eps : float
-        Tolerance on the duality gap of rows that are not linear, in units of the follower's cost.
+        Tolerance on the duality gap of rows that are not linear, in units of the follower's cost: 1 in problems of
+        ordinary numbers, else the unit that :mod:`kktgen.scale` chooses for it.
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
@@ -64,7 +66,7 @@ class StrongDuality:
         curved += [(gap, duality_gap(lifted, gap.follower)) for gap, why in zip(gaps, faults, strict=True) if why]
         trust = {gap.follower: _trust(model, gap) for gap, _ in linear}
         trust |= {gap.follower: "eps" if self.eps else _trust(model, gap) for gap, _ in curved}
-        side = np.full(len(curved), float(self.eps))
+        side = float(self.eps) * cost_units(model)[[gap.follower for gap, _ in curved]]
         blocks = _blocks(model, [gap for gap, _ in curved])
         table = QuadTable.of([quad for _, quad in curved], np.full(len(curved), -np.inf), side, blocks, lifted.n)
         count = {word: sum(int(c) for f, c in zip(followers, counts, strict=True) if trust[f] == word)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..deadline import Deadline, OutOfTime
 from ..errors import NoSolutionError, ProblemError, SolverError, expect
 from ..kkt import kkt as kkt_model
 from ..model import Kkt, Model
@@ -18,7 +18,6 @@ from ..solution import Solution
 from . import checker
 from .certificate import FORM, Certificate, judged, number, proofs_of, sealed
 from .convex import Square, squares
-from .linear import OutOfTime
 from .pattern import Found, search, with_prices
 from .problem import plain
 
@@ -70,13 +69,12 @@ def certify(bilevel: Bilevel, solution: Any, *, move: bool = True, seconds: floa
         The solution has no point.
     """
     expect(bilevel, Bilevel, "certify")
-    begun = time.monotonic()
-    end = np.inf if seconds is None else begun + seconds
+    deadline = Deadline(seconds)
     model = kkt_model(bilevel)
     given = _point(model, solution)
     problem = plain(model)
-    shown, late = _squares(model.kkt, end)
-    best = _best(model, problem, given, move, end)
+    shown, late = _squares(model.kkt, deadline)
+    best = _best(model, problem, given, move, deadline)
     z = [Fraction(v) for v in given.tolist()] if best is None else best.z
     data = {
         "form": FORM,
@@ -88,9 +86,9 @@ def certify(bilevel: Bilevel, solution: Any, *, move: bool = True, seconds: floa
     verdicts = judged(data)
     data["claims"] = checker.claims(problem, z, data["given"], max((gap for _, gap in verdicts), default=Fraction(0)))
     data = sealed(data)
-    if (best is None or not best.ok) and time.monotonic() > end:
+    if (best is None or not best.ok) and deadline.over:
         late = [follower["name"] for follower in problem["followers"]]
-    return Certificate(data, proofs_of(data, verdicts, late), tuple(checker.check(data)), time.monotonic() - begun)
+    return Certificate(data, proofs_of(data, verdicts, late), tuple(checker.check(data)), deadline.spent)
 
 
 def _point(model: Model, solution: Any) -> np.ndarray:
@@ -114,20 +112,20 @@ def _point(model: Model, solution: Any) -> np.ndarray:
     return z + 0.0  # no negative zeros
 
 
-def _squares(kkt: Kkt | None, end: float) -> tuple[list[list[Square]], list[str]]:
+def _squares(kkt: Kkt | None, deadline: Deadline) -> tuple[list[list[Square]], list[str]]:
     """Return the squares behind every follower's cost, and the followers whose time ran out."""
     out: list[list[Square]] = []
     late: list[str] = []
     for name, system in zip(kkt.followers, kkt.systems, strict=True) if kkt is not None else ():
         try:
-            out.append(squares(system.qp(), end))
+            out.append(squares(system.qp(), deadline))
         except OutOfTime:
             out.append([])
             late.append(name)
     return out, late
 
 
-def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, end: float) -> _Try | None:
+def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, deadline: Deadline) -> _Try | None:
     """Return the best point near the one given: all responses optimal, then the leader's rows, then not moved."""
     if model.kkt is None or not model.kkt.systems:
         return None
@@ -135,7 +133,7 @@ def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, 
     kkt = model.kkt
     for tolerance in ZEROS:
         for moved in (False, True) if move else (False,):
-            for found in _tries(model, kkt, given, moved, tolerance, end):
+            for found in _tries(model, kkt, given, moved, tolerance, deadline):
                 if found.far:
                     continue
                 off = checker.violation(problem, found.z)[0]
@@ -149,14 +147,14 @@ def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, 
 
 
 def _tries(
-    model: Model, kkt: Kkt, given: np.ndarray, moved: bool, tolerance: float, end: float
+    model: Model, kkt: Kkt, given: np.ndarray, moved: bool, tolerance: float, deadline: Deadline
 ) -> Iterator[Found]:  # fmt: skip
     """Yield rational points from the given multipliers and, where these do not do, from basic ones."""
     try:
-        found = search(model, given, moved, tolerance, end)
+        found = search(model, given, moved, tolerance, deadline)
         yield found
         wanted = np.flatnonzero(((found.failing > 0) | found.far) & ~kkt.priced)
         if len(wanted):
-            yield search(model, with_prices(kkt, given, wanted), moved, tolerance, end)
+            yield search(model, with_prices(kkt, given, wanted, deadline), moved, tolerance, deadline)
     except (OutOfTime, SolverError):
         return

@@ -11,14 +11,13 @@ Per connected block of ``P``, the first of these that holds exactly:
 from __future__ import annotations
 
 from fractions import Fraction
-from math import inf
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+from ..deadline import NEVER, Deadline
 from ..qp import QP
 from ..sparse import Csr
-from .linear import check_time
 
 LARGEST = 60
 """Largest block that is factorised in rational numbers."""
@@ -27,27 +26,27 @@ Square = tuple[Fraction, list[tuple[int, Fraction]]]
 """``d (l'y)^2`` as d and the entries (column, value) of l."""
 
 
-def squares(qp: QP, end: float = inf) -> list[Square]:
+def squares(qp: QP, deadline: Deadline = NEVER) -> list[Square]:
     """Return the squares that show ``1/2 y'P y`` of a follower convex, over the columns of its variables.
 
     Raises
     ------
     OutOfTime
-        The time limit ``end`` has passed.
+        The deadline has passed.
     """
     out: list[Square] = []
     count, label = connected_components(qp.P, directed=False)
     order = np.argsort(label, kind="stable")
     for block in np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]):
         if len(block) > 1:
-            check_time(end)
+            deadline.check()
             inside = Csr(qp.P[block][:, block]).toarray()
             names = qp.y[block].tolist()
-            out += [(d, [(names[i], v) for i, v in vector if v]) for d, vector in _block(inside, end)]
+            out += [(d, [(names[i], v) for i, v in vector if v]) for d, vector in _block(inside, deadline)]
     return out
 
 
-def _block(P: np.ndarray, end: float) -> list[Square]:
+def _block(P: np.ndarray, deadline: Deadline) -> list[Square]:
     size = np.abs(P)
     if (2 * P.diagonal() >= size.sum(axis=1) * (1 + 1e-12)).all() or _dominant([[Fraction(v) for v in r] for r in P]):
         return []
@@ -56,7 +55,7 @@ def _block(P: np.ndarray, end: float) -> list[Square]:
     if values[0] > 1e-11 * len(P) * top:
         R = np.linalg.cholesky(P - 0.5 * values[0] * np.eye(len(P))).T
         return [(Fraction(1), _vector(row)) for row in R]
-    found = _rational(P, end) if len(P) <= LARGEST and values[0] > -1e-9 * top else None
+    found = _rational(P, deadline) if len(P) <= LARGEST and values[0] > -1e-9 * top else None
     if found is not None:
         return found
     large = np.flatnonzero(values > 1e-14 * len(P) * top)
@@ -71,12 +70,12 @@ def _dominant(rows: list[list[Fraction]]) -> bool:
     return all(2 * row[i] >= sum(abs(v) for v in row) if row[i] >= 0 else False for i, row in enumerate(rows))
 
 
-def _rational(P: np.ndarray, end: float) -> list[Square] | None:
+def _rational(P: np.ndarray, deadline: Deadline) -> list[Square] | None:
     """Return the squares of ``P = L D L'`` by pivots on the diagonal; None when P is not semidefinite exactly."""
     rest = {i: {j: Fraction(float(v)) for j, v in enumerate(row) if v} for i, row in enumerate(P)}
     out: list[Square] = []
     while rest:
-        check_time(end)
+        deadline.check()
         pivot = max(rest, key=lambda i: rest[i].get(i, 0))
         row = rest.pop(pivot)
         d = row.get(pivot, Fraction(0))

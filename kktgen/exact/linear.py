@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import gcd, inf, isqrt, lcm
+from math import gcd, isqrt, lcm
+
+from ..deadline import NEVER, Deadline
 
 PRIME = 2**255 - 19
 """The modulus of the elimination and the base of the digits."""
@@ -27,16 +28,6 @@ THRESHOLD = 0.05
 """A pivot is at least this times the largest entry its row has."""
 
 Row = Mapping[int, Fraction]
-
-
-class OutOfTime(Exception):
-    """The time limit has passed."""
-
-
-def check_time(end: float) -> None:
-    """Raise :class:`OutOfTime` when the clock is past ``end`` (of ``time.monotonic``)."""
-    if end < inf and time.monotonic() > end:
-        raise OutOfTime
 
 
 @dataclass
@@ -69,12 +60,14 @@ class Elimination:
     kind : mapping
         Class of every column: those of class 1 become pivots before those of class 2, and so on. A row that no pivot
         of one class serves waits for the next.
-    end : float
+    deadline : Deadline
         Time limit.
     """
 
-    def __init__(self, rows: Sequence[Row], rank: Sequence[int], kind: Mapping[int, int], end: float = inf) -> None:
-        self.rank, self.kind, self.end = rank, kind, end
+    def __init__(
+        self, rows: Sequence[Row], rank: Sequence[int], kind: Mapping[int, int], deadline: Deadline = NEVER
+    ) -> None:
+        self.rank, self.kind, self.deadline = rank, kind, deadline
         self.exact = [{c: v.numerator * pow(v.denominator, -1, PRIME) % PRIME for c, v in r.items()} for r in rows]
         self.size = [_scaled(r) for r in rows]
         self.where: dict[int, set[int]] = {}
@@ -99,7 +92,7 @@ class Elimination:
             column = self._choose(r, group)
             if column is not None:
                 self._pivot(r, column, heap)
-                check_time(self.end)
+                self.deadline.check()
 
     def _choose(self, r: int, group: int) -> int | None:
         """Return the column of row r to pivot on: in few other rows, and not small."""
@@ -144,17 +137,19 @@ def _scaled(row: Row) -> dict[int, float]:
     return {c: float(v) / top for c, v in row.items()}
 
 
-def solve(rows: Sequence[Row], sides: Sequence[Fraction], factors: Factors, end: float = inf) -> dict[int, Fraction]:
+def solve(
+    rows: Sequence[Row], sides: Sequence[Fraction], factors: Factors, deadline: Deadline = NEVER
+) -> dict[int, Fraction]:
     """Return the exact values of the pivot columns, from the pivot rows; the other columns stand in the sides.
 
     Raises
     ------
     OutOfTime
-        The time limit ``end`` has passed.
+        The deadline has passed.
     """
     values: dict[int, Fraction] = {}
     for part in _parts(rows, factors):
-        values |= _Lifting(rows, sides, part, end).run()
+        values |= _Lifting(rows, sides, part, deadline).run()
     return values
 
 
@@ -188,8 +183,8 @@ def _parts(rows: Sequence[Row], factors: Factors) -> list[Factors]:
 class _Lifting:
     """One regular system over the integers, its solution digit by digit."""
 
-    def __init__(self, rows: Sequence[Row], sides: Sequence[Fraction], factors: Factors, end: float) -> None:
-        self.factors, self.end = factors, end
+    def __init__(self, rows: Sequence[Row], sides: Sequence[Fraction], factors: Factors, deadline: Deadline) -> None:
+        self.factors, self.deadline = factors, deadline
         mine = {column for _, column, _ in factors.pivots}
         self.rows: dict[int, list[tuple[int, int]]] = {}
         self.sides: dict[int, int] = {}
@@ -209,7 +204,7 @@ class _Lifting:
         values = dict.fromkeys((column for _, column, _ in self.factors.pivots), 0)
         power, wanted = 1, 1
         for count in itertools.count(1):  # the fractions have finite length, by Cramer's rule
-            check_time(self.end)
+            self.deadline.check()
             digit = self._digit(rest)
             for c, d in digit.items():
                 values[c] += power * d

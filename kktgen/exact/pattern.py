@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf
 
 import numpy as np
 
 from .. import kernel
+from ..deadline import NEVER, Deadline, OutOfTime
 from ..model import Kkt, Model
 from ..residuals import row_scale
 from ..sparse import vstack
@@ -80,7 +80,7 @@ class Found:
         return self.far, int(self.failing.sum())
 
 
-def search(model: Model, z: np.ndarray, move: bool, tolerance: float, end: float = inf) -> Found:
+def search(model: Model, z: np.ndarray, move: bool, tolerance: float, deadline: Deadline = NEVER) -> Found:
     """Return the best rational point near z that was found.
 
     Parameters
@@ -97,13 +97,18 @@ def search(model: Model, z: np.ndarray, move: bool, tolerance: float, end: float
     Raises
     ------
     OutOfTime
-        The time limit ``end`` has passed.
+        The deadline has passed before anything was found.
     """
     assert model.kkt is not None
     pattern = Pattern.of(model, z, tolerance)
-    task, best, since = _Task.of(model, model.kkt, z, pattern, move, tolerance, end), None, 0
+    task, best, since = _Task.of(model, model.kkt, z, pattern, move, tolerance, deadline), None, 0
     for turn in range(1, ROUNDS + 1):
-        found, corrected = task.judged(pattern, turn, *task.solved(pattern))
+        try:
+            found, corrected = task.judged(pattern, turn, *task.solved(pattern))
+        except OutOfTime:
+            if best is None:
+                raise
+            break
         since = 0 if best is None or found.rank < best.rank else since + 1
         best = found if best is None or since == 0 else best
         if best.ok or since > PATIENCE or corrected.same(pattern):
@@ -137,11 +142,11 @@ class _Task:
     dead: np.ndarray
     leader: np.ndarray
     move: bool
-    end: float
+    deadline: Deadline
 
     @classmethod
     def of(
-        cls, model: Model, kkt: Kkt, z: np.ndarray, pattern: Pattern, move: bool, tolerance: float, end: float
+        cls, model: Model, kkt: Kkt, z: np.ndarray, pattern: Pattern, move: bool, tolerance: float, deadline: Deadline
     ) -> _Task:
         z = _landed(model, kkt, z, move, tolerance)
         z[kkt.mu[pattern.shut]] = 0.0
@@ -152,7 +157,7 @@ class _Task:
         kind = _classes(model, kkt, z, move, tolerance)
         start = [Fraction(v) for v in z.tolist()]
         leader = np.flatnonzero(model.space.role == "leader")
-        return cls(kkt, equations, start, kind, bound, _dead(model), leader, move, end)
+        return cls(kkt, equations, start, kind, bound, _dead(model), leader, move, deadline)
 
     def solved(self, pattern: Pattern) -> tuple[list[Fraction], np.ndarray]:
         """Return the point near the start that satisfies a pattern, and the equations that were left out."""
@@ -168,7 +173,7 @@ class _Task:
         point = list(self.start)
         for column in mu[shut].tolist():
             point[column] = Fraction(0)
-        return self.equations.near(point, kind, rows, rank, self.end)
+        return self.equations.near(point, kind, rows, rank, self.deadline)
 
     def judged(
         self, pattern: Pattern, turn: int, point: list[Fraction], dropped: np.ndarray
@@ -230,7 +235,7 @@ def _landed(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float)
     return out
 
 
-def with_prices(kkt: Kkt, z: np.ndarray, followers: np.ndarray) -> np.ndarray:
+def with_prices(kkt: Kkt, z: np.ndarray, followers: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
     """Return a point with basic multipliers of some followers: the dual of ``min c'y``, c the gradient at the response.
 
     Raises
@@ -248,7 +253,7 @@ def with_prices(kkt: Kkt, z: np.ndarray, followers: np.ndarray) -> np.ndarray:
         lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
         hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
         room = REACH * (1.0 + float(np.abs(y).max(initial=0.0)))
-        answer = kernel.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room)
+        answer = kernel.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room, deadline)
         if answer.x is not None:
             out[qp.lam] = size * answer.row_dual[: len(qp.b)]
             out[qp.mu] = np.maximum(-size * answer.row_dual[len(qp.b) :], 0.0)

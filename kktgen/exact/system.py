@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf
 
 import numpy as np
 
+from ..deadline import NEVER, Deadline
 from ..model import Kkt, Model
 from ..residuals import row_scale
 from ..sparse import Csr, csr, vstack, widen
@@ -74,7 +74,7 @@ class Equations:
         return out
 
     def near(
-        self, z: Sequence[Fraction], kind: np.ndarray, rows: np.ndarray, rank: np.ndarray, end: float = inf
+        self, z: Sequence[Fraction], kind: np.ndarray, rows: np.ndarray, rank: np.ndarray, deadline: Deadline = NEVER
     ) -> tuple[list[Fraction], np.ndarray]:
         """Return the point near z that satisfies as many of some rows as are independent, and the rows left out.
 
@@ -90,7 +90,7 @@ class Equations:
         Raises
         ------
         OutOfTime
-            The time limit ``end`` has passed.
+            The deadline has passed.
         """
         M, classes = Csr(self.M[rows]), kind.tolist()
         ends, columns, data = M.indptr.tolist(), M.indices.tolist(), M.data.tolist()
@@ -100,12 +100,12 @@ class Equations:
             row = {j: Fraction(v) for j, v in entries}
             left.append({j: v for j, v in row.items() if classes[j]})
             sides.append(-Fraction(constant) - sum((v * z[j] for j, v in row.items() if not classes[j]), Fraction(0)))
-        factors = Elimination(left, rank.tolist(), dict(enumerate(classes)), end).factors
+        factors = Elimination(left, rank.tolist(), dict(enumerate(classes)), deadline).factors
         basic = {column for _, column, _ in factors.pivots}
         for k, *_ in factors.pivots:
             sides[k] -= sum((v * z[j] for j, v in left[k].items() if j not in basic), Fraction(0))
         out = list(z)
-        for j, v in solve(left, sides, factors, end).items():
+        for j, v in solve(left, sides, factors, deadline).items():
             out[j] = v
         served = np.array(sorted(k for k, *_ in factors.pivots), dtype=np.int64)
         return out, np.delete(rows, served)

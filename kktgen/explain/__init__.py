@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..bilevel import Bilevel
-from ..clock import Clock, OutOfTime
+from ..deadline import Deadline, OutOfTime
 from ..errors import expect
 from ..solvers import check_arguments
 from .answers import answers
@@ -52,10 +52,10 @@ def explain(bilevel: Bilevel, *, time_limit: float | None = None, solver: str = 
     """
     expect(bilevel, Bilevel, "explain", "give the problem itself, not its model")
     check_arguments(time_limit, None)
-    clock = Clock(time_limit)
-    case = Case(bilevel, solver, clock)
+    deadline = Deadline(time_limit)
+    case = Case(bilevel, solver, deadline)
     try:
         found = rows(case) or responses(case) or answers(case)
     except OutOfTime:
         found = case.unknown(f"the time limit of {time_limit:g} s is used up")
-    return replace(found, seconds=clock.spent)
+    return replace(found, seconds=deadline.spent)

@@ -10,13 +10,13 @@ import numpy as np
 
 from .. import recession
 from ..bounds import bound
-from ..clock import OutOfTime
+from ..deadline import OutOfTime
 from ..eliminate import eliminate
 from ..model import Model
 from ..residuals import labels
 from ..verify import verify
 from . import leader
-from .attained import SECONDS, attainment
+from .attained import attainment
 from .case import NAMED, Case
 from .conflict import VIOLATED, linear_part
 from .coupling import CLOSED, Outcome, alone, irreducible, least_violation
@@ -34,9 +34,9 @@ GAP_SECONDS, GAPS_SECONDS = 3.0, 10.0
 def answers(case: Case) -> Explanation:
     """Return whether some optimal response satisfies the leader's coupling rows."""
     every = np.arange(len(case.coupling))
-    out = least_violation(case.bilevel, case.coupling, every, case.solver, case.clock.part(TRY_SECONDS))
+    out = least_violation(case.bilevel, case.coupling, every, case.solver, case.deadline.check().part(TRY_SECONDS))
     if out.status == "open":
-        out = least_violation(case.bilevel, case.coupling, every, case.solver, case.clock, start=True)
+        out = least_violation(case.bilevel, case.coupling, every, case.solver, case.deadline, start=True)
     if out.status == "none":
         return case.say(
             "no_response", "the followers have no joint response (equilibrium) at any decision of the leader",
@@ -45,7 +45,7 @@ def answers(case: Case) -> Explanation:
     if out.status == "breaks":
         return _breaks(case, out)
     if out.status == "meets" and out.z is not None:
-        report = verify(case.bilevel, out.z)
+        report = verify(case.bilevel, out.z, time_limit=case.deadline.last().left())
         if report.ok:
             return _feasible(case, out.z)
         return case.unknown(f"a point that meets the coupling rows fails verification: {report.reasons[0]}")
@@ -54,13 +54,13 @@ def answers(case: Case) -> Explanation:
 
 
 def _breaks(case: Case, out: Outcome) -> Explanation:
-    kept, sure = irreducible(case.bilevel, case.coupling, case.solver, case.clock)
+    kept, sure = irreducible(case.bilevel, case.coupling, case.solver, case.deadline)
     gives = np.full(len(case.coupling), np.nan) if out.z is None else out.gives
     broken = np.flatnonzero((np.nan_to_num(gives) > VIOLATED) & ~np.isin(np.arange(len(gives)), kept))
     order = np.concatenate([kept, broken])
     names, says = describe(case.model, case.coupling.take(order))
     own = np.full(len(order), np.nan)
-    own[: len(kept)] = alone(case.bilevel, case.coupling, kept, case.solver, case.clock)
+    own[: len(kept)] = alone(case.bilevel, case.coupling, kept, case.solver, case.deadline)
     witness = tuple(
         Witness(*one, in_conflict=j < len(kept))
         for j, one in enumerate(zip(names, says, own.tolist(), gives[order].tolist(), strict=True))
@@ -100,8 +100,7 @@ def _feasible(case: Case, z: np.ndarray) -> Explanation:
     how = f"the leader's objective is bounded: {goal.how}"
     out = case.say("feasible", where, how, bounded=True, point=z, notes=notes)
     with contextlib.suppress(OutOfTime):
-        seconds = case.clock.left(SECONDS) or SECONDS
-        attained = attainment(goal.model or model, z, solver=case.solver, time_limit=seconds)
+        attained = attainment(goal.model or model, z, case.deadline.check(), solver=case.solver)
         out = replace(out, attained=attained)
     return out
 
@@ -117,22 +116,22 @@ class _Goal(NamedTuple):
 
 def _goal(case: Case, model: Model, z: np.ndarray) -> _Goal:
     """Return what is known of the objective over bilevel-feasible points, z being one of them."""
-    bounded = recession.relaxation_is_bounded(case.model, case.clock.left())
+    bounded = recession.relaxation_is_bounded(case.model, case.deadline.check())
     if bounded:
         return _Goal(True, "that of the high-point relaxation is")
     loose = f"that of the high-point relaxation is {'unbounded' if bounded is False else 'not shown to be'}"
-    if recession.relaxation_is_bounded(model, case.clock.left()):
+    if recession.relaxation_is_bounded(model, case.deadline.check()):
         return _Goal(True, f"{loose}; that of the relaxation of complementarity is bounded")
-    found = leader.piece_direction(model, z, case.clock.left())
+    found = leader.piece_direction(model, z, case.deadline.check())
     if found is not None and _holds(case, found):
         return _Goal(False, loose, found)
-    model = bound(model, time_limit=case.clock.left())
-    done, step = recession.fall(model, case.solver, case.clock)
+    model = bound(model, time_limit=case.deadline.check().left())
+    done, step = recession.fall(model, case.solver, case.deadline)
     if done:
         how = f"{loose}; no piece of the points has a direction along which it falls (by {case.solver})"
         return _Goal(True, how, model=model)
     if step is not None:
-        found = leader.confirmed(model, z, step) or leader.anchored(model, case.solver, case.clock)
+        found = leader.confirmed(model, z, step) or leader.anchored(model, case.solver, case.deadline)
     found = found if found is not None and _holds(case, found) else None
     return _Goal(None if found is None else False, f"{loose}; no direction was found or excluded", found, model)
 
@@ -140,7 +139,8 @@ def _goal(case: Case, model: Model, z: np.ndarray) -> _Goal:
 def _holds(case: Case, direction: leader.Direction) -> bool:
     """Return whether points along a direction are verified, followers re-solved."""
     n = case.mpec.n
-    return all(verify(case.bilevel, direction.z[:n] + t * direction.d[:n]).ok for t in (0.0, 1.0, 1e3))
+    points = [direction.z[:n] + t * direction.d[:n] for t in (0.0, 1.0, 1e3)]
+    return all(verify(case.bilevel, z, time_limit=case.deadline.check().left()).ok for z in points)
 
 
 def _endless(case: Case, direction: leader.Direction) -> Explanation:
@@ -171,14 +171,14 @@ def _gaps(case: Case) -> list[str]:
     """Return notes on decisions at which some follower has no response, as far as they are found in time."""
     out: list[str] = []
     with contextlib.suppress(OutOfTime):
-        clock = case.clock.part(GAPS_SECONDS)
+        deadline = case.deadline.check().part(GAPS_SECONDS)
         part = linear_part(scope(case.model, (), False))
         part.space.kind[:] = case.model.space.kind
         for k, name in enumerate(case.names):
             assert case.mpec.kkt is not None
             qp = case.mpec.kkt.qp(k)
             if qp.nx:
-                found = gaps(part, qp, case.solver, clock.left(GAP_SECONDS) or GAP_SECONDS)
+                found = gaps(part, qp, case.solver, deadline.check().part(GAP_SECONDS))
                 out += [_gap(case, name, qp.x, one) for one in found]
     return out
 

@@ -36,6 +36,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..bounds.activity import tighten
+from ..deadline import NEVER, Deadline
 from ..errors import SolverError, UnsupportedError
 from ..model import Model
 from ..residuals import labels
@@ -75,7 +76,7 @@ class Attainment:
 
 
 def attainment(
-    model: Model, z: np.ndarray | None = None, *, solver: str = "scip", time_limit: float = SECONDS
+    model: Model, z: np.ndarray | None = None, deadline: Deadline = NEVER, *, solver: str = "scip"
 ) -> Attainment:
     """Say whether the infimum of a model is the value of some point, provided that it is finite.
 
@@ -88,8 +89,8 @@ def attainment(
         A feasible point. Where no theorem applies its complementarity pattern is solved in growing boxes.
     solver : str
         For these solves; it must take quadratic rows.
-    time_limit : float
-        Seconds for each of them.
+    deadline : Deadline
+        Of these solves together; each may take ``SECONDS``.
 
     Returns
     -------
@@ -111,7 +112,7 @@ def attainment(
         return Attainment("yes", "every column in a product lies in a box, and the rest is linear")
     names = ", ".join(labels(model.space.blocks, open_[:3])) + (f" and {len(open_) - 3} more" if len(open_) > 3 else "")
     why = f"{names} without a bound in a quadratic row or in a product"
-    grown = None if z is None else grows(model, z[: model.n], open_, solver, time_limit)
+    grown = None if z is None else grows(model, z[: model.n], open_, solver, deadline)
     if grown is None:
         return Attainment("not shown", why)
     columns, values = grown
@@ -132,7 +133,7 @@ def unboxed(model: Model) -> np.ndarray:
 
 
 def grows(
-    model: Model, z: np.ndarray, columns: np.ndarray, solver: str, time_limit: float = SECONDS
+    model: Model, z: np.ndarray, columns: np.ndarray, solver: str, deadline: Deadline = NEVER
 ) -> tuple[np.ndarray, list[float]] | None:
     """Solve the complementarity pattern of a point with some columns in growing boxes.
 
@@ -143,8 +144,8 @@ def grows(
     columns : ndarray of int
         Columns put into boxes of ``10, 100, 1000`` times ``max(1, |z|)``.
     solver : str
-    time_limit : float
-        Seconds for each box.
+    deadline : Deadline
+        Of all boxes; each may take ``SECONDS``.
 
     Returns
     -------
@@ -162,7 +163,7 @@ def grows(
         space.lb[columns] = np.maximum(space.lb[columns], -box)
         space.ub[columns] = np.minimum(space.ub[columns], box)
         try:
-            found = solve(replace(fixed, space=space), solver, time_limit=time_limit)
+            found = solve(replace(fixed, space=space), solver, time_limit=deadline.left(SECONDS))
         except (UnsupportedError, SolverError):
             return None
         if found.z is None or found.objective is None or found.status != "optimal":

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..bilevel import Bilevel
-from ..clock import Clock
+from ..deadline import Deadline
 from ..kkt import kkt
 from ..residuals import labels
 from .coupling import coupling_model
@@ -25,7 +25,7 @@ class Case:
     ----------
     bilevel : Bilevel
     solver : str
-    clock : Clock
+    deadline : Deadline
 
     Attributes
     ----------
@@ -37,8 +37,8 @@ class Case:
         What is known not to be the case.
     """
 
-    def __init__(self, bilevel: Bilevel, solver: str, clock: Clock) -> None:
-        self.bilevel, self.solver, self.clock = bilevel, solver, clock
+    def __init__(self, bilevel: Bilevel, solver: str, deadline: Deadline) -> None:
+        self.bilevel, self.solver, self.deadline = bilevel, solver, deadline
         self.model, self.coupling = coupling_model(bilevel)
         self.mpec = kkt(bilevel)
         self.names = [f.name for f in bilevel.followers]

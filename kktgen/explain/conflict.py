@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..bounds.safe import safe_minimum
-from ..clock import Clock, OutOfTime
+from ..deadline import Deadline, OutOfTime
 from ..expr import Quad
 from ..kernel import Answer, WarmLp, lp
 from ..model import Model
@@ -85,21 +85,21 @@ def linear_part(model: Model) -> Model:
     return Model(model.name, space, Quad.of(space, 0.0), 1, model.rows, QuadTable.empty(model.n), kkt=model.kkt)
 
 
-def point_of(model: Model, solver: str, seconds: float | None) -> tuple[bool | None, np.ndarray | None]:
+def point_of(model: Model, solver: str, deadline: Deadline) -> tuple[bool | None, np.ndarray | None]:
     """Return whether a model (objective left out) has a point, None where that stays open; and the point."""
     if is_linear(model):
         zero = np.zeros(model.n)
         rows = model.rows
-        answer = lp(zero, widen(rows.M, model.n), rows.lo, rows.hi, model.space.lb, model.space.ub, seconds)
+        answer = lp(zero, widen(rows.M, model.n), rows.lo, rows.hi, model.space.lb, model.space.ub, deadline)
         return {"optimal": True, "infeasible": False}.get(answer.status), answer.x
     plain = replace(model, objective=Quad.of(model.space, 0.0), pairs=None)
-    found = solve(plain, solver, time_limit=seconds)
+    found = solve(plain, solver, time_limit=deadline.left())
     if found.z is not None:
         return True, found.z
     return (False if found.status == "infeasible" else None), None
 
 
-def conflict(model: Model, solver: str, clock: Clock) -> Conflict | None:
+def conflict(model: Model, solver: str, deadline: Deadline) -> Conflict | None:
     """Return what contradicts in a model, or None when it has a point or that stays open.
 
     Parameters
@@ -108,7 +108,7 @@ def conflict(model: Model, solver: str, clock: Clock) -> Conflict | None:
         Without pairs; its objective does not count.
     solver : str
         For models with integers, sets or quadratic rows.
-    clock : Clock
+    deadline : Deadline
 
     Returns
     -------
@@ -116,13 +116,13 @@ def conflict(model: Model, solver: str, clock: Clock) -> Conflict | None:
     """
     all_of = members(model)
     part = model if is_linear(model) else linear_part(model)
-    found = _linear(part, all_of, clock)
-    if found is None and part is not model and point_of(model, solver, clock.left())[0] is False:
+    found = _linear(part, all_of, deadline)
+    if found is None and part is not model and point_of(model, solver, deadline.check())[0] is False:
         found = np.arange(len(all_of)), False, solver
     if found is None:
         return None
     kept, irreducible, proof = found
-    linear, own = proof != solver, clock.rest(FILTER_SECONDS)
+    linear, own = proof != solver, deadline.part(FILTER_SECONDS)
     if part is not model:
         before = len(kept)
         kept, irreducible = shrink(kept, _Mixed(model, all_of, solver, own), own)
@@ -137,14 +137,14 @@ def conflict(model: Model, solver: str, clock: Clock) -> Conflict | None:
     )  # fmt: skip
 
 
-def _linear(model: Model, all_of: Members, clock: Clock) -> tuple[np.ndarray, bool, str] | None:
+def _linear(model: Model, all_of: Members, deadline: Deadline) -> tuple[np.ndarray, bool, str] | None:
     """Return the members of a linear model that contradict, if all are needed, and the proof; None: it has a point.
 
     The simplex method's ray of row prices is an extreme one, so that its support is hardly ever too large.
     """
     here = np.flatnonzero((all_of.family == ROW) | (all_of.family == BOUND))
     some, rows, space, nothing = all_of.take(here), model.rows, model.space, np.zeros(model.n)
-    trial, M, every = _Trial(model, some, clock.left()), widen(rows.M, model.n), np.arange(len(here))
+    trial, M, every = _Trial(model, some, deadline.check()), widen(rows.M, model.n), np.arange(len(here))
     if not trial(every):
         return None
     answer, kept = trial.answer, every
@@ -152,7 +152,7 @@ def _linear(model: Model, all_of: Members, clock: Clock) -> tuple[np.ndarray, bo
     if len(answer.row_dual):
         kept = np.flatnonzero(_priced(some, answer.row_dual, M))
         kept = kept if trial(kept) else every
-    kept, done = shrink(kept, trial, clock.rest(FILTER_SECONDS))
+    kept, done = shrink(kept, trial, deadline.part(FILTER_SECONDS))
     return here[kept], done, FARKAS if sure else "HiGHS"
 
 
@@ -166,21 +166,21 @@ def _priced(some: Members, ray: np.ndarray, M: Csr) -> np.ndarray:
     return np.where(some.side == 0, np.abs(price), -some.side * price) > DUST
 
 
-def _solved(model: Model, seconds: float | None) -> Answer:
+def _solved(model: Model, deadline: Deadline) -> Answer:
     rows, space = model.rows, model.space
-    return lp(model.matrices[1], widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, seconds)
+    return lp(model.matrices[1], widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, deadline)
 
 
 class _Trial:
     """A linear model of which all members but some are dropped, kept warm."""
 
-    def __init__(self, model: Model, all_of: Members, seconds: float | None) -> None:
+    def __init__(self, model: Model, all_of: Members, deadline: Deadline) -> None:
         rows, space = model.rows, model.space
         self._of, loose = all_of, without(model, all_of)
         self._now = (loose.rows.lo, loose.rows.hi), (loose.space.lb, loose.space.ub)
         self._kept = np.zeros(len(all_of), dtype=bool)
         self._warm = WarmLp(
-            widen(rows.M, model.n), loose.rows.lo, loose.rows.hi, loose.space.lb, loose.space.ub, seconds
+            widen(rows.M, model.n), loose.rows.lo, loose.rows.hi, loose.space.lb, loose.space.ub, deadline
         )
         self._sides = rows.lo, rows.hi, space.lb, space.ub
         self.answer = Answer("limit", None, np.nan, np.empty(0), np.empty(0))
@@ -209,7 +209,9 @@ class _Trial:
                 self._warm.set_row(i, low[i], high[i])
 
 
-def shrink(kept: np.ndarray, contradicts: Callable[[np.ndarray], bool | None], clock: Clock) -> tuple[np.ndarray, bool]:
+def shrink(
+    kept: np.ndarray, contradicts: Callable[[np.ndarray], bool | None], deadline: Deadline
+) -> tuple[np.ndarray, bool]:
     """Drop members as long as the rest contradicts: blocks of half the members first, then quarters, .. , then each.
 
     Parameters
@@ -218,7 +220,7 @@ def shrink(kept: np.ndarray, contradicts: Callable[[np.ndarray], bool | None], c
         Members that contradict one another.
     contradicts : callable
         Whether a subset contradicts; None where that stays open (the members tried are then kept).
-    clock : Clock
+    deadline : Deadline
 
     Returns
     -------
@@ -231,7 +233,7 @@ def shrink(kept: np.ndarray, contradicts: Callable[[np.ndarray], bool | None], c
         while True:
             sure, at = True, 0
             while at < len(kept):
-                clock.left()
+                deadline.check()
                 rest = np.delete(kept, np.arange(at, min(at + size, len(kept))))
                 answer = contradicts(rest) if len(rest) else False
                 if answer:
@@ -249,27 +251,27 @@ def shrink(kept: np.ndarray, contradicts: Callable[[np.ndarray], bool | None], c
 class _Mixed:
     """A model with integers, sets or quadratic rows of which all members but some are dropped."""
 
-    def __init__(self, model: Model, all_of: Members, solver: str, clock: Clock) -> None:
-        self._model, self._of, self._solver, self._clock = model, all_of, solver, clock
+    def __init__(self, model: Model, all_of: Members, solver: str, deadline: Deadline) -> None:
+        self._model, self._of, self._solver, self._deadline = model, all_of, solver, deadline
 
     def __call__(self, kept: np.ndarray) -> bool | None:
         """Return whether the members at these positions contradict one another; None where that stays open."""
         gone = self._of.take(~np.isin(np.arange(len(self._of)), kept))
-        feasible, _ = point_of(without(self._model, gone), self._solver, self._clock.left())
+        feasible, _ = point_of(without(self._model, gone), self._solver, self._deadline.check())
         return None if feasible is None else not feasible
 
 
-def _least_total(model: Model, all_of: Members, solver: str, clock: Clock) -> tuple[float, np.ndarray]:
+def _least_total(model: Model, all_of: Members, solver: str, deadline: Deadline) -> tuple[float, np.ndarray]:
     """Return the least total violation of all members and what each gives; nan where that is not found in time."""
     loose = elastic(model, all_of)
     try:
-        value, z = _optimum(loose.model, solver, clock.left())
+        value, z = _optimum(loose.model, solver, deadline.check())
     except OutOfTime:
         z = None
     return (np.nan, np.full(len(all_of), np.nan)) if z is None else (value, loose.gives(z, len(all_of)))
 
 
-def _alone(model: Model, all_of: Members, kept: np.ndarray, solver: str, clock: Clock) -> np.ndarray:
+def _alone(model: Model, all_of: Members, kept: np.ndarray, solver: str, deadline: Deadline) -> np.ndarray:
     """Return by how much each of the kept members would have to give if it alone gave; nan where it is not known."""
     out = np.full(len(kept), np.nan)
     subset = all_of.take(kept)
@@ -281,18 +283,18 @@ def _alone(model: Model, all_of: Members, kept: np.ndarray, solver: str, clock: 
         space = loose.model.space.copy()
         space.ub[loose.columns[loose.of != k]] = 0.0
         try:
-            out[k] = _optimum(replace(loose.model, space=space), solver, clock.left())[0]
+            out[k] = _optimum(replace(loose.model, space=space), solver, deadline.check())[0]
         except OutOfTime:
             break
     return out
 
 
-def _optimum(model: Model, solver: str, seconds: float | None) -> tuple[float, np.ndarray | None]:
+def _optimum(model: Model, solver: str, deadline: Deadline) -> tuple[float, np.ndarray | None]:
     """Return the optimum of an elastic model and its point; nan and None where it is not proved."""
     if is_linear(model):
-        answer = _solved(model, seconds)
+        answer = _solved(model, deadline)
         return (answer.value, answer.x) if answer.x is not None else (np.nan, None)
-    found = solve(model, solver, time_limit=seconds)
+    found = solve(model, solver, time_limit=deadline.left())
     if found.status != "optimal" or found.objective is None:
         return np.nan, None
     return float(found.objective), found.z

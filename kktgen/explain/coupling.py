@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bilevel import Bilevel
-from ..clock import Clock, OutOfTime
+from ..deadline import Deadline, OutOfTime
 from ..errors import BoundError, SolverError, UnsupportedError
 from ..exactness import boxes, cuts
 from ..expr import Affine, Quad
-from ..kkt import high_point, kkt
+from ..kkt import high_point
 from ..model import Model
 from ..optimize import optimize
 from ..rows import QuadRow, Rows
@@ -166,7 +166,7 @@ def _loosen_sets(m: Bilevel, loose: Members, inside: np.ndarray, violation: Affi
 
 
 def least_violation(
-    bilevel: Bilevel, loose: Members, kept: np.ndarray, solver: str, clock: Clock, only: int | None = None,
+    bilevel: Bilevel, loose: Members, kept: np.ndarray, solver: str, deadline: Deadline, only: int | None = None,
     start: bool = False,
 ) -> Outcome:  # fmt: skip
     """Solve the elastic bilevel problem with the members kept, one of them alone elastic where ``only`` names it.
@@ -183,13 +183,13 @@ def least_violation(
         m.space.ub[columns[of != only]] = 0.0
     nothing = np.zeros(len(loose))
     try:
-        result = optimize(m, solver=solver, time_limit=clock.left(), start=start)
+        result = optimize(m, solver=solver, time_limit=deadline.check().left(), start=start)
     except (UnsupportedError, BoundError, SolverError) as error:
         return Outcome("open", None, nothing, 0.0, (str(error),))
     found, report = result.solution, result.report
     if report.claim == "infeasible":
         return Outcome("none", None, nothing, np.inf, report.reasons)
-    exact = not cuts(kkt(m), result.model) and not len(boxes(result.model)[0])
+    exact = not cuts(result.model) and not len(boxes(result.model)[0])
     bound = max(result.bound or 0.0, 0.0) if exact or report.claim == "optimal" else 0.0
     if found.z is None or not report.ok:
         return Outcome("breaks" if bound > VIOLATED else "open", None, nothing, bound, report.reasons)
@@ -199,11 +199,11 @@ def least_violation(
     return Outcome(status, z, gives, bound, report.reasons)
 
 
-def irreducible(bilevel: Bilevel, loose: Members, solver: str, clock: Clock) -> tuple[np.ndarray, bool]:
+def irreducible(bilevel: Bilevel, loose: Members, solver: str, deadline: Deadline) -> tuple[np.ndarray, bool]:
     """Return coupling members that no response satisfies together, and whether all of them are needed."""
     every = np.arange(len(loose))
     try:
-        own = clock.part(FILTER_SECONDS)
+        own = deadline.check().part(FILTER_SECONDS)
     except OutOfTime:
         return every, False
 
@@ -214,14 +214,14 @@ def irreducible(bilevel: Bilevel, loose: Members, solver: str, clock: Clock) -> 
     return shrink(every, contradicts, own)
 
 
-def alone(bilevel: Bilevel, loose: Members, kept: np.ndarray, solver: str, clock: Clock) -> np.ndarray:
+def alone(bilevel: Bilevel, loose: Members, kept: np.ndarray, solver: str, deadline: Deadline) -> np.ndarray:
     """Return by how much each coupling member of an irreducible set would have to give if it alone gave.
 
     nan where that was not computed, and for sets.
     """
     out = np.full(len(kept), np.nan)
     try:
-        own = clock.part(FILTER_SECONDS)
+        own = deadline.check().part(FILTER_SECONDS)
         for k in range(min(len(kept), MOST_ALONE)):
             found = least_violation(bilevel, loose, kept, solver, own, only=int(kept[k]))
             if found.z is not None and found.value - found.bound <= CLOSED * max(1.0, found.value):

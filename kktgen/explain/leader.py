@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from ..clock import Clock
 from ..convexity import is_psd
+from ..deadline import NEVER, Deadline
 from ..encodings import encode
 from ..encodings.sos1 import SOS1
 from ..errors import SolverError, UnsupportedError
@@ -42,7 +42,7 @@ class Direction:
     slope: float
 
 
-def piece_direction(model: Model, z: np.ndarray, seconds: float | None) -> Direction | None:
+def piece_direction(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Direction | None:
     """Return a direction of fall within the complementarity pattern and discrete choices of a feasible point."""
     space, pairs, z = model.space, model.pairs, z[: model.n]
     P, q, _ = model.matrices
@@ -68,7 +68,7 @@ def piece_direction(model: Model, z: np.ndarray, seconds: float | None) -> Direc
     if P.nnz and is_psd(P):
         add(P, np.zeros(model.n), np.zeros(model.n))
     gradient = P @ z + q
-    answer = lp(gradient, vstack(rows, model.n), np.concatenate(lo), np.concatenate(hi), lb, ub, seconds)
+    answer = lp(gradient, vstack(rows, model.n), np.concatenate(lo), np.concatenate(hi), lb, ub, deadline)
     if answer.x is None:
         return None
     return confirmed(model, z, answer.x)
@@ -115,7 +115,7 @@ def confirmed(model: Model, z: np.ndarray, d: np.ndarray) -> Direction | None:
     return Direction(z, d, slope)
 
 
-def anchored(model: Model, solver: str, clock: Clock) -> Direction | None:
+def anchored(model: Model, solver: str, deadline: Deadline) -> Direction | None:
     """Return a point and a direction of fall from it, found together.
 
     Of columns ``w = z + d`` and d the pairs hold on w, all rows on d and on ``w - d``: s and mu being nonnegative at
@@ -139,13 +139,13 @@ def anchored(model: Model, solver: str, clock: Clock) -> Direction | None:
         replace(model.pairs, M=widen(model.pairs.M, 2 * n)), model.sos1,
     )  # fmt: skip
     try:
-        found = solve(encode(both, SOS1()), solver, time_limit=clock.left())
+        found = solve(encode(both, SOS1()), solver, time_limit=deadline.check().left())
     except (UnsupportedError, SolverError):
         return None
     if found.z is None:
         return None
     z, step = found.z[:n] - found.z[d], found.z[d]
-    return confirmed(model, z, step) or piece_direction(model, z + step, clock.left())
+    return confirmed(model, z, step) or piece_direction(model, z + step, deadline.check())
 
 
 def _moved(M: Csr, columns: np.ndarray, n: int) -> Csr:

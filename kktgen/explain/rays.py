@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from ..bilevel import Bilevel
 from ..bounds.safe import safe_minimum
-from ..clock import Clock
+from ..deadline import Deadline
 from ..errors import SolverError, UnsupportedError
 from ..kernel import lp
 from ..kkt import kkt
@@ -65,7 +65,7 @@ class Ray:
         return tuple(zip(labels(model.space.blocks, self.columns), self.values.tolist(), strict=True))
 
 
-def uniform_ray(part: Model, qp: QP, clock: Clock) -> Ray | None:
+def uniform_ray(part: Model, qp: QP, deadline: Deadline) -> Ray | None:
     """Return one ray of a follower that holds for every decision of a linear part, None where there is none.
 
     Parameters
@@ -74,7 +74,7 @@ def uniform_ray(part: Model, qp: QP, clock: Clock) -> Ray | None:
         Rows and bounds on the decisions the ray is to hold for; its linear rows alone count.
     qp : QP
         The follower, with its columns.
-    clock : Clock
+    deadline : Deadline
     """
     n, ny = part.n, qp.ny
     if not ny:
@@ -95,28 +95,28 @@ def uniform_ray(part: Model, qp: QP, clock: Clock) -> Ray | None:
     lb = np.concatenate([space.lb, -free, np.zeros(len(qp.h)), violation])
     ub = np.concatenate([space.ub, free, np.full(len(qp.h) + 2 * ny, np.inf)])
     cost = np.concatenate([np.zeros(width - 2 * ny), np.ones(2 * ny)])
-    answer = lp(cost, A, lo, hi, lb, ub, clock.left())
+    answer = lp(cost, A, lo, hi, lb, ub, deadline.check())
     if answer.x is None or answer.value <= VIOLATED:
         return None
-    return checked(part, qp, answer.row_dual[len(rows) :], clock)
+    return checked(part, qp, answer.row_dual[len(rows) :], deadline)
 
 
-def ray_at(part: Model, qp: QP, x: np.ndarray, clock: Clock) -> Ray | None:
+def ray_at(part: Model, qp: QP, x: np.ndarray, deadline: Deadline) -> Ray | None:
     """Return a ray of a follower at parameters x, the steepest in a box; None where there is none."""
     A = Csr(sp.vstack([qp.P, qp.A, qp.G], format="csr"))
     zero = len(qp.b) + qp.ny
     lo = np.concatenate([np.zeros(zero), np.full(len(qp.h), -np.inf)])
     one = np.ones(qp.ny)
-    answer = lp(qp.q + qp.Q @ x, A, lo, np.zeros(A.shape[0]), -one, one, clock.left())
+    answer = lp(qp.q + qp.Q @ x, A, lo, np.zeros(A.shape[0]), -one, one, deadline.check())
     if answer.x is None or answer.value >= -VIOLATED:
         return None
     space = part.space.copy()
     space.lb[qp.x] = space.ub[qp.x] = x
     alone = Model(part.name, space, part.objective, 1, part.rows.take(np.zeros(len(part.rows), bool)), part.quads)
-    return checked(alone, qp, answer.x, clock)
+    return checked(alone, qp, answer.x, deadline)
 
 
-def checked(part: Model, qp: QP, d: np.ndarray, clock: Clock) -> Ray | None:
+def checked(part: Model, qp: QP, d: np.ndarray, deadline: Deadline) -> Ray | None:
     """Return a direction as a ray of the follower at every decision of a linear part, None where it is none."""
     d = _clean(d)
     if not d.any():
@@ -126,7 +126,7 @@ def checked(part: Model, qp: QP, d: np.ndarray, clock: Clock) -> Ray | None:
     q, rows, space = np.zeros(part.n), part.rows, part.space
     q[qp.x] = -(qp.Q.T @ d)
     M = widen(rows.M, part.n)
-    answer = lp(q, M, rows.lo, rows.hi, space.lb, space.ub, clock.left())
+    answer = lp(q, M, rows.lo, rows.hi, space.lb, space.ub, deadline.check())
     slope = float(qp.q @ d) - safe_minimum(answer, q, M, rows.lo, rows.hi, space.lb, space.ub)
     if residual > DUST * np.abs(d).max() or not slope < 0:
         return None
@@ -178,7 +178,7 @@ class Gap:
     amount: float
 
 
-def gaps(part: Model, qp: QP, solver: str, seconds: float) -> list[Gap]:
+def gaps(part: Model, qp: QP, solver: str, deadline: Deadline) -> list[Gap]:
     """Return decisions of a linear part at which a follower is infeasible, or its cost has a direction of fall.
 
     Both are bilinear programs in the decision x and a multiplier or direction; a solver looks for a while, and where it
@@ -193,13 +193,13 @@ def gaps(part: Model, qp: QP, solver: str, seconds: float) -> list[Gap]:
         u, v = m.var("u", len(qp.b), lb=-1, ub=1), m.var("v", len(qp.h), lb=0, ub=1)
         m.add(qp.A.T @ u - qp.G.T @ v == 0)
         m.maximize(u @ (qp.b - qp.B @ x) - v @ (qp.h - qp.H @ x))
-        found += _gap(m, x, qp, solver, seconds, "infeasible")
+        found += _gap(m, x, qp, solver, deadline, "infeasible")
     if qp.Q.nnz and can_recede(qp):
         m, x = _decisions(part, qp)
         d = m.var("d", qp.ny, lb=-1, ub=1)
         m.add(qp.P @ d == 0, qp.A @ d == 0, qp.G @ d <= 0)
         m.maximize(-((qp.q + qp.Q @ x) @ d))
-        found += _gap(m, x, qp, solver, seconds, "unbounded")
+        found += _gap(m, x, qp, solver, deadline, "unbounded")
     return found
 
 
@@ -216,10 +216,10 @@ def _decisions(part: Model, qp: QP) -> tuple[Bilevel, Any]:
     return m, z[np.searchsorted(columns, qp.x)]
 
 
-def _gap(m: Bilevel, x: Any, qp: QP, solver: str, seconds: float, why: str) -> list[Gap]:
+def _gap(m: Bilevel, x: Any, qp: QP, solver: str, deadline: Deadline, why: str) -> list[Gap]:
     """Return the best decision a solver finds, when the follower, asked again there, has no response."""
     try:
-        found = solve(kkt(m), solver, time_limit=seconds)
+        found = solve(kkt(m), solver, time_limit=deadline.left())
     except (UnsupportedError, SolverError):
         return []
     if found.z is None or found.objective is None or found.objective <= WORTH:
@@ -229,5 +229,5 @@ def _gap(m: Bilevel, x: Any, qp: QP, solver: str, seconds: float, why: str) -> l
     A = Csr(sp.vstack([qp.A, qp.G], format="csr"))
     b, h, free = qp.b - qp.B @ at, qp.h - qp.H @ at, np.full(qp.ny, np.inf)
     lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
-    infeasible = lp(np.zeros(qp.ny), A, lo, hi, -free, free, seconds).status == "infeasible"
+    infeasible = lp(np.zeros(qp.ny), A, lo, hi, -free, free, deadline).status == "infeasible"
     return [Gap(at, why, found.objective)] if infeasible == (why == "infeasible") else []

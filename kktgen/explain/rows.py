@@ -16,7 +16,7 @@ from .words import Explanation, Witness
 
 def rows(case: Case) -> Explanation | None:
     """Return the contradiction of the rows alone, when there is one."""
-    feasible, _ = point_of(case.model, case.solver, case.clock.left())
+    feasible, _ = point_of(case.model, case.solver, case.deadline.check())
     if feasible:
         case.excluded.append("the rows of the leader and the followers contradict one another")
         return None
@@ -28,7 +28,7 @@ def rows(case: Case) -> Explanation | None:
     parts += [("followers", "", scope(case.model, case.names, False)), ("all", "", case.model)]
     for whose, name, part in parts:
         try:
-            found = conflict(part, case.solver, case.clock)
+            found = conflict(part, case.solver, case.deadline)
         except SolverError:
             found = None
         if found is not None:
@@ -85,7 +85,7 @@ def responses(case: Case) -> Explanation | None:
     if not case.names:
         return None
     part = with_conditions(scope(case.model, case.names, False), case.mpec, case.names)
-    feasible, _ = point_of(part, case.solver, case.clock.left())
+    feasible, _ = point_of(part, case.solver, case.deadline.check())
     if feasible:
         case.excluded.append("followers without an optimal response at every decision, one by one")
     return _no_response(case, part) if feasible is False else None
@@ -94,7 +94,7 @@ def responses(case: Case) -> Explanation | None:
 def _unbounded(case: Case, k: int, name: str) -> Explanation | None:
     assert case.mpec.kkt is not None
     qp, part = case.mpec.kkt.qp(k), scope(case.model, (name,), False)
-    ray = uniform_ray(part, qp, case.clock)
+    ray = uniform_ray(part, qp, case.deadline)
     if ray is not None:
         where = "at every decision at which it has a feasible point"
         how = "exactly" if ray.residual == 0 else f"within {ray.residual:.0e}"
@@ -102,10 +102,10 @@ def _unbounded(case: Case, k: int, name: str) -> Explanation | None:
     if is_linear(part):
         return None
     whole = with_conditions(part, case.mpec, (name,))
-    if point_of(whole, case.solver, case.clock.left())[0] is not False:
+    if point_of(whole, case.solver, case.deadline.check())[0] is not False:
         return None
-    _, z = point_of(part, case.solver, case.clock.left())
-    ray = None if z is None else ray_at(part, qp, z[qp.x], case.clock)
+    _, z = point_of(part, case.solver, case.deadline.check())
+    ray = None if z is None else ray_at(part, qp, z[qp.x], case.deadline)
     if ray is None or z is None:
         return None
     where = "at every decision at which it has a feasible point, in a direction that depends on the decision"
@@ -122,7 +122,7 @@ def _falls(case: Case, name: str, ray: Ray, where: str, how: str) -> Explanation
 
 
 def _no_response(case: Case, part: Model) -> Explanation:
-    found = conflict(part, case.solver, case.clock)
+    found = conflict(part, case.solver, case.deadline)
     head = "at no decision do all followers have a solution of their optimality conditions together"
     if found is None:
         return case.say("no_response", head, f"proved by {case.solver}", follower=", ".join(case.names))

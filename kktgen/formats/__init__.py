@@ -22,11 +22,14 @@ from typing import IO, Any, cast
 from ..bilevel import Bilevel
 from ..errors import FormatError, ProblemError, UnsupportedError
 from ..model import FEATURES, Model
+from ..scale import Scaled, as_it_stands
+from ..scale import scaled as stated
 from ..single import single_level
 from . import instances
 from .counted import Counted
 from .files import file_path, remove_file, replace_file
 from .instances import read
+from .magnitudes import warn_of_units
 from .maps import dump_map, map_path
 from .name_map import NameMap, read_map
 from .names import column_names
@@ -52,6 +55,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
+
+
 @cache
 def formats() -> dict[str, Any]:
     """Return the format modules by suffix, e.g. ``{".cip": <module>, ".lp": <module>, ".mps": <module>}``."""
@@ -67,6 +74,7 @@ def write(
     target: str | None = None,
     names: str = "full",
     map: bool = False,  # noqa: A002
+    scaled: bool = False,
     progress: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Path:
     """Write a model or a bilevel problem to a file in the format of its suffix.
@@ -94,6 +102,11 @@ def write(
         Whether to write ``<path>.map.json`` too, which says where every column, row and set comes from
         (:func:`read_map`). It is written anyway with short names, and where full names clash or are too long and became
         ``x<j>`` or ``c<i>``; where none is written, one of an earlier file of this name is removed.
+    scaled : bool
+        Whether to write the model in its own units (:mod:`kktgen.scale`), in which its numbers are of order one, and
+        their map, which holds them; :func:`read_solution` brings points of the file back. The file of a problem of
+        ordinary numbers is the same either way. By default the file is in the user's units, with a warning where
+        readers, which work to absolute tolerances, would get it wrong.
     progress : callable, optional
         Told ``{"text": .., "fraction": ..}`` while an ``.lp``, ``.mps`` or ``.cip`` file is written, at most four times
         a second.
@@ -122,20 +135,21 @@ def write(
     whole = instances.suffix_of(file)
     if form is not None and whole != instances.aux_write.SUFFIX:
         raise ProblemError(f"{file}: form={form!r} belongs to .aux files")
-    if whole and (target is not None or names != "full" or map):
-        raise ProblemError(f"{file}: target=, names= and map= belong to {', '.join(formats())} files, not to {whole}")
+    if whole and (target is not None or names != "full" or map or scaled):
+        known = ", ".join(formats())
+        raise ProblemError(f"{file}: target=, names=, map= and scaled= belong to {known} files, not to {whole}")
     if whole == instances.aux_write.SUFFIX:
         return instances.aux_write.write(cast(Bilevel, problem), file, form)
     if whole:
         return replace_file(file, _filler(instances.bundle, problem, zipped, None))
     suffix = (file.with_suffix("") if zipped else file).suffix.lower()
     module = _format(suffix, str(file))
-    model, body = _body(problem, module, target, names, zipped)
+    view, body = _body(problem, module, target, names, zipped, scaled)
     told = None if progress is None else lambda out: Counted(out, progress, file.name, body.lines)
     out = replace_file(file, _filler(module, body, zipped, told))
-    if map or body.replaced or getattr(module, "replaced", _never)(body):
-        found = getattr(module, "listing", listing)(model, body)
-        replace_file(map_path(file), lambda inner: dump_map(inner, model, file, names, found))
+    if map or view.changes or body.replaced or getattr(module, "replaced", _never)(body):
+        found = getattr(module, "listing", listing)(view.model, body)
+        replace_file(map_path(file), lambda inner: dump_map(inner, view, file, names, found))
     else:
         remove_file(map_path(file))
     return out
@@ -169,6 +183,7 @@ def dumps(
     *,
     target: str | None = None,
     names: str = "full",
+    scaled: bool = False,
 ) -> str:
     """Return the text that :func:`write` puts into a file.
 
@@ -178,7 +193,7 @@ def dumps(
         A Bilevel must be without followers; an MPEC must be encoded first.
     format : str
         ``"lp"``, ``"mps"`` or ``"cip"``; ``"bilevel.json"`` of a Bilevel.
-    target, names : str
+    target, names, scaled
         As of :func:`write`.
 
     Returns
@@ -195,7 +210,7 @@ def dumps(
         instances.bundle.dump(cast(Bilevel, problem), file)
         return file.getvalue().decode("utf-8")
     module = _format(suffix, f"format {format!r}")
-    module.dump(_body(problem, module, target, names, False)[1], file)
+    module.dump(_body(problem, module, target, names, False, scaled)[1], file)
     return file.getvalue().decode("ascii")
 
 
@@ -209,15 +224,20 @@ def _format(suffix: str, where: str) -> Any:
     return known[suffix]
 
 
-def _body(problem: Any, module: Any, target: str | None, names: str, zipped: bool) -> tuple[Model, Plain]:
-    """Return the model and its plain form, once format and target are known to take it."""
+def _body(
+    problem: Any, module: Any, target: str | None, names: str, zipped: bool, in_own_units: bool
+) -> tuple[Scaled, Plain]:
+    """Return the model in the units of the file and its plain form, once format and target are known to take it."""
     if target is not None:
         target_name(target)
     model = _writable(problem, module)
-    body = plain(model, names, warned=target is None)
+    view = stated(model) if in_own_units else as_it_stands(model)
+    body = plain(view.model, names, warned=target is None)
+    if not in_own_units and body.magnitudes.safe:
+        warn_of_units(stated(model))
     if target is not None:
-        check_target(model, body, target, module.SUFFIX, zipped)
-    return model, body
+        check_target(view.model, body, target, module.SUFFIX, zipped)
+    return view, body
 
 
 def _writable(problem: Any, module: Any) -> Model:

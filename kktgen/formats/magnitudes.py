@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..scale import Scaled
+
 SMALLEST, LARGEST = 1e-9, 1e15
 """Coefficients outside are dropped or refused by some readers."""
 
@@ -23,6 +25,12 @@ class Magnitudes(NamedTuple):
     largest_cost: float
     largest_side: float
 
+    @property
+    def safe(self) -> bool:
+        """Whether all readers take the numbers as they are."""
+        large = max(self.largest_entry, self.largest_cost, self.largest_side)
+        return self.least_entry > SMALLEST and large < LARGEST
+
     @classmethod
     def of(cls, entries: list[np.ndarray], costs: np.ndarray, sides: list[np.ndarray]) -> Magnitudes:
         """Return those of some numbers."""
@@ -30,8 +38,22 @@ class Magnitudes(NamedTuple):
         return cls(min(low), max(high), *extremes(costs), max(extremes(values)[1] for values in sides))
 
 
+FINEST = 1e-5
+"""Units finer than this leave no more than a digit above the readers' absolute tolerances."""
 NONE = Magnitudes(float("inf"), 0.0, float("inf"), 0.0, 0.0)
 """Those of no number."""
+
+
+def warn_of_units(view: Scaled) -> None:
+    """Warn of a file in the user's units whose small rows, columns or costs readers take for nearly zero."""
+    finest = float(np.concatenate([view.columns, view.rows, view.quads, [view.objective]]).min())
+    if view.changes and finest < FINEST:
+        warnings.warn(
+            f"model {view.original.name!r} is in units in which {finest:.0e} counts as 1; readers of the file work to "
+            "absolute tolerances of about 1e-6 and may get it wrong: write it with scaled=True",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def extremes(values: np.ndarray) -> tuple[float, float]:

@@ -10,6 +10,11 @@ The map of ``day.lp`` is ``day.lp.map.json``, UTF-8::
      "columns": {"name": [..], "label": [..], "block": [..], "index": [..]},
      "rows": {..}, "sets": {..}}                              the same
 
+Of a model that was written in its own units (``scaled=True``) the version is 2 and the map holds those units: the
+objective of the file times ``objective_unit`` is that of the model, and so is column j times its ``unit``::
+
+    {"schema": "kktgen.map", "version": 2, .., "objective_unit": 1024.0, "columns": {.., "unit": [..]}, ..}
+
 The arrays have one entry a column, row or set, in the order of the file: its name there, its label in the model, its
 block (-1: none) and its flat position (C order) in the shape of the block. The kinds are those of
 :func:`kktgen.formats.provenance.kind_of`. ``follower`` is empty for the leader. ``source`` is null, or the row, bound
@@ -25,14 +30,14 @@ from typing import IO, Any
 import numpy as np
 import orjson
 
-from ..model import Model
+from ..scale import Scaled
 from ..space import Block
 from .names import positions
 from .provenance import Listing, Origin, kind_of, source_of
 from .text import Pick, emit
 
 SUFFIX_OF_MAP = ".map.json"
-SCHEMA, VERSION = "kktgen.map", 1
+SCHEMA, VERSION, WITH_UNITS = "kktgen.map", 1, 2
 
 
 def map_path(path: Path) -> Path:
@@ -40,12 +45,15 @@ def map_path(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX_OF_MAP)
 
 
-def dump_map(file: IO[bytes], model: Model, path: Path, names: str, found: Listing) -> None:
-    """Write the map of a model file."""
+def dump_map(file: IO[bytes], view: Scaled, path: Path, names: str, found: Listing) -> None:
+    """Write the map of a model file, with the units where the file is in others than the model."""
+    model = view.original
     head = {
-        "schema": SCHEMA, "version": VERSION, "file": path.name, "model": model.name, "names": names,
-        "sense": "minimize" if model.sense > 0 else "maximize",
+        "schema": SCHEMA, "version": WITH_UNITS if view.changes else VERSION, "file": path.name, "model": model.name,
+        "names": names, "sense": "minimize" if model.sense > 0 else "maximize",
     }  # fmt: skip
+    if view.changes:
+        head["objective_unit"] = view.objective
     file.write(orjson.dumps(head)[:-1] + b',\n"blocks": [')
     first, starts, comma = 0, [], b"\n"
     for k, part in enumerate(found[:3]):
@@ -58,7 +66,9 @@ def dump_map(file: IO[bytes], model: Model, path: Path, names: str, found: Listi
     file.write(b"]")
     begin = iter(starts)
     for key, part in zip(("columns", "rows", "sets"), found[:3], strict=True):
-        _entries(file, key, part, begin, found.order if key == "columns" else None)
+        is_columns = key == "columns"
+        units = _units(part, view) if is_columns and view.changes else None
+        _entries(file, key, part, begin, found.order if is_columns else None, units)
     file.write(b"}\n")
 
 
@@ -71,7 +81,18 @@ def _about(block: Block, is_column: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _entries(file: IO[bytes], key: str, part: Sequence[Origin], begin: Iterator[int], order: np.ndarray | None) -> None:
+def _units(part: Sequence[Origin], view: Scaled) -> np.ndarray:
+    """Return the unit of every column of a file: 1 of the constant, that of the objective of its epigraph."""
+    own, *added = part
+    of_added = {"epigraph": view.objective}
+    more = [np.full(len(one.entry), of_added.get(one.blocks[0].role if one.blocks else "", 1.0)) for one in added]
+    return np.concatenate([view.columns[own.entry], *more])
+
+
+def _entries(
+    file: IO[bytes], key: str, part: Sequence[Origin], begin: Iterator[int], order: np.ndarray | None,
+    units: np.ndarray | None,
+) -> None:  # fmt: skip
     """Write the arrays of the columns, rows or sets."""
     block, index = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for origin, first in zip(part, begin, strict=False):
@@ -88,7 +109,9 @@ def _entries(file: IO[bytes], key: str, part: Sequence[Origin], begin: Iterator[
         last = (np.arange(count) == count - 1).astype(np.int8)
         emit(file, count, b'"', text if order is None else text[order], Pick(np.array([b'",\n', b'"']), last))
         file.write(b"], ")
-    for word, numbers, tail in (("block", block, b", "), ("index", index, b"}")):
+    numbered = [("block", block), ("index", index), *([] if units is None else [("unit", [units])])]
+    for word, numbers in numbered:
+        tail = b"}" if word == numbered[-1][0] else b", "
         whole = np.concatenate(numbers)
         array = np.ascontiguousarray(whole if order is None else whole[order])
         file.write(f'"{word}": '.encode() + orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY) + tail)

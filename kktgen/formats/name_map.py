@@ -12,7 +12,7 @@ import orjson
 from ..errors import FormatError, ProblemError
 from ..space import Block
 from .files import contents, file_path
-from .maps import SCHEMA, SUFFIX_OF_MAP, VERSION, map_path
+from .maps import SCHEMA, SUFFIX_OF_MAP, VERSION, WITH_UNITS, map_path
 from .names import labels
 
 _ARRAYS = {"name": str, "label": str, "block": int, "index": int}
@@ -35,6 +35,8 @@ class Entries:
         Flat position in the shape of the block.
     blocks : tuple of dict
         As in the file.
+    unit : ndarray (k,)
+        Of columns: their values in the file times these are those of the model.
     """
 
     name: tuple[str, ...]
@@ -42,6 +44,7 @@ class Entries:
     block: np.ndarray
     index: np.ndarray
     blocks: tuple[dict[str, Any], ...]
+    unit: np.ndarray
 
     def __len__(self) -> int:
         return len(self.name)
@@ -117,6 +120,8 @@ class NameMap:
     sense : str
         The user's: ``minimize`` or ``maximize``; the file always minimises.
     columns, rows, sets : Entries
+    objective_unit : float
+        The file's objective times this is that of the model: 1 unless the file was written with ``scaled=True``.
     """
 
     file: str
@@ -126,6 +131,7 @@ class NameMap:
     columns: Entries
     rows: Entries
     sets: Entries
+    objective_unit: float = 1.0
 
     def __str__(self) -> str:
         sizes = f"{len(self.columns)} columns, {len(self.rows)} rows, {len(self.sets)} sets"
@@ -162,14 +168,25 @@ def read_map(path: Any) -> NameMap:
         raise FormatError(f"{source}: no JSON ({error})") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise FormatError(f'{source}: no map of names; expected "schema": "{SCHEMA}"')
-    if data.get("version") != VERSION:
-        raise FormatError(f"{source}: version {data.get('version')!r} of the schema; this kktgen reads {VERSION}")
+    version = data.get("version")
+    if version not in (VERSION, WITH_UNITS):
+        raise FormatError(f"{source}: version {version!r} of the schema; this kktgen reads {VERSION} and {WITH_UNITS}")
     where = str(source)
-    head = [_typed(data, key, str, where) for key in ("file", "model", "names", "sense")]
+    file, model, names, sense = (_typed(data, key, str, where) for key in ("file", "model", "names", "sense"))
     given = _typed(data, "blocks", list, where)
     blocks = tuple(_block(about, f"{where}, blocks[{k}]") for k, about in enumerate(given))
-    parts = [_entries(_typed(data, key, dict, where), f"{where}, {key}", blocks) for key in ("columns", "rows", "sets")]
-    return NameMap(*head, *parts)
+    columns, rows, sets = (
+        _entries(_typed(data, key, dict, where), f"{where}, {key}", blocks) for key in ("columns", "rows", "sets")
+    )
+    unit = _positive(data.get("objective_unit"), f"{where}: objective_unit") if version == WITH_UNITS else 1.0
+    return NameMap(file, model, names, sense, columns, rows, sets, unit)
+
+
+def _positive(value: Any, where: str) -> float:
+    """Return a unit, or refuse what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+        raise FormatError(f"{where}: expected a positive number, got {value!r}")
+    return float(value)
 
 
 def _typed(data: dict[str, Any], key: str, kind: type, where: str) -> Any:
@@ -201,7 +218,10 @@ def _entries(data: dict[str, Any], where: str, blocks: tuple[dict[str, Any], ...
     for key, kind in _ARRAYS.items():
         if not set(map(type, arrays[key])) <= {kind}:
             raise FormatError(f"{where}.{key}: expected entries of type {kind.__name__}")
-    if len({len(values) for values in arrays.values()}) > 1:
+    units = [1.0] * len(arrays["name"])
+    if "unit" in data:
+        units = [_positive(unit, f"{where}.unit") for unit in _typed(data, "unit", list, where)]
+    if len({len(values) for values in (*arrays.values(), units)}) > 1:
         raise FormatError(f"{where}: its arrays differ in length")
     try:
         block, index = (np.array(arrays[key], dtype=np.int64) for key in ("block", "index"))
@@ -211,4 +231,4 @@ def _entries(data: dict[str, Any], where: str, blocks: tuple[dict[str, Any], ...
     known = (block >= -1) & (block < len(blocks))
     if not known.all() or ((index < 0) | (index >= sizes[block])).any():
         raise FormatError(f"{where}: a block or an index that does not exist")
-    return Entries(tuple(arrays["name"]), tuple(arrays["label"]), block, index, blocks)
+    return Entries(tuple(arrays["name"]), tuple(arrays["label"]), block, index, blocks, np.array(units))

@@ -12,3 +12,7 @@ __all__ = [
     "Record", "Responder", "Search", "hho", "nchho", "pattern_search", "pattern_step", "polish", "relax_and_respond",
     "respond", "start_points",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

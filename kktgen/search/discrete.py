@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..deadline import NEVER, Deadline
 from ..errors import KktgenError
 from ..expr import Quad
 from ..model import Model
@@ -50,26 +51,26 @@ class Discrete:
         self._indicators = model.indicators is not None and len(model.indicators) > 0
         self.any = bool(len(self._whole) or len(model.sos1) or self._indicators)
 
-    def settle(self, z: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
+    def settle(self, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
         if not self.any:
             return z
         near, none = self._near(z), np.zeros(0, dtype=bool)
-        step = pattern_step(near, z, none, time_limit)
+        step = pattern_step(near, z, none, deadline)
         if step is not None:
             return step.z
         whole = self._whole
         cost = np.zeros(self.model.n)
         cost[whole] = 1.0 - 2.0 * (z[whole] - np.floor(z[whole]))
         close = np.floor(z[whole] + 1e-6), np.ceil(z[whole] - 1e-6)
-        found = self._choose(self.model, cost, whole, *close, time_limit) if len(whole) else None
+        found = self._choose(self.model, cost, whole, *close, deadline) if len(whole) else None
         if found is None:
-            found = self._choose(self.model, cost, whole[:0], z[:0], z[:0], time_limit)
+            found = self._choose(self.model, cost, whole[:0], z[:0], z[:0], deadline)
         if found is None:
             return None
         z = np.where(self.model.space.kind == "C", z, found)
         z[self.model.sos1.columns] = found[self.model.sos1.columns]
-        step = pattern_step(self._near(z), z, none, time_limit)
+        step = pattern_step(self._near(z), z, none, deadline)
         return found if step is None else step.z
 
     def _near(self, z: np.ndarray) -> Model:
@@ -81,23 +82,23 @@ class Discrete:
         P = Csr((weight[leader], leader, np.searchsorted(leader, np.arange(n + 1))), shape=(n, n))
         return replace(self.model, objective=Quad.from_matrices(space, P, -weight * z[:n]))
 
-    def recourse(self, z: np.ndarray, fixed: np.ndarray, time_limit: float | None = None) -> np.ndarray | None:
+    def recourse(self, z: np.ndarray, fixed: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return the best choices, to first order, when the columns ``fixed`` stay where they are; None without any."""
         if not self.any:
             return z
         P, q, _ = self.model.matrices
-        return self._choose(self.leader, P @ z + q, fixed, z[fixed], z[fixed], time_limit)
+        return self._choose(self.leader, P @ z + q, fixed, z[fixed], z[fixed], deadline)
 
     def _choose(
         self, model: Model, cost: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray,
-        time_limit: float | None,
+        deadline: Deadline,
     ) -> np.ndarray | None:  # fmt: skip
         """Minimise a linear cost with some columns in other boxes, by branch and bound; None without a point."""
         space = model.space.copy()
         space.lb[columns], space.ub[columns] = low, high
         program = replace(model, space=space, objective=Quad.from_matrices(space, None, cost))
         linear = not (len(model.sos1) or self._indicators or len(model.quads))
-        limit = SECONDS if time_limit is None else min(time_limit, SECONDS)
+        limit = deadline.left(SECONDS)
         try:
             found = solve(program, "highs" if linear else "scip", time_limit=limit, gap=GAP)
         except KktgenError:

@@ -11,7 +11,6 @@ method for genetic algorithms", 2000). A decision some follower has no response 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import TimeoutError as Late
@@ -19,6 +18,7 @@ from concurrent.futures import TimeoutError as Late
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..deadline import NEVER, Deadline
 from ..errors import ProblemError, SolverError
 from ..model import Model
 from .recourse import Recourse, Worth
@@ -82,24 +82,24 @@ class Fitness:
             )
         self.recourse = Recourse(model, x)
 
-    def __call__(self, x: np.ndarray) -> Worth:
+    def __call__(self, x: np.ndarray, deadline: Deadline = NEVER) -> Worth:
         """Return what the decision x (d,) is worth."""
-        return self.point(x)[0]
+        return self.point(x, deadline)[0]
 
-    def point(self, x: np.ndarray) -> tuple[Worth, np.ndarray | None]:
-        """Return what the decision x (d,) is worth and the point z (n,) behind it; None without a response."""
+    def point(self, x: np.ndarray, deadline: Deadline = NEVER) -> tuple[Worth, np.ndarray | None]:
+        """Return what the decision x (d,) is worth and the point z (n,) behind it; None without a response by then."""
         z = np.zeros(self.responder.n)
         z[self.columns] = x
-        response = self.responder(z)
-        return (NO_RESPONSE, None) if response is None else self.recourse(response)
+        response = self.responder(z, deadline=deadline)
+        return (NO_RESPONSE, None) if response is None else self.recourse(response, deadline)
 
 
-def _job(fitness: Fitness, X: np.ndarray) -> list[Worth]:
-    return [fitness(x) for x in X]
+def _job(fitness: Fitness, X: np.ndarray, deadline: Deadline) -> list[Worth]:
+    return [fitness(x, deadline) for x in X]
 
 
 def evaluate(
-    fitness: Fitness, X: np.ndarray, executor: Executor | None = None, end: float = np.inf,
+    fitness: Fitness, X: np.ndarray, executor: Executor | None = None, deadline: Deadline = NEVER,
     told: Callable[[int, list[Worth]], None] | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Return what decisions are worth.
@@ -110,8 +110,8 @@ def evaluate(
     X : ndarray (N, d)
     executor : concurrent.futures.Executor, optional
         Shares the decisions out; one after the other without it. The result is the same.
-    end : float
-        Time (``time.monotonic``) at which to stop; the first decisions are evaluated all the same.
+    deadline : Deadline
+        When to stop; the first decisions have a second in any case (:meth:`Deadline.last`).
     told : callable, optional
         Called in order with the position of the first decision of a lot and what the lot is worth.
 
@@ -125,19 +125,18 @@ def evaluate(
     SolverError
         The executor died.
     """
-    worth = np.full((len(X), 2), np.inf)
+    worth, first = np.full((len(X), 2), np.inf), deadline.last()
     size = 1 if executor is None else CHUNK
     starts = range(0, len(X), size)
     jobs: list[Future[list[Worth]]] = []
     try:
         if executor is not None:
-            jobs = [executor.submit(_job, fitness, X[k : k + size]) for k in starts]
+            jobs = [executor.submit(_job, fitness, X[k : k + size], deadline if k else first) for k in starts]
         for k in starts:
-            left = end - time.monotonic()
-            if k and left <= 0:
+            if k and deadline.over:
                 break
-            patience = None if not k or not np.isfinite(left) else left
-            found = jobs[k // size].result(patience) if jobs else _job(fitness, X[k : k + size])
+            own = deadline if k else first
+            found = jobs[k // size].result(own.left()) if jobs else _job(fitness, X[k : k + size], own)
             worth[k : k + len(found)] = found
             if told is not None:
                 told(k, found)

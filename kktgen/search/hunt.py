@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..deadline import Deadline
 from ..errors import ProblemError
 from ..kkt import kkt
 from ..solution import Solution
@@ -35,8 +35,7 @@ class _Hunt:
         self.fitness, self.repair, self.method, self.sense = fitness, repair, method, sense
         self.rng = np.random.default_rng(seed)
         self.executor, self.progress = executor, progress
-        self.begun = time.monotonic()
-        self.end = np.inf if time_limit is None else self.begun + time_limit
+        self.deadline = Deadline(time_limit)
         self.best: np.ndarray | None = None
         self.worth = np.full(2, np.inf)
         self.record: list[tuple[float, float, int, float]] = []
@@ -55,7 +54,7 @@ class _Hunt:
             self._note()
             chaos = sine_map(N)
             for t in range(iterations):
-                if time.monotonic() > self.end:
+                if self.deadline.over:
                     break
                 self._text = f"iteration {t + 1} of {iterations}"
                 X, F = self._iterate(X, F, (t + self.method.first) / iterations, chaos)
@@ -66,7 +65,7 @@ class _Hunt:
             self._note()
             self.stopped = "interrupted"
             return
-        if time.monotonic() > self.end:
+        if self.deadline.over:
             self.stopped = "time limit"
 
     def _iterate(self, X: np.ndarray, F: np.ndarray, s: float, chaos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +80,7 @@ class _Hunt:
         taken = ~dives | better(G, F)
         X, F = np.where(taken[:, None], near, X), np.where(taken[:, None], G, F)
         again = np.flatnonzero(~taken)
-        if len(again) and time.monotonic() <= self.end:
+        if len(again) and not self.deadline.over:
             far = self.repair(Y[again] + draws.flight[again])
             G = self._evaluate(far)
             won = better(G, F[again])
@@ -99,12 +98,12 @@ class _Hunt:
             self._evaluations += len(F)
             self._tell()
 
-        return evaluate(self.fitness, X, self.executor, self.end, told)
+        return evaluate(self.fitness, X, self.executor, self.deadline, told)
 
     def _tell(self) -> None:
         if self.progress is not None:
             text = f"{self._text}  {self._evaluations} evaluations"
-            seconds = time.monotonic() - self.begun
+            seconds = self.deadline.spent
             self.progress({"stage": "search", "seconds": seconds, "text": text, "incumbent": self._value()})
 
     def _value(self) -> float | None:
@@ -112,11 +111,12 @@ class _Hunt:
 
     def _note(self) -> None:
         value = self._value()
-        seconds = time.monotonic() - self.begun
+        seconds = self.deadline.spent
         self.record.append((np.nan if value is None else value, float(self.worth[0]), self._evaluations, seconds))
 
     def _hopeless(self) -> str:
         why = "do not settle in a Nash game" if self.fitness.responder.nash else "are infeasible or unbounded"
+        why = "need more time than there is" if self.deadline.over else why
         return (
             f"search: at none of the {self._evaluations} first decisions every follower responds (they {why}); "
             "give a start from which they do, or a smaller box of the decisions they see"
@@ -140,12 +140,12 @@ def _search(
     hunt.run(population, iterations, given)
     best, entries = hunt.best, np.array(hunt.record)
     assert best is not None
-    _, z = fitness.point(best)
-    spent = time.monotonic() - hunt.begun
+    _, z = fitness.point(best, hunt.deadline.last())
+    spent = hunt.deadline.spent
     value = None if z is None else model.value(z)
     solution = Solution("heuristic", value, None, z, spent, f"{method.name}, a heuristic", model)
-    report = verify(bilevel, solution, executor=executor)
-    seconds = {"search": spent, "verify": time.monotonic() - hunt.begun - spent}
+    report = verify(bilevel, solution, executor=executor, time_limit=hunt.deadline.last().left())
+    seconds = {"search": spent, "verify": hunt.deadline.spent - spent}
     record = Record(entries[:, 0], entries[:, 1], entries[:, 2].astype(int), entries[:, 3])
     return Search(
         bilevel, method.name, solution, report, record, population, iterations, seed, hunt.stopped, seconds

@@ -7,12 +7,12 @@ mathematical programs with complementarity constraints: Fukushima and Tseng 2002
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
+from ..deadline import NEVER, Deadline
 from ..model import Model
 from ..pairs import Pairs
+from ..scale import scaled
 from .residual import FEASIBLE, violation
 from .step import Step, active_pairs, pattern_step
 
@@ -29,7 +29,7 @@ LOSS = 1e-5
 
 
 def pattern_search(
-    model: Model, z: np.ndarray, rounds: int = 20, time_limit: float | None = None, active: np.ndarray | None = None
+    model: Model, z: np.ndarray, rounds: int = 20, deadline: Deadline = NEVER, active: np.ndarray | None = None
 ) -> np.ndarray:
     """Improve a point by solving its pattern and flipping the biactive pairs that want to move.
 
@@ -41,8 +41,7 @@ def pattern_search(
         A point whose discrete choices and pattern are taken.
     rounds : int
         Most patterns that are solved.
-    time_limit : float, optional
-        Seconds.
+    deadline : Deadline
     active : ndarray (mi,) bool, optional
         Pattern to begin with; by default that of z.
 
@@ -52,37 +51,33 @@ def pattern_search(
         Never worse than z where z is feasible. z itself when its pattern cannot be solved: it holds no feasible
         point, or there are nonconvex quadratic rows.
     """
-    step = improve(model, z, rounds, time_limit, active)
+    view, given = scaled(model), z
+    model, z = view.model, view.point(z)
+    step = improve(model, z, rounds, deadline, active)
     if step is None or violation(model, step.z) > max(FEASIBLE, violation(model, z)):
-        return z
+        return given
     if step.value > model.objective.value(z) and violation(model, z) <= FEASIBLE:
-        return z
-    return step.z
+        return given
+    return view.back(step.z)
 
 
 def improve(
-    model: Model, z: np.ndarray, rounds: int = 20, time_limit: float | None = None, active: np.ndarray | None = None
+    model: Model, z: np.ndarray, rounds: int = 20, deadline: Deadline = NEVER, active: np.ndarray | None = None
 ) -> Step | None:
     """Return the last step of :func:`pattern_search`, or None when not even the first pattern can be solved."""
-    end = np.inf if time_limit is None else time.monotonic() + time_limit
-
-    def solve(point: np.ndarray, pattern: np.ndarray) -> Step | None:
-        left = None if time_limit is None else max(end - time.monotonic(), 1e-3)
-        return pattern_step(model, point, pattern, left)
-
     active = active_pairs(model, z) if active is None else active
-    best = solve(z, active)
+    best = pattern_step(model, z, active, deadline)
     if best is None or model.pairs is None:
         return best
     used, improved = 1, True
     while improved:
         improved = False
         for flip in _flips(model.pairs, best):
-            if used >= rounds or time.monotonic() > end:
+            if used >= rounds or deadline.over:
                 return best
             trial = active.copy()
             trial[flip] = ~trial[flip]
-            step = solve(best.z, trial)
+            step = pattern_step(model, best.z, trial, deadline)
             used += 1
             if step is not None and step.value < best.value - GAIN * (1.0 + abs(best.value)):
                 best, active, improved = step, trial, True
@@ -99,7 +94,7 @@ def _flips(pairs: Pairs, step: Step) -> list[np.ndarray]:
     return [wanting[:size] for size in sizes] + list(wanting[:, None])
 
 
-def polish(model: Model, z: np.ndarray) -> np.ndarray:
+def polish(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
     """Clean a solver's point: fix its pattern and solve the continuous problem again.
 
     Parameters
@@ -108,6 +103,7 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
         With complementarity pairs, its products eliminated (the model before it was encoded).
     z : ndarray
         A point; columns an encoding appended are cut off.
+    deadline : Deadline
 
     Returns
     -------
@@ -115,18 +111,19 @@ def polish(model: Model, z: np.ndarray) -> np.ndarray:
         The polished point: no further from feasible than 1e-6 or than z. It may cost more than z only where z itself
         is not feasible to 1e-6, or by 1e-5 relative. The point z otherwise.
     """
-    z = z[: model.n]
+    view, given = scaled(model), z[: model.n]
+    model, z = view.model, view.point(given)
     before, value = violation(model, z), model.objective.value(z)
     active = active_pairs(model, z)
     patterns = [active]
     if model.pairs is not None and len(active):
         unclear = (model.pairs.slack(z) <= UNCLEAR) & (z[model.pairs.mu] <= UNCLEAR)
         patterns += [active | unclear, active & ~unclear] if unclear.any() else []
-    steps = [pattern_step(model, z, pattern) for pattern in patterns]
+    steps = [pattern_step(model, z, pattern, deadline) for pattern in patterns]
     found = [step for step in steps if step is not None and violation(model, step.z) <= max(FEASIBLE, before)]
     if not found:
-        return z
+        return given
     best = min(found, key=lambda step: step.value)
     if before <= FEASIBLE and best.value > value + LOSS * (1.0 + abs(value)):
-        return z
-    return best.z
+        return given
+    return view.back(best.z)

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..convexity import is_psd
+from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
 from ..expr import Quad
 from ..kernel import lp, qp
@@ -91,13 +92,15 @@ class Recourse:
         self.hard = bool(kinds or rules or bent)
         self._program = replace(model, rows=rows, pairs=None, kkt=None, lifts=()) if self.hard else None
 
-    def __call__(self, z: np.ndarray) -> tuple[Worth, np.ndarray]:
+    def __call__(self, z: np.ndarray, deadline: Deadline = NEVER) -> tuple[Worth, np.ndarray]:
         """Return what a point is worth with the best recourse, and the point with it.
 
         Parameters
         ----------
         z : ndarray (n,)
             Decisions and response; the entries of ``columns`` do not count.
+        deadline : Deadline
+            A recourse not found by then is none.
 
         Raises
         ------
@@ -107,9 +110,9 @@ class Recourse:
         z = z.copy()
         z[self.columns] = 0.0
         if self.hard:
-            return self._branch(z)
+            return self._branch(z, deadline)
         if len(self.columns):
-            z[self.columns] = self._best(z)
+            z[self.columns] = self._best(z, deadline)
         return Worth(self._violation(z), self._value(z)), z
 
     def _value(self, z: np.ndarray) -> float:
@@ -123,28 +126,28 @@ class Recourse:
         off = np.concatenate([off, quads / np.maximum(1.0, np.abs(self._quads.value(z)))])
         return float(off[off > FEASIBLE].sum())
 
-    def _best(self, z: np.ndarray) -> np.ndarray:
+    def _best(self, z: np.ndarray, deadline: Deadline) -> np.ndarray:
         """Return the optimal v, or where none is feasible the one that relaxes the rows least."""
         shift = (self._M @ z)[self._open]
         lo, hi = self._lo[self._open] - shift, self._hi[self._open] - shift
         cost = (self._P @ z + self._q)[self.columns]
-        answer = qp(self._square, cost, self._own, lo, hi, self._lb, self._ub)
+        answer = qp(self._square, cost, self._own, lo, hi, self._lb, self._ub, deadline)
         if answer.status == "unbounded":
             raise ProblemError(UNBOUNDED)
-        v = self._least(lo, hi) if answer.x is None else answer.x
+        v = self._least(lo, hi, deadline) if answer.x is None else answer.x
         return np.clip(0.0 if v is None else v, self._lb, self._ub)
 
-    def _least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray | None:
+    def _least(self, lo: np.ndarray, hi: np.ndarray, deadline: Deadline) -> np.ndarray | None:
         """Return the v whose rows need the least sum of scaled relaxations."""
         k, n = len(lo), len(self.columns)
         one = sp.eye_array(k, format="csr")
         A = Csr(sp.block_array([[self._own, one, -one]], format="csr"))
         scale = 1.0 / self._scale[self._open]
         lb, ub = np.concatenate([self._lb, np.zeros(2 * k)]), np.concatenate([self._ub, np.full(2 * k, np.inf)])
-        answer = lp(np.concatenate([np.zeros(n), scale, scale]), A, lo, hi, lb, ub)
+        answer = lp(np.concatenate([np.zeros(n), scale, scale]), A, lo, hi, lb, ub, deadline)
         return None if answer.x is None else answer.x[:n]
 
-    def _branch(self, z: np.ndarray) -> tuple[Worth, np.ndarray]:
+    def _branch(self, z: np.ndarray, deadline: Deadline) -> tuple[Worth, np.ndarray]:
         """Return the worth and the point by branch and bound; a point without recourse has an infinite violation."""
         model = self._program
         assert model is not None
@@ -158,7 +161,7 @@ class Recourse:
         cost = np.where(given, 0.0, self._P @ z + self._q)
         program = replace(model, space=space, objective=Quad.from_matrices(space, P, cost))
         plain = program.features <= {"int", "qobj"} and not {"int", "qobj"} <= program.features
-        found = solve(program, "highs" if plain else "scip", gap=GAP)
+        found = solve(program, "highs" if plain else "scip", gap=GAP, time_limit=deadline.left())
         if found.status == "unbounded":
             raise ProblemError(UNBOUNDED)
         if interrupted(found):

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..deadline import NEVER, Deadline
 from ..kernel import qp
 from ..model import Model
 from ..sparse import Csr, widen
@@ -54,17 +55,17 @@ class Relaxation:
         self._hessian = P
 
     def minimise(
-        self, cost: np.ndarray, P: Csr | None = None, time_limit: float | None = None
+        self, cost: np.ndarray, P: Csr | None = None, deadline: Deadline = NEVER
     ) -> tuple[np.ndarray, float] | None:
         """Return the minimiser of ``1/2 z'Pz + cost'z`` and the value; None without an optimum.
 
         Quadratic rows, SOS1 sets and indicators are left out, integers are continuous.
         """
         space, rows = self.model.space, self.model.rows
-        answer = qp(self.P if P is None else P, cost, rows.M, rows.lo, rows.hi, space.lb, space.ub, time_limit)
+        answer = qp(self.P if P is None else P, cost, rows.M, rows.lo, rows.hi, space.lb, space.ub, deadline)
         return None if answer.x is None else (np.clip(answer.x, space.lb, space.ub), answer.value)
 
-    def centre(self, time_limit: float | None = None) -> np.ndarray | None:
+    def centre(self, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return the feasible point whose leader variables are nearest to the middle of their box."""
         space = self.model.space
         leader = space.role == "leader"
@@ -75,16 +76,16 @@ class Relaxation:
         weight = np.where(leader, 2.0 / width**2, 1e-9)  # a little weight elsewhere, so that the optimum exists
         n = self.model.n
         P = Csr((weight, np.arange(n), np.arange(n + 1)), shape=(n, n))
-        found = self.minimise(-weight * middle, P, time_limit)
+        found = self.minimise(-weight * middle, P, deadline)
         return None if found is None else found[0]
 
-    def points(self, time_limit: float | None = None) -> Iterator[tuple[str, np.ndarray]]:
+    def points(self, deadline: Deadline = NEVER) -> Iterator[tuple[str, np.ndarray]]:
         """Yield points of the relaxation with their names: its optimum, its centre, then penalised ones."""
-        found = self.minimise(self.q, time_limit=time_limit) if self.convex else None
+        found = self.minimise(self.q, deadline=deadline) if self.convex else None
         if found is not None:
             self.bound = found[1] + self.r
             yield "relaxed optimum", found[0]
-        centre = self.centre(time_limit)
+        centre = self.centre(deadline)
         start = found[0] if found is not None else centre
         if start is None:
             return
@@ -93,11 +94,11 @@ class Relaxation:
         gap = 0.0 if pairs is None else float(np.maximum(pairs.slack(start), 0.0) @ np.maximum(start[pairs.mu], 0.0))
         weights = [(1.0 + abs(value)) / gap * weight for weight in WEIGHTS] if gap > FEASIBLE else [0.0]
         for k, weight in enumerate(weights):
-            yield from ((f"penalty {weight:.2g}", z) for z in self._penalised(start, weight, time_limit))
+            yield from ((f"penalty {weight:.2g}", z) for z in self._penalised(start, weight, deadline))
             if k == 1 and centre is not None:
                 yield "centre", centre
 
-    def _penalised(self, at: np.ndarray, weight: float, time_limit: float | None) -> Iterator[np.ndarray]:
+    def _penalised(self, at: np.ndarray, weight: float, deadline: Deadline) -> Iterator[np.ndarray]:
         pairs = self.model.pairs
         for _ in range(STEPS):
             cost = self.q.copy() if self.convex else self._hessian @ at + self.q
@@ -105,7 +106,7 @@ class Relaxation:
                 s, mu = np.maximum(pairs.slack(at), 0.0), np.maximum(at[pairs.mu], 0.0)
                 cost += weight * (widen(pairs.M, self.model.n).T @ mu)
                 np.add.at(cost, pairs.mu, weight * s)
-            found = self.minimise(cost, time_limit=time_limit)
+            found = self.minimise(cost, deadline=deadline)
             if found is None:
                 return
             yield found[0]

@@ -19,9 +19,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..bilevel import Bilevel
+from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
 from ..kernel import Answer, qp
+from ..kkt import kkt
+from ..model import Model
 from ..qp import QP
+from ..scale import scaled
 from ..space import LEADER
 from ..sparse import Csr
 from .sharpen import Program, sharpen
@@ -36,13 +40,14 @@ SETTLED = 1e-10
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def solve_follower(follower: QP, x: np.ndarray) -> Parts | None:
-    """Return ``(y, lam, mu)`` of one follower at its parameters x; None when it is infeasible or unbounded.
+def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> Parts | None:
+    """Return ``(y, lam, mu)`` of one follower at its parameters x; None when it is infeasible, unbounded or late.
 
     Parameters
     ----------
     follower : QP
     x : ndarray (nx,)
+    deadline : Deadline
 
     Returns
     -------
@@ -55,23 +60,23 @@ def solve_follower(follower: QP, x: np.ndarray) -> Parts | None:
     free = np.full(ny, np.inf)
     lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
     program = Program(follower.P, follower.q + follower.Q @ x, rows, lo, hi, -free, free)
-    answer = _solve(program)
-    if answer.x is None and answer.status != "unbounded":
+    answer = _solve(program, deadline)
+    if answer.x is None and answer.status not in ("unbounded", "limit"):
         room = ELASTIC * (1.0 + np.abs(hi))
         program = Program(program.P, program.q, rows, lo - room, hi + room, -free, free)
-        answer = _solve(program)
+        answer = _solve(program, deadline)
     if answer.x is None:
         return None
-    answer = sharpen(program, answer)
+    answer = sharpen(program, answer, deadline)
     assert answer.x is not None
     return answer.x, answer.row_dual[:equations], np.maximum(-answer.row_dual[equations:], 0.0)
 
 
-def _solve(program: Program) -> Answer:
-    return qp(program.P, program.q, program.A, program.lo, program.hi, program.lb, program.ub)
+def _solve(program: Program, deadline: Deadline) -> Answer:
+    return qp(program.P, program.q, program.A, program.lo, program.hi, program.lb, program.ub, deadline)
 
 
-def _job(task: tuple[QP, np.ndarray]) -> Parts | None:
+def _job(task: tuple[QP, np.ndarray, Deadline]) -> Parts | None:
     return solve_follower(*task)
 
 
@@ -80,22 +85,26 @@ class Responder:
 
     Parameters
     ----------
-    bilevel : Bilevel
+    problem : Bilevel or Model
+        A problem, or its KKT model in any stage.
 
     Attributes
     ----------
     qps : list of QP
-        One per follower.
+        One per follower, in the problem's own units (:mod:`kktgen.scale`).
     parameters : ndarray
         The leader's columns that some follower sees.
     nash : bool
         Whether some follower sees columns of another.
     """
 
-    def __init__(self, bilevel: Bilevel) -> None:
-        space = bilevel.space
+    def __init__(self, problem: Bilevel | Model) -> None:
+        model = kkt(problem) if isinstance(problem, Bilevel) else problem
+        self._view = scaled(model)
+        space = model.space
         self.n = len(space)
-        self.qps = [follower.qp() for follower in bilevel.followers]
+        stated = self._view.model.kkt
+        self.qps = [] if stated is None else [system.qp() for system in stated.systems]
         seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
         self.parameters = seen[space.owner[seen] == LEADER]
         self.nash = bool((space.owner[seen] != LEADER).any())
@@ -103,7 +112,9 @@ class Responder:
         dead = (space.lb == 0) & (space.ub == 0) & np.isin(space.role, ["lam", "mu"])
         self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
 
-    def __call__(self, x: np.ndarray, executor: Executor | None = None) -> np.ndarray | None:
+    def __call__(
+        self, x: np.ndarray, executor: Executor | None = None, deadline: Deadline = NEVER
+    ) -> np.ndarray | None:
         """Return the point z (n,) where every follower responds to the leader's decisions.
 
         Parameters
@@ -113,28 +124,31 @@ class Responder:
             In a Nash game the other columns are where the best responses begin.
         executor : concurrent.futures.Executor, optional
             For the independent QPs of the followers.
+        deadline : Deadline
+            Of all QPs together.
 
         Returns
         -------
         ndarray (n,) or None
-            None when a follower is infeasible or unbounded, or a Nash game does not settle.
+            None when a follower is infeasible or unbounded, or a Nash game does not settle, by then.
 
         Raises
         ------
         ProblemError
             A point of the wrong length.
         """
-        z = self._full(np.asarray(x, dtype=float))
+        z = self._view.point(self._full(np.asarray(x, dtype=float)))
         if self.nash:
-            return self._settle(z)
-        tasks = [(one, z[one.x]) for one in self.qps]
+            settled = self._settle(z, deadline)
+            return None if settled is None else self._view.back(settled)
+        tasks = [(one, z[one.x], deadline) for one in self.qps]
         run: Callable[..., Iterable[Any]] = map if executor is None else executor.map
         for one, parts in zip(self.qps, run(_job, tasks), strict=True):
             if parts is None:
                 return None
             z[one.y], z[one.lam], z[one.mu] = parts
         z[self._dead] = 0.0
-        return z
+        return self._view.back(z)
 
     def _full(self, x: np.ndarray) -> np.ndarray:
         if len(x) >= self.n:
@@ -147,7 +161,7 @@ class Responder:
         z[self.leader] = x
         return z
 
-    def _settle(self, z: np.ndarray) -> np.ndarray | None:
+    def _settle(self, z: np.ndarray, deadline: Deadline) -> np.ndarray | None:
         """Return the point where no follower wants to move, by best responses in turn; None when it is not reached."""
         last: list[np.ndarray | None] = [None] * len(self.qps)
         states: set[bytes] = set()
@@ -160,7 +174,7 @@ class Responder:
                 x, before = z[one.x], last[k]
                 if before is not None and (np.abs(x - before) <= SETTLED * (1.0 + np.abs(x))).all():
                     continue
-                parts = solve_follower(one, x)
+                parts = solve_follower(one, x, deadline)
                 if parts is None:
                     return None
                 z[one.y], z[one.lam], z[one.mu] = parts

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
+from ..deadline import NEVER, Deadline
 from ..kernel import Answer
 from ..sparse import Csr
 
@@ -53,9 +54,9 @@ def error(program: Program, x: np.ndarray, price: np.ndarray) -> float:
     return float(max(np.abs(stationarity).max(initial=0.0), outside.max(initial=0.0), gap.max(initial=0.0)))
 
 
-def sharpen(program: Program, answer: Answer) -> Answer:
-    """Return the answer with smaller KKT residuals, or the answer itself where that does not succeed."""
-    if answer.x is None:
+def sharpen(program: Program, answer: Answer, deadline: Deadline = NEVER) -> Answer:
+    """Return the answer with smaller KKT residuals, or the answer itself where that does not succeed in time."""
+    if answer.x is None or deadline.over:
         return answer
     m = len(program.lo)
     price = np.concatenate([answer.row_dual, answer.col_dual])
@@ -68,6 +69,8 @@ def sharpen(program: Program, answer: Answer) -> Answer:
     equal = lo == hi
     upper, lower = ~equal & (-price > hi - value), ~equal & (price > value - lo)
     for _ in range(CORRECTIONS):
+        if deadline.over:
+            break
         found = _solve(program, R, np.where(upper, hi, lo), equal | upper | lower, answer.x, price)
         if found is None:
             break

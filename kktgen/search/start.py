@@ -9,18 +9,18 @@ and again from penalised relaxations (:mod:`kktgen.search.relaxation`) and from 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..bilevel import Bilevel
+from ..deadline import NEVER, Deadline
 from ..model import Model
+from ..scale import Scaled, scaled
 from .given import given_point
 from .moves import Moves
 from .pattern import GAIN, active_pairs
-from .respond import Responder
 
 NUDGES = 20
 """Decisions near the best point that are tried."""
@@ -34,9 +34,7 @@ KEPT = 5
 Progress = Callable[[dict[str, Any]], None]
 
 
-def relax_and_respond(
-    bilevel: Bilevel, model: Model, responder: Responder | None = None, time_limit: float | None = None
-) -> np.ndarray | None:
+def relax_and_respond(bilevel: Bilevel, model: Model, deadline: Deadline = NEVER) -> np.ndarray | None:
     """Return the followers' response to the optimum of the convex relaxation, moved to where the leader's rows hold.
 
     Parameters
@@ -44,10 +42,7 @@ def relax_and_respond(
     bilevel : Bilevel
     model : Model
         The KKT model of the problem, its products eliminated, with complementarity pairs.
-    responder : Responder, optional
-        Made from the problem when not given.
-    time_limit : float, optional
-        Seconds per QP.
+    deadline : Deadline
 
     Returns
     -------
@@ -55,19 +50,20 @@ def relax_and_respond(
         A bilevel-feasible point. Without a convex relaxation that is bounded, the decisions begin in the middle of the
         leader's box. None when no decision found there lets every follower respond within the leader's rows.
     """
-    moves = Moves(bilevel, model, responder)
-    for count, (_, z) in enumerate(moves.relaxation.points(time_limit)):
-        response = moves.respond(z, time_limit)
-        point = None if response is None else moves.land(response, 1, time_limit)
+    view = scaled(model)
+    moves = Moves(view.model)
+    for count, (_, z) in enumerate(moves.relaxation.points(deadline)):
+        response = moves.respond(z, deadline)
+        point = None if response is None else moves.land(response, 1, deadline)
         if point is not None or count == 2:
-            return point
+            return None if point is None else view.back(point)
     return None
 
 
 def start_points(
     bilevel: Bilevel, model: Model, seconds: float = 10.0, progress: Progress | None = None, seed: int = 0
 ) -> list[np.ndarray]:
-    """Return bilevel-feasible points, the best first.
+    """Return bilevel-feasible points, the best first. Ctrl-C ends the search with those found so far.
 
     Parameters
     ----------
@@ -87,13 +83,24 @@ def start_points(
         At most five of different value, each satisfying rows, bounds and pairs of the model to 1e-6; empty when none
         is found.
     """
-    search = _Search(bilevel, model, seconds, progress)
-    search.run(search.moves.relaxation.points(search.left()))
-    search.run(search.nudges(seed))
-    return [z for _, z in search.found]
+    return starts_within(bilevel, model, Deadline(seconds), progress, seed)
 
 
-def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0) -> np.ndarray | None:
+def starts_within(
+    bilevel: Bilevel, model: Model, deadline: Deadline, progress: Progress | None = None, seed: int = 0
+) -> list[np.ndarray]:
+    """Return bilevel-feasible points found by a deadline, the best first; Ctrl-C stops it (:meth:`Deadline.stop`)."""
+    view = scaled(model)
+    search = _Search(view, deadline, progress)
+    try:
+        search.run(search.moves.relaxation.points(deadline))
+        search.run(search.nudges(seed))
+    except KeyboardInterrupt:
+        deadline.stop()
+    return [view.back(z) for _, z in search.found]
+
+
+def land_start(bilevel: Bilevel, model: Model, start: Any, deadline: Deadline = NEVER) -> np.ndarray | None:
     """Return a point somebody gives, moved to where the model holds: the best point of its pattern and its neighbours.
 
     Parameters
@@ -103,8 +110,7 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0
         The KKT model of the problem, its products eliminated, with complementarity pairs (bounded or not).
     start : Solution, Result, Search or array
         All columns, or the leader's alone: the followers then respond.
-    seconds : float
-        Time limit.
+    deadline : Deadline
 
     Returns
     -------
@@ -118,25 +124,23 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, seconds: float = 10.0
         A start of the wrong length, that is not finite, or without a point.
     """
     given = given_point(bilevel.space, start)
-    end = time.monotonic() + seconds
-    moves = Moves(bilevel, model)
-    z = model.complete(given)
+    view = scaled(model)
+    moves = Moves(view.model)
+    z = view.point(model.complete(given))
     whole = bool(given[bilevel.space.role != "leader"].any())
-    found = moves.land(z, ROUNDS, seconds) if whole else None
+    found = moves.land(z, ROUNDS, deadline) if whole else None
     if found is None:
-        response = moves.respond(z, max(end - time.monotonic(), 1e-3))
-        found = None if response is None else moves.land(response, ROUNDS, max(end - time.monotonic(), 1e-3))
-    return found
+        response = moves.respond(z, deadline)
+        found = None if response is None else moves.land(response, ROUNDS, deadline)
+    return None if found is None else view.back(found)
 
 
 class _Search:
     """Collects points, best first, and says when to stop."""
 
-    def __init__(self, bilevel: Bilevel, model: Model, seconds: float, progress: Progress | None) -> None:
-        self.model, self.progress = model, progress
-        self.begun = time.monotonic()
-        self.end = self.begun + seconds
-        self.moves = Moves(bilevel, model)
+    def __init__(self, view: Scaled, deadline: Deadline, progress: Progress | None) -> None:
+        self.model, self.unit, self.deadline, self.progress = view.model, view.objective, deadline, progress
+        self.moves = Moves(self.model)
         self.found: list[tuple[float, np.ndarray]] = []
         self._tried = 0
         self._seen: set[bytes] = set()
@@ -152,13 +156,9 @@ class _Search:
             if idle >= patience or self.done():
                 return
 
-    def left(self) -> float:
-        """Return the seconds left."""
-        return max(self.end - time.monotonic(), 1e-3)
-
     def done(self) -> bool:
         """Return whether time is up, or the best point is as good as the relaxation allows."""
-        if time.monotonic() > self.end:
+        if self.deadline.over:
             return True
         bound = self.moves.relaxation.bound
         return bool(self.found) and np.isfinite(bound) and self.found[0][0] <= bound + GAIN * (1.0 + abs(bound))
@@ -166,7 +166,7 @@ class _Search:
     def attempt(self, label: str, z: np.ndarray) -> bool:
         """Respond to z, search from there, keep what is found; return whether it is the best so far."""
         self._tried += 1
-        response = self.moves.respond(z, self.left())
+        response = self.moves.respond(z, self.deadline)
         if response is None:
             return False
         choices = np.flatnonzero((self.model.space.kind != "C") & (self.model.space.role == "leader"))
@@ -174,7 +174,7 @@ class _Search:
         if pattern in self._seen and not self.moves.many:
             return False
         self._seen.add(pattern)
-        point = self.moves.land(response, ROUNDS, self.left())
+        point = self.moves.land(response, ROUNDS, self.deadline)
         return point is not None and self._keep(label, point)
 
     def _keep(self, label: str, z: np.ndarray) -> bool:
@@ -185,7 +185,8 @@ class _Search:
         better = not self.found or value < self.found[0][0] - room
         self.found = sorted([*self.found, (value, z)], key=lambda pair: pair[0])[:KEPT]
         if better and self.progress is not None:
-            told = {"stage": "start", "seconds": time.monotonic() - self.begun, "incumbent": self.model.sense * value}
+            value = self.model.sense * self.unit * value
+            told = {"stage": "start", "seconds": self.deadline.spent, "incumbent": value}
             self.progress({**told, "move": label, "round": self._tried})
         return better
 

@@ -11,12 +11,12 @@ found so far until they hold (Kelley, "The cutting-plane method for solving conv
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import NEVER, Deadline
 from ..kernel import qp
 from ..model import Model
 from ..sparse import Csr, coo, vstack, widen
@@ -60,7 +60,7 @@ def active_pairs(model: Model, z: np.ndarray) -> np.ndarray:
     return s / max(1.0, np.abs(s).max(initial=0.0)) <= mu / max(1.0, np.abs(mu).max(initial=0.0))
 
 
-def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, time_limit: float | None = None) -> Step | None:
+def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, deadline: Deadline = NEVER) -> Step | None:
     """Solve the convex QP of one pattern.
 
     Parameters
@@ -72,41 +72,38 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, time_limit: fl
         For a nonconvex objective also where the descent begins.
     active : ndarray (mi,) bool
         Pairs with s = 0; the others have mu = 0.
-    time_limit : float, optional
-        Seconds.
+    deadline : Deadline
 
     Returns
     -------
     Step or None
-        None when the pattern has no feasible point or no optimum, or when there are nonconvex quadratic rows.
+        None when the pattern has no feasible point or no optimum, or none in time, or when there are nonconvex
+        quadratic rows.
     """
     if "qrow_nonconvex" in model.features:
         return None
     fixed = _fixed(model, z, active)
     if fixed is None:
         return None
-    end = np.inf if time_limit is None else time.monotonic() + time_limit
     point, found = z[: model.n], None
     for _ in range(TANGENTS):
         if len(model.quads):
             fixed = _with_tangents(fixed, model, point)
-        found = _optimum(model, fixed, point, time_limit)
+        found = _optimum(model, fixed, point, deadline)
         if found is None:
             return None
         point = found[0]
-        if _quadratic_rows_hold(model, point) or time.monotonic() > end:
+        if _quadratic_rows_hold(model, point) or deadline.over:
             break
     assert found is not None
     point, row_price = found
     return Step(point, model.objective.value(point), _prices(model, fixed, active, point, row_price))
 
 
-def _optimum(
-    model: Model, program: Program, z: np.ndarray, time_limit: float | None
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _optimum(model: Model, program: Program, z: np.ndarray, deadline: Deadline) -> tuple[np.ndarray, np.ndarray] | None:
     """Return an optimum, or of a nonconvex objective a stationary point, with the prices of the rows."""
     nonconvex = "qobj_nonconvex" in model.features
-    return _descend(program, z, time_limit) if nonconvex else _solve(program, time_limit)
+    return _descend(program, z, deadline) if nonconvex else _solve(program, deadline)
 
 
 def _with_tangents(program: Program, model: Model, z: np.ndarray) -> Program:
@@ -183,7 +180,7 @@ def _fixed(model: Model, z: np.ndarray, active: np.ndarray) -> Program | None:
     return Program(P, q, A, lo, hi, lb, ub)
 
 
-def _solve(program: Program, time_limit: float | None) -> tuple[np.ndarray, np.ndarray] | None:
+def _solve(program: Program, deadline: Deadline) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the optimum and the prices of the rows, with the fixed columns taken out; None without an optimum."""
     fixed = program.lb == program.ub
     z = np.where(fixed, program.lb, 0.0)
@@ -202,23 +199,22 @@ def _solve(program: Program, time_limit: float | None) -> tuple[np.ndarray, np.n
         Csr(program.P[free][:, free]), (program.P @ z + program.q)[free], Csr(A[live]), lo[live], hi[live],
         program.lb[free], program.ub[free],
     )  # fmt: skip
-    answer = qp(small.P, small.q, small.A, small.lo, small.hi, small.lb, small.ub, time_limit)
+    answer = qp(small.P, small.q, small.A, small.lo, small.hi, small.lb, small.ub, deadline)
     if answer.x is None:
         return None
-    answer = sharpen(small, answer)
+    answer = sharpen(small, answer, deadline)
     assert answer.x is not None
     z[free] = np.clip(answer.x, small.lb, small.ub)
     price[live] = answer.row_dual
     return z, price
 
 
-def _descend(program: Program, z: np.ndarray, time_limit: float | None) -> tuple[np.ndarray, np.ndarray] | None:
+def _descend(program: Program, z: np.ndarray, deadline: Deadline) -> tuple[np.ndarray, np.ndarray] | None:
     """Return a stationary point of a nonconvex QP and the prices of the rows, by conditional gradients.
 
     The linear program of the gradient gives a direction, along which the quadratic is minimised exactly (Frank and
     Wolfe 1956); every point on the way is feasible.
     """
-    end = np.inf if time_limit is None else time.monotonic() + time_limit
     P, price = program.P, np.zeros(len(program.lo))
     fixed = program.lb == program.ub
     z = np.where(fixed, program.lb, np.clip(z[: len(program.q)], program.lb, program.ub))
@@ -226,10 +222,10 @@ def _descend(program: Program, z: np.ndarray, time_limit: float | None) -> tuple
     outside = np.maximum(np.maximum(program.lo - value, value - program.hi), 0.0)
     inside = bool((outside <= FEASIBLE * np.maximum(1.0, np.abs(value))).all())
     for _ in range(DESCENTS):
-        if time.monotonic() > end:
+        if deadline.over:
             break
         gradient = P @ z + program.q
-        found = _solve(replace(program, P=Csr(P.shape), q=gradient), time_limit)
+        found = _solve(replace(program, P=Csr(P.shape), q=gradient), deadline)
         if found is None:
             break
         corner, price = found

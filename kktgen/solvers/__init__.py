@@ -13,7 +13,8 @@ import difflib
 import importlib
 import pkgutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -22,9 +23,10 @@ import numpy as np
 from ..bilevel import Bilevel
 from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, UnsupportedError
 from ..model import FEATURES, Model
+from ..scale import Scaled, scaled
 from ..single import single_level
 from ..solution import Solution
-from .common import answer, check_data, contradiction, starting_points
+from .common import answer, check_data, contradiction, starting_points, violation
 from .files import PREFIX, External, external, ready
 from .isolate import isolated
 from .watch import Progress, Watch
@@ -123,8 +125,8 @@ def solve(
         raised again.
     isolate : bool
         Run the solver in a process of its own (about half a second more). It cannot take this one with it: where it
-        crashes, runs out of memory or fails, that is the status ``error``; where it goes on more than 5 s (a tenth of
-        the limit where that is more) beyond its time limit, it is stopped with status ``time_limit``. Both keep the
+        crashes, runs out of memory or fails, that is the status ``error``; where it goes on beyond its time limit by
+        more than half a second and a fortieth of it, it is stopped with status ``time_limit``. Both keep the
         best point and bound it told before; ``raw["error"]`` says why, ``raw["log"]`` holds the end of its log.
     memory_limit : float, optional
         MB that an isolated solver may take beyond the loaded model, measured in address space; Linux only.
@@ -158,22 +160,47 @@ def solve(
     reason = contradiction(model)
     if reason is not None:
         return answer(model, "infeasible", None, None, started, title, raw={"status": reason})
-    watch = Watch(progress, model.sense)
+    view = scaled(model)
+    watch = Watch(_in_users_units(progress, view), model.sense)
     run = module.solve
     if isolate:
         alone = module.isolated if isinstance(module, External) else partial(isolated, module)
         run = partial(alone, memory_limit=memory_limit)
     try:
         found = run(
-            model, time_limit=time_limit, gap=gap, threads=int(threads), verbose=verbose, start=points, progress=watch,
-            **options,
+            view.model, time_limit=time_limit, gap=gap, threads=int(threads), verbose=verbose,
+            start=view.points(points), progress=watch, **options,
         )  # fmt: skip
     except KktgenError:
         raise
     except Exception as error:
         raise SolverError(f"{title} failed on model {model.name!r}: {error or type(error).__name__}") from error
     watch.close()
-    return found
+    return _back(found, view)
+
+
+def _in_users_units(progress: Progress | None, view: Scaled) -> Progress | None:
+    """Return what tells the user of the values of a scaled model."""
+    if progress is None or not view.changes:
+        return progress
+
+    def tell(info: Mapping[str, Any]) -> Any:
+        values = {key: None if info[key] is None else view.objective * info[key] for key in ("incumbent", "bound")}
+        return progress({**info, **values})
+
+    return tell
+
+
+def _back(found: Solution, view: Scaled) -> Solution:
+    """Return the solution of a scaled model as one of the model itself: its objective is that of its point."""
+    if not view.changes:
+        return found
+    model, z = view.original, None if found.z is None else view.back(found.z)
+    bound = None if found.bound is None else view.objective * found.bound
+    if z is None:
+        return replace(found, model=model, bound=bound)
+    said = {**(found.raw or {}), "violation": violation(model, z)}
+    return replace(found, model=model, z=z, bound=bound, objective=model.value(z), raw=said)
 
 
 def check_solvable(problem: Model | Bilevel, solver: str) -> None:

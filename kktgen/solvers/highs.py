@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from ..deadline import Deadline
 from ..errors import SolverError
 from ..model import Model
+from ..quiet import quiet
 from ..solution import Solution
 from .common import answer, canonical, column_bounds, refused_value, sides, unknown_option, violation
 from .highs_run import STATUS, TITLE, TOL, load, run
@@ -37,9 +39,7 @@ def available() -> bool:
 
 def version() -> str:
     """Return the version of HiGHS, e.g. ``1.15.1``."""
-    import highspy
-
-    return str(highspy.Highs().version())
+    return str(quiet().version())
 
 
 def solve(
@@ -65,21 +65,29 @@ def solve(
     """
     import highspy
 
-    started = time.perf_counter()
-    highs = highspy.Highs()
+    started, deadline = time.perf_counter(), Deadline(time_limit)
+    highs = quiet()
     highs.setOptionValue("output_flag", bool(verbose))
-    highs.setOptionValue("threads", threads)
+    highs.setOptionValue("threads", threads)  # it runs on a thread of its own, which no other HiGHS has run on
     if gap is not None:
         highs.setOptionValue("mip_rel_gap", float(gap))
     _set_options(highs, options)
     watch = progress or Watch(None)
     if {"int", "qobj"} <= model.features:
-        return solve_rounds(model, highs, started, options.get("time_limit", time_limit), start, watch)
+        return solve_rounds(
+            model,
+            highs,
+            started,
+            Deadline(options["time_limit"]) if "time_limit" in options else deadline,
+            start,
+            watch,
+        )
     load(model, highs)
     if "int" in model.features and len(start):
         _set_start(highs, model, start)
-    if time_limit is not None and "time_limit" not in options:
-        highs.setOptionValue("time_limit", max(0.0, time_limit - (time.perf_counter() - started)))
+    left = deadline.left()
+    if left is not None and "time_limit" not in options:
+        highs.setOptionValue("time_limit", left)
     run(highs, watch)
     if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible and _has_point(model, highs):
         return answer(

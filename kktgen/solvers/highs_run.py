@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from ..errors import SolverError
 from ..kernel import as_lp
 from ..model import Model
+from ..quiet import logged, pass_model
 from .common import canonical, column_bounds, sides
 
 TITLE = "HiGHS"
@@ -53,9 +54,11 @@ def load(model: Model, highs: Any, quadratic: bool = True) -> None:
         program.hessian_.start_ = lower.indptr.astype(np.int32)
         program.hessian_.index_ = lower.indices.astype(np.int32)
         program.hessian_.value_ = lower.data
-    if highs.passModel(program) == highspy.HighsStatus.kError:
+    words = pass_model(highs, program)
+    if words:
         raise SolverError(
-            f"{TITLE} refused model {model.name!r}: a coefficient is beyond what it takes (1e15); rescale the model"
+            f"{TITLE} refused model {model.name!r}: a coefficient is beyond what it takes (1e15); rescale the model "
+            f"({TITLE}: {words})"
         )
 
 
@@ -63,7 +66,12 @@ def run(highs: Any, watch: Any) -> bool:
     """Run HiGHS in a thread of its own, and return whether Ctrl-C was pressed.
 
     There Ctrl-C never hits a callback (it stops the solve from here), and the number of threads can differ from
-    that of earlier solves: HiGHS keeps one scheduler per calling thread.
+    that of earlier solves, those of other code included: HiGHS keeps one scheduler per calling thread.
+
+    Raises
+    ------
+    SolverError
+        HiGHS failed; its own words are the cause.
     """
     import highspy
 
@@ -86,8 +94,10 @@ def run(highs: Any, watch: Any) -> bool:
 
     def work() -> None:
         try:
-            if highs.run() == highspy.HighsStatus.kError:
-                raise SolverError(f"{TITLE} failed: {highs.modelStatusToString(highs.getModelStatus())}")
+            with logged(highs) as said:
+                if highs.run() == highspy.HighsStatus.kError:
+                    word = highs.modelStatusToString(highs.getModelStatus())
+                    raise SolverError(f"{TITLE} failed: {said() or word}")
         except BaseException as error:  # raised again by the caller's thread
             failure.append(error)
         finally:

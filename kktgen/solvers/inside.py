@@ -14,7 +14,6 @@ import pickle
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..deadline import Deadline
 from ..errors import KktgenError, SolverError
 from ..model import Model
 from ..solution import Solution
@@ -42,8 +42,8 @@ class Job:
         Import name of the solver's module.
     model : Model
     start : list of ndarray (n,)
-    deadline : float or None
-        On the clock ``time.time()``, which parent and child share.
+    deadline : Deadline
+        Parent and child share its clock.
     memory_limit : float or None
         MB of address space beyond what the loaded model and solver take.
     options : dict
@@ -53,7 +53,7 @@ class Job:
     module: str
     model: Model
     start: list[np.ndarray]
-    deadline: float | None
+    deadline: Deadline
     memory_limit: float | None
     options: dict[str, Any]
 
@@ -106,7 +106,7 @@ def _outcome(job: Job, channel: _Channel) -> tuple[Any, ...]:
         channel.send("begin")
         found = module.solve(
             job.model, start=job.start, progress=_watch(channel), verbose=True,
-            time_limit=None if job.deadline is None else max(0.0, job.deadline - time.time()), **job.options,
+            time_limit=job.deadline.left(), **job.options,
         )  # fmt: skip
     except MemoryError:
         lift()

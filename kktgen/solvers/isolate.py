@@ -18,19 +18,20 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..deadline import Deadline
 from ..errors import UnsupportedError
+from ..lineage import KILL
 from ..model import Model
 from ..solution import Solution
-from . import process
 from .common import INTERRUPTED, answer
 from .inside import NO_MEMORY, Job
 from .process import Child, Interrupts
 from .watch import Watch
 
-MARGIN = 5.0
-"""Seconds of patience after the time limit, before the solver is interrupted; a tenth of the limit if that is more."""
-START = 60.0
-"""Seconds of patience more, until the child has imported and read all it needs: a busy machine is slow at that."""
+MARGIN, GRACE = 0.5, 0.5
+"""Seconds of patience after the time limit, before the solver is interrupted; from then until it is killed."""
+SHARE = 0.025
+"""Share of the time limit by which the first patience is longer."""
 OWN_SHARE = 0.8
 """Share of the memory limit at which a solver that can watch its own memory is to stop by itself."""
 NO_ROOM = re.compile("bad_alloc|cannot allocate memory|out of memory", re.IGNORECASE)
@@ -77,12 +78,12 @@ def isolated(
             raise UnsupportedError("solve: memory_limit needs Linux, whose limits on the size of a process hold")
         if hasattr(module, "MEMORY"):
             options.setdefault(module.MEMORY, OWN_SHARE * memory_limit)
-    deadline = None if time_limit is None else time.time() + time_limit
+    deadline = Deadline(time_limit)
     job = Job(module.__name__, _slim(model), list(start), deadline, memory_limit, options)
     title = f"{module.TITLE} {module.version()}"
     with Child(verbose) as child, Interrupts(child) as interrupts:
         child.give(job)
-        heard = _attend(child, progress, interrupts, None if time_limit is None else begun + time_limit)
+        heard = _attend(child, progress, interrupts, deadline)
         child.end()
     kind, *content = heard.last
     if kind == "refused":
@@ -115,7 +116,7 @@ class _Heard:
     stopped: str = ""
 
 
-def _attend(child: Child, watch: Watch, interrupts: Interrupts, end: float | None) -> _Heard:
+def _attend(child: Child, watch: Watch, interrupts: Interrupts, deadline: Deadline) -> _Heard:
     """Listen to a child until it has answered or died; interrupt it, then kill it where it does not end in time.
 
     Parameters
@@ -124,12 +125,12 @@ def _attend(child: Child, watch: Watch, interrupts: Interrupts, end: float | Non
     watch : Watch
         Told of the progress.
     interrupts : Interrupts
-    end : float or None
-        When the time limit is over, on the clock ``time.perf_counter()``.
+    deadline : Deadline
+        The solver's own; it may take a little longer.
     """
     heard, passed_on = _Heard(), 0
-    patience = 0.0 if end is None else max(MARGIN, (end - time.perf_counter()) * 0.1)
-    last = np.inf if end is None else end + patience + START
+    left = deadline.left()
+    last = Deadline(None if left is None else left + MARGIN + SHARE * deadline.limit)
     while True:
         kind, *content = message = child.hear()
         if kind == "progress":
@@ -139,9 +140,7 @@ def _attend(child: Child, watch: Watch, interrupts: Interrupts, end: float | Non
                 return heard
         elif kind == "point":
             heard.point = content[0]
-        elif kind == "begin":
-            last = np.inf if end is None else max(end, time.perf_counter()) + patience
-        elif kind != "":
+        elif kind not in ("begin", ""):
             heard.last = message
             return heard
         if interrupts.count > passed_on:
@@ -149,10 +148,10 @@ def _attend(child: Child, watch: Watch, interrupts: Interrupts, end: float | Non
             if passed_on > 1:
                 return heard
             child.interrupt()
-        if time.perf_counter() > last:
+        if last.over:
             if heard.stopped == "time":
                 return heard
-            heard.stopped, last = "time", time.perf_counter() + process.GRACE
+            heard.stopped, last = "time", Deadline(GRACE)
             child.interrupt()
 
 
@@ -178,5 +177,5 @@ def _why(child: Child, heard: _Heard, title: str, time_limit: float | None, memo
     if code is None or code >= 0:
         return f"{title} ended its process without an answer (exit code {code})"
     word = signal.strsignal(-code) or "unknown signal"
-    hint = f"out of memory?{limit}" if code == -process.KILL else "a fault in its library"
+    hint = f"out of memory?{limit}" if code == -KILL else "a fault in its library"
     return f"{title} died (signal {-code}: {word}, {hint})"

@@ -18,7 +18,6 @@ from ..errors import SolverError
 from .group import Group
 from .inside import Job
 
-KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 GRACE = 5.0
 """Seconds an interrupted solver has to answer before it is killed."""
 TICK = 0.1
@@ -53,9 +52,7 @@ class Child(Group):
         self._lines: deque[str] = deque(maxlen=LINES)
         self._inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", CODE], stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-            )
+            super().__init__([sys.executable, "-c", CODE], stdin=pipe, stdout=pipe, stderr=pipe)
         except (OSError, ValueError, TypeError) as error:
             raise SolverError(f"isolate: no process can be started from {sys.executable!r}: {error}") from error
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read_messages, self._read_log)]
@@ -101,8 +98,7 @@ class Child(Group):
         if self._silent:  # it is about to die by itself
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE)
-        self.signal(KILL)
-        self.code = self._process.wait()
+        self.code = self.kill()
         for thread in self._threads:
             thread.join(GRACE)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -12,12 +12,12 @@ optimal solutions to integer and mixed-integer programming problems, Math. Prog.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..deadline import Deadline
 from ..kernel import lp, qp
 from ..model import Model
 from ..solution import Solution
@@ -31,11 +31,10 @@ LOOSE = 0.1
 """A round may stop at this share of the gap still open: a proof that new tangents will improve is not worth more."""
 TIGHT = 1e-9
 """Feasibility tolerance of HiGHS where its own one leaves a gap."""
-"""HiGHS's word for a solve stopped from outside."""
 
 
 def solve_rounds(
-    model: Model, highs: Any, started: float, limit: float | None, start: Sequence[np.ndarray], watch: Watch
+    model: Model, highs: Any, started: float, deadline: Deadline, start: Sequence[np.ndarray], watch: Watch
 ) -> Solution:
     """Solve a model with integers and a convex quadratic objective.
 
@@ -46,12 +45,12 @@ def solve_rounds(
         Empty, its options set; ``mip_rel_gap`` and ``mip_abs_gap`` say when the solve is done.
     started : float
         ``time.perf_counter()`` at the beginning.
-    limit : float, optional
-        Seconds from then on, for all rounds.
+    deadline : Deadline
+        Of all rounds.
     start : sequence of ndarray (n,)
     watch : Watch
     """
-    rounds = _Rounds(model, highs, None if limit is None else started + limit, watch)
+    rounds = _Rounds(model, highs, deadline, watch)
     try:
         status, word = rounds.solve(start)
     except KeyboardInterrupt:
@@ -70,12 +69,11 @@ class _Rounds:
     ----------
     model : Model
     highs : highspy.Highs
-    deadline : float or None
-        On the clock ``time.perf_counter()``.
+    deadline : Deadline
     watch : Watch
     """
 
-    def __init__(self, model: Model, highs: Any, deadline: float | None, watch: Watch) -> None:
+    def __init__(self, model: Model, highs: Any, deadline: Deadline, watch: Watch) -> None:
         self.model, self.highs, self.deadline, self.watch = model, highs, deadline, watch
         self.keep = watch.keep
         self.P, self.q, self.r = model.matrices
@@ -103,10 +101,6 @@ class _Rounds:
     def tell(self, nodes: int, incumbent: float, bound: float) -> bool:
         """Pass on a round's state as that of the whole solve: a round's own incumbent is too good to be true."""
         return self.watch.tell(self.nodes + nodes, self.value, max(self.bound, min(bound, self.value)))
-
-    def left(self) -> float | None:
-        """Return the seconds left."""
-        return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter())
 
     def target(self) -> float:
         """Return the gap to reach, as HiGHS measures it: relative to the objective, or absolute."""
@@ -154,9 +148,9 @@ class _Rounds:
         complete = [z for z in start if not np.isnan(z).any()]
         for z in complete:
             self.offer(z)
-        if self.left() == 0.0:
+        if self.deadline.over:
             return "time_limit", "Time limit reached"
-        relaxed = qp(self.P, self.q, self.A, self.lo, self.hi, self.lb, self.ub, self.left())
+        relaxed = qp(self.P, self.q, self.A, self.lo, self.hi, self.lb, self.ub, self.deadline)
         if relaxed.x is not None:
             self.add([relaxed.x, *complete])
         else:
@@ -188,9 +182,9 @@ class _Rounds:
             self.highs.setSolution(len(said), said.astype(np.int32), z[said])
         self.highs.setOptionValue("mip_rel_gap", relative)
         self.highs.setOptionValue("mip_abs_gap", absolute)
-        left = self.left()
+        left = self.deadline.left()
         if left is not None:
-            self.highs.setOptionValue("time_limit", left)
+            self.highs.setOptionValue("time_limit", self.highs.getRunTime() + left)  # its clock runs on
         self.stopped |= run(self.highs, self)
         info = self.highs.getInfo()
         self.count += 1
@@ -223,7 +217,7 @@ class _Rounds:
             return "optimal", "Optimal"
         if self.stopped or self.error is not None:
             return "time_limit", INTERRUPTED
-        if status == "time_limit" or self.left() == 0.0:
+        if status == "time_limit" or self.deadline.over:
             return "time_limit", said if status == "time_limit" else "Time limit reached"
         if self.due():
             self.tell(0, self.value, self.bound)
@@ -258,7 +252,7 @@ class _Rounds:
         side = self.A @ out
         found = qp(
             Csr(self.P[free][:, free]), (self.q + self.P @ out)[free], Csr(self.A[:, free]), self.lo - side,
-            self.hi - side, self.lb[free], self.ub[free], self.left(),
+            self.hi - side, self.lb[free], self.ub[free], self.deadline,
         )  # fmt: skip
         if found.x is None:
             return None
@@ -292,6 +286,6 @@ class _Rounds:
         still = np.zeros(F.shape[0])
         found = lp(
             self.q, rows, np.concatenate([low[0], still]), np.concatenate([high[0], still]), np.maximum(low[1], -1.0),
-            np.minimum(high[1], 1.0), self.left(),
+            np.minimum(high[1], 1.0), self.deadline,
         )  # fmt: skip
         return found.status == "optimal" and found.value < -1e-6 * max(1.0, np.abs(self.q).max(initial=0.0))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..deadline import Deadline
 from ..model import FEATURES as ALL
 from ..model import Model
 from ..solution import Solution
@@ -87,31 +88,25 @@ def solve(
     under their own names. Ctrl-C is caught by SCIP, which returns its incumbent. Where an LP of the tree fails for
     numerical troubles the search begins anew with the primal simplex method, then without cuts.
     """
-    started = time.perf_counter()
+    started, deadline = time.perf_counter(), Deadline(time_limit)
     for way in WAYS[:-1]:
         try:
-            return _attempt(model, started, _left(time_limit, started), gap, threads, verbose, start, progress,
+            return _attempt(model, started, deadline, gap, threads, verbose, start, progress,
                             {**way, **options})  # fmt: skip
         except Exception as error:  # PySCIPOpt has no class of its own
             if LP_FAILED not in str(error):
                 raise
-    return _attempt(model, started, _left(time_limit, started), gap, threads, verbose, start, progress,
+    return _attempt(model, started, deadline, gap, threads, verbose, start, progress,
                     {**WAYS[-1], **options})  # fmt: skip
 
 
-def _left(time_limit: float | None, started: float) -> float | None:
-    """Return the seconds left of a limit."""
-    return None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - started))
-
-
 def _attempt(
-    model: Model, started: float, time_limit: float | None, gap: float | None, threads: int, verbose: bool,
+    model: Model, started: float, deadline: Deadline, gap: float | None, threads: int, verbose: bool,
     start: Sequence[np.ndarray], progress: Watch | None, options: dict[str, Any],
 ) -> Solution:  # fmt: skip
     """Solve a model once."""
     from pyscipopt import Model as Scip
 
-    begun = time.perf_counter()
     scip = Scip(model.name)
     try:
         if not verbose:
@@ -133,8 +128,8 @@ def _attempt(
         feasible = add_starts(loaded, model, start, TOL)
         if progress is not None and (progress.active or progress.keep is not None):
             _report(loaded, progress)
-        if time_limit is not None and "limits/time" not in options:
-            scip.setParam("limits/time", min(_left(time_limit, begun) or 0.0, 1e20))
+        if "limits/time" not in options:
+            scip.setParam("limits/time", deadline.left(1e20))
         scip.optimizeNogil()
         return _answer(model, loaded, started, {"starts": (feasible, len(start))})
     finally:

@@ -5,8 +5,6 @@ The solver works in a thread of its own, so that Ctrl-C reaches Python at once a
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..background import in_background
+from ..deadline import Deadline
 from ..errors import SolverError
 from ..model import Model
 from ..solution import Solution
@@ -21,8 +21,6 @@ from .arrays import Arrays, arrays
 from .common import INTERRUPTED, answer, violation
 from .watch import Watch, finite
 
-TURN = 0.1
-"""Seconds between two looks at a solve from outside."""
 BOX = 1e6
 """Size of the bounds within which a point is sought of a model whose relaxation alone may be unbounded."""
 OPEN = ("unbounded", "infeasible_or_unbounded")
@@ -131,15 +129,14 @@ def drive(
     Where the limit is reached without a point, the best feasible starting point is one.
     """
     began = time.perf_counter()
-    if own_limit in {name.lower() for name in options}:
-        time_limit = None
+    deadline = Deadline(None if own_limit in {name.lower() for name in options} else time_limit)
     feasible = [z for z in start if not np.isnan(z).any() and violation(model, z) <= tol]
     raw: dict[str, Any] = {"starts": (len(feasible), len(start))}
     parts = arrays(model)
-    found, stopped = _run(make, parts, start, _left(time_limit, began), progress or Watch(None), options)
+    found, stopped = _run(make, parts, start, deadline, progress or Watch(None), options)
     if found.status in OPEN and not stopped:
         found, stopped = _second_opinion(
-            found, parts, lambda other: _run(make, other, (), _left(time_limit, began), Watch(None), options)
+            found, parts, lambda other: _run(make, other, (), deadline, Watch(None), options)
         )
     word, z = found.word, found.z
     if z is None and found.status == "time_limit" and feasible:
@@ -170,17 +167,11 @@ def _second_opinion(
     return Found(word, "infeasible_or_unbounded"), stopped
 
 
-def _left(time_limit: float | None, began: float) -> float | None:
-    """Return the seconds left of a limit."""
-    return None if time_limit is None else max(0.0, time_limit - (time.perf_counter() - began))
-
-
 def _run(
-    make: Callable[[], Session], parts: Arrays, start: Sequence[np.ndarray], time_limit: float | None, watch: Watch,
+    make: Callable[[], Session], parts: Arrays, start: Sequence[np.ndarray], deadline: Deadline, watch: Watch,
     options: dict[str, Any],
 ) -> tuple[Found, bool]:  # fmt: skip
     """Return what one run found, and whether Ctrl-C ended it."""
-    began = time.perf_counter()
     session = make()
     try:
         for name, value in options.items():
@@ -188,7 +179,7 @@ def _run(
         session.load(parts)
         if len(start):
             session.start(start)
-        left = _left(time_limit, began)
+        left = deadline.left()
         if left == 0.0:
             return Found("no time left", "time_limit"), False
         if left is not None:
@@ -198,43 +189,6 @@ def _run(
         return found, stopped or found.interrupted
     finally:
         session.close()
-
-
-def in_background(work: Callable[[], None], stop: Callable[[], None]) -> bool:
-    """Do the work in a thread, and return whether Ctrl-C was pressed: the first time it calls ``stop`` and waits.
-
-    The second time nobody waits any longer. What the work raises is raised here. Libraries take over Ctrl-C while they
-    work, each in its own way (Xpress lets it kill the process): Python's own handler is put back again and again.
-    """
-    done, pressed = threading.Event(), False
-    failure: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:  # raised again by the caller's thread
-            failure.append(error)
-        finally:
-            done.set()
-
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if main else None  # None: not Python's, or not ours to touch
-    worker = threading.Thread(target=guarded, daemon=True)
-    worker.start()
-    while not done.is_set():
-        try:
-            if handler is not None:
-                signal.signal(signal.SIGINT, handler)
-            done.wait(TURN)
-        except KeyboardInterrupt:
-            if pressed:
-                raise
-            pressed = True
-            stop()
-    worker.join()
-    if failure:
-        raise failure[0]
-    return pressed
 
 
 def size_limited(title: str, message: str) -> SolverError:

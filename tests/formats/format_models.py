@@ -29,7 +29,9 @@ def random_bilevel(seed: int, m: int = 30, n: int = 20) -> kg.Bilevel:
     b = p.var("b", (2, 2), kind="B")
     z = kg.concatenate([x, k, b.ravel()])
     width = n + 10
-    A = sp.random_array((m, width), density=0.3, rng=rng, data_sampler=lambda size: digits(rng, size), format="csr")
+    A = sp.random_array(
+        (m, width), density=0.3, random_state=rng, data_sampler=lambda size: digits(rng, size), format="csr"
+    )
     lo = digits(rng, m)
     hi = np.select([np.arange(m) % 4 == 0, np.arange(m) % 4 == 1], [lo, np.inf], lo + np.abs(digits(rng, m)))
     p.add(kg.between(np.where(np.arange(m) % 4 == 2, -np.inf, lo), A @ z, hi), name="row")

@@ -30,7 +30,7 @@ def change(path: list[Any], value: object) -> Any:
     "path, value, said",
     [
         (["schema"], "other", 'expected "schema": "kktgen.map"'),
-        (["version"], 2, "version 2 of the schema; this kktgen reads 1"),
+        (["version"], 3, "version 3 of the schema; this kktgen reads 1"),
         (["file"], 3, "expected 'file' to be str, got int"),
         (["blocks"], {}, "expected 'blocks' to be list"),
         (["blocks", 0], 1, r"blocks\[0\]: expected an object"),
@@ -46,6 +46,8 @@ def change(path: list[Any], value: object) -> Any:
         (["rows", "index", 0], 10**18, "rows: a block or an index that does not exist"),
         (["rows", "index", 0], 2**63, "rows: a block or an index that does not exist"),
         (["columns", "index", 1], 5, "columns: a block or an index that does not exist"),
+        (["version"], 2, "objective_unit: expected a positive number, got None"),
+        (["columns", "unit"], [0.0], "columns.unit: expected a positive number, got 0.0"),
     ],
 )
 def test_what_is_no_map_is_refused(path: list[Any], value: object, said: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import highspy
@@ -13,6 +14,8 @@ from formats.format_models import digits, model, random_bilevel
 import kktgen as kg
 from kktgen import formats
 from kktgen.model import Model
+
+FOLDER = Path(__file__).parent / "solutions"
 
 
 def solution(m: Model, z: np.ndarray | None) -> kg.Solution:
@@ -77,6 +80,38 @@ def test_reads_what_highs_writes(name: str, suffix: str, tmp_path: Path) -> None
     assert m.rows.residual(z).max() < 1e-6
 
 
+@pytest.mark.parametrize("added", ["Objective_bound -36\nMIP_rel_gap inf\n", "Anything: of (a) later\n\nversion 2\n"])
+def test_lines_of_later_versions_of_highs_are_passed_over(added: str, tmp_path: Path) -> None:
+    m = model(CASES["02_integers"].build())
+    for style in ("raw", "sparse"):
+        old = (FOLDER / f"02_integers.highs_{style}.sol").read_text()
+        new = re.sub(
+            "(# Columns .*)", rf"{added}\1 and more", old.replace("Objective -36\n", f"Objective -36\n{added}")
+        )
+        assert new.count(added) == 2
+        (tmp_path / "new.sol").write_text(new)
+        assert kg.read_solution(tmp_path / "new.sol", m).tolist() == [10.0, -5.0, -8.0, 2.0, 0.0, 1.0]
+    pretty = (FOLDER / "02_integers.highs_pretty.sol").read_text()
+    (tmp_path / "pretty.sol").write_text(f"{pretty}{added}")
+    assert kg.read_solution(tmp_path / "pretty.sol", m).tolist() == [10.0, -5.0, -8.0, 2.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["01_bounds", "02_integers", "03_objconst", "04_ranges"])
+def test_highs_reads_the_starts_written_for_it(name: str, tmp_path: Path) -> None:
+    """As its program does with ``--read_solution_file``: the point it then holds is the one written."""
+    m = model(CASES[name].build())
+    z = np.where(m.space.kind == "C", 0.1 + np.arange(m.n) / 7, np.arange(m.n))
+    z = np.clip(z, m.space.lb, m.space.ub)
+    start = kg.write_solution(solution(m, z), tmp_path / "start.sol", "highs")
+    highs = highspy.Highs()
+    highs.silent()
+    assert highs.readModel(str(kg.write(m, tmp_path / "a.mps"))) == highspy.HighsStatus.kOk
+    assert highs.readSolution(str(start), 0) == highspy.HighsStatus.kOk
+    names = list(highs.getLp().col_names_)
+    held = dict(zip(names, highs.getSolution().col_value, strict=True))
+    assert [held[m.space.label(k)] for k in range(m.n)] == z.tolist()
+
+
 def test_unknown_names_are_passed_over_and_missing_are_zero(tmp_path: Path) -> None:
     m = model(CASES["01_bounds"].build())
     path = tmp_path / "a.sol"
@@ -94,7 +129,11 @@ def test_unknown_names_are_passed_over_and_missing_are_zero(tmp_path: Path) -> N
         ("solution status: optimal\nobjective value: 1\na one\n", r"line 3: 'a one'; expected a name"),
         ("solution status: optimal\nobjective value: 1\na nan\n", r"line 3: 'a nan'; expected a name"),
         ("Model status\nOptimal\n", r"expected a line '# Primal solution values'"),
-        ("Model status\nOptimal\n\n# Primal solution values\nFeasible\nObjective 1\n", r"line 5: expected '# Columns"),
+        ("Model status\nOptimal\n\n# Primal solution values\nFeasible\nObjective 1\n", r"line 4: expected '# Columns"),
+        (
+            "Model status\nOptimal\n\n# Primal solution values\nFeasible\n# Dual solution values\n# Columns 1\na 1\n",
+            r"line 4: expected '# Columns",
+        ),
         ("Model status\nOptimal\n\n# Primal solution values\n# Columns 2\na 1\n", r"ends after 1 of 2 columns"),
     ],
 )

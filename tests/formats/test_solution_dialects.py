@@ -131,7 +131,9 @@ def test_numbered_columns_are_told_by_the_rows(suffix: str, tmp_path: Path) -> N
     m = kg.kkt(ordered())
     path = kg.write(m, tmp_path / f"a.{suffix}")
     form = "--lp" if suffix == "lp" else "--freemps"
-    done = subprocess.run(["glpsol", form, path, "-w", tmp_path / "w", "-o", tmp_path / "o"], capture_output=True)
+    done = subprocess.run(
+        ["glpsol", form, path, "-w", tmp_path / "w", "-o", tmp_path / "o"], capture_output=True, timeout=60
+    )
     assert done.returncode == 0
     best = kg.solve(m, "highs")
     for name in "wo":

@@ -99,8 +99,7 @@ def single_level(m: Bilevel) -> tuple[Model, np.ndarray, np.ndarray]:
     rows = RowTable(take_columns(relaxed.rows.M, columns), relaxed.rows.lo, relaxed.rows.hi, relaxed.rows.blocks)
     model = Model(m.name, space, goal, m.sense, rows, QuadTable.of([], np.empty(0), np.empty(0), (), n))
     owned = space.role == "follower"
-    cost = m.followers[0].cost
-    return model, owned, np.where(owned, 0.0 if cost is None else _linear(cost, columns), 0.0)
+    return model, owned, np.where(owned, _linear(m.followers[0].system().cost, columns), 0.0)
 
 
 def _linear(quad: Quad, columns: np.ndarray) -> np.ndarray:
@@ -117,13 +116,12 @@ def _refuse(m: Bilevel) -> None:
     if len(m.followers) != 1:
         raise UnsupportedError(f"{m.name!r} has {len(m.followers)} followers; {_HOLDS}")
     follower, space = m.followers[0], m.space
-    if follower.cost is not None:
-        cost = follower.cost.canonical()
-        own = (space.owner[cost.i] == 0) | (space.owner[cost.j] == 0)
-        if own.any():
-            at = int(np.flatnonzero(own)[0])
-            product = f"{space.label(int(cost.i[at]))} * {space.label(int(cost.j[at]))}"
-            raise UnsupportedError(f"the cost of follower {follower.name!r} holds the product {product}; {_HOLDS}")
+    cost = follower.system().cost.canonical()
+    own = (space.owner[cost.i] == 0) | (space.owner[cost.j] == 0)
+    if own.any():
+        at = int(np.flatnonzero(own)[0])
+        product = f"{space.label(int(cost.i[at]))} * {space.label(int(cost.j[at]))}"
+        raise UnsupportedError(f"the cost of follower {follower.name!r} holds the product {product}; {_HOLDS}")
     if len(m.objective.canonical().v):
         raise UnsupportedError(f"the leader's objective of {m.name!r} holds products; {_HOLDS}")
     for found, what in ((m.quads, "quadratic rows"), (m.sets, "SOS1 sets"), (m.conditions, "indicator rows")):

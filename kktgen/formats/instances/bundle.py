@@ -97,7 +97,7 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
             }))  # fmt: skip
     for follower in m.followers:
         place = -1
-        for declared in follower.system().declared:
+        for declared in follower.declared:
             place = _place(declared, place)
             if not declared.is_bound:
                 rows = Rows(space, declared.M, declared.lo, declared.hi, declared.shape)

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ...errors import FormatError, SolverNotFound, UnsupportedError
+from ...quiet import logged, quiet
 from ...sparse import Csr
 from ..files import contents
 from .mps_check import check_mps, check_text, check_words
@@ -78,16 +79,18 @@ def read_single_level(path: Path) -> SingleLevel:
     check_text(data, str(path))
     if suffix == ".mps":
         check_mps(data, str(path))
-    highs = highspy.Highs()
-    highs.silent()
+    highs = quiet()
     highs.setOptionValue("small_matrix_value", SMALLEST)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{suffix}"
         copy.write_bytes(data)
-        status = highs.readModel(str(copy))
+        with logged(highs) as said:
+            status = highs.readModel(str(copy))
+            words = said().replace(str(copy), copy.name)
     lp = highs.getLp()
     if status == highspy.HighsStatus.kError or not lp.num_col_:
-        raise FormatError(f"{path}: HiGHS {highs.version()} cannot read it; expected a linear {suffix} file")
+        why = f" ({words})" if words else ""
+        raise FormatError(f"{path}: HiGHS {highs.version()} cannot read it; expected a linear {suffix} file{why}")
     if highs.getModel().hessian_.dim_:
         raise UnsupportedError(f"{path}: a quadratic objective; bilevel problems from such files are linear")
     kinds = np.array([int(kind) for kind in lp.integrality_] or [0] * lp.num_col_)

@@ -69,7 +69,7 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     out |= {f"n_link^{letter}": _of(kind, linked, letter) for letter, _ in _KINDS}
     out |= {
         "m_u": sum(map(len, leader)) + len(m.quads), "m_l": sum(len(d.lo) for d in declared), "m_coup": int(coupled),
-        "m_link": sum(_touching(d.M, is_x) for d in declared), "alpha": _alignment(m, is_y),
+        "m_link": sum(_touching(d.M, is_x) for d in declared), "alpha": _alignment(m, systems, is_y),
         "followers": len(systems), "priced": int((used & price).sum()),
         "products_u": len(m.objective.canonical().v) + sum(len(q.quad.canonical().v) for q in m.quads),
         "products_l": sum(len(s.cost.canonical().v) for s in systems),
@@ -96,14 +96,13 @@ def _touching(M: Csr, columns: np.ndarray) -> int:
     return len(np.unique(row_index(M)[hit]))
 
 
-def _alignment(m: Bilevel, is_y: np.ndarray) -> float | None:
+def _alignment(m: Bilevel, systems: list[System], is_y: np.ndarray) -> float | None:
     """Return the cosine between the linear costs of the leader and of the followers in their variables."""
     theirs = np.zeros(len(m.space))
-    for k, follower in enumerate(m.followers):
-        if follower.cost is not None:
-            linear = follower.cost.linear
-            mine = m.space.owner[linear.indices] == k
-            theirs[linear.indices[mine]] += linear.data[mine]
+    for k, system in enumerate(systems):
+        linear = system.cost.linear
+        mine = m.space.owner[linear.indices] == k
+        theirs[linear.indices[mine]] += linear.data[mine]
     leader = np.zeros(len(m.space))
     leader[m.objective.linear.indices] = m.objective.linear.data
     leader, theirs = leader[is_y], theirs[is_y]

@@ -18,6 +18,8 @@ import numpy as np
 
 from ...errors import FormatError, NoSolutionError, ProblemError, expect
 from ...model import Model
+from ...scale import as_it_stands
+from ...scale import scaled as in_own_units
 from ...solution import Solution
 from ..files import contents, file_path, replace_file
 from .stated import Stated, place, said, spot
@@ -35,7 +37,9 @@ def dialects() -> dict[str, Any]:
     return {name: module for name, module in modules.items() if hasattr(module, "begins")}
 
 
-def write_solution(solution: Solution, path: str | os.PathLike[str], dialect: str | None = None) -> Path:
+def write_solution(
+    solution: Solution, path: str | os.PathLike[str], dialect: str | None = None, *, scaled: bool = False
+) -> Path:
     """Write a point for a solver to begin with, or to be read again.
 
     Parameters
@@ -48,6 +52,8 @@ def write_solution(solution: Solution, path: str | os.PathLike[str], dialect: st
     dialect : str, optional
         ``"scip"``, ``"highs"``, ``"gurobi"``, ``"cplex"`` (XML, both ``.sol`` and ``.mst``) or ``"cbc"``
         (``-mipstart``), whatever the suffix.
+    scaled : bool
+        For a model file written with ``scaled=True``: the point in the units of that file.
 
     Returns
     -------
@@ -80,7 +86,8 @@ def write_solution(solution: Solution, path: str | os.PathLike[str], dialect: st
     known = [one for one, module in dialects().items() if hasattr(module, "dump")]
     if name not in known:
         raise ProblemError(f"no dialect {name!r} of solution files; there are {', '.join(known)}")
-    return write_point(model, np.asarray(z, dtype=float), target, name, solution.status)
+    view, z = (in_own_units(model) if scaled else as_it_stands(model)), np.asarray(z, dtype=float)
+    return write_point(view.model, view.point(z), target, name, solution.status)
 
 
 def write_point(model: Model, z: np.ndarray, target: Path, dialect: str, status: str = "") -> Path:
@@ -88,7 +95,7 @@ def write_point(model: Model, z: np.ndarray, target: Path, dialect: str, status:
     return replace_file(target, lambda file: dialects()[dialect].dump(status, model, z, file))
 
 
-def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
+def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = False) -> np.ndarray:
     """Return the point of a solution file over the columns of a model.
 
     Parameters
@@ -99,11 +106,13 @@ def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
         it may be packed by gzip. The dialect is recognised by the first line.
     model : Model
         The model whose file was solved.
+    scaled : bool
+        The model file was written with ``scaled=True``: the point is brought back to the user's units.
 
     Returns
     -------
     ndarray (n,)
-        Zero where the file is silent.
+        In the user's units. Zero where the file is silent.
 
     Raises
     ------
@@ -113,10 +122,10 @@ def read_solution(path: str | os.PathLike[str], model: Model) -> np.ndarray:
         The file says that there is no point.
     """
     expect(model, Model, "read_solution", "give the model whose file was solved")
-    stated, z = read_stated(path, model)
+    found, z = read_stated(path, model)
     if z is None:
-        raise NoSolutionError(f"{os.fspath(path)}: {stated.word}; it holds no point")
-    return z
+        raise NoSolutionError(f"{os.fspath(path)}: {found.word}; it holds no point")
+    return in_own_units(model).back(z) if scaled else z
 
 
 def read_stated(path: str | os.PathLike[str], model: Model) -> tuple[Stated, np.ndarray | None]:
@@ -134,7 +143,7 @@ def read_stated(path: str | os.PathLike[str], model: Model) -> tuple[Stated, np.
     line = text[at : at + 500].partition(b"\n")[0].rstrip()
     for module in dialects().values():
         if module.begins(line):
-            stated = module.read(text, where, model)
-            return stated, None if stated.names is None else place(stated, model, where)
+            found = module.read(text, where, model)
+            return found, None if found.names is None else place(found, model, where)
     openings = "; ".join(f"{module.OPENING} ({module.TITLE})" for module in dialects().values())
     raise FormatError(f"{spot(text, at, where)}: {said(text, at)}; expected one of {openings}")

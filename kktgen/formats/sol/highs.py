@@ -11,11 +11,13 @@
     # Columns 7                  |
     a -1.25                      |  Objective value: -24
 
-Pretty files have six digits. The styles 2 and 3 are GLPK's, see :mod:`.glpk` and :mod:`.glpk_report`.
+Lines that nothing here stands for are passed over: HiGHS 1.16 says ``Objective_bound`` and ``MIP_rel_gap`` below the
+objective of a mixed-integer problem, and ``sparse`` behind the number of columns. Pretty files have six digits. The
+styles 2 and 3 are GLPK's, see :mod:`.glpk` and :mod:`.glpk_report`.
 
 References
 ----------
-https://ergo-code.github.io/HiGHS/dev/options/definitions/; written by HiGHS 1.15.1.
+https://ergo-code.github.io/HiGHS/dev/options/definitions/; written by HiGHS 1.11 to 1.16.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ STATUS = {
 """HiGHS's words -> ours."""
 _WORD = {ours: word for word, ours in reversed(STATUS.items())}
 _PRIMAL = re.compile(rb"^# Primal solution values *\n(?:(None|Feasible|Infeasible) *\n)?", re.MULTILINE)
-_COUNT = re.compile(rb"(?:Objective .*\n)?# Columns (-?\d{1,18}) *\n")
+_COUNT = re.compile(rb"(?:(?!# ).*\n)*# Columns (-?\d{1,18})\b.*\n")
 _PRETTY = re.compile(rb"^Columns *\n(    Index Status .* Upper .*Primal .* Name) *\n", re.MULTILINE)
 _MODEL_STATUS = re.compile(rb"^Model status: (.*)$", re.MULTILINE)
 
@@ -74,8 +76,7 @@ def read(text: bytes, where: str, model: Model) -> Stated:
         return Stated(f"{word}, no feasible point" if status == "time_limit" else word, status)
     count = _COUNT.match(text, head.end())
     if count is None:
-        at = head.end() - 1
-        raise FormatError(f"{spot(text, at, where)}: expected '# Columns <number>' below the primal values")
+        raise FormatError(f"{spot(text, head.start(), where)}: expected '# Columns <number>' below this line")
     begin, number = count.end(), abs(int(count[1]))
     end = _line_end(text, begin, number)
     names, values = table(text, where, begin, end)

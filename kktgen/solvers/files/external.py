@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ... import formats
+from ...deadline import Deadline
 from ...errors import FormatError, ProblemError, SolverError, SolverNotFound, UnsupportedError
 from ...formats.sol import write_point
 from ...model import Model
@@ -25,7 +26,7 @@ from ..watch import Watch
 from .running import PATIENCE, Ended, run
 from .task import Outcome, Task, last
 
-MARGIN = 2.0, 0.1
+MARGIN = 1.0, 0.025
 """Seconds, and share of the time limit, that a program told of its limit may take longer."""
 SUFFIX = {"gurobi": ".mst", "cplex": ".mst"}
 """Suffix of a start in a dialect, where it is not ``.sol``."""
@@ -74,12 +75,12 @@ class External:
         verbose: bool = False, start: Sequence[np.ndarray] = (), progress: Watch | None = None, **options: Any,
     ) -> Solution:  # fmt: skip
         """Solve a model; see :func:`kktgen.solve`."""
-        started, title = time.perf_counter(), f"{self.TITLE} {self.version()}"
+        started, deadline, title = time.perf_counter(), Deadline(time_limit), f"{self.TITLE} {self.version()}"
         self.check(model)
         with tempfile.TemporaryDirectory(prefix="kktgen-", ignore_cleanup_errors=True) as name:
             task = self._written(Path(name), model, start, None if gap is None else float(gap), threads, options)
-            left = None if time_limit is None else time_limit - (time.perf_counter() - started)
-            if left is not None and left <= 0:
+            left = deadline.left()
+            if left == 0.0:
                 return answer(model, "time_limit", None, None, started, title, raw={"status": "no time to start it"})
             task = replace(task, time_limit=left)
             own = getattr(self.record, "TOLD", True)
@@ -140,6 +141,8 @@ def _version(command: tuple[str, ...], pattern: str) -> str:
             ended = run(command, Path(folder), PATIENCE, 0.0, False, Watch(None))
         except SolverError:
             return "of unknown version"
+    if ended.stopped == "interrupt":  # meant for more than this
+        raise KeyboardInterrupt
     return last(pattern, ended.log) or "of unknown version"
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -19,15 +17,15 @@ import numpy as np
 
 from ...errors import SolverError
 from ..group import Group
-from ..process import GRACE, KILL, TICK, Interrupts
+from ..process import GRACE, TICK, Interrupts
 from ..watch import Watch
 
+LATE = 0.5
+"""Seconds a program has to end after it was interrupted for the time."""
 PATIENCE = 15.0
 """Seconds a program has to end after the first Ctrl-C."""
 LINES = 20_000
 """Lines of a log that are kept, the last ones."""
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-_PARENT_DEATH = 1  # PR_SET_PDEATHSIG
 
 
 @dataclass(frozen=True)
@@ -105,22 +103,21 @@ def _attend(program: _Running, end: float | None, watch: Watch, interrupts: Inte
         if end is not None and now > end:
             if stopped:
                 return stopped
-            stopped, end = "time", now + GRACE
+            stopped, end = "time", now + LATE
             program.signal(signal.SIGINT)
     return stopped
 
 
 class _Running(Group):
-    """A program in a session of its own, so that Ctrl-C comes to it only from here; it dies with its caller."""
+    """A program whose log is read as it comes."""
 
     def __init__(self, command: Sequence[str], folder: Path | None, verbose: bool) -> None:
         self._verbose = verbose
         self._lines: deque[str] = deque(maxlen=LINES)
         try:
-            self._process = subprocess.Popen(
-                list(command), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                start_new_session=True, preexec_fn=_bind if os.name == "posix" else None,  # noqa: PLW1509
-            )  # fmt: skip
+            super().__init__(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise SolverError(f"{command[0]!r} cannot be started: {error}") from error
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -145,13 +142,8 @@ class _Running(Group):
 
     def end(self) -> int:
         """See that nothing is left of it and of what it has started; return its exit code."""
-        if self._process.poll() is None:
-            self.signal(KILL)
-        code = self._process.wait()
-        self._reader.join(0.5)
-        if self._reader.is_alive():  # something it has started still holds the pipe
-            self.signal(KILL)
-            self._reader.join(GRACE)
+        code = self.kill()
+        self._reader.join(GRACE)
         return code
 
     def _read(self) -> None:
@@ -162,10 +154,3 @@ class _Running(Group):
                 if self._verbose:
                     sys.stdout.write(text)
                     sys.stdout.flush()
-
-
-def _bind() -> None:
-    """Heed Ctrl-C even where the caller ignores it, and die with the caller."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if _LIBC is not None:
-        _LIBC.prctl(_PARENT_DEATH, int(KILL), 0, 0, 0)

@@ -1,0 +1,14 @@
+Model status
+Optimal
+
+# Primal solution values
+Feasible
+Objective -36
+Objective_bound -36
+MIP_rel_gap 0
+# Columns -5 sparse
+i 10 0
+j -5 1
+k -8 2
+l 2 3
+bf 1 5
