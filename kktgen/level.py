@@ -129,11 +129,16 @@ def level(model: Model, z: np.ndarray, relaxed: Relaxed, deadline: Deadline = NE
     told, space = model.value(z), own.space.copy()
     space.lb[gained] = np.maximum(space.lb[gained], low[gained])
     space.ub[gained] = np.minimum(space.ub[gained], high[gained])
-    space.proof[gained] = f"proved(cutoff {told:.5g})"
+    space.proof[gained] = f"proved(cutoff {told:.3g})"
     names = ", ".join(space.label(c) for c in gained[:3]) + (f" and {len(gained) - 3} more" if len(gained) > 3 else "")
     note = f"cutoff: boxes of {names} hold for points of value {told:.6g} or better; a verified point has it"
-    boxed = view.restore(replace(own, space=space, notes=(*own.notes, note)))
-    return replace(boxed, cutoff=Cutoff(told, model.space))
+    boxed = view.restore(replace(own, space=space, notes=(*_still(model.notes), note)))
+    return replace(boxed, cutoff=Cutoff(told, model.space, model.notes))
+
+
+def _still(notes: tuple[str, ...]) -> list[str]:
+    """Return the notes without those on boxes nobody could prove: other boxes may be proved now."""
+    return [note for note in notes if not (note.startswith("boxes") or "without proof" in note)]
 
 
 def _bent(relaxed: Relaxed, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -217,10 +222,10 @@ def with_boxes(encoded: Model, bounded: Model) -> Model:
             smaller = top < space.ub[lift.columns]
             space.ub[lift.columns[smaller]] = top[smaller]
             space.proof[lift.columns[smaller]] = told[smaller]
-    notes = (*encoded.notes, *(note for note in bounded.notes if note not in encoded.notes))
+    notes = (*_still(encoded.notes), *(note for note in bounded.notes if note not in encoded.notes))
     assert bounded.cutoff is not None
     boxed = view.restore(replace(own, space=space, notes=notes))
-    return replace(boxed, cutoff=Cutoff(bounded.cutoff.value, encoded.space))
+    return replace(boxed, cutoff=Cutoff(bounded.cutoff.value, encoded.space, encoded.notes))
 
 
 def _slacks(lift: Lift, bounded: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -246,5 +251,4 @@ def without_cutoff(model: Model) -> Model:
         return model
     space, k = model.space.copy(), len(cutoff.space)
     space.lb[:k], space.ub[:k], space.proof[:k] = cutoff.space.lb, cutoff.space.ub, cutoff.space.proof
-    notes = tuple(note for note in model.notes if not note.startswith("cutoff"))
-    return replace(model, space=space, cutoff=None, notes=notes)
+    return replace(model, space=space, cutoff=None, notes=cutoff.notes)

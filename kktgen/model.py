@@ -166,10 +166,13 @@ class Cutoff:
         Of a verified point, in the user's sense.
     space : Space
         The columns with the boxes that hold for all points.
+    notes : tuple of str
+        The model's notes without it.
     """
 
     value: float
     space: Space
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
