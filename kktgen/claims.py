@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .deadline import NEVER, Deadline
-from .exactness import boxes, cuts, encoding_faults, some
+from .exactness import boxes, cutoff_faults, cuts, encoding_faults, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
 from .recession import is_bounded, prices_fall
@@ -24,6 +24,8 @@ INFINITE = 1e20
 """A bound of this size is no bound: solvers write infinity so."""
 CALLED = "called"
 """Key of ``Solution.raw`` for the status the solver gave where a point that was handed to it refutes that status."""
+RELAXATION = "bound of the convex relaxation"
+"""Key of ``Solution.raw`` where the bound is not the solver's but that of the relaxation (:mod:`kktgen.level`)."""
 
 
 @dataclass
@@ -67,7 +69,7 @@ def refuted(
 def bound_faults(solution: Solution, value: float, size: float, tolerances: Tolerances) -> list[str]:
     """Return what keeps a bound that no verified point beats from closing the gap at a point of the given value."""
     bound = usable(solution.bound)
-    if solution.status not in ("optimal", "time_limit"):
+    if solution.status not in ("optimal", "time_limit") and not _by_relaxation(solution):
         if solution.status == "heuristic":
             return ["a heuristic point, or the point of a file, brings no bound: nothing is said of better ones"]
         return [f"the solver's status is {solution.status!r}: it proved nothing of this point"]
@@ -96,7 +98,14 @@ def judge(
         if other is not solution:
             found.others += refuted(original, other, known, tolerances, origin(other))
     found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, size, tolerances)
-    found.against += encoding_faults(original, encoded) + list(spans(original.units))
+    found.against += list(spans(original.units))
+    if _by_relaxation(solution):
+        found.rests.append(
+            "the bound is the optimum of the convex relaxation, proved by its row prices: it rests on proved boxes and "
+            "on no encoding"
+        )
+        return found
+    found.against += encoding_faults(original, encoded) + cutoff_faults(original, encoded, value)
     if found.against:
         return found
     if len(z) < encoded.n:
@@ -162,6 +171,10 @@ def _cure(model: Model, given: bool) -> str:
     return "bound the model (kktgen.bound)" if given else f"bound the model (kktgen.bound), or {evidence}"
 
 
+def _by_relaxation(solution: Solution) -> bool:
+    return bool((solution.raw or {}).get(RELAXATION))
+
+
 def _names(solution: Solution) -> set[str]:
     return {used.encoding for used in solution.model.encodings}
 
@@ -185,7 +198,7 @@ def _disagreement(
     """Return why another solution is no independent confirmation of the value; empty when it is one."""
     if _names(other) == _names(solution) and _solver(other) == _solver(solution):
         return "same encoding and same solver"
-    faults = encoding_faults(original, other.model)
+    faults = encoding_faults(original, other.model) + cutoff_faults(original, other.model, value)
     if faults:
         return faults[0]
     bound = usable(other.bound)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .faults import rests_on_constants
+from .level import SLACK
 from .model import Model
 from .report import Line, Tolerances
 from .residuals import labels, line
+from .scale import objective_unit
 from .sparse import Csr, row_index
 
 TRUSTED = ("exact", "proved")
@@ -47,6 +49,20 @@ def cuts(encoded: Model) -> list[str]:
         provenance = encoded.space.proof[boxed[0]] or "no provenance"
         out.append(f"{some(encoded, boxed)} in a box that nobody proved ({provenance})")
     return out
+
+
+def cutoff_faults(original: Model, encoded: Model, value: float | None = None) -> list[str]:
+    """Return that a model's boxes hold only for points of a value that a verified one does not reach, or nothing.
+
+    ``value`` is that of a verified point; None where there is none.
+    """
+    cutoff = encoded.cutoff
+    if cutoff is None:
+        return []
+    room = 0.5 * SLACK * (objective_unit(original) + abs(cutoff.value))
+    if value is not None and original.sense * (value - cutoff.value) <= room:
+        return []
+    return [f"boxes of the model hold for points of value {cutoff.value:.10g} or better alone, and none is verified"]
 
 
 def loosenings(original: Model, encoded: Model) -> list[str]:

@@ -23,7 +23,7 @@ from .errors import expect
 from .fingerprint import born
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
-from .scale import equilibrate, spans
+from .scale import equilibrate, spans, without_void
 from .space import Block, without_infinite
 from .sparse import coo, csr, row_index, vstack
 from .system import System
@@ -65,7 +65,8 @@ def kkt(bilevel: Bilevel) -> Model:
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)
-    return born(model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units))))
+    model = model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units)))
+    return born(without_void(model))
 
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:

@@ -7,7 +7,7 @@ taken at a point x, and with the curvature that the tangent leaves out::
     F(z) >= L + 1/2 (z - x)'P (z - x)
 
 So every point of value V at most lies in ``|z_j - x_j| <= sqrt(2 (V - L) (P^+)_jj)`` wherever the unit vector j is in
-the range of P, and satisfies every tangent ``F(x) + F'(x)(z - x) <= V``: a linear program bounds what F does not bend.
+the range of P, and satisfies the tangent ``F(x) + F'(x)(z - x) <= V``: a linear program bounds what F does not bend.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .convexity import DENSE
 from .deadline import NEVER, Deadline, OutOfTime
 from .errors import SolverError
 from .expr import Quad
-from .fingerprint import carried, equivalent
+from .fingerprint import equivalent
 from .kernel import FAR, WarmLp, qp
 from .model import Cutoff, Lift, Model
-from .scale import column_units, scaled
+from .scale import Scaled, scaled
 from .sparse import Csr, position, vstack, widen
 from .tables import QuadTable, join_quads
 
 SLACK = 1e-4
-"""How much worse (relative to 1 + |V|) a point may be than the one of value V: a verified point is so within 1e-6."""
+"""How much worse (relative to 1 + |V|) a point may be than the one of value V, whose own value is verified to 1e-6."""
 LOOSE = 1e4
 """A box that becomes smaller by this factor was none."""
 MOST = 200
@@ -42,20 +42,23 @@ MOST = 200
 
 @dataclass(frozen=True, eq=False)
 class Relaxed:
-    """The convex relaxation of a model in its own units (:mod:`kktgen.scale`), and a bound on its optimum.
+    """The convex relaxation of a model in its own units, and a bound on its optimum.
 
     Parameters
     ----------
+    view : Scaled
+        Of the model.
     P, q, r
         The convex objective ``1/2 z'P z + q'z + r``, minimised.
     x : ndarray (n,)
         The point the bound is taken at.
     bound : float
-        Proved lower bound on the model's minimised objective; -inf where there is none.
+        Proved lower bound on the minimised objective.
     lb, ub : ndarray (n,)
         Boxes that rows and quadratic rows imply.
     """
 
+    view: Scaled
     P: Csr
     q: np.ndarray
     r: float
@@ -67,32 +70,38 @@ class Relaxed:
     @classmethod
     def of(cls, model: Model, deadline: Deadline = NEVER) -> Relaxed | None:
         """Return the relaxation of a model; None where nothing bounds it from below in time."""
-        model = scaled(model).model
-        lb, ub = tightened(model, model.space.lb, model.space.ub)
-        part = convex_part(model, lb, ub)
+        view = scaled(model)
+        own = view.model
+        lb, ub = tightened(own, own.space.lb, own.space.ub)
+        part = convex_part(own, lb, ub)
         if part is None:
             return None
         P, q, r = part
-        rows, M = model.rows, widen(model.rows.M, model.n)
+        rows, M = own.rows, widen(own.rows.M, own.n)
         try:
             answer = qp(P, q, M, rows.lo, rows.hi, lb, ub, deadline)
         except SolverError:
             return None
         value, x = safe_convex_minimum(answer, P, q, M, rows.lo, rows.hi, lb, ub)
         bound = value + r - OUTWARD * abs(r)
-        return cls(P, q, r, x, bound, lb, ub) if np.isfinite(bound) else None
+        return cls(view, P, q, r, x, bound, lb, ub) if np.isfinite(bound) else None
+
+    @property
+    def value(self) -> float:
+        """The bound on the leader's objective, in the user's sense and units."""
+        return self.view.model.sense * self.view.objective * self.bound
 
 
 @equivalent
-def level(model: Model, value: float, relaxed: Relaxed, deadline: Deadline = NEVER) -> Model:
+def level(model: Model, z: np.ndarray, relaxed: Relaxed, deadline: Deadline = NEVER) -> Model:
     """Return the model with boxes of the level set of a verified point on the columns that had none.
 
     Parameters
     ----------
     model : Model
         The KKT model, its products eliminated, with its pairs.
-    value : float
-        The minimised objective at a verified point.
+    z : ndarray (n,)
+        A point of it that verification accepts.
     relaxed : Relaxed
         Of the model.
     deadline : Deadline
@@ -100,33 +109,36 @@ def level(model: Model, value: float, relaxed: Relaxed, deadline: Deadline = NEV
     Returns
     -------
     Model
-        Its boxes hold for every point that is not worse than the verified one by more than 1e-4; ``cutoff`` tells the
+        Its boxes hold for every point that is not worse than the given one by more than 1e-4; ``cutoff`` tells the
         value and the columns as they were. The same model where no box is found.
     """
-    view, original, told = scaled(model), model, model.sense * value
-    model, value = view.model, value / view.objective
-    space, reach = model.space, value + SLACK * (1.0 + abs(value))
+    view, own = relaxed.view, relaxed.view.model
+    value = own.objective.value(view.point(z))
+    reach = value + SLACK * (1.0 + abs(value))
     low, high = _bent(relaxed, reach)
-    below = replace(model, quads=join_quads([model.quads, _as_row(model, relaxed, reach)], model.n))
-    low, high = tightened(below, low, high)
+    low, high = tightened(replace(own, quads=join_quads([own.quads, _as_row(relaxed, reach)], own.n)), low, high)
     with contextlib.suppress(OutOfTime, SolverError):
-        low, high = _by_programs(model, relaxed, reach, low, high, deadline)
-    primal = np.isin(space.role, ["leader", "follower"])
+        low, high = _by_programs(relaxed, reach, low, high, deadline)
     low, high = low - WIDTH * (1.0 + np.abs(low)), high + WIDTH * (1.0 + np.abs(high))
-    known = np.isfinite(low) & np.isfinite(high) & primal
+    known = np.isfinite(low) & np.isfinite(high) & np.isin(own.space.role, ["leader", "follower"])
     with np.errstate(invalid="ignore"):
         before = np.where(relaxed.ub - relaxed.lb < FAR, relaxed.ub - relaxed.lb, np.inf)
         gained = np.flatnonzero(known & (before > LOOSE * (high - low)))
     if not len(gained):
-        return original
-    low, high, space = view.back(low), view.back(high), original.space
-    boxed = space.copy()
-    boxed.lb[gained] = np.maximum(space.lb[gained], low[gained])
-    boxed.ub[gained] = np.minimum(space.ub[gained], high[gained])
-    boxed.proof[gained] = f"proved(cutoff {told:.5g})"
+        return model
+    told, space = model.value(z), own.space.copy()
+    space.lb[gained] = np.maximum(space.lb[gained], low[gained])
+    space.ub[gained] = np.minimum(space.ub[gained], high[gained])
+    space.proof[gained] = f"proved(cutoff {told:.3g})"
     names = ", ".join(space.label(c) for c in gained[:3]) + (f" and {len(gained) - 3} more" if len(gained) > 3 else "")
     note = f"cutoff: boxes of {names} hold for points of value {told:.6g} or better; a verified point has it"
-    return replace(original, space=boxed, cutoff=Cutoff(told, space), notes=(*original.notes, note))
+    boxed = view.restore(replace(own, space=space, notes=(*_still(model.notes), note)))
+    return replace(boxed, cutoff=Cutoff(told, model.space, model.notes))
+
+
+def _still(notes: tuple[str, ...]) -> list[str]:
+    """Return the notes without those on boxes nobody could prove: other boxes may be proved now."""
+    return [note for note in notes if not (note.startswith("boxes") or "without proof" in note)]
 
 
 def _bent(relaxed: Relaxed, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -155,18 +167,19 @@ def _diagonal(P: np.ndarray) -> np.ndarray:
     return np.where(share > 1.0 - SINGULAR, out, np.inf)
 
 
-def _as_row(model: Model, relaxed: Relaxed, reach: float) -> QuadTable:
+def _as_row(relaxed: Relaxed, reach: float) -> QuadTable:
     """Return ``F(z) <= V`` as a quadratic row."""
+    model = relaxed.view.model
     goal = Quad.from_matrices(model.space, relaxed.P, relaxed.q, relaxed.r)
     return QuadTable.of([goal], np.array([-np.inf]), np.array([reach]), (), model.n)
 
 
 def _by_programs(
-    model: Model, relaxed: Relaxed, reach: float, low: np.ndarray, high: np.ndarray, deadline: Deadline
+    relaxed: Relaxed, reach: float, low: np.ndarray, high: np.ndarray, deadline: Deadline
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the boxes with those of leader's columns that are still open bounded by linear programs."""
-    open_ = np.isinf(low) | np.isinf(high)
-    asked = np.flatnonzero(open_ & (model.space.role == "leader"))
+    model = relaxed.view.model
+    asked = np.flatnonzero((np.isinf(low) | np.isinf(high)) & (model.space.role == "leader"))
     if not 0 < len(asked) <= MOST:
         return low, high
     low, high, x = low.copy(), high.copy(), relaxed.x
@@ -180,43 +193,62 @@ def _by_programs(
         for sign, box in ((1.0, low), (-1.0, high)):
             if np.isfinite(box[j]):
                 continue
-            deadline.check()
             cost = np.zeros(model.n)
             cost[j] = sign
-            answer = warm.minimize(np.array([j]), np.array([sign]))
-            found = safe_minimum(answer, cost, *rows, low, high)
+            found = safe_minimum(warm.minimize(np.array([j]), np.array([sign])), cost, *rows, low, high)
             if np.isfinite(found):
                 box[j] = sign * found
+            deadline.check()
     return low, high
 
 
-def boxed(encoded: Model, bounded: Model) -> Model:
+@equivalent
+def with_boxes(encoded: Model, bounded: Model) -> Model:
     """Return an encoded model with the boxes of the KKT model behind it that was bounded again, and its cutoff.
 
     Rows and columns stay as they are; slack columns get the interval of the slack over the boxes.
     """
-    space, new, n, units = encoded.space.copy(), bounded.space, bounded.n, column_units(encoded)
-    proved = np.char.startswith(new.proof, "proved")
-    better = np.flatnonzero(proved & ((new.lb > space.lb[:n]) | (new.ub < space.ub[:n])))
-    space.lb[better] = np.maximum(space.lb[better], new.lb[better])
-    space.ub[better] = np.minimum(space.ub[better], new.ub[better])
-    space.proof[better] = new.proof[better]
-    for lift in encoded.lifts:
+    view, new, n = scaled(encoded), scaled(bounded).model, bounded.n
+    own = view.model
+    space = own.space.copy()
+    proved = np.char.startswith(new.space.proof, "proved")
+    better = np.flatnonzero(proved & ((new.space.lb > space.lb[:n]) | (new.space.ub < space.ub[:n])))
+    space.lb[better] = np.maximum(space.lb[better], new.space.lb[better])
+    space.ub[better] = np.minimum(space.ub[better], new.space.ub[better])
+    space.proof[better] = new.space.proof[better]
+    for lift in own.lifts:
         if isinstance(lift, Lift) and not lift.binary:
-            top = interval(lift.M, space.lb, space.ub)[1] + lift.r
-            top = np.maximum(top + WIDTH * (units[lift.columns] + np.abs(top)), 0.0)
-            told = np.full(len(top), "proved(interval)", dtype="U24")
-            if bounded.pairs is not None:
-                at = position(bounded.pairs.mu, lift.mu)
-                known = np.where(at >= 0, bounded.pairs.slack_max.value[at], np.inf)
-                told = np.where(known < top, bounded.pairs.slack_max.proof[at], told)
-                top = np.minimum(top, known)
+            top, told = _slacks(lift, new, space.lb, space.ub)
             smaller = top < space.ub[lift.columns]
             space.ub[lift.columns[smaller]] = top[smaller]
             space.proof[lift.columns[smaller]] = told[smaller]
+    notes = (*_still(encoded.notes), *(note for note in bounded.notes if note not in encoded.notes))
     assert bounded.cutoff is not None
-    out = replace(
-        encoded, space=space, cutoff=replace(bounded.cutoff, space=encoded.space),
-        notes=(*encoded.notes, *(note for note in bounded.notes if note not in encoded.notes)),
-    )  # fmt: skip
-    return carried(encoded, out, "boxed")
+    boxed = view.restore(replace(own, space=space, notes=notes))
+    return replace(boxed, cutoff=Cutoff(bounded.cutoff.value, encoded.space, encoded.notes))
+
+
+def _slacks(lift: Lift, bounded: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return upper bounds on the slacks behind some columns, and who proved them."""
+    top = interval(lift.M, lb, ub)[1] + lift.r
+    top = np.maximum(top + WIDTH * (1.0 + np.abs(top)), 0.0)
+    told = np.full(len(top), "proved(interval)", dtype="U24")
+    if bounded.pairs is None:
+        return top, told
+    at = position(bounded.pairs.mu, lift.mu)
+    here = np.flatnonzero(at >= 0)
+    known = bounded.pairs.slack_max.take(at[here])
+    smaller = known.value < top[here]
+    top[here[smaller]], told[here[smaller]] = known.value[smaller], known.proof[smaller]
+    return top, told
+
+
+@equivalent
+def without_cutoff(model: Model) -> Model:
+    """Return the model with the boxes that hold for all points, not only for those of its cutoff."""
+    cutoff = model.cutoff
+    if cutoff is None:
+        return model
+    space, k = model.space.copy(), len(cutoff.space)
+    space.lb[:k], space.ub[:k], space.proof[:k] = cutoff.space.lb, cutoff.space.ub, cutoff.space.proof
+    return replace(model, space=space, cutoff=None, notes=cutoff.notes)

@@ -166,10 +166,13 @@ class Cutoff:
         Of a verified point, in the user's sense.
     space : Space
         The columns with the boxes that hold for all points.
+    notes : tuple of str
+        The model's notes without it.
     """
 
     value: float
     space: Space
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +200,9 @@ class Model:
         Columns the encodings appended, in terms of the KKT point.
     constants : ndarray (k,), k <= n
         Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.constants`).
+    cutoff : Cutoff or None
+        Set where boxes rest on the value of a verified point (:mod:`kktgen.level`): the optimum is the same, points
+        that are worse may be missing.
     units : Units or None
         Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
         user's units, see :mod:`kktgen.scale`.
@@ -205,9 +211,6 @@ class Model:
         is claimed of it.
     bounded : bool
         Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
-    cutoff : Cutoff or None
-        Set where boxes rest on the value of a verified point (:mod:`kktgen.level`): the optimum is the same, points
-        that are worse may be missing.
     """
 
     name: str
@@ -224,10 +227,10 @@ class Model:
     encodings: tuple[Encoded, ...] = ()
     lifts: tuple[Lift | Products, ...] = ()
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
+    cutoff: Cutoff | None = None
     units: Units | None = None
     origin: Origin | None = None
     bounded: bool = False
-    cutoff: Cutoff | None = None
 
     @property
     def n(self) -> int:
@@ -250,17 +253,6 @@ class Model:
         for lift in self.lifts:
             out[lift.columns] = lift.values(out)
         return out
-
-    def without_cutoff(self) -> Model:
-        """Return the model with the boxes that hold for all points."""
-        if self.cutoff is None:
-            return self
-        space = self.space.copy()
-        for own, whole in ((space.lb, self.cutoff.space.lb), (space.ub, self.cutoff.space.ub)):
-            own[: len(whole)] = whole
-        space.proof[: len(self.cutoff.space)] = self.cutoff.space.proof
-        notes = tuple(note for note in self.notes if not note.startswith("cutoff"))
-        return replace(self, space=space, cutoff=None, notes=notes)
 
     def with_rows(self, *tables: RowTable) -> Model:
         """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""

@@ -121,11 +121,13 @@ def write(
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
         bundle.SUFFIX: lambda path: problem_files.write_bundle(job, path, paths, known(result)),
     }
-    for suffix, make in makers.items():
+    order = list(makers)
+    for suffix in sorted(makers, key=lambda one: one != ".sol"):  # boxes of its value go out beside a start alone
         path = folder / (job.stem + suffix)
         try:
-            make(path)
+            makers[suffix](path)
             paths.append(path)
+            paths.sort(key=lambda one: order.index(one.name.removeprefix(job.stem)))
         except UnsupportedError as error:
             refused.append(f"{path} not written: {error}")
         except KktgenError as error:

@@ -18,7 +18,7 @@ LEADER = -1
 INTEGRALITY = 1e-6
 """An integer column this close to an integer is taken to be it."""
 INFINITE = 1e20
-"""A bound or side of this size is none: solvers take no such numbers, or take them for infinity."""
+"""A bound or side of this size is none: solvers take it for infinity."""
 _COLUMNS = {"lb": float, "ub": float, "kind": "U1", "owner": np.int32, "role": "U8", "proof": "U24"}
 _serial = itertools.count()
 
@@ -117,9 +117,9 @@ def on_integers(lb: np.ndarray, ub: np.ndarray, kind: np.ndarray) -> tuple[np.nd
     return lb, ub
 
 
-def without_infinite(lo: np.ndarray, hi: np.ndarray, size: float = INFINITE) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper sides, -inf and inf in place of those of a size that stands for none."""
-    return np.where(lo <= -size, -np.inf, lo), np.where(hi >= size, np.inf, hi)
+def without_infinite(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper sides, -inf and inf in place of those of size ``INFINITE``."""
+    return np.where(lo <= -INFINITE, -np.inf, lo), np.where(hi >= INFINITE, np.inf, hi)
 
 
 def find_label(blocks: Sequence[Block], i: int) -> str:

@@ -13,7 +13,7 @@ from . import claims
 from .bilevel import Bilevel
 from .deadline import NEVER, Deadline
 from .errors import ProblemError, SolverError, UnsupportedError, expect
-from .exactness import AT_CONSTANT, at_constants, attained, encoding_faults
+from .exactness import AT_CONSTANT, at_constants, attained, cutoff_faults, encoding_faults
 from .faults import Witness, gap, origin
 from .fingerprint import other_problem
 from .kkt import kkt
@@ -300,7 +300,8 @@ def _without_point(
     refuted = claims.refuted(model, solution, witnesses, tolerances)
     if solution.status == "infeasible":
         faults = refuted or claims.contradictions(model, solution, evidence)
-        faults += encoding_faults(model, solution.model) + list(spans(model.units))
+        faults += encoding_faults(model, solution.model) + cutoff_faults(model, solution.model)
+        faults += list(spans(model.units))
         if not faults:
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults

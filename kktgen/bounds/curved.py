@@ -199,13 +199,14 @@ class Blocks:
 
     @classmethod
     def of(cls, P: Csr) -> Blocks:
-        """Return the connected blocks of the symmetric matrix P (n, n)."""
+        """Return the blocks of a matrix."""
         count, label = connected_components(P, directed=False)
         sizes = np.bincount(label, minlength=count)
         start = np.concatenate([[0], np.cumsum(sizes)])
         return cls(sizes[label] == 1, np.argsort(label, kind="stable"), start, np.flatnonzero(sizes > 1))
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the members of the blocks of more than one column."""
         return (self.order[self.start[k] : self.start[k + 1]] for k in self.several)
 
 

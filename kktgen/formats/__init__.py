@@ -21,6 +21,7 @@ from typing import IO, Any, cast
 
 from ..bilevel import Bilevel
 from ..errors import FormatError, ProblemError, UnsupportedError
+from ..level import without_cutoff
 from ..model import FEATURES, Model
 from ..scale import Scaled, as_it_stands
 from ..scale import scaled as stated
@@ -128,7 +129,9 @@ def write(
 
     Notes
     -----
-    The objective is always minimised: of a maximised problem the negated objective is written.
+    The objective is always minimised: of a maximised problem the negated objective is written. Boxes that rest on the
+    value of a verified point (``proved(cutoff ..)``, see :func:`kktgen.optimize`) are written only where a start lies
+    beside the file, ``.sol`` or ``.mst`` of the same name.
     """
     file = file_path(path)
     zipped = file.suffix.lower() == ".gz"
@@ -144,7 +147,7 @@ def write(
         return replace_file(file, _filler(instances.bundle, problem, zipped, None))
     suffix = (file.with_suffix("") if zipped else file).suffix.lower()
     module = _format(suffix, str(file))
-    view, body = _body(problem, module, target, names, zipped, scaled)
+    view, body = _body(_for_all(problem, file), module, target, names, zipped, scaled)
     told = None if progress is None else lambda out: Counted(out, progress, file.name, body.lines)
     out = replace_file(file, _filler(module, body, zipped, told))
     if map or view.changes or body.replaced or getattr(module, "replaced", _never)(body):
@@ -153,6 +156,15 @@ def write(
     else:
         remove_file(map_path(file))
     return out
+
+
+def _for_all(problem: Any, file: Path | None = None) -> Any:
+    """Return a model with the boxes that hold for all points, unless a start lies beside the file."""
+    if not isinstance(problem, Model) or problem.cutoff is None:
+        return problem
+    stem = None if file is None else file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    beside = stem is not None and any(stem.with_suffix(end).is_file() for end in (".sol", ".mst"))
+    return problem if beside else without_cutoff(problem)
 
 
 def _never(form: Plain) -> bool:
@@ -210,7 +222,7 @@ def dumps(
         instances.bundle.dump(cast(Bilevel, problem), file)
         return file.getvalue().decode("utf-8")
     module = _format(suffix, f"format {format!r}")
-    module.dump(_body(problem, module, target, names, False, scaled)[1], file)
+    module.dump(_body(_for_all(problem), module, target, names, False, scaled)[1], file)
     return file.getvalue().decode("ascii")
 
 

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from ..units import Units, spans
 from .equilibrate import equilibrate
-from .scaled import Scaled, as_it_stands, column_units, cost_units, objective_size, objective_unit, pair_units, scaled
+from .scaled import (
+    Scaled,
+    as_it_stands,
+    column_units,
+    cost_units,
+    objective_size,
+    objective_unit,
+    pair_units,
+    scaled,
+    without_void,
+)
 
 __all__ = [
     "Scaled",
@@ -23,4 +33,5 @@ __all__ = [
     "objective_unit",
     "pair_units",
     "scaled",
+    "without_void",
 ]

@@ -16,7 +16,6 @@ import numpy as np
 from ..expr import Quad
 from ..model import Cutoff, Kkt, Lift, Model, Products
 from ..pairs import Bounds, Pairs
-from ..space import without_infinite
 from ..sparse import Csr, csr, row_index
 from ..system import Declared, System
 from ..tables import Indicators, QuadTable, RowTable
@@ -71,18 +70,13 @@ class Scaled:
         if not self.changes:
             return changed
         original, space = self.original, changed.space.copy()
-        for own, given, stated in (
-            (space.lb, original.space.lb, self.model.space.lb),
-            (space.ub, original.space.ub, self.model.space.ub),
-        ):
-            own[:] = np.where(own == stated, given, own * self.columns)  # one beyond ``FAR`` stays what it was
+        space.lb[:] *= self.columns
+        space.ub[:] *= self.columns
         rows = replace(original.rows, lo=changed.rows.lo * self.rows, hi=changed.rows.hi * self.rows)
         pairs = None if changed.pairs is None else _pairs_back(original, changed.pairs, self.columns)
         return replace(original, space=space, rows=rows, pairs=pairs, notes=changed.notes)
 
 
-FAR = 1e15
-"""A bound of this size in a model's own units is none: solvers refuse it."""
 _VIEWS: WeakKeyDictionary[Model, Scaled] = WeakKeyDictionary()
 
 
@@ -136,6 +130,36 @@ def objective_unit(model: Model) -> float:
     return 1.0 if model.units is None else model.units.objective
 
 
+VOID = 1e15
+"""A bound or side of this size in the problem's own units is none: no solver holds it beside numbers of order one."""
+
+
+def without_void(model: Model) -> Model:
+    """Return a KKT model without the bounds and sides of inequalities of size ``VOID``: such a row has no multiplier.
+
+    Points are checked against them all the same.
+    """
+    space, pairs, rows = model.space, model.pairs, model.rows
+    c = column_units(model)
+    low, high = np.abs(space.lb) >= VOID * c, np.abs(space.ub) >= VOID * c
+    count = int((np.isfinite(space.lb) & low).sum() + (np.isfinite(space.ub) & high).sum())
+    void = np.zeros(0, dtype=bool) if pairs is None else np.abs(pairs.r) >= VOID * pair_units(model, pairs)[0]
+    if not count and not void.any():
+        return model
+    space = space.copy()
+    space.lb[low & (space.lb < 0)], space.ub[high & (space.ub > 0)] = -np.inf, np.inf
+    if pairs is not None and void.any():
+        gone = pairs.take(void)
+        count += int((gone.row >= 0).sum())
+        space.ub[gone.mu], space.proof[gone.mu] = 0.0, "proved(D0)"
+        lo, hi = rows.lo.copy(), rows.hi.copy()
+        lo[gone.row[(gone.row >= 0) & (gone.side < 0)]] = -np.inf
+        hi[gone.row[(gone.row >= 0) & (gone.side > 0)]] = np.inf
+        rows, pairs = replace(rows, lo=lo, hi=hi), pairs.take(~void)
+    note = f"{count} bounds or sides are {VOID:.0e} and more in the problem's own units: taken for none"
+    return replace(model, space=space, rows=rows, pairs=pairs, notes=(*model.notes, note))
+
+
 LEAST = 1e-5
 """The least size of an objective, in its unit: what solvers' tolerances leave of one whose terms vanish."""
 
@@ -156,7 +180,8 @@ def _view(model: Model) -> Scaled:
     assert units is not None
     c, goal = column_units(model), units.objective
     space = model.space.copy()
-    space.lb[:], space.ub[:] = without_infinite(space.lb / c, space.ub / c, FAR)
+    space.lb[:] /= c
+    space.ub[:] /= c
     rows, r = _rows(model.rows, c)
     quads, t = _quads(model.quads, c)
     indicators = model.indicators
@@ -177,7 +202,7 @@ def _cutoff(cutoff: Cutoff, c: np.ndarray, goal: float) -> Cutoff:
     space = cutoff.space.copy()
     space.lb[:] /= c[: len(space)]
     space.ub[:] /= c[: len(space)]
-    return Cutoff(cutoff.value / goal, space)
+    return Cutoff(cutoff.value / goal, space, cutoff.notes)
 
 
 def _columns(M: Csr, c: np.ndarray, rows: np.ndarray | None = None) -> Csr:

@@ -30,6 +30,8 @@ WAYS: tuple[dict[str, Any], ...] = (
     {"separating/maxrounds": 0, "separating/maxroundsroot": 0},
 )
 """Options of the attempts at a model, one after the other, while LPs of the tree fail for numerical troubles."""
+NEAR_ZERO = 1e-9
+"""Distance of value and bound at which a search with a relative gap ends as well: at zero there is no relative one."""
 LP_FAILED = "error in LP solver"
 MEMORY = "limits/memory"
 """The option that limits its memory, in MB."""
@@ -113,6 +115,7 @@ def _attempt(
             scip.hideOutput()
         if gap is not None:
             scip.setParam("limits/gap", float(gap))
+            scip.setParam("limits/absgap", min(float(gap), NEAR_ZERO))
         scip.setParam("lp/threads", min(threads, 64))
         if not len(model.quads) and "qobj" in model.features:
             # An objective that is all the nonlinearity there is, and convex, needs no NLP solver: gradient cuts settle
@@ -183,7 +186,8 @@ def _answer(model: Model, loaded: Loaded, started: float, raw: dict[str, Any]) -
     scip = loaded.scip
     word = scip.getStatus()
     status = STATUS.get(word, "error")
-    if word == "gaplimit" and scip.getGap() <= scip.getParam("limits/gap"):
+    apart = abs(scip.getPrimalbound() - scip.getDualbound())
+    if word == "gaplimit" and (scip.getGap() <= scip.getParam("limits/gap") or apart <= scip.getParam("limits/absgap")):
         status = "optimal"
     if status == "optimal" and scip.getNSols() and abs(scip.getPrimalbound()) > 0.9 * scip.infinity():
         status = "unbounded"  # SCIP calls a point near -1e20, its infinity, optimal

@@ -122,7 +122,7 @@ class External:
     ) -> Task:  # fmt: skip
         """Return the task, its files written."""
         form, dialect = self.record.FORM, self.record.START
-        path = formats.write(model, folder / f"model.{form}")
+        path = formats.write(replace(model, cutoff=None), folder / f"model.{form}")  # its boxes are meant for this run
         point = _point(model, start, self.TOL, complete=dialect == "highs") if dialect else None
         begin = None
         if point is not None:
