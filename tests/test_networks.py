@@ -229,7 +229,7 @@ def test_a_network_may_be_scaled_and_turned():
 @pytest.mark.parametrize("work", [np.inf, 0.0])
 @pytest.mark.parametrize("seed", range(6))
 def test_distances_with_negative_lengths(seed, work, monkeypatch):
-    """Against Floyd and Warshall's; parallel edges and edges of length zero are there, cycles are positive or refused."""
+    """Against the distances of Floyd and Warshall, parallel edges and edges of length zero among them."""
     monkeypatch.setattr(distances, "WORK", work)
     rng = np.random.default_rng(seed)
     n, k = 12, 40
