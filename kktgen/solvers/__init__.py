@@ -24,7 +24,7 @@ from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, Uns
 from ..model import FEATURES, Model
 from ..single import single_level
 from ..solution import Solution
-from .common import answer, check_data, contradiction, starting_points
+from .common import answer, check_data, contradiction, starting_points, unrun
 from .files import PREFIX, External, external, ready
 from .isolate import isolated
 from .watch import Progress, Watch
@@ -107,7 +107,7 @@ def solve(
         ``"files:gurobi"`` and ``"files:cplex"`` are programs, which get the model as a file. So does any other by its
         command: ``"files:mysolver {model} -o {solution}"``, see :mod:`kktgen.solvers.files.template`.
     time_limit : float, optional
-        Seconds of wall time, loading the model included.
+        Seconds of wall time, loading the model included; with 0 the best feasible start is all there is.
     gap : float, optional
         Relative gap at which the solver may stop and call its point optimal; the solver's own default otherwise
         (SCIP 0, HiGHS 1e-4).
@@ -158,6 +158,8 @@ def solve(
     reason = contradiction(model)
     if reason is not None:
         return answer(model, "infeasible", None, None, started, title, raw={"status": reason})
+    if time_limit == 0:
+        return unrun(model, points, module.TOL, started, title)
     watch = Watch(progress, model.sense)
     run = module.solve
     if isolate:
