@@ -26,7 +26,7 @@ from ..model import FEATURES, Model
 from ..scale import Scaled, scaled
 from ..single import single_level
 from ..solution import Solution
-from .common import answer, check_data, contradiction, starting_points, violation
+from .common import answer, check_data, contradiction, starting_points, unrun, violation
 from .files import PREFIX, External, external, ready
 from .isolate import isolated
 from .settle import settled
@@ -110,7 +110,7 @@ def solve(
         ``"files:gurobi"`` and ``"files:cplex"`` are programs, which get the model as a file. So does any other by its
         command: ``"files:mysolver {model} -o {solution}"``, see :mod:`kktgen.solvers.files.template`.
     time_limit : float, optional
-        Seconds of wall time, loading the model included.
+        Seconds of wall time, loading the model included; with 0 the best feasible start is all there is.
     gap : float, optional
         Relative gap at which the solver may stop and call its point optimal; the solver's own default otherwise
         (SCIP 0, HiGHS 1e-4).
@@ -163,6 +163,8 @@ def solve(
     if reason is not None:
         return answer(model, "infeasible", None, None, started, title, raw={"status": reason})
     view = scaled(model)
+    if time_limit == 0:
+        return _back(unrun(view.model, view.points(points), module.TOL, started, title), view)
     watch = Watch(_in_users_units(progress, view), model.sense)
     run = module.solve
     if isolate:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..deadline import Deadline
+from ..deadline import Deadline, OutOfTime
 from ..model import FEATURES as ALL
 from ..model import Model
 from ..solution import Solution
-from .common import answer, refused_value, unknown_option
+from .common import answer, refused_value, unknown_option, unrun
 from .scip_load import Loaded, add_starts, load
 from .watch import Watch, finite
 
@@ -127,7 +127,10 @@ def _attempt(
             # infeasible. Without them the trees are of the same size.
             scip.setParam("constraints/SOS1/boundcutsfreq", -1)
         _set_options(scip, options)
-        loaded = load(model, scip)
+        try:
+            loaded = load(model, scip, deadline)
+        except OutOfTime:
+            return unrun(model, start, TOL, started, f"{TITLE} {version()}")
         feasible = add_starts(loaded, model, start, TOL)
         if progress is not None and (progress.active or progress.keep is not None):
             _report(loaded, progress)
