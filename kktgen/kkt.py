@@ -47,7 +47,7 @@ def kkt(bilevel: Bilevel) -> Model:
     Raises
     ------
     ProblemError
-        The argument is no Bilevel.
+        The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "kkt")
     space = bilevel.space.copy()
@@ -256,7 +256,7 @@ def high_point(bilevel: Bilevel) -> Model:
     Raises
     ------
     ProblemError
-        The argument is no Bilevel.
+        The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "high_point")
     space = bilevel.space.copy()
