@@ -12,7 +12,7 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "lineage errors clock sparse space < rows < expr < join",
+    "lineage scip_errors errors clock sparse space < rows < expr < join",
     "qp kernel convexity tables pairs summary < model < solution mccormick",
     "variable system < follower < matrices < bilevel",
     "kkt",
