@@ -153,7 +153,9 @@ class Affine(Summed):
         product = (L.T @ R).tocoo()
         i, j = columns[product.row], columns[product.col]
         linear = add(row_combination(self.M, other.c), row_combination(other.M, self.c))
-        return Quad(self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float(self.c @ other.c))
+        return Quad(
+            self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float((self.c * other.c).sum())
+        )
 
     # -- arithmetic --------------------------------------------------------------------------
 
