@@ -22,6 +22,8 @@ from .kkt import kkt
 from .model import Model
 from .nudge import settled, tilted
 from .report import Range, Report
+from .scale import scaled
+from .scale.problem import restated
 from .search import Responder
 from .search.recourse import Recourse
 from .solution import Solution
@@ -55,7 +57,7 @@ class Robust:
     before : Range
         The range at the given point.
     margin : float
-        Largest change of a leader's variable that was used; 0 where nothing helps.
+        Largest change of a leader's variable that was used, in its unit; 0 where nothing helps.
     tried : tuple of (float, float, float)
         Margin, best and worst value of every decision that was looked at.
     """
@@ -85,7 +87,7 @@ class Robust:
     def __str__(self) -> str:
         before, after = self.before, self.range
         out = [f"given    best {before.best:.10g}, worst {before.worst:.10g}"]
-        if before.width <= BETTER * max(1.0, abs(before.best)):
+        if before.width <= BETTER * max(self.report.size, abs(before.best)):
             return "\n".join([*out, "the response is settled as it is: no change is needed"])
         if not self.margin:
             return "\n".join([*out, "no small change helps: none that was tried has a better worst value"])
@@ -105,7 +107,8 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     solution : Solution or array
         A bilevel-feasible point with the followers' multipliers, such as that of :func:`kktgen.optimize`.
     margin : float
-        How far each continuous variable of the leader that a follower sees may move; smaller margins are tried too.
+        How far each continuous variable of the leader that a follower sees may move, in its unit (1 in problems of
+        ordinary numbers, see :mod:`kktgen.scale`); smaller margins are tried too.
     time_limit : float, optional
         Seconds; the best decision found by then counts.
 
@@ -125,11 +128,27 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     if not isinstance(margin, int | float) or not 0 < margin < np.inf:
         raise ProblemError(f"robust: margin is {margin!r}; give a positive number")
     check_arguments(time_limit, None)
-    deadline = Deadline(time_limit)
+    deadline, model = Deadline(time_limit), kkt(bilevel)
+    if model.units is None:
+        return _robust(bilevel, solution, float(margin), deadline)
+    view, given = scaled(model), verify(bilevel, solution, range=True, time_limit=deadline.left())
+    before, z = _usable(given), np.array(solution.z if isinstance(solution, Solution) else solution, dtype=float)
+    own = _robust(restated(bilevel, model.units), view.point(z[: model.n]), float(margin), deadline)
+    tried = tuple((step, best * view.objective, worst * view.objective) for step, best, worst in own.tried)
+    if not own.margin or own.solution.z is None:
+        point = solution if isinstance(solution, Solution) else _heuristic(model, z[: model.n], "given point", 0.0)
+        return Robust(point, given, before, 0.0, tried)
+    point = _heuristic(model, view.back(own.solution.z[: model.n]), "kktgen.robust", deadline.spent)
+    report = verify(bilevel, point, range=True, time_limit=deadline.last().left())
+    return Robust(point, report, before, own.margin, tried)
+
+
+def _robust(bilevel: Bilevel, solution: Any, margin: float, deadline: Deadline) -> Robust:
+    """Look for the decision in a problem whose numbers are of order one."""
     hunt = _Hunt(bilevel, solution, deadline)
     before, model = hunt.before, hunt.model
     if before.width > BETTER * max(1.0, abs(before.best)):
-        margins = sorted({float(margin), *(m for m in MARGINS if m < margin)})
+        margins = sorted({margin, *(m for m in MARGINS if m < margin)})
         for move in (settled, tilted):
             for step in margins:
                 if deadline.over or hunt.series(move, step):  # larger steps only cost more

@@ -141,3 +141,26 @@ def test_explanation_and_comparison_agree_with_the_optimum(name, units):
     assert joint.report.claim == result.report.claim == "optimal"
     assert joint.report.value == pytest.approx(result.solution.objective, rel=1e-6)
     assert kg.verify(m, result.solution).ok
+
+
+def tied() -> kg.Bilevel:
+    """README's toll: the driver is indifferent at the optimum, 2; a hair less settles it."""
+    m = kg.Bilevel("tied")
+    price = m.var("toll", lb=0, ub=3)
+    driver = m.follower("driver")
+    road = driver.var("road", lb=0, ub=1)
+    driver.minimize(price @ road - 2 * road)
+    m.maximize(price @ road)
+    return m
+
+
+@pytest.mark.parametrize("units", CORNERS, ids=lambda u: f"{u[0]:g}-{u[1]:g}")
+def test_ties_and_certificates_in_other_units(units):
+    m, c = in_units(tied(), *units), units[1]
+    result = kg.optimize(m, time_limit=LIMIT, range=True)
+    reach = result.report.range
+    assert (reach.best / c, reach.worst / c) == pytest.approx((2, 0), abs=1e-6)
+    settled = kg.robust(m, result.solution, time_limit=LIMIT)
+    assert settled.range.worst / c == pytest.approx(2, abs=1e-3) and settled.margin > 0
+    proof = kg.certify(m, result.solution)
+    assert proof.followers == {"driver": "exact"} and float(proof.value) / c == pytest.approx(2, rel=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..deadline import Deadline, OutOfTime
 from ..errors import NoSolutionError, ProblemError, SolverError, expect
 from ..kkt import kkt as kkt_model
 from ..model import Kkt, Model
+from ..scale import Scaled, scaled
 from ..solution import Solution
 from . import checker
 from .certificate import FORM, Certificate, judged, number, proofs_of, sealed
@@ -130,10 +131,10 @@ def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, 
     if model.kkt is None or not model.kkt.systems:
         return None
     best: _Try | None = None
-    kkt = model.kkt
+    view = scaled(model)
     for tolerance in ZEROS:
         for moved in (False, True) if move else (False,):
-            for found in _tries(model, kkt, given, moved, tolerance, deadline):
+            for found in _tries(view, given, moved, tolerance, deadline):
                 if found.far:
                     continue
                 off = checker.violation(problem, found.z)[0]
@@ -146,15 +147,23 @@ def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, 
     return best
 
 
-def _tries(
-    model: Model, kkt: Kkt, given: np.ndarray, moved: bool, tolerance: float, deadline: Deadline
-) -> Iterator[Found]:  # fmt: skip
-    """Yield rational points from the given multipliers and, where these do not do, from basic ones."""
+def _tries(view: Scaled, given: np.ndarray, moved: bool, tolerance: float, deadline: Deadline) -> Iterator[Found]:
+    """Yield rational points from the given multipliers and, where these do not do, from basic ones.
+
+    What counts as zero is asked in the problem's own units, which are powers of two: the way back is exact.
+    """
+    model, kkt = view.model, view.model.kkt
+    assert kkt is not None
+    units, given = [Fraction(c) for c in view.columns.tolist()], view.point(given)
+
+    def back(found: Found) -> Found:
+        return replace(found, z=[v * c for v, c in zip(found.z, units, strict=True)])
+
     try:
         found = search(model, given, moved, tolerance, deadline)
-        yield found
+        yield back(found)
         wanted = np.flatnonzero(((found.failing > 0) | found.far) & ~kkt.priced)
         if len(wanted):
-            yield search(model, with_prices(kkt, given, wanted, deadline), moved, tolerance, deadline)
+            yield back(search(model, with_prices(kkt, given, wanted, deadline), moved, tolerance, deadline))
     except (OutOfTime, SolverError):
         return
