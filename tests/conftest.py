@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
 from kktgen.solvers.files.external import External
@@ -21,15 +21,14 @@ settings.register_profile(
 )
 settings.load_profile("kktgen")
 
-LIMIT = 200.0
-"""Seconds a solver gets where a test names no limit."""
+LIMIT: float | None = 200.0
+"""Seconds a solver gets where a test names no limit; None for none, in a test that is about that."""
 QUICK, SLOW = 600.0, 1800.0
 """Seconds a test may take, and one marked slow: far more than any needs, on a busy machine as well."""
 
-if (
-    "mix_stderr" in inspect.signature(CliRunner).parameters
-):  # click 8.1 mixes the streams where it is not told otherwise
+if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1; later versions always keep the streams apart
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
+    Result.output = property(lambda result: result.stdout + result.stderr)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

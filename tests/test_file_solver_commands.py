@@ -12,6 +12,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import conftest
 import numpy as np
 import pytest
 from file_solver_models import own_temporary_folder, small  # noqa: F401
@@ -141,8 +142,9 @@ def test_it_overruns_with_a_point(tmp_path: Path):
     assert (sol.status, sol.objective) == ("time_limit", None)
 
 
-def test_words_of_a_command(tmp_path: Path):
+def test_words_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What has no value is left out, with the option before it."""
+    monkeypatch.setattr(conftest, "LIMIT", None)
     words = "--gap={gap} -t {time_limit} -s {start} x{threads}y --end"
     body = "Path(solution).write_text('# ' + ' '.join(more) + '\\nx 1\\n'); print(' '.join(more))\n"
     command = fake(tmp_path, body + "sys.exit(1)", words)

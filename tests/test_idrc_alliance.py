@@ -435,9 +435,9 @@ def test_report_and_plots(tmp_path: Path):
 
 
 def test_profit_is_the_sum_of_its_parts():
-    game, result = solved(offers="prices", cost=2.0, **SHORT)
+    game, result = solved(members=("I2", "I3"), offers="prices", cost=2.0, **SHORT)
     table = alliance.report(result).tables[0]
     figures = {word: float(value) for word, value in table.rows}
     profit = figures.pop("profit")
     assert sum(figures.values()) == pytest.approx(profit, abs=1e-3)
-    assert figures["cost of cooperation"] == pytest.approx(-2.0 * 3 * 2, abs=1e-4)
+    assert figures["cost of cooperation"] == pytest.approx(-2.0 * 2 * 2, abs=1e-4)
