@@ -65,7 +65,7 @@ def agree(
         All whose libraries are installed by default; name the programs that read files, such as ``"files:cbc"``. One
         that cannot hold a model is a row of the table that says so.
     time_limit : float, optional
-        Seconds for each run, and at most for the bounds and for the start points.
+        Seconds for each run, and at most for the bounds, for the start points and for what the runs have in common.
     tolerances : Tolerances, optional
         Values and bounds agree up to ``tolerances.optimality``.
     start : bool
@@ -128,13 +128,13 @@ def agree(
     starts = [
         Witness(model.value(z), "the start heuristics", objective_size(model, z))
         for z in points[:1]
-        if _holds(bilevel, z, limits)
+        if _holds(bilevel, z, limits, time_limit)
     ]
-    return compare(bilevel, plain, runs, starts, limits)
+    return compare(bilevel, plain, runs, starts, limits, time_limit)
 
 
-def _holds(bilevel: Bilevel, z: np.ndarray, tolerances: Tolerances) -> bool:
-    return verify(bilevel, z, tolerances=tolerances).ok
+def _holds(bilevel: Bilevel, z: np.ndarray, tolerances: Tolerances, time_limit: float | None) -> bool:
+    return verify(bilevel, z, tolerances=tolerances, time_limit=time_limit).ok
 
 
 def _encodings(asked: Sequence[Any] | None) -> dict[str, Any]:

@@ -191,8 +191,9 @@ def _cells(run: Run) -> tuple[str, ...]:
 
 
 def compare(
-    bilevel: Bilevel, model: Model, runs: Sequence[Run], starts: Sequence[Witness], tolerances: Tolerances
-) -> Agreement:
+    bilevel: Bilevel, model: Model, runs: Sequence[Run], starts: Sequence[Witness], tolerances: Tolerances,
+    time_limit: float | None = None,
+) -> Agreement:  # fmt: skip
     """Return the runs with their verdicts, and the joint claim.
 
     Parameters
@@ -205,11 +206,13 @@ def compare(
     starts : sequence of Witness
         Verified points that come from no run.
     tolerances : Tolerances
+    time_limit : float or None
+        Seconds for the verification of the joint point.
     """
     found = [Witness(run.value, run.origin, run.size) for run in runs if run.value is not None]
     top = best(model.sense, [*found, *starts])
     judged = tuple(_judged(model, run, top, runs, tolerances) for run in runs)
-    solution, report = _joint(bilevel, model, judged, tolerances)
+    solution, report = _joint(bilevel, model, judged, tolerances, time_limit)
     return Agreement(bilevel.name, judged, report, solution, tolerances.optimality)
 
 
@@ -256,7 +259,7 @@ def _verdict(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], t
 
 
 def _joint(
-    bilevel: Bilevel, model: Model, runs: Sequence[Run], tolerances: Tolerances
+    bilevel: Bilevel, model: Model, runs: Sequence[Run], tolerances: Tolerances, time_limit: float | None
 ) -> tuple[Solution | None, Report | None]:
     """Return the best verified point with the tightest bound nothing refutes, and what may be claimed of it."""
     points = [run for run in runs if run.value is not None and run.solution is not None]
@@ -266,14 +269,14 @@ def _joint(
         if not (said or everyone):
             return None, None
         first = (said or everyone)[0]
-        return first, verify(bilevel, first, tolerances=tolerances, evidence=everyone)
+        return first, verify(bilevel, first, tolerances=tolerances, evidence=everyone, time_limit=time_limit)
     top = min(points, key=lambda run: model.sense * (run.value or 0.0))
     carrier = _carrier(model, runs, tolerances) or top
     assert carrier.solution is not None and top.solution is not None and top.solution.z is not None
     z = carrier.solution.model.complete(top.solution.z[: model.n])
     joint = replace(carrier.solution, z=z, objective=top.value)
     others = [solution for solution in everyone if solution is not carrier.solution]
-    report = verify(bilevel, joint, tolerances=tolerances, evidence=others)
+    report = verify(bilevel, joint, tolerances=tolerances, evidence=others, time_limit=time_limit)
     if report.claim == "optimal" and any(run.disagrees for run in runs):
         why = "the runs disagree, so at least one solver or encoding is wrong: no optimum is claimed before it is known"
         report = replace(report, claim="bilevel-feasible", attained=None, reasons=(why, *report.reasons))

@@ -65,8 +65,8 @@ JOINED = "concatenate concat stack vstack row_stack hstack dstack column_stack"
 def _joined(function: Any) -> Callable[..., Any]:
     """Return the handler of a function that joins a sequence of arrays."""
 
-    def handler(parts: Any, axis: Any = None) -> Any:
-        chosen = {} if axis is None else {"axis": axis}
+    def handler(parts: Any, axis: Any = ...) -> Any:
+        chosen = {} if axis is ... else {"axis": axis}
         return rearranged(lambda *index: function(index, **chosen), list(parts), title(function))
 
     return handler
@@ -161,13 +161,15 @@ def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = 
 def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if not isinstance(n, int | np.integer) or n < 0:
         raise ProblemError(f"np.diff: n is a number of times, got {n!r}")
+    shape = _linear(a, "diff").shape if isinstance(a, Expression) else np.shape(a)
+    if not isinstance(axis, int | np.integer) or not -len(shape) <= axis < len(shape):
+        raise ProblemError(f"np.diff: axis {axis} is none of the {len(shape)} axes of an expression of shape {shape}")
+    axis %= len(shape)
     parts = [part for part in (prepend, a, append) if part is not None]
     if len(parts) > 1:
-        beside = np.take(np.empty(np.shape(a)), [0], axis).shape  # what a scalar beside the array fills
+        beside = (*shape[:axis], 1, *shape[axis + 1 :])  # what a scalar before or behind the array fills
         a = concatenate([np.broadcast_to(part, beside) if np.ndim(part) == 0 else part for part in parts], axis)
-    x = _linear(a, "diff")
-    x.last(axis)
-    before = (slice(None),) * (axis % x.ndim)
+    x, before = _linear(a, "diff"), (slice(None),) * axis
     for _ in range(n):
         x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
     return x
@@ -176,8 +178,10 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
 @does("trapezoid trapz")
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = _linear(y, "trapezoid")
-    line = y.last(axis)
-    step = numbers(dx) if x is None else np.diff(numbers(x))
+    line, at = y.last(axis), numbers(dx if x is None else x)
+    if at.shape not in (((),) if x is None else (y.shape, line.shape[-1:])):
+        raise ProblemError(f"np.trapezoid: x of shape {at.shape} does not fit an expression of shape {y.shape}")
+    step = at if x is None else np.diff(at if at.ndim == 1 else np.moveaxis(at, axis, -1))
     return ((y.gather(line[..., 1:]) + y.gather(line[..., :-1])) * (step / 2)).sum(-1)
 
 

@@ -44,9 +44,9 @@ def flush() -> None:
 def split() -> None:
     """Go on in a child process; the parent waits, says what killed the child if something did, and exits.
 
-    The first Ctrl-C lets the child end in its own way (SCIP stops with the best point it has), the second one
-    ends it at once; both exit with 130. The end of the parent is the end of the child. Where the system cannot fork,
-    nothing is split.
+    The first Ctrl-C lets the child end in its own way (every stage of kktgen.optimize stops with the best point it
+    has), the second one ends it at once; both exit with 130. The end of the parent is the end of the child. Where the
+    system cannot fork, nothing is split.
 
     A solver may have a process of its own below the child, see :mod:`kktgen.solvers.isolate`: then its death leaves a
     result. What dies here is all that else calls a library: building, bounding, searching, verifying.
@@ -72,7 +72,7 @@ def _wait(pid: int) -> tuple[int, int]:
         nonlocal presses
         presses += 1
         if presses == 1:
-            _say("interrupted: a solver at work ends with its best point; press Ctrl-C again to end at once")
+            _say("interrupted: what is at work ends with the best point so far; press Ctrl-C again to end at once")
         _pass_on(pid, signal.SIGINT if presses == 1 else signal.SIGKILL)
 
     def suspend(number: int, frame: FrameType | None) -> None:

@@ -157,8 +157,18 @@ def _ask_evidence(
             )
             return
         refused.append(f"evidence of {origin(other)} refused: {why}")
-    cure = "bound the model (kktgen.bound), or give evidence: a solution by another encoding or solver"
-    found.against += [f"{columns} without a proved box; {cure}", *refused]
+    found.against += [f"{columns} without a proved box; {_cure(solution.model, bool(refused))}", *refused]
+
+
+def _cure(model: Model, given: bool) -> str:
+    """Return what may be done about missing boxes that was not done: bounding the model, or giving evidence."""
+    bounded = model.origin is not None and "bound" in model.origin.stages
+    if bounded and given:
+        return "kktgen.bound proved none, and no evidence that was given stands in for it"
+    evidence = "give evidence: a solution by another encoding or solver"
+    if bounded:
+        return f"kktgen.bound proved none; {evidence}"
+    return "bound the model (kktgen.bound)" if given else f"bound the model (kktgen.bound), or {evidence}"
 
 
 def _by_relaxation(solution: Solution) -> bool:

@@ -25,10 +25,10 @@ class Share:
 
 SHARES = {
     "eliminate": Share(0.02),  # the weights that rid the objective of its products
-    "bound": Share(0.20),  # proved boxes; what is proved by then is kept
+    "bound": Share(0.18),  # proved boxes; what is proved by then is kept
     "cut": Share(0.03),  # both relaxations that say whether the inequalities pay
     "start": Share(0.10, most=10.0),  # heuristics, also where there is no limit
-    "level": Share(0.05, most=10.0),  # boxes of the level set of the start point, and the bounds that follow
+    "level": Share(0.02, most=10.0),  # boxes of the level set of the start point, and the bounds that follow
     "evidence": Share(0.05),  # kept for a second encoding, where the claim may need one
     "range": Share(0.05),  # kept for the ties of the followers, where asked for
     "verify": Share(0.05),  # kept for polish and verification

@@ -49,7 +49,7 @@ def kkt(bilevel: Bilevel) -> Model:
     Raises
     ------
     ProblemError
-        The argument is no Bilevel.
+        The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "kkt")
     space, quads = bilevel.space.copy(), _quads(bilevel)
@@ -264,7 +264,7 @@ def high_point(bilevel: Bilevel) -> Model:
     Raises
     ------
     ProblemError
-        The argument is no Bilevel.
+        The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "high_point")
     space, (leader_quads, terms) = bilevel.space.copy(), _quads(bilevel)

@@ -257,10 +257,13 @@ class Scan:
         return z
 
     def cells(self, count: int) -> np.ndarray:
-        """Return the ends (count+1,) of cells of x: the one with the largest bound on the earnings is halved."""
+        """Return the ends (count+1,) of cells of x: the one with the largest bound on the earnings is halved.
+
+        Bounds count to six digits, so that rounding does not choose between equal ones.
+        """
         ends = [self.lo, self.hi]
         while len(ends) <= count:
-            worst = int(self.bound(np.array(ends)).argmax())
+            worst = int(np.round(self.bound(np.array(ends)), 6).argmax())
             ends.insert(worst + 1, 0.5 * (ends[worst] + ends[worst + 1]))
         return np.array(ends)
 

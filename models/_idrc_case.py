@@ -125,8 +125,10 @@ class Case:
     @property
     def net_load(self) -> np.ndarray:
         """Load of the buses and the expected net load of IDRCs outside the alliance (N, T)."""
-        expected = self.idrcs.drawn - np.tensordot(self.probability, self.idrcs.wind, (0, 1))
-        return self.demand + self.at(self.idrcs.bus[self.outsiders]) @ expected[self.outsiders]
+        expected = self.idrcs.drawn - mean_wind(self.probability, self.idrcs.wind)
+        load = self.demand.copy()
+        np.add.at(load, self.idrcs.bus[self.outsiders], expected[self.outsiders])
+        return load
 
     def at(self, bus: np.ndarray) -> np.ndarray:
         """Return 1 where a party is at a bus (N, n)."""
@@ -216,16 +218,24 @@ def _wind(p: Any, known: np.ndarray, probability: np.ndarray) -> tuple[np.ndarra
     """Return wind (n, W, T) and probabilities (W,): those of the data, or drawn around their mean and reduced."""
     if p.scenarios is None:
         return known, probability
-    mean, most = np.tensordot(probability, known, (0, 1)), known.max(axis=(1, 2))
+    mean, most = mean_wind(probability, known), known.max(axis=(1, 2))
     drawn = draw(mean, most, p.samples, p.seed)
     chosen, weight = reduce(drawn.reshape(p.samples, -1), p.scenarios)
     return np.moveaxis(drawn[chosen], 0, 1), weight
 
 
+def mean_wind(probability: np.ndarray, wind: np.ndarray) -> np.ndarray:
+    """Return the expectation (n, T) of wind (n, W, T), summed one scenario after the other on every CPU."""
+    return (probability[:, None] * wind).sum(axis=1)
+
+
 def draw(forecast: np.ndarray, most: np.ndarray, samples: int, seed: int, spread: float = 0.25) -> np.ndarray:
-    """Return wind (samples, n, T) drawn around a forecast (n, T): ``forecast (1 + N(0, spread))`` within [0, most]."""
+    """Return wind (samples, n, T) drawn around a forecast (n, T): ``forecast (1 + N(0, spread))`` within [0, most].
+
+    To four digits: the last ones of normal numbers are those of the machine's ``exp`` and ``log1p``.
+    """
     noise = np.random.default_rng(seed).standard_normal((samples, *forecast.shape))
-    return np.clip(forecast * (1.0 + spread * noise), 0.0, most[:, None])
+    return np.clip(np.round(forecast * (1.0 + spread * noise), 4), 0.0, most[:, None])
 
 
 def reduce(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -240,9 +250,7 @@ def reduce(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         Equally probable.
     count : int
     """
-    squares = (samples**2).sum(axis=1)
-    distance = np.sqrt(np.maximum(squares[:, None] + squares - 2.0 * samples @ samples.T, 0.0))
-    np.fill_diagonal(distance, 0.0)
+    distance = np.sqrt([((samples - one) ** 2).sum(axis=1) for one in samples])  # no BLAS: the same on every CPU
     chosen: list[int] = []
     nearest = np.full(len(samples), np.inf)
     for _ in range(count):

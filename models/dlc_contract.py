@@ -53,7 +53,9 @@ DATA = Path(__file__).parent / "data" / "dlc_contract_case.json"
 DAY = 24
 NETWORKS = ("qploss", "lossless", "pwl", "nlp")
 ROOM = 1e-6
-"""By how much (MW) the rows of the price cells are wider than the purchases they come from."""
+"""By how much (MW) the rows of the price cells are wider than the purchases they come from, before rounding."""
+
+product = kg.beside(__file__, "_sums").product
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ class Case:
     @property
     def flow(self) -> np.ndarray:
         """Flows without DLC (33, T)."""
-        return self.reach @ self.load
+        return product(self.reach, self.load)
 
 
 @cache
@@ -198,13 +200,22 @@ def case(parameters: Parameters) -> Case:
     )  # fmt: skip
 
 
-def _reach(upstream: np.ndarray) -> np.ndarray:
-    """Return which lines lie on the way to which bus (33, 33): the inverse of the incidence of a tree."""
+def _incidence(upstream: np.ndarray) -> np.ndarray:
+    """Return 1 where a line arrives at a bus, -1 where it leaves one (33, 33): rows are buses."""
     lines = np.arange(len(upstream))
     inner = upstream >= 0
     incidence = np.eye(len(lines))
     incidence[upstream[inner], lines[inner]] = -1.0
-    return np.round(np.linalg.inv(incidence))
+    return incidence
+
+
+def _reach(upstream: np.ndarray) -> np.ndarray:
+    """Return which lines lie on the way to which bus (33, 33): the inverse of the incidence."""
+    reach, bus, line = np.zeros((len(upstream), len(upstream))), np.arange(len(upstream)), np.arange(len(upstream))
+    while len(bus):
+        reach[line, bus] = 1.0
+        bus, line = bus[upstream[line] >= 0], upstream[line][upstream[line] >= 0]
+    return reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +240,7 @@ def _declare(owner: Any, p: Parameters, data: Case, t: int, price: Any) -> Hour:
         owner.minimize(cost)
         return Hour(dlc, purchase, cost, balance)
     flow = owner.var("flow", lines, lb=-line, ub=line)
-    incidence = np.linalg.inv(data.reach)
+    incidence = _incidence(data.upstream)
     balance = owner.add(incidence @ flow + data.split @ dlc == data.load[:, t], name="balance")
     roots = (data.upstream < 0).astype(float)
     owner.add(purchase - roots @ flow == data.first[t], name="substation")
@@ -281,7 +292,10 @@ class Game(kg.Bilevel):
             self._cells(bought)
 
     def _cells(self, bought: kg.Affine) -> None:
-        """Cut the price into cells, and bound the DSO's purchases in each by those at its ends."""
+        """Cut the price into cells, and bound the DSO's purchases in each by those at its ends.
+
+        The bounds are rounded outward to four digits: the last ones of the scan are those of the CPU.
+        """
         responses = scans().scan(self)
         ends = self.ends = responses.cells(self.parameters.price_cells)
         most, least = responses.quantities(ends[:-1], upper=False), responses.quantities(ends[1:], upper=True)
@@ -289,8 +303,8 @@ class Game(kg.Bilevel):
         self.add(step.sum() == 1, name="one_cell")
         self.add(self.price >= ends[:-1] @ step, name="cell_from")
         self.add(self.price <= ends[1:] @ step, name="cell_to")
-        self.add(bought <= (most + ROOM) @ step, name="most")
-        self.add(bought >= (least - ROOM) @ step, name="least")
+        self.add(bought <= np.ceil(1e4 * (most + ROOM)) / 1e4 @ step, name="most")
+        self.add(bought >= np.floor(1e4 * (least - ROOM)) / 1e4 @ step, name="least")
 
 
 def build(**parameters: Any) -> Game:

@@ -36,6 +36,11 @@ How they are drawn: the ring's f is uniform in [1, 5], a shortcut's 10 to 60 % o
 are in [1, 10], origins, destinations and shortcuts among all pairs of nodes. What is known: tolls of zero and all flow
 on the ring are feasible; the toll-free ring bounds the revenue.
 
+The same parameters give the same bytes on every CPU: numbers are drawn as short decimals, products of decimals are
+computed in integers (``F'F``) or rounded once (``_sums``), and no BLAS has a part in them. The draws are those of
+numpy's ``default_rng``, whose streams have not changed since numpy 1.17, though numpy promises that of its bit
+generators only.
+
 The shares and signs of the rows follow the random family of BilevelJuMP's benchmarks (joaquimg/BilevelJuMP.jl,
 benchmarks/rand.jl); its numbers are not reproduced.
 """
@@ -48,6 +53,8 @@ from typing import Any, Literal
 import numpy as np
 
 import kktgen as kg
+
+product = kg.beside(__file__, "_sums").product
 
 FAMILIES = ("lp", "qp", "qp_singular", "toll")
 SHARES = ("share_ge", "coupling", "integers", "priced", "reach")
@@ -172,6 +179,11 @@ class Game(kg.Bilevel):
         return self.x
 
 
+def _uniform(rng: np.random.Generator, low: float, high: float, shape: int | tuple[int, ...]) -> np.ndarray:
+    """Return the draws of ``rng.uniform``, which a compiler may round otherwise on other processors."""
+    return low + (high - low) * rng.random(shape)
+
+
 def _entries(rng: np.random.Generator, rows: int, cols: int, density: float, least: int = 0) -> np.ndarray:
     """Return a matrix (rows, cols) with a share of nonzeros, and ``least`` of them (0 or 1) in every row."""
     held = rng.random((rows, cols)) < density
@@ -179,27 +191,28 @@ def _entries(rng: np.random.Generator, rows: int, cols: int, density: float, lea
     if least:
         held[np.arange(rows), spare] = True
     sign = np.where(rng.random((rows, cols)) < 0.75, 1.0, -1.0)
-    return np.round(sign * rng.uniform(1.0, 5.0, (rows, cols)), 2) * held
+    return np.round(sign * _uniform(rng, 1.0, 5.0, (rows, cols)), 2) * held
 
 
 def _middle(rng: np.random.Generator, count: int, upper: float) -> np.ndarray:
-    return rng.uniform(0.2, 0.8, count) * upper
+    return _uniform(rng, 0.2, 0.8, count) * upper
 
 
 def _hessian(rng: np.random.Generator, family: str, cols: int) -> np.ndarray:
     """Return P (cols, cols): zero, F'F + I or F'F."""
     if family == "lp":
         return np.zeros((cols, cols))
-    F = np.round(rng.uniform(-1.0, 1.0, (cols if family == "qp" else max(cols // 2, 1), cols)), 2)
+    shape = (cols if family == "qp" else max(cols // 2, 1), cols)
+    F = np.rint(100.0 * _uniform(rng, -1.0, 1.0, shape)).astype(np.int64)  # in hundredths: integers need no BLAS
     if family == "qp":
-        return F.T @ F + np.eye(cols)
-    F[:, cols - max(cols // 4, 1) :] = 0.0
-    return F.T @ F
+        return (F.T @ F + 10_000 * np.eye(cols, dtype=np.int64)) / 1e4
+    F[:, cols - max(cols // 4, 1) :] = 0
+    return F.T @ F / 1e4
 
 
 def _loose(rng: np.random.Generator, need: np.ndarray, upper: float) -> np.ndarray:
     """Return right-hand sides of ``<=`` rows: what they need and a slack, rounded up to four digits."""
-    return np.ceil(1e4 * (need + rng.uniform(0.02, 0.2, len(need)) * upper)) / 1e4
+    return np.ceil(1e4 * (need + _uniform(rng, 0.02, 0.2, len(need)) * upper)) / 1e4
 
 
 def _follower(game: Game, number: int) -> tuple[kg.Affine, np.ndarray]:
@@ -216,14 +229,15 @@ def _follower(game: Game, number: int) -> tuple[kg.Affine, np.ndarray]:
     sign = np.where(ge, -1.0, 1.0)
     low, high = np.maximum(at - p.reach * p.upper, 0.0), np.minimum(at + p.reach * p.upper, p.upper)
     turned = sign[:, None] * B
-    most = np.maximum(turned, 0.0) @ high + np.minimum(turned, 0.0) @ low
-    side = sign * _loose(rng, sign * (A @ point) + most, p.upper)
+    most = product(np.maximum(turned, 0.0), high) + product(np.minimum(turned, 0.0), low)
+    side = sign * _loose(rng, sign * product(A, point) + most, p.upper)
     for name, held in (("le", ~ge), ("ge", ge)):
         if held.any():
             left = A[held] @ y + B[held] @ x
             lower.add(left <= side[held] if name == "le" else left >= side[held], name=name)
     P = _hessian(rng, p.family, p.cols)
-    q = np.round(-P @ rng.uniform(0.0, 1.2 * p.upper, p.cols) + rng.uniform(-10.0, 5.0, p.cols), 2)
+    target = _uniform(rng, 0.0, 1.2 * p.upper, p.cols)
+    q = np.round(_uniform(rng, -10.0, 5.0, p.cols) - product(P, target), 2)
     cost = kg.sum([0.5 * ((P @ y) @ y), q @ y]) if p.family != "lp" else q @ y
     lower.minimize(cost + x[: p.prices] @ y[: p.prices] if p.prices else cost)
     return y, point
@@ -240,14 +254,15 @@ def _rows(p: Parameters) -> Game:
     made = [_follower(game, number) for number in range(1, p.followers + 1)]
     game.y, game.known_y = tuple(y for y, _ in made), tuple(point for _, point in made)
     C = _entries(rng, p.rows, p.tops, p.density, 1)
-    cost = np.round(rng.uniform(-10.0, 10.0, p.tops), 2) @ x
-    left, side = C @ x, _loose(rng, C @ game.known_x, p.upper)
+    cost = np.round(_uniform(rng, -10.0, 10.0, p.tops), 2) @ x
+    left, side = C @ x, _loose(rng, product(C, game.known_x), p.upper)
     coupled = np.arange(p.rows) < round(p.coupling * p.rows)
     for number, y in enumerate(game.y, 1):
         own = np.random.default_rng([p.seed, number, 1])
-        cost = cost + np.round(own.uniform(-10.0, 10.0, p.cols), 2) @ y
+        cost = cost + np.round(_uniform(own, -10.0, 10.0, p.cols), 2) @ y
         D = _entries(own, p.rows, p.cols, p.density) * coupled[:, None]
-        left, side = left + D @ y, side + np.maximum(D, 0.0).sum(axis=1) * p.upper
+        left = left + D @ y
+        side = np.round(side + product(np.maximum(D, 0.0), np.full(p.cols, p.upper)), 4)
     game.add(left <= side, name="rows")
     if p.prices:
         cost = cost - x[: p.prices] @ kg.stack([y[: p.prices] for y in game.y]).sum(axis=0)
@@ -272,17 +287,17 @@ class Tolls(Game):
     def __init__(self, p: Parameters) -> None:
         super().__init__(p)
         rng, nodes = np.random.default_rng([p.seed, 0]), p.rows
-        ring = np.round(rng.uniform(1.0, 5.0, nodes), 2)
+        ring = np.round(_uniform(rng, 1.0, 5.0, nodes), 2)
         begin, step = rng.integers(nodes, size=p.cols), rng.integers(min(2, nodes - 1), nodes, size=p.cols)
         self.tail = np.concatenate([np.arange(nodes), begin])
         self.head = np.concatenate([(np.arange(nodes) + 1) % nodes, (begin + step) % nodes])
         way = np.concatenate([[0.0], np.cumsum(np.tile(ring, 2))])
         saved = way[begin + step] - way[begin]
-        self.fixed = np.concatenate([ring, np.round(rng.uniform(0.1, 0.6, p.cols) * saved, 2)])
+        self.fixed = np.concatenate([ring, np.round(_uniform(rng, 0.1, 0.6, p.cols) * saved, 2)])
         draws = [np.random.default_rng([p.seed, j]) for j in range(1, p.followers + 1)]
         pairs = np.array([(own.integers(nodes), own.integers(1, nodes)) for own in draws])
         self.trips = np.column_stack([pairs[:, 0], pairs.sum(axis=1) % nodes])
-        self.demand = np.array([round(float(own.uniform(1.0, 10.0)), 2) for own in draws])
+        self.demand = np.array([round(1.0 + 9.0 * own.random(), 2) for own in draws])
         toll = self.decide("toll")
         self.known_x = np.zeros(p.tops)
         made = [self._commodity(j) for j in range(p.followers)]

@@ -21,9 +21,9 @@ settings.register_profile(
 )
 settings.load_profile("kktgen")
 
-LIMIT = 60.0
+LIMIT = 200.0
 """Seconds a solver gets where a test names no limit."""
-QUICK, SLOW = 300.0, 1800.0
+QUICK, SLOW = 600.0, 1800.0
 """Seconds a test may take, and one marked slow: far more than any needs, on a busy machine as well."""
 
 if (

@@ -83,7 +83,7 @@ def test_a_network_needs_no_enumeration():
     ],
 )
 def test_network_test(matrix, network):
-    assert _is_network(np.array(matrix, dtype=float), 0) is network
+    assert _is_network(Csr(np.array(matrix, dtype=float))) is network
 
 
 def test_nothing_is_claimed_without_a_gradient_box():

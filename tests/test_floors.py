@@ -12,12 +12,13 @@ import kktgen
 PACKAGE = Path(kktgen.__file__).parent
 
 FLOORS: tuple[str, ...] = (
-    "lineage errors deadline background < timed sparse space refusals < rows < expr < join < array_functions",
+    "lineage scip_errors errors deadline background < timed sparse space refusals < rows < expr < join"
+    " < array_functions",
     "qp quiet kernel convexity tables pairs summary units terms < model < solution mccormick constants fingerprint",
     "variable system curvature < follower < matrices < bilevel",
     "scale",
     "kkt",
-    "identity eliminate relax bounds cuts < level",
+    "identity eliminate relax bounds cuts level",
     "encodings",
     "single < formats < solvers < recession",
     "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",

@@ -66,3 +66,78 @@ def test_value_and_claim_are_those_of_the_plain_problem(known, units):
 @pytest.mark.parametrize("known", KNOWN, ids=str)
 def test_value_and_claim_on_the_grid(known, units):
     check(known, *units)
+
+
+INFEASIBLE = [p for p in problems.ALL if p.outcome == "infeasible"]
+
+
+def capped() -> kg.Bilevel:
+    """README's example of an infeasible problem: every response breaks the leader's row by 0.5 at least."""
+    m = kg.Bilevel("capped")
+    x = m.var("x", lb=0, ub=8)
+    lower = m.follower("lower")
+    y = lower.var("y")
+    lower.minimize(-y)
+    lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    m.minimize(x + 3 * y)
+    m.add(x >= 2)
+    m.add(x + y <= 7, name="cap")
+    return m
+
+
+def endless() -> kg.Bilevel:
+    """A subsidy without a limit that the leader gains from."""
+    m = kg.Bilevel("endless")
+    x = m.var("x", lb=0)
+    f = m.follower("f")
+    y = f.var("y", lb=0)
+    f.add(y <= 2 * x, name="capacity")
+    f.maximize(3 * y)
+    m.maximize(y - x)
+    return m
+
+
+@pytest.mark.parametrize("units", [(1.0, 1.0), *CORNERS], ids=lambda u: f"{u[0]:g}-{u[1]:g}")
+@pytest.mark.parametrize("known", INFEASIBLE, ids=str)
+def test_what_has_no_point_has_none_in_other_units(known, units):
+    m = in_units(known.build(), *units)
+    result = kg.optimize(m, time_limit=LIMIT)
+    assert result.report.claim == "infeasible", str(result.report)
+    assert kg.explain(m, time_limit=LIMIT).kind == kg.explain(known.build(), time_limit=LIMIT).kind
+
+
+@pytest.mark.parametrize("units", [(1.0, 1.0), *CORNERS], ids=lambda u: f"{u[0]:g}-{u[1]:g}")
+def test_an_explanation_speaks_the_users_units(units):
+    a, c = units
+    m = in_units(capped(), a, c)
+    assert kg.optimize(m, time_limit=LIMIT).report.claim == "infeasible"
+    found = kg.explain(m, time_limit=LIMIT)
+    assert found.kind == "coupling_infeasible" and found.rows == ("coupling row 'cap'",)
+    assert found.witness[0].alone == pytest.approx(0.5 * a * scale_of(m, "cap"), rel=1e-5)
+    assert found.point[:2] == pytest.approx([2 * a, 5.5 * a], rel=1e-5)
+    assert f"x = {2 * a:.6g}" in str(found)
+    other = in_units(endless(), a, c)
+    found = kg.explain(other, time_limit=LIMIT)
+    assert found.kind == "leader_unbounded"
+    step = dict(found.ray)
+    assert step["y(f)"] == pytest.approx(2 * step["x"], rel=1e-6)
+    assert kg.optimize(other, time_limit=LIMIT).report.claim in ("unverified", "bilevel-feasible")
+
+
+def scale_of(m: kg.Bilevel, name: str) -> float:
+    """Return the size of a row's first coefficient: the row was multiplied as well as its columns."""
+    rows = next(rows for rows in m.rows if rows.name == name)
+    return float(abs(rows.M.data[0]))
+
+
+@pytest.mark.parametrize("units", CORNERS, ids=lambda u: f"{u[0]:g}-{u[1]:g}")
+@pytest.mark.parametrize("name", ["handbook", "market", "toll", "cournot_tax"])
+def test_explanation_and_comparison_agree_with_the_optimum(name, units):
+    known = next(p for p in KNOWN if p.name == name)
+    m = in_units(known.build(), *units)
+    assert kg.explain(m, time_limit=LIMIT).kind == "feasible"
+    result = kg.optimize(m, time_limit=LIMIT)
+    joint = kg.agree(m, ["auto", "indicator"], ["scip"], time_limit=LIMIT)
+    assert joint.report.claim == result.report.claim == "optimal"
+    assert joint.report.value == pytest.approx(result.solution.objective, rel=1e-6)
+    assert kg.verify(m, result.solution).ok

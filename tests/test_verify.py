@@ -428,7 +428,7 @@ def test_a_solver_that_fails_is_no_proof(book, monkeypatch):
     assert report.claim == "unverified" and "out of order" in report["follower gap(lower)"].where
     nothing = np.empty(0)
     monkeypatch.setattr(kernel, "qp", lambda *_: kernel.Answer("limit", None, np.nan, nothing, nothing))
-    assert "limit" in verify(m, solution(m, z))["follower gap(lower)"].where
+    assert "time was over" in verify(m, solution(m, z))["follower gap(lower)"].where
     monkeypatch.setattr(kernel, "qp", lambda *_: kernel.Answer("optimal", np.zeros(1), 0.0, nothing, nothing))
     assert "above the response" in verify(m, solution(m, z))["follower gap(lower)"].where
 

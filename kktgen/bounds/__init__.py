@@ -8,9 +8,11 @@ D1       Slater: ``mu_i <= (f(yhat(x), x) - f*(x)) / s_i(yhat(x))`` for an affin
 D2       activity of the stationarity rows
 D3       conditional LP: the largest mu_i given s_i = 0 and the opposite multiplier 0
 D4       basic multipliers: small or totally unimodular followers whose multipliers nobody uses
+D5       path costs: followers whose equations are a network; of many rows the only one
 ======== =============================================================================================
 
-Every value is rounded outward from the LP's row prices (Neumaier & Shcherbina 2004).
+Intervals and LPs know what the flow of a network cannot exceed (:mod:`kktgen.bounds.flows`). Every value is rounded
+outward from the LP's row prices (Neumaier & Shcherbina 2004).
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ from ..model import Model
 from ..scale import scaled
 from ..sparse import Csr, take_columns
 from .curved import tightened
+from .flows import flow_limits
 from .follower import bound_follower
 from .job import Job, Proved
+from .network import network
 from .words import unproved
 
 NOTHING = 1e-6
@@ -40,6 +44,8 @@ WIDTH = 1e-4
 """Relative widening of proved boxes. A box, given or implied by others, that is narrower than a solver's feasibility
 tolerance but not empty is a trap: SCIP takes no such column for one that can be positive, lets presolve fix it at its
 bound, and then calls its SOS1 set infeasible."""
+MANY = 300
+"""Most LPs that are solved to tighten what path costs bound already, of all followers together."""
 PATIENCE = 1.0
 """Seconds that followers in other processes have to hand over what they proved when the time is over."""
 
@@ -129,8 +135,12 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
     for block in model.rows.blocks:
         leader[block.start : block.stop] = block.role == "leader"
     rows = model.rows.take(leader)
-    for system, priced in zip(kkt.systems, kkt.priced, strict=True):
-        qp = system.qp()
+    qps = [system.qp() for system in kkt.systems]
+    nets, most = [network(qp) for qp in qps], MANY // max(len(qps), 1)
+    for qp, net in zip(qps, nets, strict=True):
+        if net is not None:
+            ub[qp.y] = flow_limits(qp, net, (lb[qp.x], ub[qp.x]), (lb[qp.y], ub[qp.y]))
+    for system, qp, net, priced in zip(kkt.systems, qps, nets, kkt.priced, strict=True):
         seen = np.concatenate([qp.x, qp.y])
         inside = np.isin(rows.M.indices, seen)
         counts = np.diff(rows.M.indptr)
@@ -143,7 +153,9 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
         twin = np.full(len(key), -1)
         twin[order[same]], twin[order[same + 1]] = order[same + 1], order[same]
         dead = space.ub[qp.mu] == 0
-        yield Job(system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds, not priced)
+        yield Job(
+            system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds, not priced, net, most
+        )
 
 
 def _apply(model: Model, results: list[Proved | None]) -> Model:

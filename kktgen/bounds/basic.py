@@ -4,7 +4,7 @@ At an optimum ``-(P y + Q x + q) = -A'lam + G'mu`` with mu supported on active r
 are such multipliers whose rows are linearly independent, so they extend to a basis B of the columns of
 ``N = [-A' G']`` and equal ``-B^-1 g`` with g the cost gradient: its box bounds them, basis by basis. Small components
 are enumerated; on a network (totally unimodular rows) the entries of ``B^-1`` are 0 or +-1 and the sum of the
-gradients' sizes is a bound without enumeration.
+gradients' sizes is a bound without enumeration (multipliers of equations that others imply may be zero).
 
 They hold for one choice of multipliers, not for all: a leader who uses the multipliers may not rest on them.
 """
@@ -19,19 +19,25 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from ..deadline import NEVER, Deadline
 from ..qp import QP
 from ..sparse import Csr
 from .activity import interval
+from .network import turned
 from .safe import OUTWARD
 
 BASES = 20_000
 """Largest number of bases a component is enumerated over."""
+ENTRIES = 20_000_000
+"""Largest number of entries of all these bases together."""
+SMALL = 250_000
+"""Largest number of rows times variables of a component whose bases are counted."""
 SINGULAR = 1e-9
 """Smallest pivot, relative to the largest entry, of a basis."""
 
 
 def basic_bounds(
-    qp: QP, x_box: tuple[np.ndarray, np.ndarray], y_box: tuple[np.ndarray, np.ndarray]
+    qp: QP, x_box: tuple[np.ndarray, np.ndarray], y_box: tuple[np.ndarray, np.ndarray], deadline: Deadline = NEVER
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bounds that some multipliers of every optimum satisfy together.
 
@@ -40,6 +46,8 @@ def basic_bounds(
     qp : QP
     x_box, y_box : pair of ndarray
         Boxes of parameters and variables, over which the gradient is bounded.
+    deadline : Deadline
+        Components not reached by then have no bounds.
 
     Returns
     -------
@@ -61,10 +69,12 @@ def basic_bounds(
         rows_here = multipliers[label[qp.ny :] == component] - qp.ny
         if len(y) == 0 or len(rows_here) == 0 or not (np.isfinite(low[y]) & np.isfinite(high[y])).all():
             continue
-        block = N[rows_here][:, y].toarray()
-        equations = int((rows_here < me).sum())
-        found = _enumerated(block, equations, low[y], high[y])
-        if found is None and _is_network(block, equations):
+        if deadline.over:
+            break
+        block, equations = Csr(N[rows_here][:, y]), int((rows_here < me).sum())
+        small = len(rows_here) * len(y) <= SMALL
+        found = _enumerated(block.toarray(), equations, low[y], high[y]) if small else None
+        if found is None and _is_network(block):
             size = np.maximum(np.abs(low[y]), np.abs(high[y])).sum()
             found = np.full(len(rows_here), -size), np.full(len(rows_here), size)
         if found is None:
@@ -93,7 +103,8 @@ def _enumerated(
     if equations and np.linalg.matrix_rank(block[:equations]) < equations:
         return None
     inequalities = len(block) - equations
-    if comb(inequalities, rank - equations) > BASES:
+    count = comb(inequalities, rank - equations)
+    if count > BASES or count * rank**2 > ENTRIES:
         return None
     columns = np.sort(order[:rank])  # coordinates that determine the others
     low, high = low[columns], high[columns]
@@ -111,32 +122,14 @@ def _enumerated(
     return smallest, largest
 
 
-def _is_network(block: np.ndarray, equations: int) -> bool:
-    """Return whether the rows are totally unimodular by the test of Heller and Tompkins, and the equations independent.
+def _is_network(block: Csr) -> bool:
+    """Return whether rows are totally unimodular by the test of Heller and Tompkins.
 
     All entries 0 or +-1 and, rows of one variable aside, every variable in at most two rows, which can be split
     into two classes: rows that share a variable with equal signs apart, with opposite signs together. The same
     test with rows and variables exchanged is tried as well.
     """
-    if not np.isin(block, (-1.0, 0.0, 1.0)).all():
+    if (np.abs(block.data) != 1.0).any():
         return False
-    if equations and np.linalg.matrix_rank(block[:equations]) < equations:
-        return False
-    several = block[(block != 0).sum(axis=1) > 1]
-    return _splits(several) or _splits(several.T)
-
-
-def _splits(matrix: np.ndarray) -> bool:
-    counts = (matrix != 0).sum(axis=0)
-    if matrix.size and counts.max() > 2:
-        return False
-    pairs = matrix[:, counts == 2]
-    first = (pairs != 0).argmax(axis=0)
-    second = len(pairs) - 1 - (pairs[::-1] != 0).argmax(axis=0)
-    equal = pairs[first, np.arange(len(first))] == pairs[second, np.arange(len(first))]
-    k = len(matrix)  # each row twice, once a class: an edge joins what must agree
-    left = np.concatenate([first, first + k])
-    right = np.concatenate([second + k * equal, second + k * ~equal])
-    graph = sp.coo_array((np.ones(len(left)), (left, right)), shape=(2 * k, 2 * k))
-    _, label = connected_components(graph, directed=False)
-    return bool((label[:k] != label[k:]).all())
+    several = Csr(block[np.diff(block.indptr) > 1])
+    return any(turned(sp.csc_array(M)) is not None for M in (several, several.T))

@@ -1,8 +1,9 @@
-"""Proved boxes for one follower, tier by tier: Slater (D1), activity (D2), basic multipliers (D4), LPs (D3).
+"""Proved boxes for one follower, tier by tier: path costs (D5), Slater (D1), activity (D2), basic ones (D4), LPs (D3).
 
 D1 to D3 hold for ALL multipliers of every feasible point, so they may be used even when the leader's objective holds
 prices. Where they leave a multiplier without a bound and nobody uses the multipliers, bounds on basic ones (D4) stand
-in, and the conditional LPs then speak of those.
+in, and the conditional LPs then speak of those. D5 is either, as its job asks (:mod:`kktgen.bounds.paths`); where it
+bounds all that there is, and many LPs would be solved for less, it is the last word.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from ..deadline import NEVER, Deadline
 from ..kernel import FAR, failures, within_reach
 from .basic import basic_bounds
 from .job import Job, Proved
-from .multipliers import conditional_bounds, conditional_slacks, price_boxes, slack_bounds, stationarity_bounds
+from .multipliers import (
+    conditional_bounds,
+    conditional_slacks,
+    price_boxes,
+    slack_bounds,
+    slack_intervals,
+    stationarity_bounds,
+)
+from .paths import path_bounds
 from .relaxation import Boxes, Layout, Program, relaxation, single_rows, with_single_rows
 from .slater import slater, slater_rule
 
@@ -79,6 +88,10 @@ def bound_follower(job: Job, deadline: Deadline = NEVER) -> Proved:
 
 def _bounded(job: Job, deadline: Deadline) -> Proved:
     qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
+    if job.network is not None:
+        found = _network(job, best, deadline)
+        if found is not None:
+            return found
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
     slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes(), deadline)
     rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead, deadline)
@@ -90,7 +103,7 @@ def _bounded(job: Job, deadline: Deadline) -> Proved:
         inner = "found" if np.isfinite(values).any() or not rule.sigma.any() else "unbounded"
     _activity(job, best)
     if job.basic and not np.isfinite(best.mu).all():
-        values, low, high = basic_bounds(qp, best.x, best.y)
+        values, low, high = basic_bounds(qp, best.x, best.y, deadline)
         best.price(low, high)
         best.improve(values, "D4")
         _activity(job, best, "D4")
@@ -117,6 +130,23 @@ def _bounded(job: Job, deadline: Deadline) -> Proved:
         [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
     )
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps, late=deadline.over)
+
+
+def _network(job: Job, best: _Best, deadline: Deadline) -> Proved | None:
+    """Take the bounds from path costs; return them where they are all there is to prove, and LPs would take long."""
+    assert job.network is not None
+    qp = job.qp
+    _activity(job, best)
+    values, low, high = path_bounds(qp, job.network, best.boxes(), job.basic, deadline)
+    best.price(low, high)
+    best.improve(values, "D5")
+    _activity(job, best, "D5")
+    slack_max, slack_tier = slack_intervals(qp, best.boxes())
+    known = [slack_max, best.mu, *best.lam]
+    if 2 * len(qp.b) + len(qp.h) <= job.most or not all(np.isfinite(part).all() for part in known):
+        return None
+    none = np.empty(0, dtype=np.int64)
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, "none", none, 0)
 
 
 def _activity(job: Job, best: _Best, tier: str = "D2") -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..qp import QP
 from ..sparse import Csr
+from .network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,11 @@ class Job:
     rounds : int
         Rounds of conditional LPs.
     basic : bool
-        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4).
+        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4, D5).
+    network : Network or None
+        Of the follower's equations.
+    most : int
+        LPs that may be solved to tighten what path costs bound already.
     """
 
     name: str
@@ -43,6 +48,8 @@ class Job:
     dead: np.ndarray
     rounds: int
     basic: bool
+    network: Network | None
+    most: int
 
 
 @dataclass(frozen=True, eq=False)

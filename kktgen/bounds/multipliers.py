@@ -26,6 +26,13 @@ def stationarity_bounds(qp: QP, boxes: Boxes) -> Boxes:
     return Boxes(*tighten(rows, -qp.q, -qp.q, boxes.lb, boxes.ub))
 
 
+def slack_intervals(qp: QP, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest slack of every inequality over the boxes of (x, y), and its tier."""
+    at, C = Layout.of(qp), Csr(sp.hstack([qp.H, qp.G], format="csr"))
+    value = qp.h - interval(C, boxes.lb[: at.lam], boxes.ub[: at.lam])[0]
+    return value, np.where(np.isfinite(value), "interval", "").astype("U8")
+
+
 def slack_bounds(
     qp: QP, program: Program, boxes: Boxes, deadline: Deadline = NEVER
 ) -> tuple[np.ndarray, np.ndarray, int]:
@@ -35,9 +42,7 @@ def slack_bounds(
     """
     at = Layout.of(qp)
     C = Csr(sp.hstack([qp.H, qp.G], format="csr"))
-    low, _ = interval(C, boxes.lb[: at.lam], boxes.ub[: at.lam])
-    value, tier = qp.h - low, np.full(len(qp.h), "interval", dtype="U8")
-    tier[~np.isfinite(value)] = ""
+    value, tier = slack_intervals(qp, boxes)
     several = np.flatnonzero((np.diff(C.indptr) > 1) | ~np.isfinite(value))
     if len(several) == 0:
         return value, tier, 0

@@ -24,6 +24,7 @@ from ..options import (
     solver_option,
     time_option,
 )
+from ..solvers.common import interrupted
 from ..verify import with_range
 
 EXPLAINED = ("infeasible", "unbounded", "infeasible_or_unbounded")
@@ -82,9 +83,9 @@ def command(
             checks.make_folder(output)
         with show.Progress(quiet) as progress:
             result = _solved(job, asked, progress, silent)
-            found = result.solution.z is not None
-            estimate = jobs.estimate(job, progress) if found else None
-            certificate = _certified(job, result, progress) if certify else None
+            found, stopped = result.solution.z is not None, interrupted(result.solution)
+            estimate = jobs.estimate(job, progress) if found and not stopped else None
+            certificate = _certified(job, result, progress) if certify and not stopped else None
             explanation = _explained(job, result, asked, progress)
         own, unreported = job.report(result, estimate)
     answer = outcome.outcome(job, result, asked["encoding"], own, certificate, explanation)

@@ -20,7 +20,6 @@ from .attained import attainment
 from .case import NAMED, Case
 from .conflict import VIOLATED, linear_part
 from .coupling import CLOSED, Outcome, alone, irreducible, least_violation
-from .members import describe
 from .rays import Gap, gaps
 from .scopes import scope
 from .words import SHOWN, Explanation, Witness
@@ -49,7 +48,7 @@ def answers(case: Case) -> Explanation:
         if report.ok:
             return _feasible(case, out.z)
         return case.unknown(f"a point that meets the coupling rows fails verification: {report.reasons[0]}")
-    between = f"the least violation of the coupling rows lies in [{out.bound:.6g}, {out.value:.6g}]"
+    between = f"the least violation of the coupling rows lies in [{out.bound:.6g}, {case.units.total(out.value)}]"
     return case.unknown(between if out.z is not None else f"no response was found; {' '.join(out.why[:1])}")
 
 
@@ -58,12 +57,12 @@ def _breaks(case: Case, out: Outcome) -> Explanation:
     gives = np.full(len(case.coupling), np.nan) if out.z is None else out.gives
     broken = np.flatnonzero((np.nan_to_num(gives) > VIOLATED) & ~np.isin(np.arange(len(gives)), kept))
     order = np.concatenate([kept, broken])
-    names, says = describe(case.model, case.coupling.take(order))
+    names, says, unit = case.units.describe(case.model, case.coupling.take(order))
     own = np.full(len(order), np.nan)
     own[: len(kept)] = alone(case.bilevel, case.coupling, kept, case.solver, case.deadline)
     witness = tuple(
         Witness(*one, in_conflict=j < len(kept))
-        for j, one in enumerate(zip(names, says, own.tolist(), gives[order].tolist(), strict=True))
+        for j, one in enumerate(zip(names, says, (own * unit).tolist(), (gives[order] * unit).tolist(), strict=True))
     )
     least = out.bound
     sentences = ["followers respond, but every optimal response to every decision breaks a coupling row"]
@@ -71,21 +70,22 @@ def _breaks(case: Case, out: Outcome) -> Explanation:
         closed = out.value - out.bound <= CLOSED * max(1.0, out.value)
         least = out.value if closed else out.bound
         beaten = "is" if closed else f"is at least {out.bound:.6g} (proved) and at most"
-        sentences.append(f"the least total violation of the coupling rows {beaten} {out.value:.6g}")
+        sentences.append(f"the least total violation of the coupling rows {beaten} {case.units.total(out.value)}")
         sentences.append(f"it occurs at {case.decision(out.z)}, where the response is {case.response(out.z)}")
     else:
-        sentences.append(f"the least total violation is proved to be at least {out.bound:.6g}")
+        sentences.append(f"the least total violation is proved to be at least {case.units.total(out.bound)}")
     if not sure:
         sentences.append("the coupling rows shown may not all be needed")
     return case.say(
-        "coupling_infeasible", *sentences, witness=witness, irreducible=sure, least=least, point=out.z,
+        "coupling_infeasible", *sentences, witness=witness, irreducible=sure, least=least,
+        point=None if out.z is None else case.units.point(out.z),
         notes=tuple(_gaps(case)),
     )  # fmt: skip
 
 
 def _feasible(case: Case, z: np.ndarray) -> Explanation:
     """Return that there is a point, with what is known of the leader's objective."""
-    where = f"bilevel-feasible, verified: {case.decision(z)}"
+    where, point = f"bilevel-feasible, verified: {case.decision(z)}", case.units.point(z)
     model = eliminate(case.mpec)
     try:
         goal = _goal(case, model, z)
@@ -96,11 +96,13 @@ def _feasible(case: Case, z: np.ndarray) -> Explanation:
     notes = tuple(_gaps(case))
     if not goal.bounded:
         how = f"whether the leader's objective is bounded is open: {goal.how}"
-        return case.say("feasible", where, how, point=z, notes=notes)
+        return case.say("feasible", where, how, point=point, notes=notes)
     how = f"the leader's objective is bounded: {goal.how}"
-    out = case.say("feasible", where, how, bounded=True, point=z, notes=notes)
+    out = case.say("feasible", where, how, bounded=True, point=point, notes=notes)
     with contextlib.suppress(OutOfTime):
-        attained = attainment(goal.model or model, z, case.deadline.check(), solver=case.solver)
+        attained = attainment(
+            goal.model or model, z, case.deadline.check(), solver=case.solver, unit=case.units.objective
+        )
         out = replace(out, attained=attained)
     return out
 
@@ -157,13 +159,14 @@ def _endless(case: Case, direction: leader.Direction) -> Explanation:
     else:
         own = [name for name, c in zip(names, at, strict=True) if space.role[c] in ("leader", "follower")]
         words.append(f"variables that go to infinity: {', '.join(own[:SHOWN])}; bound them")
+    step, slope = case.units.direction(at, d[at], direction.slope, case.units.objective)
     words.append(
         f"checked: from {case.decision(direction.z)} the points along the direction below satisfy every row and "
-        f"condition, and the objective changes by {case.model.sense * direction.slope:.6g} a unit"
+        f"condition, and the objective changes by {case.model.sense * slope:.6g} a unit"
     )
     return case.say(
-        "leader_unbounded", *words, ray=tuple(zip(names, d[at].tolist(), strict=True)), slope=direction.slope,
-        bounded=False, point=direction.z[: case.model.n],
+        "leader_unbounded", *words, ray=tuple(zip(names, step.tolist(), strict=True)), slope=slope,
+        bounded=False, point=case.units.point(direction.z[: case.model.n]),
     )  # fmt: skip
 
 
@@ -186,5 +189,5 @@ def _gaps(case: Case) -> list[str]:
 def _gap(case: Case, name: str, columns: np.ndarray, gap: Gap) -> str:
     where = case.at(columns, gap.x)
     if gap.why == "infeasible":
-        return f"follower {name!r} has no feasible point at {where}: its rows lack {gap.amount:.6g} there"
+        return f"follower {name!r} has no feasible point at {where}: its rows lack {case.units.total(gap.amount)} there"
     return f"the cost of follower {name!r} has a direction of fall at {where}"

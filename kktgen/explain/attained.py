@@ -76,7 +76,7 @@ class Attainment:
 
 
 def attainment(
-    model: Model, z: np.ndarray | None = None, deadline: Deadline = NEVER, *, solver: str = "scip"
+    model: Model, z: np.ndarray | None = None, deadline: Deadline = NEVER, *, solver: str = "scip", unit: float = 1.0
 ) -> Attainment:
     """Say whether the infimum of a model is the value of some point, provided that it is finite.
 
@@ -91,6 +91,8 @@ def attainment(
         For these solves; it must take quadratic rows.
     deadline : Deadline
         Of these solves together; each may take ``SECONDS``.
+    unit : float
+        By which objectives are multiplied before they are told.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def attainment(
         return Attainment("not shown", why)
     columns, values = grown
     grown_names = ", ".join(labels(model.space.blocks, columns[:3]))
-    told = ", ".join(f"{model.sense * value:.6g}" for value in values)
+    told = ", ".join(f"{model.sense * unit * value:.6g}" for value in values)
     return Attainment("apparently no", f"the objective goes on improving, {told}, as {grown_names} grows with its box")
 
 

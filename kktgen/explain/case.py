@@ -12,6 +12,7 @@ from ..kkt import kkt
 from ..residuals import labels
 from .coupling import coupling_model
 from .rays import NIL
+from .users_units import UsersUnits
 from .words import Explanation
 
 NAMED = 4
@@ -29,6 +30,10 @@ class Case:
 
     Attributes
     ----------
+    units : UsersUnits
+        The problem in its own units, in which everything is looked at, and the way back.
+    bilevel : Bilevel
+        In its own units.
     model, coupling : Model, Members
         The high-point relaxation and the leader's coupling rows in it.
     mpec : Model
@@ -38,9 +43,10 @@ class Case:
     """
 
     def __init__(self, bilevel: Bilevel, solver: str, deadline: Deadline) -> None:
-        self.bilevel, self.solver, self.deadline = bilevel, solver, deadline
-        self.model, self.coupling = coupling_model(bilevel)
-        self.mpec = kkt(bilevel)
+        self.units = UsersUnits.of(bilevel)
+        self.bilevel, self.solver, self.deadline = self.units.problem, solver, deadline
+        self.model, self.coupling = coupling_model(self.bilevel)
+        self.mpec = kkt(self.bilevel)
         self.names = [f.name for f in bilevel.followers]
         self.excluded: list[str] = []
 
@@ -64,6 +70,6 @@ class Case:
         """Return ``x = 1, y = 2`` for the first of some columns; values are all columns' or those columns' own."""
         own = values[columns] if len(values) != len(columns) else values
         names = labels(self.model.space.blocks, columns[:NAMED])
-        own = np.where(np.abs(own[:NAMED]) <= NIL, 0.0, own[:NAMED])
+        own = np.where(np.abs(own[:NAMED]) <= NIL, 0.0, own[:NAMED]) * self.units.columns(columns[:NAMED])
         told = [f"{name} = {value:.6g}" for name, value in zip(names, own.tolist(), strict=True)]
         return ", ".join(told + ["..."] * (len(columns) > NAMED)) or "the only decision there is"

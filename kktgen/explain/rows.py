@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import SolverError
 from ..model import Model
 from .case import Case
 from .conflict import Conflict, conflict, is_linear, point_of
-from .members import BOUND, ROW, describe
+from .members import BOUND, ROW
 from .rays import Ray, ray_at, uniform_ray
 from .scopes import followers_in, scope, with_conditions
 from .words import Explanation, Witness
@@ -48,13 +50,15 @@ def _contradiction(case: Case, whose: str, name: str, part: Model, found: Confli
     if not found.linear:
         sentences.append(_discrete(part))
     if not np.isnan(found.least):
-        sentences.append(f"the least total violation of the rows and bounds looked at is {found.least:.6g}")
+        sentences.append(
+            f"the least total violation of the rows and bounds looked at is {case.units.total(found.least)}"
+        )
     sentences.append(
         f"proved by {found.proof}" + ("" if found.irreducible else "; the rows shown may not all be needed")
     )
     return case.say(
         "follower_infeasible" if whose in ("one", "followers") else "high_point_infeasible", *sentences, follower=who,
-        witness=_witness(part, found), irreducible=found.irreducible,
+        witness=_witness(case, part, found), irreducible=found.irreducible,
         least=None if np.isnan(found.least) else found.least,
     )  # fmt: skip
 
@@ -113,11 +117,12 @@ def _unbounded(case: Case, k: int, name: str) -> Explanation | None:
 
 
 def _falls(case: Case, name: str, ray: Ray, where: str, how: str) -> Explanation:
+    values, slope = case.units.direction(ray.columns, ray.values, ray.slope, case.units.cost(case.names.index(name)))
     return case.say(
         "follower_unbounded", f"the cost of follower {name!r} falls without end {where}",
-        f"along the direction below it changes by {ray.slope:.6g} a unit or less; bound these variables, or give "
+        f"along the direction below it changes by {slope:.6g} a unit or less; bound these variables, or give "
         "them a cost", f"proved {how}" if how.startswith("by") else how,
-        follower=name, ray=ray.named(case.model), slope=ray.slope,
+        follower=name, ray=replace(ray, values=values).named(case.model), slope=slope,
     )  # fmt: skip
 
 
@@ -129,14 +134,14 @@ def _no_response(case: Case, part: Model) -> Explanation:
     names = followers_in(part, found.members.index[found.members.family == ROW])
     return case.say(
         "no_response", head, "complementarity is not even needed for the contradiction", follower=", ".join(names),
-        witness=_witness(part, found), irreducible=found.irreducible,
+        witness=_witness(case, part, found), irreducible=found.irreducible,
     )  # fmt: skip
 
 
-def _witness(part: Model, found: Conflict) -> tuple[Witness, ...]:
-    names, says = describe(part, found.members)
-    inside = zip(names, says, found.alone.tolist(), found.gives.tolist(), strict=True)
-    names, says = describe(part, found.others)
+def _witness(case: Case, part: Model, found: Conflict) -> tuple[Witness, ...]:
+    names, says, unit = case.units.describe(part, found.members)
+    inside = zip(names, says, (found.alone * unit).tolist(), (found.gives * unit).tolist(), strict=True)
+    names, says, unit = case.units.describe(part, found.others)
     alone = [np.nan] * len(names)
-    outside = zip(names, says, alone, found.other_gives.tolist(), strict=True)
+    outside = zip(names, says, alone, (found.other_gives * unit).tolist(), strict=True)
     return (*(Witness(*one) for one in inside), *(Witness(*one, in_conflict=False) for one in outside))

@@ -55,8 +55,9 @@ class Affine(Summed):
     Notes
     -----
     ``+ - * /`` broadcast as NumPy does, ``A @ x`` takes dense and sparse matrices on either side,
-    ``x @ y`` of two expressions is a :class:`Quad`. Slicing, ``sum``, ``cumsum``, ``reshape``, ``T``
-    work as on arrays.
+    ``x @ y`` of two expressions is a :class:`Quad`. Slicing, the methods and the functions of NumPy that
+    :mod:`kktgen.array_functions` lists work as on arrays; all others are refused. Numbers of pandas and xarray are
+    taken by position, whatever their labels say.
     """
 
     __slots__ = ("space", "M", "c", "shape", "declared")
@@ -119,7 +120,7 @@ class Affine(Summed):
         if B.ndim == 0 or not self.shape:
             return self * other
         if self.shape[-1] != B.shape[0] or self.ndim > 2 or B.ndim > 2:
-            raise ProblemError(f"shapes {self.shape} and {B.shape} do not fit together in @")
+            raise ProblemError(_misfit(self.shape, B.shape))
         if self.ndim == 1:
             right = Csr(B.T) if B.ndim == 2 else Csr(B[None, :])
             return self._map(right, () if B.ndim == 1 else (B.shape[1],))
@@ -132,7 +133,7 @@ class Affine(Summed):
         if B.ndim == 0 or not self.shape:
             return self * other
         if self.shape[0] != B.shape[-1] or self.ndim > 2 or B.ndim > 2:
-            raise ProblemError(f"shapes {B.shape} and {self.shape} do not fit together in @")
+            raise ProblemError(_misfit(B.shape, self.shape))
         left = Csr(B) if B.ndim == 2 else Csr(B[None, :])
         head = () if B.ndim == 1 else (B.shape[0],)
         if self.ndim == 1:
@@ -152,7 +153,9 @@ class Affine(Summed):
         product = (L.T @ R).tocoo()
         i, j = columns[product.row], columns[product.col]
         linear = add(row_combination(self.M, other.c), row_combination(other.M, self.c))
-        return Quad(self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float(self.c @ other.c))
+        return Quad(
+            self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float((self.c * other.c).sum())
+        )
 
     # -- arithmetic --------------------------------------------------------------------------
 
@@ -269,6 +272,12 @@ def price(space: Space, columns: Array, sign: float, shape: tuple[int, ...]) -> 
     return Affine(
         space, csr(np.full(len(at), sign), at, indptr, (len(columns), len(space))), np.zeros(len(columns)), shape
     )
+
+
+def _misfit(left: tuple[int, ...], right: tuple[int, ...]) -> str:
+    """Say why two arrays cannot be multiplied."""
+    most = "; it takes at most two dimensions, reshape to them" if max(len(left), len(right)) > 2 else ""
+    return f"shapes {left} and {right} do not fit together in @{most}"
 
 
 def _rows(difference: Any, lower: bool = False, upper: bool = False) -> Any:

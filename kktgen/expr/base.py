@@ -104,7 +104,11 @@ class Expression:
         handler = FUNCTIONS.get(function)
         if handler is None:
             raise ProblemError(refusal(title(function), function.__name__))
-        given = {key: value for key, value in kwargs.items() if value is not None or key not in ("out", "dtype")}
+        given = {key: value for key, value in kwargs.items() if key not in ("out", "dtype")}
+        if kwargs.get("out") is not None:
+            raise ProblemError(f"an array of numbers cannot hold an expression; {IN_PLACE}")
+        if kwargs.get("dtype") is not None and np.dtype(kwargs["dtype"]) != float:
+            raise ProblemError(f"{title(function)}: coefficients of expressions are floats, got {kwargs['dtype']}")
         try:
             inspect.signature(handler).bind(*args, **given)
         except TypeError as error:

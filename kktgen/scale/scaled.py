@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..expr import Quad
-from ..model import Kkt, Lift, Model, Products
+from ..model import Cutoff, Kkt, Lift, Model, Products
 from ..pairs import Bounds, Pairs
 from ..sparse import Csr, csr, row_index
 from ..system import Declared, System
@@ -193,8 +193,16 @@ def _view(model: Model) -> Scaled:
         kkt=None if model.kkt is None else _kkt(model.kkt, c, units.followers),
         lifts=tuple(_lift(model, lift, c) for lift in model.lifts),
         constants=model.constants / c[: len(model.constants)], units=None, origin=None,
+        cutoff=None if model.cutoff is None else _cutoff(model.cutoff, c, goal),
     )  # fmt: skip
     return Scaled(model, stated, c, r, t, goal)
+
+
+def _cutoff(cutoff: Cutoff, c: np.ndarray, goal: float) -> Cutoff:
+    space = cutoff.space.copy()
+    space.lb[:] /= c[: len(space)]
+    space.ub[:] /= c[: len(space)]
+    return Cutoff(cutoff.value / goal, space, cutoff.notes)
 
 
 def _columns(M: Csr, c: np.ndarray, rows: np.ndarray | None = None) -> Csr:
@@ -205,20 +213,24 @@ def _columns(M: Csr, c: np.ndarray, rows: np.ndarray | None = None) -> Csr:
     return csr(data, M.indices, M.indptr, M.shape)
 
 
-def _middles(size: np.ndarray, row: np.ndarray, count: int) -> np.ndarray:
-    """Return for every row the power of two in the middle of its smallest and largest number, 1 without any."""
+def _middles(size: np.ndarray, row: np.ndarray, count: int, table: RowTable) -> np.ndarray:
+    """Return for every row the power of two in the middle of its smallest and largest entry.
+
+    Of a row without entries that nearest to its side: what cannot be met must not look as if it were.
+    """
     least, most = np.full(count, np.inf), np.zeros(count)
     seen = size > 0
     np.minimum.at(least, row[seen], size[seen])
     np.maximum.at(most, row[seen], size[seen])
     blank = most == 0
-    least[blank] = most[blank] = 1.0
+    side = np.maximum(*(np.where(np.isfinite(end), np.abs(end), 0.0) for end in (table.lo, table.hi)))
+    least[blank] = most[blank] = np.where(side > 0, side, 1.0)[blank]
     return 2.0 ** np.round(0.5 * (np.log2(least) + np.log2(most)))
 
 
 def _rows(table: RowTable, c: np.ndarray) -> tuple[RowTable, np.ndarray]:
     M = _columns(table.M, c)
-    r = _middles(np.abs(M.data), row_index(M), len(table))
+    r = _middles(np.abs(M.data), row_index(M), len(table), table)
     M = csr(M.data / np.repeat(r, np.diff(M.indptr)), M.indices, M.indptr, M.shape)
     return RowTable(M, table.lo / r, table.hi / r, table.blocks), r
 
@@ -226,7 +238,7 @@ def _rows(table: RowTable, c: np.ndarray) -> tuple[RowTable, np.ndarray]:
 def _quads(table: QuadTable, c: np.ndarray) -> tuple[QuadTable, np.ndarray]:
     v, M = table.v * c[table.i] * c[table.j], _columns(table.linear.M, c)
     size, row = np.abs(np.concatenate([v, M.data])), np.concatenate([table.row, row_index(M)])
-    r = _middles(size, row, len(table))
+    r = _middles(size, row, len(table), table.linear)
     linear = table.linear
     M = csr(M.data / np.repeat(r, np.diff(M.indptr)), M.indices, M.indptr, M.shape)
     rows = RowTable(M, linear.lo / r, linear.hi / r, linear.blocks)

@@ -26,9 +26,10 @@ from ..model import FEATURES, Model
 from ..scale import Scaled, scaled
 from ..single import single_level
 from ..solution import Solution
-from .common import answer, check_data, contradiction, starting_points, violation
+from .common import answer, check_data, contradiction, starting_points, unrun, violation
 from .files import PREFIX, External, external, ready
 from .isolate import isolated
+from .settle import settled
 from .watch import Progress, Watch
 
 __all__ = ["SolverInfo", "solve", "solvers"]
@@ -109,7 +110,7 @@ def solve(
         ``"files:gurobi"`` and ``"files:cplex"`` are programs, which get the model as a file. So does any other by its
         command: ``"files:mysolver {model} -o {solution}"``, see :mod:`kktgen.solvers.files.template`.
     time_limit : float, optional
-        Seconds of wall time, loading the model included.
+        Seconds of wall time, loading the model included; with 0 the best feasible start is all there is.
     gap : float, optional
         Relative gap at which the solver may stop and call its point optimal; the solver's own default otherwise
         (SCIP 0, HiGHS 1e-4).
@@ -136,7 +137,8 @@ def solve(
     Returns
     -------
     Solution
-        Objective recomputed from the point. ``raw["violation"]`` is the largest violation of the model at the point,
+        Objective recomputed from the point. Where the solver leaves open whether a model is infeasible or unbounded, it
+        is asked again without the objective. ``raw["violation"]`` is the largest violation of the model at the point,
         ``raw["status"]`` the solver's own word. Ctrl-C ends the solve with status ``time_limit`` and the best point.
 
     Raises
@@ -161,16 +163,17 @@ def solve(
     if reason is not None:
         return answer(model, "infeasible", None, None, started, title, raw={"status": reason})
     view = scaled(model)
+    if time_limit == 0:
+        return _back(unrun(view.model, view.points(points), module.TOL, started, title), view)
     watch = Watch(_in_users_units(progress, view), model.sense)
     run = module.solve
     if isolate:
         alone = module.isolated if isinstance(module, External) else partial(isolated, module)
         run = partial(alone, memory_limit=memory_limit)
+    given = {"gap": gap, "threads": int(threads), "verbose": verbose, **options}
     try:
-        found = run(
-            view.model, time_limit=time_limit, gap=gap, threads=int(threads), verbose=verbose,
-            start=view.points(points), progress=watch, **options,
-        )  # fmt: skip
+        found = run(view.model, time_limit=time_limit, start=view.points(points), progress=watch, **given)
+        found = settled(found, view.model, run, time_limit, watch, **given)
     except KktgenError:
         raise
     except Exception as error:

@@ -198,6 +198,14 @@ def answer(
     )  # fmt: skip
 
 
+def unrun(model: Model, points: Sequence[np.ndarray], tol: float, started: float, solver: str) -> Solution:
+    """Return the answer of a solver that had no time to begin: the best feasible starting point."""
+    feasible = [z for z in points if not np.isnan(z).any() and violation(model, z) <= tol]
+    z = min(feasible, key=model.objective.value, default=None)
+    raw = {"status": "no time left", "starts": (len(feasible), len(points))}
+    return answer(model, "time_limit", z, None, started, solver, raw=raw)
+
+
 def interrupted(solution: Solution) -> bool:
     """Return whether Ctrl-C ended the solve: a caller with more to do than this one solve should end as well."""
     return (solution.raw or {}).get("status") in ("userinterrupt", INTERRUPTED)

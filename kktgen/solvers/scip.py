@@ -8,15 +8,19 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..deadline import Deadline
+from ..deadline import Deadline, OutOfTime
+from ..errors import KktgenError
 from ..model import FEATURES as ALL
 from ..model import Model
+from ..scip_errors import Said, heard
 from ..solution import Solution
-from .common import answer, refused_value, unknown_option
+from .common import answer, refused_value, unknown_option, unrun
 from .scip_load import Loaded, add_starts, load
 from .watch import Watch, finite
 
@@ -88,14 +92,32 @@ def solve(
     -----
     SCIP's tree search is sequential; ``threads`` goes to the LP solver (``lp/threads``). Options are SCIP parameters
     under their own names. Ctrl-C is caught by SCIP, which returns its incumbent. Where an LP of the tree fails for
-    numerical troubles the search begins anew with the primal simplex method, then without cuts.
+    numerical troubles the search begins anew with the primal simplex method, then without cuts. What SCIP says of
+    errors on the way stands in ``raw["log"]``; with ``verbose`` it is printed.
     """
     started, deadline = time.perf_counter(), Deadline(time_limit)
+    with nullcontext(Said()) if verbose else heard() as said:
+        try:
+            found = _attempts(model, started, deadline, gap, threads, verbose, start, progress, options)
+        except OutOfTime:
+            raise
+        except Exception as error:  # PySCIPOpt has no class of its own
+            if isinstance(error, KktgenError) or not said.cause:
+                raise
+            raise RuntimeError(f"{error} ({said.cause})") from error
+    return replace(found, raw={**(found.raw or {}), "log": said.text}) if said.text else found
+
+
+def _attempts(
+    model: Model, started: float, deadline: Deadline, gap: float | None, threads: int, verbose: bool,
+    start: Sequence[np.ndarray], progress: Watch | None, options: dict[str, Any],
+) -> Solution:  # fmt: skip
+    """Solve a model in the first of the ways in which the LPs of the tree can be solved."""
     for way in WAYS[:-1]:
         try:
             return _attempt(model, started, deadline, gap, threads, verbose, start, progress,
                             {**way, **options})  # fmt: skip
-        except Exception as error:  # PySCIPOpt has no class of its own
+        except Exception as error:
             if LP_FAILED not in str(error):
                 raise
     return _attempt(model, started, deadline, gap, threads, verbose, start, progress,
@@ -127,7 +149,10 @@ def _attempt(
             # infeasible. Without them the trees are of the same size.
             scip.setParam("constraints/SOS1/boundcutsfreq", -1)
         _set_options(scip, options)
-        loaded = load(model, scip)
+        try:
+            loaded = load(model, scip, deadline)
+        except OutOfTime:
+            return unrun(model, start, TOL, started, f"{TITLE} {version()}")
         feasible = add_starts(loaded, model, start, TOL)
         if progress is not None and (progress.active or progress.keep is not None):
             _report(loaded, progress)
@@ -146,9 +171,10 @@ def _set_options(scip: Any, options: dict[str, Any]) -> None:
         if name not in known:
             raise unknown_option(TITLE, name, known)
         try:
-            scip.setParam(name, value)
+            with heard() as said:
+                scip.setParam(name, value)
         except (ValueError, TypeError, LookupError) as error:
-            raise refused_value(TITLE, name, value, str(error)) from error
+            raise refused_value(TITLE, name, value, said.cause or str(error)) from error
 
 
 def _report(loaded: Loaded, watch: Watch) -> None:

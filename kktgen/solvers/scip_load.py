@@ -7,13 +7,14 @@ SCIP minimises a linear objective, so the products of a quadratic one move into 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import NEVER, Deadline
 from ..model import Model
 from ..sparse import Csr
 from ..tables import Indicators, QuadTable, Sos1
@@ -21,6 +22,9 @@ from .common import canonical, column_bounds, sides, violation
 
 INFINITY = 1e20
 """SCIP takes numbers of this size and beyond as infinite."""
+LOOK = 500
+"""Columns or rows that are added between two looks at the clock."""
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,23 +52,37 @@ class Loaded:
     b: np.ndarray
 
 
-def load(model: Model, scip: Any) -> Loaded:
-    """Fill an empty SCIP problem with the model."""
+def load(model: Model, scip: Any, deadline: Deadline = NEVER) -> Loaded:
+    """Fill an empty SCIP problem with the model.
+
+    Raises
+    ------
+    OutOfTime
+        The deadline came first: a large model takes seconds.
+    """
     _, q, r = model.matrices
     lb, ub = column_bounds(model)
     low, high = (np.clip(side, -INFINITY, INFINITY).tolist() for side in (lb, ub))
     kinds = model.space.kind.tolist()
     columns = [
         scip.addVar(f"z{k}", kind, lo, hi, cost)
-        for k, (kind, lo, hi, cost) in enumerate(zip(kinds, low, high, q.tolist(), strict=True))
+        for k, (kind, lo, hi, cost) in _timed(enumerate(zip(kinds, low, high, q.tolist(), strict=True)), deadline)
     ]
     terms = [next(iter(column)) for column in columns]  # a variable is an expression of one term
     scip.addObjoffset(r)
-    _add_rows(scip, terms, canonical(model.rows.M, model.n), *sides(model.rows))
-    _add_sets(scip, columns, model.sos1)
-    slacks, A, b = _add_indicators(scip, columns, terms, model.indicators, model.n)
+    _add_rows(scip, terms, canonical(model.rows.M, model.n), *sides(model.rows), deadline)
+    _add_sets(scip, columns, model.sos1, deadline)
+    slacks, A, b = _add_indicators(scip, columns, terms, model.indicators, model.n, deadline)
     _add_quadratic_rows(scip, columns, terms, model.quads, model.n)
     return Loaded(scip, columns, _add_epigraph(scip, columns, terms, model), slacks, A, b)
+
+
+def _timed(items: Iterable[Item], deadline: Deadline) -> Iterator[Item]:
+    """Yield the items, with a look at the clock now and then."""
+    for k, item in enumerate(items):
+        if k % LOOK == 0:
+            deadline.check()
+        yield item
 
 
 def _sums(terms: list[Any], M: Csr) -> Iterator[dict[Any, float]]:
@@ -79,23 +97,23 @@ def _side(values: np.ndarray) -> list[float | None]:
     return [value if abs(value) < INFINITY else None for value in values.tolist()]
 
 
-def _add_rows(scip: Any, terms: list[Any], M: Csr, lo: np.ndarray, hi: np.ndarray) -> None:
+def _add_rows(scip: Any, terms: list[Any], M: Csr, lo: np.ndarray, hi: np.ndarray, deadline: Deadline) -> None:
     from pyscipopt.scip import Expr, ExprCons
 
-    for row, low, high in zip(_sums(terms, M), _side(lo), _side(hi), strict=True):
+    for row, low, high in _timed(zip(_sums(terms, M), _side(lo), _side(hi), strict=True), deadline):
         if low is not None or high is not None:
             scip.addCons(ExprCons(Expr(row), low, high))
 
 
-def _add_sets(scip: Any, columns: list[Any], sets: Sos1) -> None:
+def _add_sets(scip: Any, columns: list[Any], sets: Sos1, deadline: Deadline) -> None:
     starts, members = sets.start.tolist(), sets.columns.tolist()
-    for a, b in zip(starts, starts[1:], strict=False):
+    for a, b in _timed(zip(starts, starts[1:], strict=False), deadline):
         if b - a > 1:
             scip.addConsSOS1([columns[k] for k in members[a:b]], list(range(1, b - a + 1)))
 
 
 def _add_indicators(
-    scip: Any, columns: list[Any], terms: list[Any], table: Indicators | None, n: int
+    scip: Any, columns: list[Any], terms: list[Any], table: Indicators | None, n: int, deadline: Deadline
 ) -> tuple[list[Any], Csr, np.ndarray]:
     """Add ``z[binary] == value  ->  A z <= b``, one for each finite side; return slack columns, A, b."""
     from pyscipopt.scip import Expr, ExprCons
@@ -107,9 +125,8 @@ def _add_indicators(
     A = Csr(sp.vstack([M[upper], -M[lower]], format="csr"))
     b, source = np.concatenate([hi[upper], -lo[lower]]), np.concatenate([upper, lower])
     slacks = []
-    for row, side, binary, value in zip(
-        _sums(terms, A), b.tolist(), table.binary[source].tolist(), table.value[source].tolist(), strict=True
-    ):
+    parts = zip(_sums(terms, A), b.tolist(), table.binary[source].tolist(), table.value[source].tolist(), strict=True)
+    for row, side, binary, value in _timed(parts, deadline):
         added = scip.addConsIndicator(ExprCons(Expr(row), None, side), columns[binary], activeone=bool(value))
         slacks.append(scip.getSlackVarIndicator(added))
     return slacks, A, b

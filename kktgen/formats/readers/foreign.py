@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +10,7 @@ import numpy as np
 
 from ...convexity import psd_rows
 from ...errors import FormatError, KktgenError, SolverNotFound
+from ...scip_errors import heard
 from ...sparse import Csr
 from ...tables import QuadTable, RowTable
 from ..files import file_path
@@ -44,14 +43,13 @@ def scip_model(path: Path) -> Any:
         raise SolverNotFound(f"{path} is read through SCIP: pip install pyscipopt") from None
     if not path.is_file():
         raise FormatError(f"no file {path}")
-    scip, said = Scip(), io.StringIO()
-    scip.redirectOutput()
+    scip = Scip()
+    scip.hideOutput()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        with heard() as said:
             scip.readProblem(str(path))
     except Exception as error:
-        why = said.getvalue().partition("ERROR: ")[2].partition("\n")[0] or str(error)
-        raise FormatError(f"{path} cannot be read by SCIP: {why}") from None
+        raise FormatError(f"{path} cannot be read by SCIP: {said.cause or error}") from None
     if not scip.getNVars(transformed=False) and not scip.getNConss(transformed=False):
         raise FormatError(f"{path} holds no model that SCIP can read")
     return scip
