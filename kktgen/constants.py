@@ -16,12 +16,13 @@ from .model import Model
 from .space import INTEGRALITY, Space, on_integers
 from .sparse import Csr, coo, row_index
 from .tables import QuadTable, join
+from .terms import of_leader
 
 
 def constants(space: Space) -> np.ndarray:
     """Return the value of every leader's column whose bounds leave only one, NaN for all other columns (n,)."""
     lb, ub = on_integers(space.lb, space.ub, space.kind)
-    fixed = (space.role == "leader") & (lb == ub) & np.isfinite(lb)
+    fixed = of_leader(space.role) & (lb == ub) & np.isfinite(lb)
     return np.where(fixed, lb, np.nan)
 
 

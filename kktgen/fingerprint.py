@@ -96,7 +96,7 @@ class _Digests:
         model = self._model
         leader = np.zeros(len(model.rows), dtype=bool)
         for block in model.rows.blocks:
-            leader[block.start : block.stop] = block.role == "leader"
+            leader[block.start : block.stop] = block.role in ("leader", "term")
         space, rows = model.space, model.rows.take(leader)
         columns = _hash(space.lb, space.ub, space.kind, space.owner, space.role)
         return (("columns and bounds", columns), *self._common(), ("the leader's rows", _hash(*_rows(rows))))

@@ -12,17 +12,19 @@ from .expr import Affine, Quad
 from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, Rows
-from .space import Space, without_infinite
-from .sparse import Csr, row_index, scale_rows, vstack
+from .space import Space
+from .sparse import Csr, coo, row_index, scale_rows, vstack
 from .system import Declared, System
+from .terms import ROLE, Term
 from .variable import checked, declare, listed, named, of_problem, unit, variable
 
 
 class Follower:
     """A follower: a convex QP in its own variables; whatever it does not own is a parameter.
 
-    Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly; the
-    objective may hold products of its variables with parameters.
+    Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, and squares and
+    products of the leader's variables, which are constants to it; the objective may hold products of its variables with
+    parameters.
     """
 
     def __init__(self, space: Space, name: str, index: int) -> None:
@@ -30,6 +32,7 @@ class Follower:
         self.name = name
         self.index = index
         self.declared: list[Declared] = []  # rows and bounds, in order
+        self.terms: list[Term] = []  # products of the leader's variables in the rows
         self._columns: list[np.ndarray] = []
         self._names: set[str] = set()
         self._unnamed = 0
@@ -86,7 +89,6 @@ class Follower:
         columns, lb, ub, dims = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name)
         self._columns.append(columns)
         lower = upper = np.full(len(columns), -1)
-        lb, ub = without_infinite(lb, ub)
         if np.isfinite(lb).any() or np.isfinite(ub).any():
             declared = self._declare_rows(unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True)
             lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
@@ -107,12 +109,14 @@ class Follower:
         Returns
         -------
         Rows
-            What was given; a tuple unless it was one row.
+            What was given; a tuple unless it was one row. A row with products of the leader's variables comes back as
+            a linear one: one column more of the problem stands for its products.
 
         Raises
         ------
         ProblemError
-            A product of variables, NaN, rows of another problem, or its own multipliers in a row.
+            A product that holds another variable than the leader's, NaN, rows of another problem, or its own
+            multipliers in a row.
         """
         if name is not None:
             named(name, "row")
@@ -120,21 +124,46 @@ class Follower:
         out = []
         for k, row in enumerate(given):
             if isinstance(row, QuadRow):
-                i, j = (self.space.label(c) for c in (row.quad.i[0], row.quad.j[0]))
-                raise ProblemError(
-                    f"follower {self.name!r}: row {name or '(unnamed)'!r} holds the product {i} * {j}; "
-                    "follower rows must be linear. Products may stand in its objective, "
-                    "or the term may be linearised with a new variable"
-                )
+                self._refuse_products(row, name or "(unnamed)")
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
             if label is None:
                 self._unnamed += 1
                 label = f"c{self._unnamed}"
             out.append(self._add(row, label))
-        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows) else tuple(out)
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
 
-    def _add(self, row: Rows, name: str) -> Rows:
-        space, row = self.space, row.fresh()
+    def _refuse_products(self, row: QuadRow, name: str) -> None:
+        """Refuse a row with a product that is not the leader's alone."""
+        space, quad = self.space, row.quad
+        of_problem(quad.space, space)
+        other = np.flatnonzero((space.role[quad.i] != "leader") | (space.role[quad.j] != "leader"))
+        if len(other):
+            i, j = (space.label(c[other[0]]) for c in (quad.i, quad.j))
+            raise ProblemError(
+                f"follower {self.name!r}: row {name!r} holds the product {i} * {j}; "
+                "follower rows must be linear in all but the leader's variables. Products may stand in its objective, "
+                "or the term may be linearised with a new variable"
+            )
+        if not (np.isfinite(quad.v).all() and np.isfinite(quad.linear.data).all()):
+            raise ProblemError(f"follower {self.name!r}, row {name!r}: NaN or inf in the data of the row")
+
+    def _straight(self, row: QuadRow, name: str) -> Rows:
+        """Return a row with products of the leader's as a linear one, with a column for their sum."""
+        space, quad = self.space, row.quad.canonical()
+        M = quad.linear
+        if len(quad.v):
+            (column,) = space.append(ROLE, ROLE, lb=-np.inf, ub=np.inf, follower=self.name, item=name)
+            none = np.zeros(M.nnz + 1, dtype=np.int64)
+            M = coo(np.append(M.data, 1.0), none, np.append(M.indices, column), (1, len(space)))
+            zero = Csr((1, len(space)))
+            self.terms.append(Term(int(column), Quad(space, quad.i, quad.j, quad.v, zero, 0.0), name))
+        return Rows(space, M, np.array([row.lo]), np.array([row.hi]), ())
+
+    def _add(self, row: Rows | QuadRow, name: str) -> Rows:
+        if any(d.word == name for d in self.declared):
+            raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
+        row = self._straight(row, name) if isinstance(row, QuadRow) else row.fresh()
+        space = self.space
         checked(row, space, f"follower {self.name!r}, row {name!r}")
         mine = (space.owner[row.M.indices] == self.index) & (space.role[row.M.indices] != "follower")
         if mine.any():
@@ -143,8 +172,6 @@ class Follower:
                 f"{space.label(row.M.indices[mine][0])}; a follower takes prices as given, so only "
                 "the leader or another follower may use them"
             )
-        if any(d.word == name for d in self.declared):
-            raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
         declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape)
         row.name = name
         row.price = declared.price(space)
@@ -162,7 +189,6 @@ class Follower:
     ) -> Declared:
         """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
         space, k = self.space, len(lo)
-        lo, hi = without_infinite(lo, hi)
         equal = lo == hi
         own = np.zeros(k, dtype=bool)
         own[row_index(M)[(space.owner[M.indices] == self.index) & (space.role[M.indices] == "follower")]] = True

@@ -21,13 +21,15 @@ from .bilevel import Bilevel
 from .constants import folded
 from .errors import expect
 from .fingerprint import born
+from .mccormick import box_terms
 from .model import Kkt, Model
 from .pairs import Bounds, Pairs
 from .scale import equilibrate, spans, without_void
-from .space import Block, without_infinite
+from .space import Block
 from .sparse import coo, csr, row_index, vstack
 from .system import System
-from .tables import Indicators, QuadTable, RowTable, Sos1, join
+from .tables import Indicators, QuadTable, RowTable, Sos1, join, join_quads
+from .terms import defining_rows
 
 
 def kkt(bilevel: Bilevel) -> Model:
@@ -50,8 +52,8 @@ def kkt(bilevel: Bilevel) -> Model:
         The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "kkt")
-    space = bilevel.space.copy()
-    space.lb[:], space.ub[:] = without_infinite(space.lb, space.ub)
+    space, quads = bilevel.space.copy(), _quads(bilevel)
+    box_terms(space, quads[1])
     systems = tuple(follower.system() for follower in bilevel.followers)
     stacked = _stack(bilevel, systems)
     tables = [_leader_rows(bilevel), _stationarity_rows(stacked, systems, bilevel)]
@@ -60,7 +62,7 @@ def kkt(bilevel: Bilevel) -> Model:
     pairs = _pairs(bilevel, systems, stacked, starts)
     model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
-        _leader_quads(bilevel), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
+        join_quads(quads, len(space)), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
         stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
     )  # fmt: skip
     model = folded(model)
@@ -205,6 +207,12 @@ def _leader_rows(bilevel: Bilevel) -> RowTable:
     )
 
 
+def _quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
+    """Return the leader's quadratic rows, and those that define products of its columns in followers' rows."""
+    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], len(bilevel.space))
+    return _leader_quads(bilevel), terms
+
+
 def _leader_quads(bilevel: Bilevel) -> QuadTable:
     blocks = tuple(Block(k, k + 1, row.name, "leader") for k, row in enumerate(bilevel.quads))
     lo, hi = np.array([row.lo for row in bilevel.quads]), np.array([row.hi for row in bilevel.quads])
@@ -259,11 +267,11 @@ def high_point(bilevel: Bilevel) -> Model:
         The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "high_point")
-    space = bilevel.space.copy()
-    space.lb[:], space.ub[:] = without_infinite(space.lb, space.ub)
+    space, (leader_quads, terms) = bilevel.space.copy(), _quads(bilevel)
+    box_terms(space, terms)
     systems = tuple(follower.system() for follower in bilevel.followers)
     primal, _ = _primal_rows(systems, len(space), 0)
-    leader, quads = _leader_rows(bilevel), _leader_quads(bilevel)
+    leader, quads = _leader_rows(bilevel), join_quads([leader_quads, terms], len(space))
     goal = bilevel.objective
     used = np.concatenate(
         [leader.M.indices, quads.i, quads.j, quads.linear.M.indices, goal.i, goal.j, goal.linear.indices]

@@ -18,9 +18,12 @@ from typing import Protocol
 import numpy as np
 
 from .model import Model, Products
-from .space import Block
+from .space import Block, Space
 from .sparse import Csr, coo
-from .tables import RowTable
+from .tables import QuadTable, RowTable
+
+ROUNDING = 1e-9
+"""Relative rounding outward of intervals."""
 
 
 def hull(
@@ -124,3 +127,28 @@ def with_products(
     table = RowTable(M, lo, hi, (Block(0, len(lo), f"{word}_hull", role, shape=lo.shape),))
     lifted = replace(model, space=space, lifts=(*model.lifts, Products(column, left, right)))
     return lifted.with_rows(table), columns
+
+
+def product_sums(table: QuadTable, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the interval of the products of every quadratic row over the box [lb, ub] (k,), (k,)."""
+    low, high = product_boxes(table.i, table.j, lb, ub)
+    across = (table.i == table.j) & (lb[table.i] < 0) & (ub[table.i] > 0)
+    low, v, count = np.where(across, 0.0, low), table.v, len(table)
+    least = np.bincount(table.row, weights=v * np.where(v > 0, low, high), minlength=count)
+    most = np.bincount(table.row, weights=v * np.where(v > 0, high, low), minlength=count)
+    return least, most
+
+
+def box_terms(space: Space, table: QuadTable) -> None:
+    """Put the intervals of the terms that some rows define (:mod:`kktgen.terms`) onto their columns.
+
+    They are exact where all factors are fixed, else rounded outward.
+    """
+    if not len(table):
+        return
+    column = table.linear.M.indices
+    least, most = product_sums(table, space.lb, space.ub)
+    room = np.where(least < most, ROUNDING, 0.0)
+    space.lb[column] = np.where(np.isfinite(least), least - room * (1.0 + np.abs(least)), -np.inf)
+    space.ub[column] = np.where(np.isfinite(most), most + room * (1.0 + np.abs(most)), np.inf)
+    space.proof[column] = "proved(interval)"

@@ -20,6 +20,7 @@ from .space import Space
 from .sparse import Csr
 from .summary import summary
 from .tables import Indicators, QuadTable, RowTable, Sos1, join
+from .terms import Terms
 from .units import Units
 
 FEATURES = {
@@ -246,10 +247,16 @@ class Model:
         """Return the objective at z in the user's own sense."""
         return self.sense * self.objective.value(z)
 
+    @cached_property
+    def terms(self) -> Terms:
+        """Columns that stand for products of the leader's variables in followers' rows (:mod:`kktgen.terms`)."""
+        return Terms.of(self.space.role, self.rows, self.quads)
+
     def complete(self, z: np.ndarray) -> np.ndarray:
         """Return a point over all columns from a point of the KKT model (its columns come first)."""
         out = np.zeros(self.n)
         out[: len(z)] = z[: self.n]
+        out = self.terms.settled(out)
         for lift in self.lifts:
             out[lift.columns] = lift.values(out)
         return out

@@ -43,6 +43,7 @@ def seen(model: Model) -> np.ndarray:
     for k in range(0 if model.kkt is None else len(model.kkt.followers)):
         assert model.kkt is not None
         out[model.kkt.qp(k).x] = True
+    out[model.terms.factors] = True
     return out & (model.space.owner == LEADER) & (model.space.role == "leader")
 
 

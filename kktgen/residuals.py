@@ -31,6 +31,7 @@ from .space import Block, Space
 from .sparse import Csr, position, row_index
 from .system import System
 from .tables import Indicators, QuadTable, RowTable, Sos1
+from .terms import defining
 
 
 def row_scale(M: Csr, z: np.ndarray, side: np.ndarray | None = None) -> np.ndarray:
@@ -198,8 +199,9 @@ def leader_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[Li
         rows_of_leader[block.start : block.stop] = block.role == "leader"
     table, own = stated.rows.take(rows_of_leader), plain.rows.take(rows_of_leader)
     add("leader rows", _scaled_rows(table, scaled_z), own.residual(z), table.blocks)
-    quads = stated.quads
-    add("leader quadratic rows", _scaled_quads(quads, scaled_z), plain.quads.residual(z), quads.linear.blocks)
+    own_quads = ~defining(stated.quads.linear)  # terms of a point are what its decision makes them
+    quads, own_table = stated.quads.take(own_quads), plain.quads.take(own_quads)
+    add("leader quadratic rows", _scaled_quads(quads, scaled_z), own_table.residual(z), quads.linear.blocks)
     sets = _scaled_sets(stated.sos1, scaled_z)
     add("leader SOS1", sets, np.full(len(sets), np.nan), stated.sos1.blocks)
     if stated.indicators is not None and plain.indicators is not None:

@@ -17,8 +17,6 @@ from .errors import ProblemError
 LEADER = -1
 INTEGRALITY = 1e-6
 """An integer column this close to an integer is taken to be it."""
-INFINITE = 1e20
-"""A bound or side of this size is none: solvers take it for infinity."""
 _COLUMNS = {"lb": float, "ub": float, "kind": "U1", "owner": np.int32, "role": "U8", "proof": "U24"}
 _serial = itertools.count()
 
@@ -115,11 +113,6 @@ def on_integers(lb: np.ndarray, ub: np.ndarray, kind: np.ndarray) -> tuple[np.nd
     lb, ub = lb.astype(float), ub.astype(float)
     lb[whole], ub[whole] = np.ceil(lb[whole] - INTEGRALITY), np.floor(ub[whole] + INTEGRALITY)
     return lb, ub
-
-
-def without_infinite(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper sides, -inf and inf in place of those of size ``INFINITE``."""
-    return np.where(lo <= -INFINITE, -np.inf, lo), np.where(hi >= INFINITE, np.inf, hi)
 
 
 def find_label(blocks: Sequence[Block], i: int) -> str:

@@ -16,6 +16,7 @@ _MEANING = {
 _COLUMNS = {
     "leader": "leader variables",
     "follower": "follower variables",
+    "term": "products in followers' rows",
     "lam": "prices lam",
     "mu": "multipliers mu >= 0",
     "slack": "slack columns",

@@ -90,6 +90,12 @@ class QuadTable:
         return cls(none, none, none, np.empty(0), RowTable.empty(n))
 
     @classmethod
+    def linear_rows(cls, rows: RowTable) -> QuadTable:
+        """Return linear rows as quadratic ones without products."""
+        none = np.empty(0, dtype=np.int64)
+        return cls(none, none, none, np.empty(0), rows)
+
+    @classmethod
     def of(cls, quads: Sequence[Quad], lo: np.ndarray, hi: np.ndarray, blocks: tuple[Block, ...], n: int) -> QuadTable:
         """Return the table of the rows ``lo_k <= quads_k <= hi_k``."""
         if not quads:

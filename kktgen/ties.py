@@ -114,6 +114,7 @@ def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Play:
     if model.kkt is not None:
         for k in range(len(model.kkt.followers)):
             seen[model.kkt.qp(k).x] = True
+    seen[model.terms.factors] = True
     v = np.flatnonzero((model.space.owner == LEADER) & (model.space.role == "leader") & ~seen)
     columns = np.concatenate([ties.columns, v])
     free = np.zeros(model.n, dtype=bool)

@@ -188,6 +188,7 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
     given = np.bincount(space.owner[price & (z != 0)], minlength=count) > 0
     holes = np.bincount(space.owner[price & ~np.isfinite(z)], minlength=count) > 0
     z[price & ~np.isfinite(z)] = 0.0
+    z = model.terms.settled(z)
     bad = np.flatnonzero(~np.isfinite(z))
     if len(bad):
         return z, holes, [line("finite values", len(bad), 0.0, space.label(int(bad[0])))]
@@ -199,6 +200,7 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
         lines.append(line("integrality", off[at], tolerances.feasibility, name))
         near = whole[off <= tolerances.feasibility]
         z[near] = np.round(z[near])
+        z = model.terms.settled(z)
     return z, holes if solved else holes | ~given, lines
 
 

@@ -14,7 +14,7 @@ PACKAGE = Path(kktgen.__file__).parent
 FLOORS: tuple[str, ...] = (
     "lineage scip_errors errors deadline background < timed sparse space refusals < rows < expr < join"
     " < array_functions",
-    "qp quiet kernel convexity tables pairs summary units < model < solution mccormick constants fingerprint",
+    "qp quiet kernel convexity tables pairs summary units terms < model < solution mccormick constants fingerprint",
     "variable system curvature < follower < matrices < bilevel",
     "scale",
     "kkt",

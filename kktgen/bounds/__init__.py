@@ -128,7 +128,7 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
     """Yield one job per follower over boxes tightened by the leader's and the followers' own rows."""
     kkt, space = model.kkt, model.space
     assert kkt is not None
-    primal = np.isin(space.role, ["leader", "follower"])
+    primal = np.isin(space.role, ["leader", "term", "follower"])
     lb, ub = np.where(primal, space.lb, -np.inf), np.where(primal, space.ub, np.inf)
     lb, ub = tightened(model, lb, ub)
     leader = np.zeros(len(model.rows), dtype=bool)

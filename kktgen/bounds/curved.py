@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ..convexity import DENSE, is_psd
 from ..kernel import within_reach
-from ..mccormick import product_boxes
+from ..mccormick import product_boxes, product_sums
 from ..model import Model
 from ..scale import scaled
 from ..space import on_integers
@@ -52,10 +52,17 @@ def tightened(model: Model, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray,
     for _ in range(SWEEPS):
         lb, ub = before = within_reach(*tighten(M, rows.lo, rows.hi, lb, ub))
         if len(model.quads):
-            lb, ub = tighten_quads(model.quads, lb, ub)
+            lb, ub = tighten_quads(model.quads, *_straight(model.quads, lb, ub))
         if not _moved(before, (lb, ub)):
             break
     return lb, ub
+
+
+def _straight(quads: QuadTable, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box tightened by the linear parts of quadratic rows, their products anywhere in their intervals."""
+    least, most = product_sums(quads, lb, ub)
+    linear = quads.linear
+    return tighten(widen(linear.M, len(lb)), linear.lo - most, linear.hi - least, lb, ub)
 
 
 def _moved(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]) -> bool:

@@ -11,7 +11,7 @@ from .. import kernel
 from ..deadline import NEVER, Deadline, OutOfTime
 from ..model import Kkt, Model
 from ..residuals import row_scale
-from ..sparse import vstack
+from ..sparse import Csr, vstack
 from .system import (
     DECISION,
     FIXED,
@@ -118,6 +118,22 @@ def search(model: Model, z: np.ndarray, move: bool, tolerance: float, deadline: 
     return best
 
 
+def _with_terms(model: Model, z: list[Fraction]) -> list[Fraction]:
+    """Return a rational point with the terms that stand for products of its leader's columns, exactly."""
+    terms = model.terms
+    table = terms.table
+    for k in range(len(terms)):
+        here, row = np.flatnonzero(table.row == k), Csr(table.linear.M[[k]])
+        products = zip(table.v[here].tolist(), table.i[here].tolist(), table.j[here].tolist(), strict=True)
+        total = Fraction(float(table.linear.lo[k])) - sum(
+            (Fraction(v) * z[i] * z[j] for v, i, j in products), Fraction(0)
+        )
+        rest = zip(row.data.tolist(), row.indices.tolist(), strict=True)
+        total -= sum((Fraction(v) * z[j] for v, j in rest if j != terms.columns[k]), Fraction(0))
+        z[terms.columns[k]] = total / Fraction(float(terms.scale[k]))
+    return z
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """What stays the same while the pattern is corrected.
@@ -155,7 +171,7 @@ class _Task:
         M, c = equations.M[rows], equations.c[rows]
         bound = rows[np.abs(M @ z + c) <= tolerance * row_scale(M, z, c)]
         kind = _classes(model, kkt, z, move, tolerance)
-        start = [Fraction(v) for v in z.tolist()]
+        start = _with_terms(model, [Fraction(v) for v in z.tolist()])
         leader = np.flatnonzero(model.space.role == "leader")
         return cls(kkt, equations, start, kind, bound, _dead(model), leader, move, deadline)
 
@@ -207,6 +223,7 @@ def _classes(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float
     leader = space.role == "leader"
     kind[leader] = np.where(seen(kkt, model.n)[leader], DECISION if move else FIXED, RECOURSE)
     room = tolerance * np.maximum(1.0, np.abs(z))
+    kind[np.concatenate([model.terms.columns, model.terms.factors])] = FIXED  # their products are exact as they stand
     kind[leader & ((space.kind != "C") | (z <= space.lb + room) | (z >= space.ub - room))] = FIXED
     kind[model.sos1.columns[np.abs(z[model.sos1.columns]) <= tolerance]] = FIXED
     kind[_dead(model)] = FIXED

@@ -25,6 +25,7 @@ from ..model import Model
 from ..optimize import optimize
 from ..rows import QuadRow, Rows
 from ..sparse import Csr, coo, widen
+from ..terms import of_leader
 from .conflict import VIOLATED, shrink
 from .members import INDICATOR, QUAD, ROW, SET, Members, entries_outside, joined, members
 from .scopes import coupling_quads, coupling_sets
@@ -70,7 +71,7 @@ class Outcome:
 
 def coupling_members(model: Model) -> Members:
     """Return the sides of the leader's rows, sets and indicators that hold columns of others, of a high point."""
-    own, all_of = model.space.role == "leader", members(model)
+    own, all_of = of_leader(model.space.role), members(model)
     leader = np.zeros(len(model.rows), dtype=bool)
     for block in model.rows.blocks:
         leader[block.start : block.stop] = block.role == "leader"

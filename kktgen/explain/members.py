@@ -11,6 +11,8 @@ from ..model import Model
 from ..space import Block, Space
 from ..sparse import Csr, coo, row_index, vstack, widen
 from ..tables import Indicators, RowTable, Sos1
+from ..terms import ROLE as TERM
+from ..terms import defining
 from ..variable import unit
 
 ROW, BOUND, QUAD, SET, INDICATOR = range(5)
@@ -56,11 +58,13 @@ def members(model: Model) -> Members:
     used[model.quads.linear.M.indices] = True
     used[np.concatenate([model.quads.i, model.quads.j]).astype(np.int64)] = True
     used[model.sos1.columns] = True
-    parts = [_sides(ROW, model.rows.lo, model.rows.hi), _sides(QUAD, model.quads.linear.lo, model.quads.linear.hi)]
+    bent, given = model.quads.linear, defining(model.quads.linear)  # what defines a term is no claim of anybody's
+    low, high = np.where(given, -np.inf, bent.lo), np.where(given, np.inf, bent.hi)
+    parts = [_sides(ROW, model.rows.lo, model.rows.hi), _sides(QUAD, low, high)]
     if model.indicators is not None:
         used[model.indicators.rows.M.indices] = True
         parts.append(_sides(INDICATOR, model.indicators.rows.lo, model.indicators.rows.hi))
-    used &= space.kind != "B"
+    used &= (space.kind != "B") & (space.role != TERM)
     bounds = _sides(BOUND, np.where(used, space.lb, -np.inf), np.where(used, space.ub, np.inf))
     sets = Members(np.full(len(model.sos1), SET), np.arange(len(model.sos1)), np.zeros(len(model.sos1), dtype=int))
     return joined([*parts, bounds, sets])
@@ -204,7 +208,7 @@ def _names(model: Model, family: int, index: int, side: int) -> tuple[str, str]:
         assert model.indicators is not None
         table = model.indicators.rows
     lo, hi = (table.lo[index] if side <= 0 else -np.inf), (table.hi[index] if side >= 0 else np.inf)
-    text = _terms(space, Csr(table.M[[index]]))
+    text = _terms(model, Csr(table.M[[index]]))
     if family == QUAD:
         here = np.flatnonzero(model.quads.row == index)
         words = [_coefficient(model.quads.v[k]) + _product(space, model.quads.i[k], model.quads.j[k])
@@ -235,9 +239,21 @@ def _coefficient(value: float) -> str:
     return "" if value == 1 else "-" if value == -1 else f"{value:.6g} "
 
 
-def _terms(space: Space, M: Csr) -> str:
-    words = [f"{_coefficient(v)}{space.label(c)}" for v, c in zip(M.data[:TERMS], M.indices[:TERMS], strict=True)]
+def _terms(model: Model, M: Csr) -> str:
+    entries = zip(M.data[:TERMS].tolist(), M.indices[:TERMS].tolist(), strict=True)
+    words = [f"{_coefficient(v)}{_word(model, c)}" for v, c in entries]
     return _sum([*words, *(["..."] if M.nnz > TERMS else [])])
+
+
+def _word(model: Model, column: int) -> str:
+    """Return the name of a column; of a term its products."""
+    space, terms = model.space, model.terms
+    if space.role[column] != TERM:
+        return space.label(column)
+    table = terms.table
+    here = np.flatnonzero(table.row == int(np.flatnonzero(terms.columns == column)[0]))[:TERMS]
+    products = [_coefficient(table.v[k]) + _product(space, table.i[k], table.j[k]) for k in here]
+    return f"({_sum(products)})" if products else space.label(column)
 
 
 def _sum(words: list[str]) -> str:

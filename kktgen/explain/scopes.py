@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model import Model
 from ..tables import QuadTable, join
+from ..terms import of_leader
 from .members import entries_outside, take_indicators, take_sets
 
 
@@ -24,7 +25,7 @@ def scope(high_point: Model, followers: Collection[str], coupling: bool) -> Mode
     coupling : bool
         Whether the leader's rows, sets and indicators that hold columns of others stay; those of its own always do.
     """
-    own = high_point.space.role == "leader"
+    own = of_leader(high_point.space.role)
     keep = np.zeros(len(high_point.rows), dtype=bool)
     for block in high_point.rows.blocks:
         keep[block.start : block.stop] = block.role == "leader" or block.follower in followers

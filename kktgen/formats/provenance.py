@@ -14,7 +14,7 @@ from .plain import Plain
 from .sides import TAILS, Sides
 from .text import Pick, pieces
 
-COLUMNS = {"leader": "leader", "follower": "primal", "lam": "dual", "mu": "dual", "product": "lift"}
+COLUMNS = {"leader": "leader", "term": "leader", "follower": "primal", "lam": "dual", "mu": "dual", "product": "lift"}
 """Kinds of columns by role, where they differ; ``slack``, ``binary``, ``constant`` and ``epigraph`` are their own."""
 BOUNDS = {"fix": "fix", "mu_lb": "lb", "mu_ub": "ub"}
 """What the row is called that a bound's multiplier belongs to."""

@@ -44,6 +44,7 @@ def restated(bilevel: Bilevel, units: Units) -> Bilevel:
         new.space = m.space
         new.cost = None if follower.cost is None else _quad(follower.cost, c, f)
         new.declared = [_declared(d, c, f) for d in follower.declared]
+        new.terms = [replace(term, quad=_quad(term.quad, c, float(c[term.column]))) for term in follower.terms]
         m._followers[follower.name] = new
     return m
 

@@ -130,32 +130,32 @@ def objective_unit(model: Model) -> float:
     return 1.0 if model.units is None else model.units.objective
 
 
-VOID = 1e15
-"""A bound or side of this size in the problem's own units is none: no solver holds it beside numbers of order one."""
+VOID, INFINITE = 1e15, 1e20
+"""A bound or side of this size, in the problem's own units or as it stands, is none: no solver holds it beside numbers
+of order one, and all take it for infinity."""
 
 
 def without_void(model: Model) -> Model:
-    """Return a KKT model without the bounds and sides of inequalities of size ``VOID``: such a row has no multiplier.
+    """Return a KKT model without bounds, and without sides of inequalities, that are none (``VOID``, ``INFINITE``).
 
-    Points are checked against them all the same.
+    The multiplier of such a side is zero. Points are checked against them all the same.
     """
-    space, pairs, rows = model.space, model.pairs, model.rows
-    c = column_units(model)
-    low, high = np.abs(space.lb) >= VOID * c, np.abs(space.ub) >= VOID * c
+    space, pairs, rows = model.space.copy(), model.pairs, model.rows
+    void = np.minimum(VOID * column_units(model), INFINITE)
+    low, high = space.lb <= -void, space.ub >= void
     count = int((np.isfinite(space.lb) & low).sum() + (np.isfinite(space.ub) & high).sum())
-    void = np.zeros(0, dtype=bool) if pairs is None else np.abs(pairs.r) >= VOID * pair_units(model, pairs)[0]
-    if not count and not void.any():
+    space.lb[low], space.ub[high] = -np.inf, np.inf
+    if pairs is not None:
+        gone = np.abs(pairs.r) >= np.minimum(VOID * pair_units(model, pairs)[0], INFINITE)
+        taken, lo, hi = pairs.take(gone), rows.lo.copy(), rows.hi.copy()
+        stated = taken.row >= 0
+        count += int(stated.sum())
+        space.ub[taken.mu], space.proof[taken.mu] = 0.0, "proved(D0)"
+        lo[taken.row[stated & (taken.side < 0)]] = -np.inf
+        hi[taken.row[stated & (taken.side > 0)]] = np.inf
+        rows, pairs = replace(rows, lo=lo, hi=hi), pairs.take(~gone)
+    if not count:
         return model
-    space = space.copy()
-    space.lb[low & (space.lb < 0)], space.ub[high & (space.ub > 0)] = -np.inf, np.inf
-    if pairs is not None and void.any():
-        gone = pairs.take(void)
-        count += int((gone.row >= 0).sum())
-        space.ub[gone.mu], space.proof[gone.mu] = 0.0, "proved(D0)"
-        lo, hi = rows.lo.copy(), rows.hi.copy()
-        lo[gone.row[(gone.row >= 0) & (gone.side < 0)]] = -np.inf
-        hi[gone.row[(gone.row >= 0) & (gone.side > 0)]] = np.inf
-        rows, pairs = replace(rows, lo=lo, hi=hi), pairs.take(~void)
     note = f"{count} bounds or sides are {VOID:.0e} and more in the problem's own units: taken for none"
     return replace(model, space=space, rows=rows, pairs=pairs, notes=(*model.notes, note))
 

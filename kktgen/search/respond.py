@@ -106,9 +106,11 @@ class Responder:
         stated = self._view.model.kkt
         self.qps = [] if stated is None else [system.qp() for system in stated.systems]
         seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
-        self.parameters = seen[space.owner[seen] == LEADER]
+        self._terms = self._view.model.terms
+        taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
+        self.parameters = np.union1d(taken, self._terms.factors)
         self.nash = bool((space.owner[seen] != LEADER).any())
-        self.leader = np.flatnonzero(space.owner == LEADER)
+        self.leader = np.flatnonzero(space.role == "leader")
         dead = (space.lb == 0) & (space.ub == 0) & np.isin(space.role, ["lam", "mu"])
         self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
 
@@ -137,7 +139,7 @@ class Responder:
         ProblemError
             A point of the wrong length.
         """
-        z = self._view.point(self._full(np.asarray(x, dtype=float)))
+        z = self._terms.settled(self._view.point(self._full(np.asarray(x, dtype=float))))
         if self.nash:
             settled = self._settle(z, deadline)
             return None if settled is None else self._view.back(settled)

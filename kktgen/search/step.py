@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from ..convexity import psd_rows
 from ..deadline import NEVER, Deadline
 from ..kernel import qp
 from ..model import Model
 from ..sparse import Csr, coo, vstack, widen
+from ..terms import defining
 from .residual import FEASIBLE, off_support
 from .sharpen import Program, sharpen
 
@@ -78,9 +80,9 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, deadline: Dead
     -------
     Step or None
         None when the pattern has no feasible point or no optimum, or none in time, or when there are nonconvex
-        quadratic rows.
+        quadratic rows other than those that define terms (:mod:`kktgen.terms`): factors of terms stay as they are.
     """
-    if "qrow_nonconvex" in model.features:
+    if not _can_be_cut_off(model):
         return None
     fixed = _fixed(model, z, active)
     if fixed is None:
@@ -98,6 +100,13 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, deadline: Dead
     assert found is not None
     point, row_price = found
     return Step(point, model.objective.value(point), _prices(model, fixed, active, point, row_price))
+
+
+def _can_be_cut_off(model: Model) -> bool:
+    """Return whether all quadratic rows are convex but those that define terms, whose factors are held."""
+    if "qrow_nonconvex" not in model.features:
+        return True
+    return len(model.terms) > 0 and bool((psd_rows(model.quads, model.n) | defining(model.quads.linear)).all())
 
 
 def _optimum(model: Model, program: Program, z: np.ndarray, deadline: Deadline) -> tuple[np.ndarray, np.ndarray] | None:
@@ -152,9 +161,16 @@ def _fixed(model: Model, z: np.ndarray, active: np.ndarray) -> Program | None:
     space, pairs = model.space, model.pairs
     lb, ub = space.lb.copy(), space.ub.copy()
     lo, hi, A = model.rows.lo.copy(), model.rows.hi.copy(), model.rows.M
-    whole = np.flatnonzero(space.kind != "C")
+    whole, held = np.flatnonzero(space.kind != "C"), model.terms.factors
     off = off_support(model, z)
     columns, values = [whole, off], [np.round(z[whole]), np.zeros(len(off))]
+    if len(held):  # products of these are constants to the followers
+        z = z.copy()
+        z[held] = np.clip(z[held], lb[held], ub[held])
+        z[whole], z[off] = np.round(z[whole]), 0.0
+        z = model.terms.settled(z)
+        held = np.setdiff1d(np.concatenate([held, model.terms.columns]), np.concatenate([whole, off]))
+        columns, values = [*columns, held], [*values, z[held]]
     if pairs is not None and len(pairs):
         at, slope, constant = _bounds_of_pairs(model)
         bound = active[pairs.row < 0]

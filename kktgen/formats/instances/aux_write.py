@@ -124,6 +124,12 @@ def _refuse(m: Bilevel) -> None:
         raise UnsupportedError(f"the cost of follower {follower.name!r} holds the product {product}; {_HOLDS}")
     if len(m.objective.canonical().v):
         raise UnsupportedError(f"the leader's objective of {m.name!r} holds products; {_HOLDS}")
+    if follower.terms:
+        term = follower.terms[0]
+        product = f"{space.label(int(term.quad.i[0]))} * {space.label(int(term.quad.j[0]))}"
+        raise UnsupportedError(
+            f"row {term.row!r} of follower {follower.name!r} holds the product {product} of the leader's; {_HOLDS}"
+        )
     for found, what in ((m.quads, "quadratic rows"), (m.sets, "SOS1 sets"), (m.conditions, "indicator rows")):
         if found:
             raise UnsupportedError(f"the leader of {m.name!r} has {len(found)} {what}; {_HOLDS}")

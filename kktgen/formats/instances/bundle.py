@@ -1,6 +1,6 @@
 """Bilevel problems as data: ``.bilevel.json``, which holds whatever :class:`kktgen.Bilevel` holds, bit for bit.
 
-The schema, version 1, is one JSON object::
+The schema is one JSON object::
 
     {"format": "kktgen bilevel", "version": 1, "name": "toll", "columns": 5,
      "about": {"model": "toll", "parameters": {"cap": 3}, "known": {"objective": 2.0}, "version": "0.1",
@@ -26,6 +26,9 @@ The schema, version 1, is one JSON object::
 * ``kind`` is C (continuous), B (binary) or I (integer) for all entries, or one letter each. Followers are continuous.
 * Every cost is the minimised one, and the leader's objective likewise; ``sense`` tells what the user asked for.
 * Numbers are the shortest decimals that read back to the same float64. Other keys than these are refused.
+* ``version`` is 1 wherever that says it. In version 2 a row of a follower (one, of shape []) may hold products of the
+  leader's variables besides, ``"i": [0], "j": [0], "v": [-1.0]`` for ``sum v z_i z_j``. They are one column more, which
+  arises before the multiplier of the row and stands in no ``column``.
 """
 
 from __future__ import annotations
@@ -39,12 +42,12 @@ from ...bilevel import Bilevel
 from ...errors import ProblemError, UnsupportedError
 from ...expr import Quad
 from ...rows import Rows
-from ...sparse import Csr
+from ...sparse import Csr, csr
 from ...system import Declared
 from .about import check_about
 
 SUFFIX = ".bilevel.json"
-FORMAT, VERSION = "kktgen bilevel", 1
+FORMAT, VERSIONS = "kktgen bilevel", (1, 2)
 
 
 def dump(m: Bilevel, file: IO[bytes]) -> None:
@@ -60,7 +63,8 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
     if not isinstance(m, Bilevel):
         raise UnsupportedError(f"{SUFFIX} holds a bilevel problem; give the Bilevel, not a {type(m).__name__}")
     check_about(m.about, f"{m.name!r}.about", ProblemError)
-    head = {"format": FORMAT, "version": VERSION, "name": m.name, "columns": len(m.space)}
+    version = VERSIONS[any(f.terms for f in m.followers)]
+    head = {"format": FORMAT, "version": version, "name": m.name, "columns": len(m.space)}
     leader = [
         b'"objective":' + _text(_function(m.objective, "the leader's objective")),
         _list("rows", [_rows(rows, rows.name) for rows in m.rows]),
@@ -96,14 +100,24 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
                 "lb": space.lb[part], "ub": space.ub[part], "kind": kind,
             }))  # fmt: skip
     for follower in m.followers:
-        place = -1
+        place, terms = -1, {term.row: term for term in follower.terms}
         for declared in follower.declared:
-            place = _place(declared, place)
+            term = None if declared.is_bound else terms.get(declared.word)
+            place = _place(declared, place) if term is None else term.column
             if not declared.is_bound:
-                rows = Rows(space, declared.M, declared.lo, declared.hi, declared.shape)
-                out.append((place, 1, {"follower": follower.name, **_rows(rows, declared.word)}))
+                M = declared.M if term is None else _without(declared.M, term.column)
+                rows = _rows(Rows(space, M, declared.lo, declared.hi, declared.shape), declared.word)
+                if term is not None:
+                    rows |= {key: _contiguous(getattr(term.quad, key)) for key in "ijv"}
+                out.append((place, 1, {"follower": follower.name, **rows}))
     out.sort(key=lambda item: item[:2])
     return [item[2] for item in out]
+
+
+def _without(M: Csr, column: int) -> Csr:
+    """Return a row without its entry in a column."""
+    keep = M.indices != column
+    return csr(M.data[keep], M.indices[keep], np.array([0, keep.sum()], dtype=M.indptr.dtype), M.shape)
 
 
 def _place(declared: Declared, last: int) -> int:

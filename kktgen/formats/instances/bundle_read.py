@@ -15,7 +15,7 @@ from ...rows import QuadRow, Rows
 from ...sparse import Csr, csr
 from ...variable import unit
 from .about import check_about
-from .bundle import FORMAT, VERSION
+from .bundle import FORMAT, VERSIONS
 from .fields import Fields, placed
 
 _TOP = "format version name columns about declarations followers leader"
@@ -43,15 +43,16 @@ def load(data: bytes, file: str) -> Bilevel:
         raise FormatError(f"{file}, line {error.lineno}, column {error.colno}: no JSON: {error.msg}") from None
     if not isinstance(root, dict) or root.get("format") != FORMAT:
         raise FormatError(f'{file}: no bundle; expected an object with "format": "{FORMAT}"')
-    if type(root.get("version")) is not int or root["version"] != VERSION:
-        raise FormatError(f"{file}: version {root.get('version')!r} of the schema; this kktgen reads {VERSION}"[:300])
+    if type(root.get("version")) is not int or root["version"] not in VERSIONS:
+        known = " and ".join(map(str, VERSIONS))
+        raise FormatError(f"{file}: version {root.get('version')!r} of the schema; this kktgen reads {known}"[:300])
     top = Fields(root, file, "", _TOP)
     with placed(file, "name"):
         m = Bilevel(top.text("name"))
     m.about = check_about(root["about"], f"{file}: about", FormatError)
     followers = _followers(m, top)
     for k, value in enumerate(top.items("declarations")):
-        _declare(m, followers, value, file, f"declarations[{k}]")
+        _declare(m, followers, value, file, f"declarations[{k}]", root["version"])
     if top.count("columns") != len(m.space):
         raise top.fault("columns", f"{root['columns']}, but the declarations make {len(m.space)}")
     for k, (value, follower) in enumerate(zip(top.items("followers"), m.followers, strict=True)):
@@ -68,10 +69,11 @@ def _followers(m: Bilevel, top: Fields) -> dict[str, Follower]:
     return {follower.name: follower for follower in m.followers}
 
 
-def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, where: str) -> None:
+def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, where: str, version: int) -> None:
     """Declare a variable, or rows of a follower."""
     is_variable = isinstance(value, dict) and "variable" in value
-    one = Fields(value, file, where, _VARIABLE if is_variable else f"follower {_ROWS}")
+    has_products = version > 1 and isinstance(value, dict) and "v" in value
+    one = Fields(value, file, where, _VARIABLE if is_variable else f"follower {_ROWS}{' i j v' * has_products}")
     name = one.value["follower"]
     owner: Bilevel | Follower = m
     if name is not None or not is_variable:
@@ -82,8 +84,15 @@ def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, 
         _variable(m, owner, one)
         return
     rows, label = _rows(m, one)
+    row: Rows | QuadRow = rows
+    if has_products:
+        v, n = one.numbers("v"), len(m.space)
+        i, j = (one.indices(key, n, len(v)) for key in "ij")
+        if rows.shape or not len(v):
+            raise one.fault("shape", "expected one row of shape [] with products")
+        row = QuadRow(Quad(m.space, i, j, v, rows.M, 0.0), float(rows.lo[0]), float(rows.hi[0]))
     with placed(file, where):
-        owner.add(rows, name=label)
+        owner.add(row, name=label)
 
 
 def _variable(m: Bilevel, owner: Bilevel | Follower, one: Fields) -> None:

@@ -44,11 +44,13 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     space, systems = m.space, [follower.system() for follower in m.followers]
     n, kind = len(space), space.kind
     is_x, is_y = space.role == "leader", space.role == "follower"
-    price = ~(is_x | is_y)
+    price = np.isin(space.role, ["lam", "mu"])
+    term = space.role == "term"
     declared = [d for system in systems for d in system.declared if not d.is_bound]
     linked = _used(n, *(part for d in declared for part in [d.M.indices[d.M.data != 0]]),
                    *(part for s in systems for part in (s.cost.i[s.cost.v != 0], s.cost.j[s.cost.v != 0])))  # fmt: skip
-    linked &= is_x
+    factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
+    linked = (linked | _used(n, *factors)) & is_x
 
     leader = [*m.rows, *(rows for *_, rows in m.conditions)]
     coupled = sum(_touching(rows.M, ~is_x) for rows in leader)
@@ -69,10 +71,11 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     out |= {f"n_link^{letter}": _of(kind, linked, letter) for letter, _ in _KINDS}
     out |= {
         "m_u": sum(map(len, leader)) + len(m.quads), "m_l": sum(len(d.lo) for d in declared), "m_coup": int(coupled),
-        "m_link": sum(_touching(d.M, is_x) for d in declared), "alpha": _alignment(m, systems, is_y),
+        "m_link": sum(_touching(d.M, is_x | term) for d in declared), "alpha": _alignment(m, systems, is_y),
         "followers": len(systems), "priced": int((used & price).sum()),
         "products_u": len(m.objective.canonical().v) + sum(len(q.quad.canonical().v) for q in m.quads),
-        "products_l": sum(len(s.cost.canonical().v) for s in systems),
+        "products_l": sum(len(s.cost.canonical().v) for s in systems)
+        + sum(len(t.quad.v) for f in m.followers for t in f.terms),
         "nash": sum(_sees_others(space.owner, k, s) for k, s in enumerate(systems)),
     }  # fmt: skip
     return out

@@ -143,7 +143,7 @@ def _check_sizes(strange: np.ndarray, model: Model, where: str) -> None:
     """Refuse names that are no columns of the model but would be, were a variable of it longer: ``g(6)`` of six."""
     if not len(strange):
         return
-    own = np.isin(model.space.role, ["leader", "follower"])
+    own = np.isin(model.space.role, ["leader", "term", "follower"])
     known = _stem(column_names(model)[own])
     longer = np.flatnonzero(np.isin(_stem(strange), known[known != b""]))
     if len(longer):
