@@ -154,10 +154,11 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     deadline = Deadline(time_limit)
     lb, ub = boxes(model)
     count = len(model.kkt.followers)
-    gaps = [Gap.of(model, f, lb, ub) for f in range(count)]
+    gaps = [Gap.of(model, f, lb, ub) for f in range(count) if not deadline.over]
     origin = np.zeros(model.n)
     near = [gap for gap in gaps if gap.largest < FAR]
-    because = [f"{count - len(near)} with numbers of {FAR:.0e} or more"] if len(near) < count else []
+    because = [f"{count - len(gaps)} not looked at within the time limit"] if len(gaps) < count else []
+    because += [f"{len(gaps) - len(near)} with numbers of {FAR:.0e} or more"] if len(near) < len(gaps) else []
     bounded = [gap for gap in near if np.isfinite(gap.least(lb, ub, origin)).all()]
     because += [f"{len(near) - len(bounded)} with a product that has no bound"] if len(bounded) < len(near) else []
     if cuts is True:

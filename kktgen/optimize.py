@@ -83,11 +83,11 @@ class _Stages:
         self._told, self._stage = told, Deadline()
         self.seconds: dict[str, float] = {}
 
-    def done(self, stage: str, text: str) -> None:
+    def done(self, stage: str, text: Callable[[], str]) -> None:
         self.seconds[stage] = self._stage.spent
         self._stage = Deadline()
-        if self._told is not None:
-            self._told(stage, text)
+        if self._told is not None:  # what a model says of itself takes time on large ones
+            self._told(stage, text())
 
 
 def optimize(
@@ -169,7 +169,7 @@ def optimize(
     deadline, clock = Deadline(time_limit), _Stages(stages)
     model = kkt(bilevel)
     given = start if isinstance(start, bool) else given_point(bilevel.space, start)
-    clock.done("kkt", str(model))
+    clock.done("kkt", model.__str__)
     run = _Run(bilevel, model, model, deadline, clock, executor, progress, options)
     reserved = ("range",) if range else ()
     try:
@@ -221,15 +221,15 @@ class _Run:
         """Eliminate, bound, encode, cut."""
         before = len(self.model.notes)
         self.model = self.ready = eliminate(self.model, time_limit=self.deadline.share("eliminate").left())
-        self.clock.done("eliminate", "\n".join(self.model.notes[before:]))
+        self.clock.done("eliminate", lambda: "\n".join(self.model.notes[before:]))
         limit = self.deadline.share("bound").left()
         self.model = self.ready = bound(self.model, time_limit=limit, executor=self.executor, progress=self.progress)
-        self.clock.done("bound", bounds(self.model))
+        self.clock.done("bound", lambda: bounds(self.model))
         self.ready = encode(self.model, encoding, choices)
-        self.clock.done("encode", changes(self.ready, self.model))
-        before = len(self.ready.notes)
+        self.clock.done("encode", lambda: changes(self.ready, self.model))
+        plain = len(self.ready.notes)
         self.ready = cut(self.ready, cuts, time_limit=self.deadline.share("cut").left())
-        self.clock.done("cut", "\n".join(self.ready.notes[before:]))
+        self.clock.done("cut", lambda: "\n".join(self.ready.notes[plain:]))
 
     def search(self, start: Any) -> None:
         """Find start points: the given one, else what the heuristics find."""
@@ -240,7 +240,7 @@ class _Run:
         if own.stopped:
             raise KeyboardInterrupt
         said = f"start point: objective {self.model.value(self.points[0]):.6g}" if self.points else "no start point"
-        self.clock.done("start", said)
+        self.clock.done("start", lambda: said)
 
     def box(self) -> None:
         """Box columns without bounds by the level set of the best start point; bound the multipliers again with it."""
@@ -254,7 +254,7 @@ class _Run:
         if boxed is not self.model:
             self.model = bound(boxed, time_limit=own.left(), executor=self.executor, progress=self.progress)
             self.ready = with_boxes(self.ready, self.model)
-        self.clock.done("level", "\n".join(note for note in self.ready.notes if note.startswith("cutoff")))
+        self.clock.done("level", lambda: "\n".join(note for note in self.ready.notes if note.startswith("cutoff")))
 
     def solve(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve, with the shares of some stages after it kept; then polish."""
@@ -263,10 +263,11 @@ class _Run:
         lifted = [self.ready.complete(z) for z in self.points]
         more = {"time_limit": limit, "gap": gap, "progress": self.progress, **self.options}
         self.found = _solved(self.ready, solver, lifted, **more)
-        self.clock.done("solve", str(self.found))
+        self.clock.done("solve", self.found.__str__)
         self.found, moved = _polished(self.model, self.found, self.deadline.share("verify"))
         self.polished = moved
-        self.clock.done("polish", "" if moved is None else f"polish: objective {moved[0]:.9g} -> {moved[1]:.9g}")
+        moves = "" if moved is None else f"polish: objective {moved[0]:.9g} -> {moved[1]:.9g}"
+        self.clock.done("polish", lambda: moves)
 
     def interrupted(self, start: Any) -> None:
         """Take the best point there is when Ctrl-C is pressed."""
@@ -303,7 +304,7 @@ class _Run:
             report = with_range(self.bilevel, report, found, last) if range else report
         except KeyboardInterrupt:
             report = report or verify(self.bilevel, found, evidence=tried, time_limit=0.0)
-        self.clock.done("verify", str(report))
+        self.clock.done("verify", report.__str__)
         begun_at = self.model.value(self.points[0]) if self.points else None
         return Result(
             self.bilevel, self.ready, found, report, found.bound, begun_at, self.polished, self.clock.seconds

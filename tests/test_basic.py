@@ -7,7 +7,7 @@ import pytest
 
 import kktgen as kg
 from kktgen import kernel
-from kktgen.bounds.basic import _is_network, basic_bounds
+from kktgen.bounds.basic import _unimodular, basic_bounds
 from kktgen.sparse import Csr
 
 
@@ -78,12 +78,43 @@ def test_a_network_needs_no_enumeration():
         ([[1, 1, 0], [0, 1, 1]], True),
         ([[1, -1, 0], [0, 1, -1], [-1, 0, 1]], True),
         ([[1, 1, 0], [0, 1, 1], [1, 0, 1]], False),  # an odd cycle: determinant 2
-        ([[1, 2]], False),
+        ([[1, 2]], True),  # in units of the second variable
+        ([[1, 2], [1, 1]], False),
         ([[1, 1, 1, 0], [1, 0, 1, 1], [1, 1, 0, 1]], False),
     ],
 )
 def test_network_test(matrix, network):
-    assert _is_network(Csr(np.array(matrix, dtype=float))) is network
+    found = _unimodular(Csr(np.array(matrix, dtype=float)))
+    assert (found is not None) is network
+    if found is not None:
+        scaled = np.abs(found[0][:, None] * np.array(matrix) * found[1])
+        assert np.isin(scaled, (0.0, 1.0)).all()
+
+
+def test_units_change_the_bounds_of_a_network_as_they_change_the_multipliers():
+    """The path of 60 nodes with rows and variables in units of their own."""
+    n, rng = 60, np.random.default_rng(3)
+    A = np.zeros((n - 1, 2 * n))
+    for k in range(n - 1):
+        A[k, k], A[k, k + 1], A[k, n + k] = 1, -1, 1
+    G = np.vstack([np.eye(2 * n), -np.eye(2 * n)])
+    plain = kg.QP(None, np.ones(2 * n), A=A, b=np.ones(n - 1), G=G, h=np.full(4 * n, 5.0), Q=np.zeros((2 * n, 1)))
+    x = np.zeros(1), np.ones(1)
+    mu, low, high = basic_bounds(plain, x, (np.full(2 * n, -5.0), np.full(2 * n, 5.0)))
+    d, w, g = (2.0 ** rng.integers(-5, 6, size) for size in (n - 1, 2 * n, 4 * n))
+    other = kg.QP(
+        None,
+        w * plain.q,
+        A=d[:, None] * A * w,
+        b=d * plain.b,
+        G=g[:, None] * G * w,
+        h=g * plain.h,
+        Q=np.zeros((2 * n, 1)),
+    )
+    units = basic_bounds(other, x, (-5.0 / w, 5.0 / w))
+    for found, known, scale in zip(units, (mu, low, high), (g, d, d), strict=True):
+        np.testing.assert_allclose(found * scale, known, rtol=1e-4)
+    assert some_multipliers_fit(other, np.zeros(1), units)
 
 
 def test_nothing_is_claimed_without_a_gradient_box():

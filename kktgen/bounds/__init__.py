@@ -29,13 +29,14 @@ from ..deadline import Deadline
 from ..errors import ProblemError, expect
 from ..fingerprint import equivalent
 from ..model import Model
+from ..qp import QP
 from ..scale import scaled
 from ..sparse import Csr, take_columns
 from .curved import tightened
 from .flows import flow_limits
 from .follower import bound_follower
 from .job import Job, Proved
-from .network import network
+from .network import Network, network
 from .words import unproved
 
 NOTHING = 1e-6
@@ -91,13 +92,14 @@ def bound(
     if model.kkt is None or model.pairs is None:
         return model
     deadline, view = Deadline(time_limit), scaled(model)
-    jobs = _jobs(view.model, rounds)
+    jobs = _jobs(view.model, rounds, deadline)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
     for k, proved in enumerate(_run(jobs, executor, deadline)):
         results.append(proved)
         if progress is not None:
             progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": deadline.spent})
+    results += [None] * (count - len(results))
     return replace(view.restore(_apply(view.model, results)), bounded=True)
 
 
@@ -124,8 +126,8 @@ def _run(jobs: Iterator[Job], executor: Executor | None, deadline: Deadline) -> 
             future.cancel()
 
 
-def _jobs(model: Model, rounds: int) -> Iterator[Job]:
-    """Yield one job per follower over boxes tightened by the leader's and the followers' own rows."""
+def _jobs(model: Model, rounds: int, deadline: Deadline) -> Iterator[Job]:
+    """Yield one job per follower over boxes tightened by the leader's and the followers' rows; none when it is late."""
     kkt, space = model.kkt, model.space
     assert kkt is not None
     primal = np.isin(space.role, ["leader", "term", "follower"])
@@ -135,12 +137,17 @@ def _jobs(model: Model, rounds: int) -> Iterator[Job]:
     for block in model.rows.blocks:
         leader[block.start : block.stop] = block.role == "leader"
     rows = model.rows.take(leader)
-    qps = [system.qp() for system in kkt.systems]
-    nets, most = [network(qp) for qp in qps], MANY // max(len(qps), 1)
-    for qp, net in zip(qps, nets, strict=True):
+    known: list[tuple[QP, Network | None]] = []
+    for system in kkt.systems:
+        if deadline.over:
+            return
+        qp = system.qp()
+        net = network(qp)
+        known.append((qp, net))
         if net is not None:
             ub[qp.y] = flow_limits(qp, net, (lb[qp.x], ub[qp.x]), (lb[qp.y], ub[qp.y]))
-    for system, qp, net, priced in zip(kkt.systems, qps, nets, kkt.priced, strict=True):
+    most = MANY // max(len(known), 1)
+    for system, (qp, net), priced in zip(kkt.systems, known, kkt.priced, strict=True):
         seen = np.concatenate([qp.x, qp.y])
         inside = np.isin(rows.M.indices, seen)
         counts = np.diff(rows.M.indptr)

@@ -3,8 +3,8 @@
 At an optimum ``-(P y + Q x + q) = -A'lam + G'mu`` with mu supported on active rows. By Caratheodory's theorem there
 are such multipliers whose rows are linearly independent, so they extend to a basis B of the columns of
 ``N = [-A' G']`` and equal ``-B^-1 g`` with g the cost gradient: its box bounds them, basis by basis. Small components
-are enumerated; on a network (totally unimodular rows) the entries of ``B^-1`` are 0 or +-1 and the sum of the
-gradients' sizes is a bound without enumeration (multipliers of equations that others imply may be zero).
+are enumerated; on a network (totally unimodular rows, up to scales) the entries of ``B^-1`` are 0 or +-1 and the sum of
+the gradients' sizes is a bound without enumeration (multipliers of equations that others imply may be zero).
 
 They hold for one choice of multipliers, not for all: a leader who uses the multipliers may not rest on them.
 """
@@ -21,9 +21,9 @@ from scipy.sparse.csgraph import connected_components
 
 from ..deadline import NEVER, Deadline
 from ..qp import QP
-from ..sparse import Csr
+from ..sparse import Csr, row_index
 from .activity import interval
-from .network import turned
+from .network import scales
 from .safe import OUTWARD
 
 BASES = 20_000
@@ -74,9 +74,11 @@ def basic_bounds(
         block, equations = Csr(N[rows_here][:, y]), int((rows_here < me).sum())
         small = len(rows_here) * len(y) <= SMALL
         found = _enumerated(block.toarray(), equations, low[y], high[y]) if small else None
-        if found is None and _is_network(block):
-            size = np.maximum(np.abs(low[y]), np.abs(high[y])).sum()
-            found = np.full(len(rows_here), -size), np.full(len(rows_here), size)
+        scaled = _unimodular(block) if found is None else None
+        if scaled is not None:
+            rows_scale, columns_scale = scaled
+            size = rows_scale * (np.maximum(np.abs(low[y]), np.abs(high[y])) * columns_scale).sum()
+            found = -size, size
         if found is None:
             continue
         least, most = (_outward(found[0], -1.0), _outward(found[1], 1.0))
@@ -122,14 +124,26 @@ def _enumerated(
     return smallest, largest
 
 
-def _is_network(block: Csr) -> bool:
-    """Return whether rows are totally unimodular by the test of Heller and Tompkins.
+def _unimodular(block: Csr) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return sizes of row and column scales that make rows totally unimodular, None where none are found.
 
-    All entries 0 or +-1 and, rows of one variable aside, every variable in at most two rows, which can be split
-    into two classes: rows that share a variable with equal signs apart, with opposite signs together. The same
-    test with rows and variables exchanged is tried as well.
+    With ``d_i N_ij w_j`` in {-1, 0, 1} multipliers are ``m_i = d_i sum_j (+-1 or 0) w_j g_j``. The test is that of
+    Heller and Tompkins: rows of one variable aside, every variable stands in at most two rows, which can be split into
+    two classes: rows that share a variable with equal signs apart, with opposite signs together. The same test with
+    rows and variables exchanged is tried as well.
     """
-    if (np.abs(block.data) != 1.0).any():
-        return False
-    several = Csr(block[np.diff(block.indptr) > 1])
-    return any(turned(sp.csc_array(M)) is not None for M in (several, several.T))
+    several = np.diff(block.indptr) > 1
+    M = Csr(block[several])
+    for table, turned in ((M, False), (Csr(M.T), True)):
+        found = scales(sp.csc_array(table))
+        if found is None:
+            continue
+        one, other = np.abs(found[0]), np.ones(table.shape[1])
+        other[table.indices] = 1.0 / (np.abs(table.data) * one[row_index(table)])
+        d, w = np.ones(block.shape[0]), other if not turned else one
+        d[several] = one if not turned else other
+        single = np.flatnonzero(~several & (np.diff(block.indptr) == 1))
+        at = block.indptr[single]
+        d[single] = 1.0 / (np.abs(block.data[at]) * w[block.indices[at]])
+        return d, w
+    return None

@@ -35,7 +35,7 @@ def flow_limits(qp: QP, net: Network, x: Box, y: Box) -> np.ndarray:
     fine = arcs & _costs_something(qp, net, x, y) & (own_box(qp)[0] == 0) & ~_held_up(qp, net, x)
     sound = np.bincount(of[arcs & ~fine], minlength=net.parts) == 0
     limit = np.where(sound, _demand(qp, net, x), np.inf)
-    out = np.where(arcs, np.append(limit, np.inf)[np.where(arcs, of, net.parts)], np.inf)
+    out = np.where(arcs, np.append(limit, np.inf)[np.where(arcs, of, net.parts)] / net.weight, np.inf)
     out = np.minimum(y[1], out + OUTWARD * (1.0 + np.abs(out)))
     total = constants(qp, net, x)[1] + _counted(net, out)
     out[net.total] = np.minimum(out[net.total], total + OUTWARD * (1.0 + np.abs(total)))

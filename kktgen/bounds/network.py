@@ -1,9 +1,10 @@
 """Which equations of a follower are the nodes of a network, and which of its variables are arcs between them.
 
 Arc j from node s to node t stands in two equations, with coefficients of equal size and opposite sign once rows are
-scaled and turned; in one equation where its other end is the ground (the node whose equation was left out)::
+scaled; in one equation where its other end is the ground (the node whose equation was left out). With the scales d::
 
-    (A y)_t = .. + y_j,   (A y)_s = .. - y_j          so that   (A'lam)_j = lam_t - lam_s,   lam_ground = 0
+    d_t (A y)_t = .. + w_j y_j,   d_s (A y)_s = .. - w_j y_j,   w_j > 0     (w = 1 but for units)
+    (A'lam)_j = w_j (lam_t / d_t - lam_s / d_s),   lam_ground = 0
 
 Several commodities on the same arcs are as many networks. What ties them together may be a *link*: an equation that
 defines a total ``w = sum_j alpha_j y_j + const``, alpha > 0, with w in no other equation.
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from ..qp import QP
 from ..sparse import Csr, coo, row_index
+
+SAME = 1e-12
+"""Relative difference of numbers that differ by rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +34,11 @@ class Network:
     nodes : ndarray (k,) of int
         Equations that are nodes.
     scale : ndarray (k,)
-        Row i of A times ``scale_i`` has the entries 1 (an arc comes in) and -1 (an arc goes out).
+        The d of the nodes.
     tail, head : ndarray (ny,) of int
         Nodes an arc leaves and enters, counted in ``nodes``; k is the ground. Both are k where y_j is no arc.
+    weight : ndarray (ny,)
+        The w of the arcs; 1 where y_j is no arc.
     part : ndarray (k + 1,) of int
         Connected part of every node, the ground left out (-1).
     links, total : ndarray (r,) of int
@@ -47,6 +53,7 @@ class Network:
     scale: np.ndarray
     tail: np.ndarray
     head: np.ndarray
+    weight: np.ndarray
     part: np.ndarray
     links: np.ndarray
     total: np.ndarray
@@ -115,41 +122,48 @@ def _graph(A: Csr, links: np.ndarray, total: np.ndarray) -> Network | None:
     M = Csr(A[nodes])
     if not M.nnz:
         return None
-    size, first = np.abs(M.data), M.indptr[:-1]
-    largest = np.maximum.reduceat(size, first)
-    if (np.minimum.reduceat(size, first) != largest).any():
+    found = scales(sp.csc_array(M))
+    if found is None:
         return None
-    turn = turned(sp.csc_array(M))
-    if turn is None:
-        return None
-    sign = np.sign(M.data) * turn[row_index(M)]
-    tail, head = np.full(ny, len(nodes)), np.full(ny, len(nodes))
-    for ends, entries in ((head, sign > 0), (tail, sign < 0)):
+    scale, part = found
+    value = M.data * scale[row_index(M)]
+    tail, head, weight = np.full(ny, len(nodes)), np.full(ny, len(nodes)), np.ones(ny)
+    for ends, entries in ((head, value > 0), (tail, value < 0)):
         ends[M.indices[entries]] = row_index(M)[entries]
-    joined = coo(np.ones(M.nnz), row_index(M), M.indices, M.shape)
-    _, part = connected_components(joined @ joined.T, directed=False)
+    weight[M.indices] = np.abs(value)
     weights = Csr(A[links])
     own = np.asarray(A[links, total]).ravel() if len(links) else np.empty(0)
     link, counted = row_index(weights), weights.indices
     alpha = -weights.data / own[link]
     term = counted != total[link]
-    table = coo(alpha[term], counted[term], link[term], (ny, len(links)))
-    return Network(nodes, turn / largest, tail, head, np.append(part, -1), links, total, own, table)
+    counts = coo(alpha[term], counted[term], link[term], (ny, len(links)))
+    return Network(nodes, scale, tail, head, weight, np.append(part, -1), links, total, own, counts)
 
 
-def turned(M: sp.csc_array) -> np.ndarray | None:
-    """Return signs of the rows (k,) that make the two entries of every column opposite; None where there are none.
+def scales(M: sp.csc_array) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return scales of the rows that make the two entries of every column opposite, and the connected part of each row.
 
-    Every row stands in a graph twice, once a sign; edges join what goes together.
+    The scale of the first row of every part is 1, those of the others follow along a tree of columns.
+
+    Returns
+    -------
+    ndarray (k,), ndarray (k,) of int, or None
+        None where there are no such scales, or a column has three entries.
     """
     k, count = M.shape[0], np.diff(M.indptr)
     if count.max(initial=0) > 2:
         return None
     at = M.indptr[:-1][count == 2]
-    one, other = M.indices[at], M.indices[at + 1]
-    equal = np.sign(M.data[at]) == np.sign(M.data[at + 1])
-    left = np.concatenate([one, one + k])
-    right = np.concatenate([other + k * equal, other + k * ~equal])
-    doubled = sp.coo_array((np.ones(len(left)), (left, right)), shape=(2 * k, 2 * k))
-    _, label = connected_components(doubled, directed=False)
-    return None if (label[:k] == label[k:]).any() else np.where(label[:k] < label[k:], 1.0, -1.0)
+    one, other, a, b = M.indices[at], M.indices[at + 1], M.data[at], M.data[at + 1]
+    start, end, ratio = np.append(one, other), np.append(other, one), np.append(-a / b, -b / a)
+    key, first = np.unique(start.astype(np.int64) * k + end, return_index=True)
+    graph = sp.csr_array((np.ones(len(start)), (start, end)), shape=(k, k))
+    _, part = connected_components(graph, directed=False)
+    roots = np.unique(part, return_index=True)[1]
+    hops, before, _ = dijkstra(graph, indices=roots, unweighted=True, min_only=True, return_predecessors=True)
+    scale = np.ones(k)
+    for level in range(1, int(hops.max(initial=0)) + 1):
+        node = np.flatnonzero(hops == level)
+        scale[node] = scale[before[node]] * ratio[first[np.searchsorted(key, before[node].astype(np.int64) * k + node)]]
+    left, right = scale[one] * a, scale[other] * b
+    return (scale, part) if (np.abs(left + right) <= SAME * np.abs(left)).all() else None

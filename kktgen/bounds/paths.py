@@ -1,7 +1,8 @@
 """Prices of networks as distances (D5): bounds on multipliers from path costs, without linear programs.
 
 With c the gradient of the cost, less what links and rows of several variables price, stationarity of an arc reads
-``lam_head - lam_tail = c - mu_lower + mu_upper``. Over the box of c:
+``lam_head - lam_tail = c - mu_lower + mu_upper`` (in units of one; :mod:`kktgen.bounds.network` has the others). Over
+the box of c:
 
 *All multipliers.* An arc without an upper bound has ``lam_head - lam_tail <= max c``, one without a lower bound
 ``lam_head - lam_tail >= min c``. Differences add up along paths, so lam lies within the shortest distances from and to
@@ -160,7 +161,7 @@ class _Apart:
     up, down : ndarray (k,)
         ``-down <= lam <= up`` at every node.
     forth, back : ndarray (ny,)
-        ``-back <= lam_head - lam_tail <= forth`` for every variable; zero for those that are no arcs.
+        ``-back <= w (lam_head - lam_tail) <= forth`` for every variable; zero for those that are no arcs.
     """
 
     up: np.ndarray
@@ -172,6 +173,7 @@ class _Apart:
     def of(cls, net: Network, rows: _Rows, cost: Box, basic: bool, deadline: Deadline) -> _Apart | None:
         """Return the shortest distances; None where costs fall without end round a cycle."""
         ny, k, arcs = len(net.tail), net.ground, net.arcs
+        cost = cost[0] / net.weight, cost[1] / net.weight
         ahead = np.flatnonzero(arcs & ~rows.has(True, ny) & np.isfinite(cost[1]))
         behind = np.flatnonzero(arcs & ~rows.has(False, ny) & np.isfinite(cost[0]))
         root = np.flatnonzero(~net.grounded) if basic else np.empty(0, dtype=np.int64)
@@ -189,18 +191,18 @@ class _Apart:
         forth, back = np.zeros(ny), np.zeros(ny)
         ends = np.concatenate([net.tail[arcs], net.head[arcs]]), np.concatenate([net.head[arcs], net.tail[arcs]])
         forth[arcs], back[arcs] = np.split(graph.between(*ends, down[ends[0]] + up[ends[1]], deadline), 2)
-        return cls(up[:k], down[:k], forth, back)
+        return cls(up[:k], down[:k], net.weight * forth, net.weight * back)
 
     def within(self, most: np.ndarray, net: Network) -> _Apart:
         """Return the distances where no two lam of a part are farther apart than ``most`` (number of parts,)."""
-        node, arc = most[net.part[:-1]], np.where(net.arcs, most[net.of], 0.0)
+        node, arc = most[net.part[:-1]], np.where(net.arcs, net.weight * most[net.of], 0.0)
         return _Apart(*map(np.minimum, (self.up, self.down, self.forth, self.back), (node, node, arc, arc)))
 
 
 def _tree(net: Network, cost: Box) -> np.ndarray:
     """Return for every part the sum of its largest costs, as many as a spanning tree has arcs."""
     arcs, of = np.flatnonzero(net.arcs), net.of[net.arcs]
-    size = np.maximum(np.abs(cost[0][arcs]), np.abs(cost[1][arcs]))
+    size = np.maximum(np.abs(cost[0][arcs]), np.abs(cost[1][arcs])) / net.weight[arcs]
     order = np.lexsort((-size, of))
     size, of = size[order], of[order]
     rank = np.arange(len(of)) - np.searchsorted(of, of)
