@@ -351,7 +351,7 @@ def test_schedules_that_do_not_fit_and_loads_beyond_the_network_are_refused():
     "parameters",
     [
         {"zones": 4, "hours": 6},
-        {"zones": 4, "hours": 6, "cells": 12},
+        pytest.param({"zones": 4, "hours": 6, "cells": 12}, marks=pytest.mark.slow),
         {"network": "lossless", "zones": 1},
         {"network": "pwl", "zones": 1, "hours": 3},
     ],
