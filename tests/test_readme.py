@@ -44,7 +44,7 @@ def test_the_model_file_shown_is_solved_by_the_command_shown(tmp_path):
 
 
 def _blurred(line: str) -> str:
-    """Return a line with residuals and gaps (1.2e-11), and their places, masked: they differ from machine to machine."""
+    """Return a line with residuals and gaps (1.2e-11), and their places, masked: machines differ in them."""
     line = re.sub(r"\d\.\de[-+]\d\d(?=\s+(?:tolerance )?1e-0\d)", "RESIDUAL", line)
     return re.sub(r"(RESIDUAL\s+1e-0\d\s+ok).*", r"\1", line).rstrip()
 
