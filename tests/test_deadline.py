@@ -320,8 +320,9 @@ QUICK = ("dso_vpp/short", "random_bilevel/priced_5x5")
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in INSTANCES]
 )
 def test_every_instance_keeps_its_limit(name, monkeypatch):
+    m = build(name)
     clock = install(monkeypatch, real=1.0)
-    result = kg.optimize(build(name), time_limit=20.0)
+    result = kg.optimize(m, time_limit=20.0)
     kept(clock, 20.0)
     assert list(result.seconds)[-1] == "verify"
 
