@@ -19,6 +19,7 @@ from .encodings import encode, named
 from .encodings.indicator import Indicator
 from .encodings.sos1 import SOS1
 from .errors import BoundError, SolverError, UnsupportedError
+from .faults import beats
 from .faults import gap as gap_between
 from .kkt import kkt
 from .level import Relaxed, level, with_boxes
@@ -320,8 +321,11 @@ class _Run:
         if self.relaxed is None or report.value is None:
             return found
         first, size = self.relaxed.value, objective_size(self.model, found.z) if found.z is not None else 1.0
-        enough = gap_between(report.value, first, size) <= report.tolerances.optimality
-        better = found.bound is None or found.model.sense * (first - found.bound) > 0
+        tolerance, sense = report.tolerances.optimality, found.model.sense
+        if found.bound is not None and beats(sense, report.value, found.bound, tolerance, size):
+            return found  # a fault, which is to be told
+        enough = gap_between(report.value, first, size) <= tolerance
+        better = found.bound is None or sense * (first - found.bound) > 0
         if not (enough or better):
             return found
         return replace(found, bound=first, raw={**(found.raw or {}), RELAXATION: True})

@@ -209,7 +209,7 @@ def change(path: list, value: object) -> bytes:
 
 FAULTS = [
     (["format"], "lp", "no bundle"),
-    (["version"], 2, "version 2 of the schema; this kktgen reads 1"),
+    (["version"], 3, "version 3 of the schema; this kktgen reads 1 and 2"),
     (["version"], True, "version True"),
     (["colour"], "red", "top: unknown key 'colour'"),
     (["leader"], ..., "the key 'leader' is missing"),

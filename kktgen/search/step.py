@@ -31,6 +31,8 @@ FLAT = 1e-9
 """A relative descent below this ends them."""
 TANGENTS = 30
 """Most rounds of tangents of quadratic rows."""
+TRUST, MOVES, STILL = 0.5, 12, 1e-7
+"""How far (relative) factors of terms may move at first, most steps, and a move that counts as none."""
 MET = 1e-9
 """A quadratic row violated by less than this (relative) holds."""
 
@@ -80,10 +82,45 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, deadline: Dead
     -------
     Step or None
         None when the pattern has no feasible point or no optimum, or none in time, or when there are nonconvex
-        quadratic rows other than those that define terms (:mod:`kktgen.terms`): factors of terms stay as they are.
+        quadratic rows other than those that define terms (:mod:`kktgen.terms`): of these the factors are moved along
+        tangents first, and then held.
     """
     if not _can_be_cut_off(model):
         return None
+    if not len(model.terms):
+        return _held(model, z, active, deadline)
+    points = [point for point in (_moved(model, z, active, deadline), z) if point is not None]
+    steps = [step for point in points if (step := _held(model, point, active, deadline)) is not None]
+    return min(steps, key=lambda step: step.value, default=None)
+
+
+def _moved(model: Model, z: np.ndarray, active: np.ndarray, deadline: Deadline) -> np.ndarray | None:
+    """Return a point of the pattern with other factors of terms, by tangents of the rows that define these.
+
+    Quadratic programs one after the other (Wilson 1963), in a box around the last point that shrinks.
+    """
+    base, factors, point = _fixed(model, z, active, hold=False), model.terms.factors, z[: model.n]
+    if base is None:
+        return None
+    radius, best = TRUST, None
+    for _ in range(MOVES):
+        room = radius * (1.0 + np.abs(point[factors]))
+        near = replace(base, lb=base.lb.copy(), ub=base.ub.copy())
+        near.lb[factors] = np.minimum(np.maximum(base.lb[factors], point[factors] - room), base.ub[factors])
+        near.ub[factors] = np.maximum(np.minimum(base.ub[factors], point[factors] + room), base.lb[factors])
+        found = _optimum(model, _with_tangents(near, model, point), point, deadline)
+        if found is None or deadline.over:
+            break
+        point, last = found[0], point
+        best, off = point, np.abs(model.terms.settled(point) - point).max(initial=0.0)
+        if off <= MET * (1.0 + np.abs(point).max(initial=0.0)) and np.abs(point - last).max(initial=0.0) <= STILL:
+            break
+        radius *= 0.5
+    return best
+
+
+def _held(model: Model, z: np.ndarray, active: np.ndarray, deadline: Deadline) -> Step | None:
+    """Solve the convex QP of one pattern, factors of terms held."""
     fixed = _fixed(model, z, active)
     if fixed is None:
         return None
@@ -156,15 +193,15 @@ def _bounds_of_pairs(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return pairs.M.indices[first], pairs.M.data[first], pairs.r[at]
 
 
-def _fixed(model: Model, z: np.ndarray, active: np.ndarray) -> Program | None:
-    """Return the QP of the pattern; None when a column cannot take the value it is fixed at."""
+def _fixed(model: Model, z: np.ndarray, active: np.ndarray, hold: bool = True) -> Program | None:
+    """Return the QP of the pattern, with factors of terms held or not; None when a column cannot take its value."""
     space, pairs = model.space, model.pairs
     lb, ub = space.lb.copy(), space.ub.copy()
     lo, hi, A = model.rows.lo.copy(), model.rows.hi.copy(), model.rows.M
     whole, held = np.flatnonzero(space.kind != "C"), model.terms.factors
     off = off_support(model, z)
     columns, values = [whole, off], [np.round(z[whole]), np.zeros(len(off))]
-    if len(held):  # products of these are constants to the followers
+    if hold and len(held):  # products of these are constants to the followers
         z = z.copy()
         z[held] = np.clip(z[held], lb[held], ub[held])
         z[whole], z[off] = np.round(z[whole]), 0.0
