@@ -52,7 +52,7 @@ def is_bounded(models: Iterable[Model], solver: str = "scip", deadline: Deadline
     deadline = deadline.part(SECONDS)
     try:
         return any(
-            _is_even(one) and (relaxation_is_bounded(one, deadline.check()) or fall(one, solver, deadline)[0] is True)
+            relaxation_is_bounded(one, deadline.check()) or fall(one, solver, deadline)[0] is True
             for one in (scaled(model).model for model in models)
         )
     except (OutOfTime, KktgenError):
@@ -132,7 +132,9 @@ def relaxation_is_bounded(model: Model, deadline: Deadline) -> bool | None:
     rows = model.rows
     q = _direction_of(q)  # of a convex objective the size of the linear part does not matter: P d = 0, q'd < 0
     status = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, lb, ub, deadline).status
-    return True if status == "optimal" else False if status == "unbounded" and convex else None
+    if status == "optimal":
+        return True if _is_even(model) else None  # a slope that the solver does not see may lead down for ever
+    return False if status == "unbounded" and convex else None
 
 
 def _without_gains(P: Csr, lb: np.ndarray, ub: np.ndarray) -> Csr:
@@ -205,7 +207,7 @@ def fall(model: Model, solver: str, deadline: Deadline) -> tuple[bool | None, np
     except (UnsupportedError, SolverError):
         return None, None
     if found.bound is not None and found.bound > -FALL:
-        return True, None
+        return True if _is_even(model) else None, None
     return None, None if found.z is None else found.z[: model.n]
 
 

@@ -151,3 +151,33 @@ def test_random_problems_are_the_same_with_far_bounds_and_with_none():
         assert values == pytest.approx([values[0]] * 3, rel=1e-4, abs=1e-6)
         checked += 1
     assert checked == 10
+
+
+@pytest.mark.parametrize("far", [1e6, 1e10, 1e13])
+def test_an_explanation_does_not_walk_through_a_far_bound(far):
+    m = kg.Bilevel("far")
+    x = m.var("x", 3, lb=0, ub=[far, 3, far])
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=far)
+    f.minimize(
+        0.5 * y[0] @ y[0] + 2 * y[0] @ y[1] + 2.5 * y[1] @ y[1] + x[1] @ y[0] + 3 * x[2] @ y[1] - 4 * y[0] + 3 * y[1]
+    )
+    f.add(
+        3 * y[0] + y[1] + x[1] - 4 * x[2] <= 2, -y[0] + 3 * y[1] + 2 * x[0] - 4 * x[1] <= 4, -2 * y[0] + 3 * y[1] <= 12
+    )
+    m.minimize(-x[0] + 3 * x[1] + x[2] - 3 * y[0] - 2 * y[1])
+    assert kg.explain(m, time_limit=20).kind == "feasible"
+
+
+@pytest.mark.parametrize("slope", [1e-3, 1e-5, 1e-7, 1e-9])
+def test_a_slope_too_small_to_see_is_not_called_bounded(slope):
+    m = kg.Bilevel("slope")
+    x = m.var("x", lb=0, ub=6)
+    f = m.follower("f")
+    y = f.var("y", lb=0)
+    f.minimize(0 * y)
+    f.add(5 * y - 4 * x <= 7)
+    price = f.add(y == 4).dual  # at x = 3.25 it may be as large as one likes
+    m.minimize(-20 * x - slope * (price @ y))
+    found = kg.explain(m, time_limit=20)
+    assert found.kind == "leader_unbounded" or not found.bounded

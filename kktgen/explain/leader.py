@@ -102,7 +102,10 @@ def confirmed(model: Model, z: np.ndarray, d: np.ndarray) -> Direction | None:
     near = np.round(whole)
     if (np.abs(whole - near) <= DUST * np.maximum(1.0, np.abs(near))).all():
         d = near
-    discrete = (model.space.kind != "C") & (d != 0)
+    space = model.space
+    if ((d > 0) & np.isfinite(space.ub)).any() or ((d < 0) & np.isfinite(space.lb)).any():
+        return None  # a bound is in the way, be it ever so far
+    discrete = (space.kind != "C") & (d != 0)
     slope, bend = float((P @ z + q) @ d), float(d @ (P @ d))
     if slope > -FALL or bend > DUST or (np.abs(d[discrete] - np.round(d[discrete])) > 0).any():
         return None
