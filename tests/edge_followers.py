@@ -301,10 +301,11 @@ def zero_cost():
 
 
 @case(-3.0)
-def cost_never_stated():
-    """A follower without a cost minimises zero: ``0 <= y <= 3``. Leader ``min x - y``: -3."""
+def cost_of_zero():
+    """A follower whose cost is zero: ``0 <= y <= 3``. Leader ``min x - y``: -3."""
     m, x, f = start("silent")
     y = f.var("y", lb=0, ub=3)
+    f.minimize(0)
     m.minimize(x - y)
     return m
 
@@ -312,6 +313,7 @@ def cost_never_stated():
 @case(-2.0)
 def no_column_at_all():
     """A follower without variables. Leader ``min -x``: -2."""
-    m, x, _ = start("nobody")
+    m, x, f = start("nobody")
+    f.minimize(0)
     m.minimize(-x)
     return m

@@ -339,7 +339,7 @@ def test_arrays_hold_what_the_model_says():
     left = np.add.reduceat(products, a.quad_start[:-1]) + a.quads.M @ z
     assert a.quads.sense.tolist() == ["L", "G"]
     assert left == pytest.approx(model.quads.value(z))
-    assert (a.i <= a.j).all() and len(a.v) == 5
+    assert (a.i <= a.j).all() and len(a.v) == 4
     assert 0.5 * z @ (a.P @ z) + a.q @ z + a.r == pytest.approx(model.objective.value(z))
     none = a.without_objective()
     assert not none.P.nnz and not none.q.any() and none.r == 0

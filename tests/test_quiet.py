@@ -179,9 +179,9 @@ def test_refused_data_are_refused_in_the_words_of_highs():
     with pytest.raises(kg.SolverError, match=r"HiGHS refused a linear program.*\(HiGHS: .*1e\+1[56]"):
         lp(cube()[0], A, *cube()[2:])
     m = kg.Bilevel("large")
-    x = m.var("x", lb=0)
-    m.add(1e16 * x <= 1)
-    m.minimize(-x)
+    x, y = m.var("x", 2, lb=0, ub=1), m.var("y", lb=0, ub=1)
+    m.add(1e40 * x[0] + x[1] <= 1, 1e40 * x[1] + y <= 1, 1e40 * y + x[0] <= 1)  # in no units within 1e15
+    m.minimize(-x.sum())
     with pytest.raises(kg.SolverError, match=r"HiGHS refused model 'large'.*\(HiGHS: .*1e\+1[56]"):
         kg.solve(m, "highs", time_limit=20)
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from scipy.optimize import linprog
 
 import kktgen as kg
+from kktgen.deadline import Deadline
 from kktgen.catalog import build, load_instance
 from kktgen.cli import cli
 from kktgen.errors import UnsupportedError
@@ -506,7 +507,7 @@ def test_max_min_against_samples(seed):
     W = rng.integers(-2, 3, (4, 2)).astype(float)
     rows = Csr(np.hstack([W, np.ones((4, 1))]))
     v = Polyhedron(rows, rng.integers(-2, 3, 4).astype(float), np.full(4, np.inf), np.array([-9.0]), np.array([99.0]))
-    found = max_min(u, v, np.array([0.3, -0.2, 1.0]), 30.0)
+    found = max_min(u, v, np.array([0.3, -0.2, 1.0]), Deadline(30.0))
     grid = np.array(list(itertools.product((0.0, 1.0), repeat=2)))
     value = grid @ [0.3, -0.2] + (v.lo - grid @ W.T).max(axis=1).clip(-9.0)
     assert found.value == pytest.approx(value.max(), abs=1e-6)

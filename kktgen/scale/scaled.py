@@ -160,19 +160,23 @@ def without_void(model: Model) -> Model:
     return replace(model, space=space, rows=rows, pairs=pairs, notes=(*model.notes, note))
 
 
+SMALL = 1e-2
+"""An objective above this share of its unit is measured by itself: the unit is that of its terms, which may cancel."""
 LEAST = 1e-5
 """The least size of an objective, in its unit: what solvers' tolerances leave of one whose terms vanish."""
 
 
 def objective_size(model: Model, z: np.ndarray) -> float:
-    """Return what counts as 1 in the leader's objective at a point z (n,): its unit, at most the sum of its terms.
+    """Return what counts as 1 in the leader's objective at a point z (n,): at most the sum of its terms there.
 
-    ``min(f_0, sum_t |term_t(z)|)``, but at least ``LEAST f_0``. Gaps are relative to it where the objective is smaller.
+    ``min(f, sum_t |term_t(z)|)``, but at least ``LEAST f_0``; f is 1 in problems of ordinary numbers, else ``SMALL`` of
+    the objective's unit f_0. Gaps are relative to it where the objective is smaller.
     """
     goal, unit = model.objective, objective_unit(model)
+    top = unit if model.units is None else SMALL * unit
     linear = goal.linear
     terms = [np.abs(goal.v * z[goal.i] * z[goal.j]), np.abs(linear.data * z[linear.indices]), np.abs([goal.r])]
-    return float(np.clip(sum(float(part.sum()) for part in terms), LEAST * unit, unit))
+    return float(np.clip(sum(float(part.sum()) for part in terms), LEAST * unit, top))
 
 
 def _view(model: Model) -> Scaled:
