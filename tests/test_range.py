@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from scipy.optimize import linprog
 
 import kktgen as kg
-from kktgen.deadline import Deadline
 from kktgen.catalog import build, load_instance
 from kktgen.cli import cli
+from kktgen.deadline import Deadline
 from kktgen.errors import UnsupportedError
 from kktgen.maxmin import Polyhedron, max_min
 from kktgen.report import Carrier
