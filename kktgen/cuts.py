@@ -22,7 +22,7 @@ import numpy as np
 from .bounds.curved import boxes
 from .convexity import is_psd
 from .deadline import Deadline
-from .errors import ProblemError, expect
+from .errors import ProblemError, SolverError, expect
 from .fingerprint import equivalent
 from .identity import duality_gap
 from .kernel import FAR, qp
@@ -218,7 +218,10 @@ def _root(model: Model, deadline: Deadline) -> tuple[float, np.ndarray | None]:
     if not is_psd(P):
         return np.nan, None
     space, rows = view.model.space, view.model.rows
-    answer = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, deadline)
+    try:
+        answer = qp(P, q, widen(rows.M, model.n), rows.lo, rows.hi, space.lb, space.ub, deadline)
+    except SolverError:  # it holds numbers that the solver refuses
+        return np.nan, None
     return view.objective * answer.value, None if answer.x is None else view.back(answer.x)
 
 

@@ -9,6 +9,7 @@ Nature leads with u, the recourse follows with v, and the usual pipeline does th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -111,7 +112,7 @@ def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, deadline: D
     every = np.zeros(n)
     every[columns] = cost
     m.maximize(Quad.from_matrices(m.space, None, every))
-    model = bound(kkt(m), time_limit=deadline.left())
+    model = bound(replace(kkt(m), units=None), time_limit=deadline.left())  # it is in units of its own already
     found = solve(encode(model), "scip", time_limit=deadline.left())
     if found.status == "infeasible":
         return Optimum(None, -np.inf, -np.inf)

@@ -24,6 +24,7 @@ from .resolve import response_lines
 from .scale import objective_size, scaled, spans
 from .solution import Solution
 from .span import span
+from .worth import worth_lines
 
 DEFAULT = Tolerances()
 PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
@@ -154,6 +155,7 @@ def _of_point(
         priced = model.kkt.priced
         for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
+        lines += worth_lines(view, z, tolerances, deadline)
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
@@ -265,7 +267,7 @@ def _conclude(
             f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
             "feasibility and the re-solved optimum decide"
         )
-    found.rests += model.notes
+    found.rests += [note for note in model.notes if note not in found.against]
     claim = "bilevel-feasible" if found.against else "optimal"
     reached = attained(model, known.model) if known is not None and not found.against else None
     return Report(

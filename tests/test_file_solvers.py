@@ -49,7 +49,7 @@ def test_known_optima(solver: str, name: str):
     assert sol.objective == pytest.approx(case.optimum, abs=digits)
     assert sol.bound == pytest.approx(case.optimum, abs=max(digits, 1e-4 * abs(case.optimum)))  # HiGHS stops there
     assert sol.objective == model.value(sol.z)
-    assert sol.raw["violation"] <= 2e-6
+    assert sol.raw["violation"] <= (1e-5 if name == "05_precision" else 2e-6)  # its rows have units of up to 8
     assert sol.solver == f"{able.TITLE} {able.version()}"
 
 

@@ -21,7 +21,7 @@ FLOORS: tuple[str, ...] = (
     "identity eliminate relax bounds cuts level",
     "encodings",
     "single < formats < solvers < recession",
-    "faults exactness report claims residuals resolve verify faces maxmin ties span nudge exact",
+    "faults exactness report claims residuals resolve worth verify faces maxmin ties span nudge exact",
     "parameters search findings < shelf < loading instance < catalog optimize robust agree agreement < explain"
     " < point_estimate plots sweep",
     "child show options problem_files checks ends < jobs < outcome model_files < commands < cli < __main__",

@@ -28,14 +28,17 @@ BAND = (1e-3, 1e3)
 """Problems whose numbers all lie in this band are left as they are."""
 SPAN = 1e9
 """Numbers of one row that are farther apart are more than a solver holds."""
-NONE = 1e20
-"""Sides and bounds of this size stand for none."""
+VOID, INFINITE = 1e15, 1e20
+"""A bound or side of this size, in the problem's own units or as it stands, is none: no solver holds it beside numbers
+of order one, and all take it for infinity."""
 PASSES = 8
 """Least-squares problems solved, each weighing the residuals of the one before."""
 FAR = 3.0
 """Residuals, in powers of two, from which on an equation is weighed down."""
 BEYOND = 1.0
 """The same of sides and bounds that are larger than what they bound."""
+NOISE = 2.0**-30
+"""A bound that reaches less than this of an equation's side is a rounding error: it sets no unit."""
 MOST = 200.0
 """Largest power of two of a unit."""
 STEEPEST = 13.0
@@ -47,7 +50,8 @@ class _Data:
     """Nonzero numbers of the problem: entries of rows and terms of costs, sides, and bounds of columns.
 
     ``first``, ``second`` are columns (-1: none), ``row`` is the index of a row unit, ``cost`` of a follower's cost unit
-    (-1: none); ``row`` and ``cost`` both -1 mark bounds, which are divided by the unit of their column.
+    (-1: none); ``row`` and ``cost`` both -1 mark bounds, which are divided by the unit of their column. ``loose`` are
+    bounds and sides that may stand for none: not the values of fixed columns, not the right-hand sides of equations.
     """
 
     size: np.ndarray
@@ -55,6 +59,7 @@ class _Data:
     second: np.ndarray
     row: np.ndarray
     cost: np.ndarray
+    loose: np.ndarray
 
 
 def equilibrate(model: Model) -> Units | None:
@@ -103,42 +108,76 @@ def _tables(model: Model) -> list[RowTable]:
 
 
 def _join(parts: list[_Data]) -> _Data:
-    keys = ("size", "first", "second", "row", "cost")
-    return _Data(*(np.concatenate([np.empty(0, dtype=np.int64), *(getattr(p, key) for p in parts)]) for key in keys))
+    keys = ("size", "first", "second", "row", "cost", "loose")
+    return _Data(*(np.concatenate([getattr(p, key) for p in parts]) for key in keys))
 
 
-def _nonzero(size: np.ndarray, first: np.ndarray, second: np.ndarray, row: np.ndarray, cost: np.ndarray) -> _Data:
+def _nonzero(
+    size: np.ndarray, first: np.ndarray, second: np.ndarray, row: np.ndarray, cost: np.ndarray,
+    loose: np.ndarray | None = None,
+) -> _Data:  # fmt: skip
     size = np.abs(size)
     keep = size > 0
-    return _Data(size[keep], first[keep], second[keep], row[keep], cost[keep])
+    loose = np.zeros(len(size), dtype=bool) if loose is None else loose
+    return _Data(size[keep], first[keep], second[keep], row[keep], cost[keep], loose[keep])
 
 
 def _data(model: Model, tables: list[RowTable]) -> _Data:
     """Return the numbers of all rows, of the bounds and of the followers' costs."""
     space, parts, start = model.space, [], 0
+    negligible = _negligible(model, tables)
     for table in tables:
         M, k = table.M, len(table)
         none = np.full(M.nnz, -1)
         parts.append(_nonzero(M.data, M.indices.astype(np.int64), none, start + row_index(M), none))
-        blank = np.full(k, -1)
-        for side in (table.lo, np.where(table.lo == table.hi, 0.0, table.hi)):
-            parts.append(_nonzero(_limited(side), blank, blank, start + np.arange(k), blank))
+        blank, loose = np.full(k, -1), table.lo != table.hi
+        rounding = np.bincount(row_index(M)[~negligible[M.indices]], minlength=k) == 0  # bounds as rows
+        for side in (table.lo, np.where(loose, table.hi, 0.0)):
+            side = np.where(rounding, 0.0, _limited(side))
+            parts.append(_nonzero(side, blank, blank, start + np.arange(k), blank, loose))
         start += k
     quads = model.quads
     at = _count(model) + quads.row
     parts.append(_nonzero(quads.v, quads.i, quads.j, at, np.full(len(at), -1)))
-    own = np.flatnonzero(np.isin(space.role, ["leader", "follower"]) & (space.kind == "C"))
+    own = _primal(model)
+    own = own[~negligible[own]]
     none = np.full(len(own), -1)
-    for side in (space.lb[own], space.ub[own]):
-        parts.append(_nonzero(_limited(side), own, none, none, none))
+    fixed = space.lb[own] == space.ub[own]
+    for side in (space.lb[own], np.where(fixed, 0.0, space.ub[own])):
+        parts.append(_nonzero(_limited(side), own, none, none, none, ~fixed))
     if model.kkt is not None:
         parts += [_monomials(system.cost, k) for k, system in enumerate(model.kkt.systems)]
     return _join(parts)
 
 
+def _primal(model: Model) -> np.ndarray:
+    """Return the continuous columns of the leader and the followers."""
+    return np.flatnonzero(np.isin(model.space.role, ["leader", "follower"]) & (model.space.kind == "C"))
+
+
+def _negligible(model: Model, tables: list[RowTable]) -> np.ndarray:
+    """Return which columns are so narrow that they are rounding errors of some equation (n,) bool.
+
+    The size of an equation is its side, or the largest of its terms that are fixed.
+    """
+    space, out = model.space, np.zeros(model.n, dtype=bool)
+    fixed = space.lb == space.ub
+    reach = np.maximum(np.abs(space.lb), np.abs(space.ub))
+    for table in tables:
+        M, row = table.M, row_index(table.M)
+        with np.errstate(invalid="ignore"):  # an entry of zero reaches nothing
+            term = np.nan_to_num(np.abs(M.data) * reach[M.indices], nan=0.0)
+        equal = table.lo == table.hi
+        size = np.where(equal, np.abs(table.lo), 0.0)
+        held = equal[row] & fixed[M.indices]
+        np.maximum.at(size, row[held], term[held])
+        out[M.indices[equal[row] & (term < NOISE * size[row])]] = True
+    return out
+
+
 def _limited(side: np.ndarray) -> np.ndarray:
     """Return sides or bounds with zero in place of those that stand for none."""
-    return np.where(np.abs(side) < NONE, side, 0.0)
+    return np.where(np.abs(side) < INFINITE, side, 0.0)
 
 
 def _monomials(quad: Quad, k: int) -> _Data:
@@ -182,7 +221,6 @@ def _solved(model: Model, data: _Data, width: int) -> tuple[np.ndarray, np.ndarr
         there = at >= 0
         left = left - coo(np.ones(there.sum()), index[there], start + at[there], (k, unknowns))
     A, right = Csr(left), -np.log2(data.size)
-    limits = (data.first < 0) | of_bound
     weight, x = np.ones(k), np.zeros(unknowns)
     for _ in range(PASSES):
         root = np.sqrt(weight)
@@ -190,7 +228,7 @@ def _solved(model: Model, data: _Data, width: int) -> tuple[np.ndarray, np.ndarr
         x = x + step
         stated = A @ x - right  # logarithms of the numbers in these units
         weight = np.minimum(1.0, FAR / np.maximum(np.abs(stated), 1e-9))
-        beyond = limits & (stated > BEYOND)
+        beyond = data.loose & (stated > BEYOND)
         weight[beyond] = np.minimum(weight[beyond], (BEYOND / stated[beyond]) ** 2)
     return x[:n], x[n : n + width], x[n + width :]
 
@@ -233,7 +271,10 @@ def _middle(logs: np.ndarray) -> np.ndarray:
 
 
 def _wide(model: Model, units: np.ndarray) -> tuple[str, ...]:
-    """Return the rows whose scaled entries are more than ``SPAN`` apart."""
+    """Return the rows whose scaled numbers are more than ``SPAN`` apart, and the columns that lie so far from one.
+
+    A column does where it is fixed there, or has a bound that only its unit makes one that stands for none.
+    """
     out = []
     tables = [model.rows, *([] if model.indicators is None else [model.indicators.rows])]
     for table in tables:
@@ -244,11 +285,16 @@ def _wide(model: Model, units: np.ndarray) -> tuple[str, ...]:
     terms = np.abs(terms[terms != 0])
     if len(terms) and terms.max() > SPAN * terms.min():
         out.append("the leader's objective")
+    own, space = _primal(model), model.space
+    fixed = space.lb[own] == space.ub[own]
+    side = np.maximum(*(np.where(np.isfinite(ends[own]), np.abs(ends[own]), 0.0) for ends in (space.lb, space.ub)))
+    away = np.where(fixed, side > SPAN * units[own], (side >= VOID * units[own]) & (side < SPAN))
+    out += [space.label(int(j)) for j in own[away]]
     return tuple(out)
 
 
 def _spread(table: RowTable, units: np.ndarray) -> np.ndarray:
-    """Return the largest entry of every row over its smallest, or over a nonzero side that is smaller (m,)."""
+    """Return the largest entry of every row over its smallest, or an equation's side over its largest entry (m,)."""
     M, k = table.M, len(table)
     size, row = np.abs(M.data) * units[M.indices], row_index(M)
     least, most = np.full(k, np.inf), np.zeros(k)
@@ -256,4 +302,5 @@ def _spread(table: RowTable, units: np.ndarray) -> np.ndarray:
     np.minimum.at(least, row[seen], size[seen])
     np.maximum.at(most, row[seen], size[seen])
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(most > 0, most / least, 0.0)
+        side = np.where(table.lo == table.hi, np.abs(table.lo), 0.0)
+        return np.where(most > 0, np.maximum(most / least, side / most), 0.0)

@@ -19,6 +19,7 @@ from ..pairs import Bounds, Pairs
 from ..sparse import Csr, csr, row_index
 from ..system import Declared, System
 from ..tables import Indicators, QuadTable, RowTable
+from .equilibrate import INFINITE, VOID
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +129,6 @@ def cost_units(model: Model) -> np.ndarray:
 def objective_unit(model: Model) -> float:
     """Return the unit of the leader's objective."""
     return 1.0 if model.units is None else model.units.objective
-
-
-VOID, INFINITE = 1e15, 1e20
-"""A bound or side of this size, in the problem's own units or as it stands, is none: no solver holds it beside numbers
-of order one, and all take it for infinity."""
 
 
 def without_void(model: Model) -> Model:
