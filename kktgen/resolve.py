@@ -5,8 +5,8 @@ value where that lies beyond it, an equation's side to the candidate's value. So
 response that is 1e-9 outside never makes the follower infeasible, and ``f* <= f(y)`` must hold.
 
 With y* the re-solved response, d = y - y* and g = P (y + y*) / 2 + q, the cost above the optimum is ``g'd``. It is held
-against the size of the whole cost, and the part of the variables that truly moved, M = {j : |d_j| > 1e-6 max(1, |y_j|)},
-against the size of theirs: beside a cost of 50 000, a response that is wrong in a variable worth 0.01 is wrong.
+against the size of the whole cost, and the part of the variables that truly moved, |d_j| > 1e-6 max(1, |y_j|), against
+the size of theirs: beside a cost of 50 000, a response that is wrong in a variable worth 0.01 is wrong.
 """
 
 from __future__ import annotations
