@@ -46,24 +46,25 @@ from .errors import (
 from .exact import Certificate, certify
 from .explain import Explanation, explain
 from .expr import Affine, Quad
-from .findings import Findings, Table
+from .findings import Findings
 from .follower import Follower
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
 from .join import between, concatenate, stack
 from .join import total as sum  # noqa: A004
-from .kkt import high_point, kkt
+from .kkt import kkt
 from .lineage import die_with_parent
 from .model import Model
 from .optimize import Result, optimize
 from .point_estimate import Estimate, point_estimate
 from .qp import QP
-from .relax import relax
+from .relax import high_point, relax
 from .report import Report, Tolerances
 from .robust import robust
 from .rows import QuadRow, Rows
 from .solution import Solution
 from .solvers import solve, solvers
 from .verify import verify
+from .wording import Table
 
 __all__ = [
     "Affine",

@@ -19,8 +19,8 @@ from .errors import BoundError, ProblemError, SolverError, SolverNotFound, Unsup
 from .faults import Witness
 from .kkt import kkt
 from .model import Model
+from .own_units import objective_size
 from .report import Tolerances
-from .scale import objective_size
 from .search.pattern import polish
 from .search.start import starts_within
 from .solution import Solution

@@ -14,11 +14,11 @@ from .bilevel import Bilevel
 from .claims import refuted, usable
 from .exactness import cuts, loosenings
 from .faults import Witness, beats, best, gap, rests_on_constants
-from .findings import Table
 from .model import Model
 from .report import CLAIMS, Report, Tolerances
 from .solution import Solution
 from .verify import verify
+from .wording import Table
 
 AGREES = "agrees"
 """Verdict of a run that finished and meets the best verified point."""

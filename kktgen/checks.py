@@ -11,8 +11,8 @@ import kktgen as kg
 from . import problem_files
 from .errors import FormatError, KktgenError, ProblemError, SolverNotFound
 from .formats import formats
-from .parameters import near
 from .solvers.files import PREFIX, external
+from .wording import near
 
 
 def check_name(what: str, name: str, known: Iterable[str], error: type[KktgenError]) -> None:

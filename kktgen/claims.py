@@ -15,10 +15,11 @@ from .deadline import NEVER, Deadline
 from .exactness import boxes, cutoff_faults, cuts, encoding_faults, some
 from .faults import Witness, beats, best, gap, origin, refutation
 from .model import Model
+from .own_units import objective_size
 from .recession import is_bounded, prices_fall
 from .report import Tolerances
-from .scale import objective_size, spans
 from .solution import Solution
+from .units import spans
 
 INFINITE = 1e20
 """A bound of this size is no bound: solvers write infinity so."""

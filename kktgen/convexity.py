@@ -23,10 +23,10 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from .sparse import Csr, coo
+from .sparse import Csr
 
 if TYPE_CHECKING:
-    from .tables import QuadTable
+    pass
 
 DENSE = 400
 """Largest block whose eigenvalues are computed densely."""
@@ -160,26 +160,3 @@ def _inertia_psd(C: Csr, t: float) -> bool:
     if (lu.perm_r != lu.perm_c).any():  # an off-diagonal pivot: a diagonal one vanished, so not definite
         return False
     return bool((lu.U.diagonal() > 0).all())
-
-
-def psd_rows(quads: QuadTable, n: int) -> np.ndarray:
-    """Return for every quadratic row whether its feasible set is convex (k,) bool."""
-    k = len(quads)
-    diagonal = np.unique(quads.row[quads.i == quads.j] * n + quads.i[quads.i == quads.j])
-    cross = quads.i != quads.j
-    lonely = ~np.isin(quads.row[cross] * n + quads.i[cross], diagonal) | ~np.isin(
-        quads.row[cross] * n + quads.j[cross], diagonal
-    )
-    out = np.ones(k, dtype=bool)
-    out[quads.row[cross][lonely]] = False
-    start = np.searchsorted(quads.row, np.arange(k + 1))
-    for row in np.flatnonzero(out & (np.diff(start) > 0)):
-        here = slice(start[row], start[row + 1])
-        i, j, v = quads.i[here], quads.j[here], quads.v[here]
-        used = np.unique(np.concatenate([i, j]))
-        half = coo(v, np.searchsorted(used, i), np.searchsorted(used, j), (len(used), len(used)))
-        P = Csr(half + half.T)
-        upper = not np.isfinite(quads.linear.hi[row]) or is_psd(P)
-        lower = not np.isfinite(quads.linear.lo[row]) or is_psd(Csr(-P))
-        out[row] = upper and lower
-    return out

@@ -28,7 +28,8 @@ from .identity import duality_gap
 from .kernel import FAR, qp
 from .mccormick import with_products
 from .model import Model
-from .scale import cost_units, objective_unit, scaled
+from .own_units import cost_units, objective_unit
+from .scale import scaled
 from .space import Block
 from .sparse import coo, widen
 from .tables import RowTable

@@ -7,9 +7,10 @@ import numpy as np
 from .faults import rests_on_constants
 from .level import SLACK
 from .model import Model
+from .own_units import objective_unit
 from .report import Line, Tolerances
-from .residuals import labels, line
-from .scale import objective_unit
+from .residuals import line
+from .space import labels
 from .sparse import Csr, row_index
 
 TRUSTED = ("exact", "proved")
@@ -82,32 +83,11 @@ def loosenings(original: Model, encoded: Model) -> list[str]:
     return out
 
 
-def attained(original: Model, encoded: Model) -> bool | None:
-    """Return whether a problem with a finite optimum has a point of that value; None where that is not known.
-
-    With linear rows the KKT points are finitely many polyhedra, one for every complementarity pattern and every choice
-    of integers, sets and indicators, and a quadratic objective that is bounded on a polyhedron has its optimum there
-    (Frank & Wolfe 1956). With quadratic rows the points are closed, which is enough when every column is bounded.
-    """
-    n, space = original.n, original.space
-    whole = space.kind != "C"
-    if not (np.isfinite(space.lb[whole]) & np.isfinite(space.ub[whole])).all():
-        return None
-    if not len(original.quads):
-        return True
-    finite = np.isfinite(encoded.space.lb[:n]) & np.isfinite(encoded.space.ub[:n])
-    return True if finite.all() else None
-
-
 def some(model: Model, columns: np.ndarray) -> str:
     """Return the first names of some columns and the verb that fits their number."""
     names = labels(model.space.blocks, columns[:3])
     more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
     return f"{', '.join(names)}{more} {'is' if len(columns) == 1 else 'are'}"
-
-
-def _proved(model: Model) -> np.ndarray:
-    return np.char.startswith(model.space.proof, "proved")
 
 
 def _unencoded(original: Model, encoded: Model) -> int:
@@ -116,16 +96,6 @@ def _unencoded(original: Model, encoded: Model) -> int:
         return len(encoded.pairs)
     relaxed = encoded.origin is not None and RELAXED in encoded.origin.stages
     return len(original.pairs) if relaxed and original.pairs is not None else 0
-
-
-def boxes(encoded: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return the multiplier and slack columns without a finite box, and those in a box that is not proved."""
-    space = encoded.space
-    columns = np.flatnonzero(np.isin(space.role, ["lam", "mu", "slack"]))
-    lb, ub, proved = space.lb[columns], space.ub[columns], _proved(encoded)[columns]
-    cut = np.isfinite(ub) | ((space.role[columns] == "lam") & np.isfinite(lb))
-    finite = np.isfinite(lb) & np.isfinite(ub)
-    return columns[~finite & (proved | ~cut)], columns[cut & ~proved]
 
 
 def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
@@ -162,3 +132,17 @@ def _at_slack_constant(encoded: Model, z: np.ndarray, tolerance: float) -> np.nd
     rows = row[at]
     room = table.hi[rows] - Csr(table.M[rows]) @ z[: table.M.shape[1]]
     return rows[room <= tolerance * np.maximum(1.0, size[at])]
+
+
+def boxes(encoded: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return the multiplier and slack columns without a finite box, and those in a box that is not proved."""
+    space = encoded.space
+    columns = np.flatnonzero(np.isin(space.role, ["lam", "mu", "slack"]))
+    lb, ub, proved = space.lb[columns], space.ub[columns], _proved(encoded)[columns]
+    cut = np.isfinite(ub) | ((space.role[columns] == "lam") & np.isfinite(lb))
+    finite = np.isfinite(lb) & np.isfinite(ub)
+    return columns[~finite & (proved | ~cut)], columns[cut & ~proved]
+
+
+def _proved(model: Model) -> np.ndarray:
+    return np.char.startswith(model.space.proof, "proved")

@@ -24,7 +24,8 @@ import numpy as np
 from . import kernel
 from .deadline import NEVER, Deadline
 from .errors import UnsupportedError
-from .model import Kkt, Model
+from .kkt_system import Kkt
+from .model import Model
 from .qp import QP
 from .residuals import row_scale
 from .space import LEADER

@@ -5,30 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_FIGURE = "0123456789-"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A printed table: title, header, rows of text, and a note below.
-
-    Columns of figures stand to the right, columns of words to the left.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def __str__(self) -> str:
-        lines = [self.header, *self.rows]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
-        figures = [all(line[k][:1] in _FIGURE or line[k] == "tie" for line in self.rows) for k in range(len(widths))]
-        adjust = [str.rjust if figure else str.ljust for figure in figures]
-        text = ["  ".join(put(c, w) for put, c, w in zip(adjust, line, widths, strict=True)) for line in lines]
-        rule = "-" * len(text[0])
-        parts = [self.title, rule, text[0].rstrip(), rule, *(line.rstrip() for line in text[1:])]
-        return "\n".join([*parts, *([self.note] if self.note else [])])
+from .wording import Table
 
 
 @dataclass(frozen=True)

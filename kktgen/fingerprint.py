@@ -16,7 +16,8 @@ from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 
-from .model import Kkt, Model, Origin
+from .kkt_system import Kkt
+from .model import Model, Origin
 from .sparse import Csr
 from .tables import QuadTable, RowTable
 

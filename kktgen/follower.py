@@ -9,13 +9,13 @@ import numpy as np
 from .curvature import convex
 from .errors import ProblemError
 from .expr import Affine, Quad
+from .leader_terms import ROLE, Term
 from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, Rows
 from .space import Space
 from .sparse import Csr, coo, row_index, scale_rows, vstack
 from .system import Declared, System
-from .terms import ROLE, Term
 from .variable import checked, declare, listed, named, of_problem, unit, variable
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ProblemError
-from .parameters import near
 from .shelf import instance_path, model_names
+from .wording import near
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,20 @@ import numpy as np
 
 from .bilevel import Bilevel
 from .constants import folded
+from .declared import declared_quads, leader_indicators, leader_rows, leader_sets, primal_rows
+from .equilibrate import equilibrate
 from .errors import expect
 from .fingerprint import born
-from .mccormick import box_terms
-from .model import Kkt, Model
+from .kkt_system import Kkt
+from .model import Model
 from .pairs import Bounds, Pairs
-from .scale import equilibrate, spans, without_void
 from .space import Block
 from .sparse import coo, csr, row_index, vstack
 from .system import System
-from .tables import Indicators, QuadTable, RowTable, Sos1, join, join_quads
-from .terms import defining_rows
+from .tables import RowTable, join, join_quads
+from .terms import box_terms
+from .units import spans
+from .void import without_void
 
 
 def kkt(bilevel: Bilevel) -> Model:
@@ -52,17 +55,17 @@ def kkt(bilevel: Bilevel) -> Model:
         The argument is no Bilevel, or a follower has no objective.
     """
     expect(bilevel, Bilevel, "kkt")
-    space, quads = bilevel.space.copy(), _quads(bilevel)
+    space, quads = bilevel.space.copy(), declared_quads(bilevel)
     box_terms(space, quads[1])
     systems = tuple(follower.system() for follower in bilevel.followers)
     stacked = _stack(bilevel, systems)
-    tables = [_leader_rows(bilevel), _stationarity_rows(stacked, systems, bilevel)]
+    tables = [leader_rows(bilevel), _stationarity_rows(stacked, systems, bilevel)]
     first = len(tables[0]) + len(tables[1])
-    primal, starts = _primal_rows(systems, len(space), first)
+    primal, starts = primal_rows(systems, len(space), first)
     pairs = _pairs(bilevel, systems, stacked, starts)
     model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
-        join_quads(quads, len(space)), pairs if systems else None, _leader_sets(bilevel), _leader_indicators(bilevel),
+        join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
         stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
     )  # fmt: skip
     model = folded(model)
@@ -144,28 +147,6 @@ def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilev
     return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
 
 
-def _primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTable, list[list[int]]]:
-    """Return the followers' declared rows (bounds are column bounds) and, per declaration, its first model row."""
-    parts, blocks, starts, at = [], [], [], 0
-    for system in systems:
-        begin = []
-        for declared in system.declared:
-            begin.append(-1 if declared.is_bound else first + at)
-            if not declared.is_bound:
-                size = len(declared.lo)
-                blocks.append(Block(at, at + size, declared.word, "primal", system.name, "", declared.shape))
-                parts.append(declared)
-                at += size
-        starts.append(begin)
-    table = RowTable(
-        vstack([d.M for d in parts], n),
-        np.concatenate([np.empty(0), *(d.lo for d in parts)]),
-        np.concatenate([np.empty(0), *(d.hi for d in parts)]),
-        tuple(blocks),
-    )
-    return table, starts
-
-
 def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: list[list[int]]) -> Pairs:
     none = np.empty(0, dtype=np.int64)
     row, blocks, at = [none], [], 0
@@ -191,96 +172,3 @@ def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: 
     )  # fmt: skip
     live = bilevel.space.ub[pairs.mu] > 0
     return pairs if live.all() else pairs.take(live)
-
-
-def _leader_rows(bilevel: Bilevel) -> RowTable:
-    sizes = np.cumsum([0, *(len(rows) for rows in bilevel.rows)])
-    blocks = tuple(
-        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape)
-        for rows, start, stop in zip(bilevel.rows, sizes[:-1], sizes[1:], strict=True)
-    )
-    return RowTable(
-        vstack([rows.M for rows in bilevel.rows], len(bilevel.space)),
-        np.concatenate([np.empty(0), *(rows.lo for rows in bilevel.rows)]),
-        np.concatenate([np.empty(0), *(rows.hi for rows in bilevel.rows)]),
-        blocks,
-    )
-
-
-def _quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
-    """Return the leader's quadratic rows, and those that define products of its columns in followers' rows."""
-    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], len(bilevel.space))
-    return _leader_quads(bilevel), terms
-
-
-def _leader_quads(bilevel: Bilevel) -> QuadTable:
-    blocks = tuple(Block(k, k + 1, row.name, "leader") for k, row in enumerate(bilevel.quads))
-    lo, hi = np.array([row.lo for row in bilevel.quads]), np.array([row.hi for row in bilevel.quads])
-    return QuadTable.of([row.quad for row in bilevel.quads], lo, hi, blocks, len(bilevel.space))
-
-
-def _leader_sets(bilevel: Bilevel) -> Sos1:
-    if not bilevel.sets:
-        return Sos1.empty()
-    start = np.cumsum([0, *(len(columns) for _, columns in bilevel.sets)])
-    blocks = tuple(Block(k, k + 1, name, "leader") for k, (name, _) in enumerate(bilevel.sets))
-    return Sos1(start, np.concatenate([columns for _, columns in bilevel.sets]), blocks)
-
-
-def _leader_indicators(bilevel: Bilevel) -> Indicators:
-    n = len(bilevel.space)
-    if not bilevel.conditions:
-        return Indicators.empty(n)
-    sizes = [len(rows) for *_, rows in bilevel.conditions]
-    starts = np.cumsum([0, *sizes])
-    table = RowTable(
-        vstack([rows.M for *_, rows in bilevel.conditions], n),
-        np.concatenate([rows.lo for *_, rows in bilevel.conditions]),
-        np.concatenate([rows.hi for *_, rows in bilevel.conditions]),
-        tuple(
-            Block(int(a), int(b), name, "leader", shape=rows.shape)
-            for (name, *_, rows), a, b in zip(bilevel.conditions, starts[:-1], starts[1:], strict=True)
-        ),
-    )
-    binary = np.repeat([b for _, b, _, _ in bilevel.conditions], sizes)
-    value = np.repeat([v for _, _, v, _ in bilevel.conditions], sizes)
-    return Indicators(binary, value, table)
-
-
-def high_point(bilevel: Bilevel) -> Model:
-    """Return the high-point relaxation: the leader's problem with the followers merely feasible.
-
-    Stationarity, complementarity and the multipliers are dropped (their columns stay, fixed at zero, unless
-    the leader's objective or rows use them); its optimum bounds the bilevel optimum from the optimistic side.
-
-    Parameters
-    ----------
-    bilevel : Bilevel
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    ProblemError
-        The argument is no Bilevel, or a follower has no objective.
-    """
-    expect(bilevel, Bilevel, "high_point")
-    space, (leader_quads, terms) = bilevel.space.copy(), _quads(bilevel)
-    box_terms(space, terms)
-    systems = tuple(follower.system() for follower in bilevel.followers)
-    primal, _ = _primal_rows(systems, len(space), 0)
-    leader, quads = _leader_rows(bilevel), join_quads([leader_quads, terms], len(space))
-    goal = bilevel.objective
-    used = np.concatenate(
-        [leader.M.indices, quads.i, quads.j, quads.linear.M.indices, goal.i, goal.j, goal.linear.indices]
-    )
-    unused = np.isin(space.role, ["lam", "mu"])
-    unused[used.astype(np.int64)] = False
-    space.lb[unused] = 0.0
-    space.ub[unused] = 0.0
-    return Model(
-        bilevel.name, space, goal, bilevel.sense, join([leader, primal], len(space)), quads,
-        sos1=_leader_sets(bilevel), indicators=_leader_indicators(bilevel), notes=("high-point relaxation",),
-    )  # fmt: skip

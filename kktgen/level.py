@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .appended_columns import Lift
 from .bounds import WIDTH
 from .bounds.activity import interval
 from .bounds.curved import SINGULAR, Blocks, convex_part, tightened
@@ -27,7 +28,7 @@ from .errors import SolverError
 from .expr import Quad
 from .fingerprint import equivalent
 from .kernel import FAR, WarmLp, qp
-from .model import Cutoff, Lift, Model
+from .model import Cutoff, Model
 from .scale import Scaled, scaled
 from .sparse import Csr, position, vstack, widen
 from .tables import QuadTable, join_quads

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from .convexity import is_psd, psd_rows
+from .appended_columns import Encoded, Lift, Products
+from .convexity import is_psd
 from .expr import Quad
+from .kkt_system import Kkt
 from .pairs import Pairs
-from .qp import QP
 from .space import Space
 from .sparse import Csr
 from .summary import summary
-from .tables import Indicators, QuadTable, RowTable, Sos1, join
+from .tables import Indicators, QuadTable, RowTable, Sos1, join, psd_rows
 from .terms import Terms
 from .units import Units
 
@@ -34,108 +34,6 @@ FEATURES = {
     "pairs": "complementarity pairs (encode the model first)",
 }
 """What a model may need, and a format or solver may offer, in words."""
-
-
-@dataclass(frozen=True, eq=False)
-class Kkt:
-    """The followers' KKT system behind a model, stacked over all followers.
-
-    Every row of ``S z + s0 = 0`` is the stationarity of the column ``y`` beside it, every row of
-    ``E z + e0 = 0`` the equality with multiplier ``lam``, every row of ``C z + c0 >= 0`` the inequality with
-    multiplier ``mu``.
-
-    Parameters
-    ----------
-    S, s0, y : csr_array (ny, n), ndarray (ny,), columns (ny,)
-    E, e0, lam : csr_array (me, n), ndarray (me,), columns (me,)
-    C, c0, mu : csr_array (mi, n), ndarray (mi,), columns (mi,)
-    y_of, lam_of, mu_of : ndarray
-        Follower index of each.
-    priced : ndarray of bool
-        For every follower whether its multipliers stand in the leader's problem or in another follower's.
-    followers : tuple of str
-        Names.
-    systems : tuple of System
-        Rows and cost per follower over all columns; ``qp(k)`` is the matrix form.
-    """
-
-    S: Csr
-    s0: np.ndarray
-    y: np.ndarray
-    E: Csr
-    e0: np.ndarray
-    lam: np.ndarray
-    C: Csr
-    c0: np.ndarray
-    mu: np.ndarray
-    y_of: np.ndarray
-    lam_of: np.ndarray
-    mu_of: np.ndarray
-    priced: np.ndarray
-    followers: tuple[str, ...] = ()
-    systems: tuple[Any, ...] = ()
-
-    def qp(self, k: int) -> QP:
-        """Return the matrix form of follower k, with its columns."""
-        return self.systems[k].qp()
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """How some complementarity pairs were encoded.
-
-    Parameters
-    ----------
-    encoding : str
-        Name of the encoding.
-    pairs : int
-        Number of pairs.
-    trust : str
-        ``exact`` (no constant involved), ``proved`` (every constant is a proved bound), ``user`` or ``heuristic`` (some
-        constant is not proved), ``eps`` (a tolerance on the product stays in the model).
-    """
-
-    encoding: str
-    pairs: int
-    trust: str
-
-
-@dataclass(frozen=True, eq=False)
-class Lift:
-    """Columns an encoding appended, as functions of the KKT point: how a point of the KKT model is completed.
-
-    Parameters
-    ----------
-    columns : ndarray (k,)
-    M, r, mu
-        Slack ``M z + r`` and multiplier column of the pair behind each column.
-    binary : bool
-        The columns are 1 where the slack is not above the multiplier (the row is active), else they are the slack.
-    """
-
-    columns: np.ndarray
-    M: Csr
-    r: np.ndarray
-    mu: np.ndarray
-    binary: bool
-
-    def values(self, z: np.ndarray) -> np.ndarray:
-        """Return the columns' values at a point z whose earlier columns are known."""
-        slack = self.M @ z[: self.M.shape[1]] + self.r
-        return (slack <= z[self.mu]).astype(float) if self.binary else np.maximum(slack, 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Products:
-    """Columns that stand for products of two others: ``z[columns_k] = z[left_k] z[right_k]``."""
-
-    columns: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-
-    def values(self, z: np.ndarray) -> np.ndarray:
-        """Return the columns' values at a point z whose earlier columns are known."""
-        return z[self.left] * z[self.right]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ import scipy.sparse as sp
 from .deadline import NEVER, Deadline
 from .faces import TIE
 from .kernel import lp
-from .model import Kkt, Model
+from .kkt_system import Kkt
+from .model import Model
 from .residuals import row_scale
 from .space import LEADER
 from .sparse import Csr, coo, row_index, take_columns, vstack

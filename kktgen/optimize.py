@@ -24,7 +24,8 @@ from .faults import gap as gap_between
 from .kkt import kkt
 from .level import Relaxed, level, with_boxes
 from .model import Model
-from .scale import objective_size, scaled
+from .own_units import objective_size
+from .scale import scaled
 from .search.given import given_point
 from .search.pattern import polish
 from .search.residual import FEASIBLE, violation

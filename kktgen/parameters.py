@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import inspect
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from .errors import ProblemError
+from .wording import near
 
 REQUIRED = inspect.Parameter.empty
 """Default of a parameter that has none."""
@@ -65,12 +65,6 @@ def parameters_of(module: ModuleType) -> tuple[Parameter, ...]:
     except (NameError, TypeError) as error:
         raise ProblemError(f"model file {module.__file__}: a parameter's type cannot be resolved: {error}") from None
     return tuple(Parameter(name, hints.get(name, Any), default, docs.get(name, "")) for name, default in found.items())
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean ..?)"`` when known names look like the name, else nothing."""
-    matches = difflib.get_close_matches(name, tuple(known), n=2, cutoff=0.75)
-    return f" (did you mean {' or '.join(matches)}?)" if matches else ""
 
 
 def convert(parameters: tuple[Parameter, ...], given: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from .bounds.curved import boxes, least_value
-from .convexity import is_psd, psd_rows
+from .convexity import is_psd
 from .deadline import NEVER, Deadline, OutOfTime
 from .encodings import encode
 from .errors import KktgenError, SolverError, UnsupportedError
@@ -29,7 +29,7 @@ from .pairs import Bounds
 from .scale import scaled
 from .solvers import solve
 from .sparse import Csr, coo, row_index, take_columns, vstack, widen
-from .tables import QuadTable, RowTable, join
+from .tables import QuadTable, RowTable, join, psd_rows
 
 FALL = 1e-6
 """A fall of the objective along a direction of entries within 1 that counts."""

@@ -198,7 +198,7 @@ class Report:
         its terms at the point.
     attained : bool or None
         With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
-        not known and there may be an infimum alone (:func:`kktgen.exactness.attained`).
+        not known and there may be an infimum alone (:func:`kktgen.attained.attained`).
     """
 
     name: str

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from .model import Kkt
+from .kkt_system import Kkt
 from .report import Line, Tolerances
 from .scale import Scaled
-from .space import Block, Space
+from .space import Block, Space, labels
 from .sparse import Csr, position, row_index
 from .system import System
 from .tables import Indicators, QuadTable, RowTable, Sos1
@@ -99,14 +99,6 @@ def worst(values: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, n
         last = order[np.flatnonzero(np.append(np.diff(of[order]) != 0, True))]
         top[of[last]], at[of[last]] = values[last], last
     return top, at
-
-
-def labels(blocks: Sequence[Block], at: np.ndarray) -> list[str]:
-    """Return the names of many entries; empty for -1."""
-    starts = np.fromiter((b.start for b in blocks), dtype=np.int64, count=len(blocks))
-    block = np.searchsorted(starts, at, side="right") - 1
-    found = zip(at.tolist(), block.tolist(), strict=True)
-    return ["" if i < 0 else blocks[b].label(i - blocks[b].start) for i, b in found]
 
 
 def follower_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[list[Line]]:

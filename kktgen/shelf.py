@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import ProblemError
-from .parameters import near
+from .wording import near
 
 
 def folder(kind: str) -> Path:

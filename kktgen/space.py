@@ -237,3 +237,11 @@ class Space:
         raise ProblemError(
             f"no variable {word!r}" + (f" of follower {follower!r}" if follower else "") + f" in {self.name!r}"
         )
+
+
+def labels(blocks: Sequence[Block], at: np.ndarray) -> list[str]:
+    """Return the names of many entries; empty for -1."""
+    starts = np.fromiter((b.start for b in blocks), dtype=np.int64, count=len(blocks))
+    block = np.searchsorted(starts, at, side="right") - 1
+    found = zip(at.tolist(), block.tolist(), strict=True)
+    return ["" if i < 0 else blocks[b].label(i - blocks[b].start) for i, b in found]

@@ -14,8 +14,8 @@ from .kernel import WarmLp
 from .maxmin import Optimum, elastic, least, max_min
 from .model import Model
 from .report import Carrier, Range
-from .residuals import labels
 from .scale import Scaled, scaled
+from .space import labels
 from .sparse import Csr, row_index, take_columns
 from .ties import Play, play
 

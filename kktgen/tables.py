@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .convexity import is_psd
 from .expr import Quad
+from .product_hull import product_boxes
 from .space import Block, Space, find_label, select, shift
-from .sparse import Csr, vstack
+from .sparse import Csr, coo, vstack
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,3 +225,36 @@ def join_indicators(tables: Sequence[Indicators], n: int) -> Indicators:
         np.concatenate([t.value for t in tables]),
         join([t.rows for t in tables], n),
     )
+
+
+def product_sums(table: QuadTable, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the interval of the products of every quadratic row over the box [lb, ub] (k,), (k,)."""
+    low, high = product_boxes(table.i, table.j, lb, ub)
+    across = (table.i == table.j) & (lb[table.i] < 0) & (ub[table.i] > 0)
+    low, v, count = np.where(across, 0.0, low), table.v, len(table)
+    least = np.bincount(table.row, weights=v * np.where(v > 0, low, high), minlength=count)
+    most = np.bincount(table.row, weights=v * np.where(v > 0, high, low), minlength=count)
+    return least, most
+
+
+def psd_rows(quads: QuadTable, n: int) -> np.ndarray:
+    """Return for every quadratic row whether its feasible set is convex (k,) bool."""
+    k = len(quads)
+    diagonal = np.unique(quads.row[quads.i == quads.j] * n + quads.i[quads.i == quads.j])
+    cross = quads.i != quads.j
+    lonely = ~np.isin(quads.row[cross] * n + quads.i[cross], diagonal) | ~np.isin(
+        quads.row[cross] * n + quads.j[cross], diagonal
+    )
+    out = np.ones(k, dtype=bool)
+    out[quads.row[cross][lonely]] = False
+    start = np.searchsorted(quads.row, np.arange(k + 1))
+    for row in np.flatnonzero(out & (np.diff(start) > 0)):
+        here = slice(start[row], start[row + 1])
+        i, j, v = quads.i[here], quads.j[here], quads.v[here]
+        used = np.unique(np.concatenate([i, j]))
+        half = coo(v, np.searchsorted(used, i), np.searchsorted(used, j), (len(used), len(used)))
+        P = Csr(half + half.T)
+        upper = not np.isfinite(quads.linear.hi[row]) or is_psd(P)
+        lower = not np.isfinite(quads.linear.lo[row]) or is_psd(Csr(-P))
+        out[row] = upper and lower
+    return out

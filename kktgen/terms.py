@@ -14,30 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .expr import Quad
-from .space import Block
+from .leader_terms import ROLE, Term
+from .space import Block, Space
 from .sparse import coo, row_index
-from .tables import QuadTable, RowTable, join_quads
-
-ROLE = "term"
-"""Role of the columns, and of the rows that define them."""
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """A column that is ``sum v z_i z_j`` of the leader's, in a row of a follower.
-
-    Parameters
-    ----------
-    column : int
-    quad : Quad
-        Its products, no linear part.
-    row : str
-        Name of the follower's row.
-    """
-
-    column: int
-    quad: Quad
-    row: str
+from .tables import QuadTable, RowTable, join_quads, product_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,3 +93,22 @@ def defining_rows(followers: Sequence[tuple[str, Sequence[Term]]], n: int) -> Qu
         for _, term in terms
     ]  # fmt: skip
     return QuadTable.of(quads, zero, zero, blocks, n)
+
+
+ROUNDING = 1e-9
+"""Relative rounding outward of intervals."""
+
+
+def box_terms(space: Space, table: QuadTable) -> None:
+    """Put the intervals of the terms that some rows define (:mod:`kktgen.terms`) onto their columns.
+
+    They are exact where all factors are fixed, else rounded outward.
+    """
+    if not len(table):
+        return
+    column = table.linear.M.indices
+    least, most = product_sums(table, space.lb, space.ub)
+    room = np.where(least < most, ROUNDING, 0.0)
+    space.lb[column] = np.where(np.isfinite(least), least - room * (1.0 + np.abs(least)), -np.inf)
+    space.ub[column] = np.where(np.isfinite(most), most + room * (1.0 + np.abs(most)), np.inf)
+    space.proof[column] = "proved(interval)"

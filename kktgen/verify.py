@@ -10,20 +10,24 @@ from typing import Any
 import numpy as np
 
 from . import claims
+from .attained import attained
 from .bilevel import Bilevel
 from .deadline import NEVER, Deadline
 from .errors import ProblemError, SolverError, UnsupportedError, expect
-from .exactness import AT_CONSTANT, at_constants, attained, cutoff_faults, encoding_faults
+from .exactness import AT_CONSTANT, at_constants, cutoff_faults, encoding_faults
 from .faults import Witness, gap, origin
 from .fingerprint import other_problem
 from .kkt import kkt
 from .model import Model
+from .own_units import objective_size
 from .report import SHOWN, Line, Report, Tolerances
-from .residuals import follower_lines, labels, leader_lines, line
+from .residuals import follower_lines, leader_lines, line
 from .resolve import response_lines
-from .scale import objective_size, scaled, spans
+from .scale import scaled
 from .solution import Solution
+from .space import labels
 from .span import span
+from .units import spans
 from .worth import worth_lines
 
 DEFAULT = Tolerances()

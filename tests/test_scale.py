@@ -10,7 +10,8 @@ from test_units import in_units
 
 import kktgen as kg
 from kktgen.formats.name_map import read_map
-from kktgen.scale import column_units, scaled
+from kktgen.own_units import column_units
+from kktgen.scale import scaled
 from kktgen.scale.problem import restated
 
 

@@ -12,11 +12,12 @@ import pytest
 
 import kktgen as kg
 from kktgen import kernel
+from kktgen.appended_columns import Encoded
 from kktgen.fingerprint import carried
-from kktgen.model import Encoded
 from kktgen.report import CLAIMS, Tolerances
-from kktgen.residuals import labels, row_scale, worst
+from kktgen.residuals import row_scale, worst
 from kktgen.solvers import solve
+from kktgen.space import labels
 from kktgen.sparse import Csr, vstack
 from kktgen.verify import verify
 

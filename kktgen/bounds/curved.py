@@ -18,12 +18,12 @@ from scipy.sparse.csgraph import connected_components
 
 from ..convexity import DENSE, is_psd
 from ..kernel import within_reach
-from ..mccormick import product_boxes, product_sums
 from ..model import Model
+from ..product_hull import product_boxes
 from ..scale import scaled
 from ..space import on_integers
 from ..sparse import Csr, coo, row_index, widen
-from ..tables import QuadTable
+from ..tables import QuadTable, product_sums
 from .activity import tighten
 from .safe import OUTWARD
 

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 
 from ..deadline import Deadline
 from ..kernel import FAR, WarmLp
-from ..mccormick import hull, product_boxes
+from ..product_hull import hull, product_boxes
 from ..qp import QP
 from ..sparse import Csr, row_index
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..convexity import psd_rows
 from ..expr import Quad
 from ..model import Model
 from ..space import Space, select
 from ..sparse import csr
-from ..tables import QuadTable, join, join_quads
+from ..tables import QuadTable, join, join_quads, psd_rows
 from .conditions import Conditions
 from .exact import Rewriting
 from .outcome import RowOutcome

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..model import Model
+from ..own_units import pair_units
 from ..pairs import Pairs
-from ..scale import pair_units
 from .big_m import BigM
 from .sos1 import SOS1
 

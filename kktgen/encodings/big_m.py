@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..appended_columns import Encoded
 from ..bounds.words import failed
 from ..errors import BoundError
-from ..model import Encoded, Model
+from ..model import Model
 from ..pairs import Bounds, Pairs
 from ..sparse import coo, row_index
 from ..tables import RowTable

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..model import Encoded, Model
+from ..appended_columns import Encoded
+from ..model import Model
 from ..pairs import Pairs
 from ..sparse import widen
 from ..tables import Indicators, RowTable, join_indicators

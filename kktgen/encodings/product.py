@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..appended_columns import Encoded
 from ..errors import ProblemError
-from ..model import Encoded, Model
+from ..model import Model
+from ..own_units import cost_units
 from ..pairs import Pairs
-from ..scale import cost_units
 from ..space import Block
 from ..sparse import Csr, coo, row_index
 from ..tables import QuadTable, RowTable, join_quads

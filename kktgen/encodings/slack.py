@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..model import Lift, Model
+from ..appended_columns import Lift
+from ..model import Model
 from ..pairs import Pairs
 from ..space import Block, select
 from ..sparse import Csr, coo, csr, row_index

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..model import Encoded, Model
+from ..appended_columns import Encoded
+from ..model import Model
 from ..pairs import Pairs
 from ..tables import Sos1, join_sos1
 from .slack import renamed, slack_columns

@@ -7,15 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..appended_columns import Encoded
 from ..bounds.curved import boxes
 from ..cuts import Gap
 from ..errors import ProblemError
 from ..expr import Quad
 from ..identity import duality_gap
 from ..mccormick import with_products
-from ..model import Encoded, Model
+from ..model import Model
+from ..own_units import cost_units
 from ..pairs import Pairs
-from ..scale import cost_units
 from ..space import Block
 from ..sparse import coo, vstack
 from ..tables import QuadTable, RowTable, join_quads

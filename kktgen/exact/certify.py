@@ -13,7 +13,8 @@ from ..bilevel import Bilevel
 from ..deadline import Deadline, OutOfTime
 from ..errors import NoSolutionError, ProblemError, SolverError, expect
 from ..kkt import kkt as kkt_model
-from ..model import Kkt, Model
+from ..kkt_system import Kkt
+from ..model import Model
 from ..scale import Scaled, scaled
 from ..solution import Solution
 from . import checker

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import kernel
 from ..deadline import NEVER, Deadline, OutOfTime
-from ..model import Kkt, Model
+from ..kkt_system import Kkt
+from ..model import Model
 from ..residuals import row_scale
 from ..sparse import Csr, vstack
 from .system import (

@@ -9,7 +9,7 @@ import numpy as np
 from ..expr import Quad
 from ..model import Model
 from ..residuals import _row_name as row_name
-from ..residuals import labels
+from ..space import labels
 from ..sparse import Csr
 from ..tables import RowTable
 

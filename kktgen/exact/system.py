@@ -18,7 +18,8 @@ from fractions import Fraction
 import numpy as np
 
 from ..deadline import NEVER, Deadline
-from ..model import Kkt, Model
+from ..kkt_system import Kkt
+from ..model import Model
 from ..residuals import row_scale
 from ..sparse import Csr, csr, vstack, widen
 from .linear import Elimination, solve

@@ -13,7 +13,7 @@ from ..bounds import bound
 from ..deadline import OutOfTime
 from ..eliminate import eliminate
 from ..model import Model
-from ..residuals import labels
+from ..space import labels
 from ..verify import verify
 from . import leader
 from .attained import attainment

@@ -39,9 +39,9 @@ from ..bounds.activity import tighten
 from ..deadline import NEVER, Deadline
 from ..errors import SolverError, UnsupportedError
 from ..model import Model
-from ..residuals import labels
 from ..search.pattern import active_pairs
 from ..solvers import solve
+from ..space import labels
 from ..sparse import widen
 
 GROWTH = 10.0

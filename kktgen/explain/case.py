@@ -9,7 +9,7 @@ import numpy as np
 from ..bilevel import Bilevel
 from ..deadline import Deadline
 from ..kkt import kkt
-from ..residuals import labels
+from ..space import labels
 from .coupling import coupling_model
 from .rays import NIL
 from .users_units import UsersUnits

@@ -20,9 +20,9 @@ from ..deadline import Deadline, OutOfTime
 from ..errors import BoundError, SolverError, UnsupportedError
 from ..exactness import boxes, cuts
 from ..expr import Affine, Quad
-from ..kkt import high_point
 from ..model import Model
 from ..optimize import optimize
+from ..relax import high_point
 from ..rows import QuadRow, Rows
 from ..sparse import Csr, coo, widen
 from ..terms import of_leader

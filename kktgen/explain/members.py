@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..expr import Quad
+from ..leader_terms import ROLE as TERM
 from ..model import Model
 from ..space import Block, Space
 from ..sparse import Csr, coo, row_index, vstack, widen
 from ..tables import Indicators, RowTable, Sos1
-from ..terms import ROLE as TERM
 from ..terms import defining
 from ..variable import unit
 

@@ -24,9 +24,9 @@ from ..kernel import lp
 from ..kkt import kkt
 from ..model import Model
 from ..qp import QP
-from ..residuals import labels
 from ..rows import Rows
 from ..solvers import solve
+from ..space import labels
 from ..sparse import Csr, coo, take_columns, widen
 from .conflict import VIOLATED
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bilevel import Bilevel
-from ..kkt import high_point, kkt
+from ..kkt import kkt
 from ..model import Model
+from ..relax import high_point
 from ..scale.problem import restated
 from ..tables import RowTable
 from ..units import Units

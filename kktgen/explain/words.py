@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..findings import Table
+from ..wording import Table
 from .attained import Attainment
 
 KINDS = {

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, get_type_hints
 import numpy as np
 
 from ..errors import ProblemError, expect
-from ..parameters import near
+from ..wording import near
 
 KINDS = ("line", "step", "bar", "stack", "band", "mark")
 COLORS = {

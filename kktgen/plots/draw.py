@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import FormatError, UnsupportedError
 from ..formats.files import file_path, replace_file
-from ..parameters import near
+from ..wording import near
 from .describe import COLORS, DASHES, Panel, Plot, check
 
 INSTALL = "pip install 'kktgen[plots]'"

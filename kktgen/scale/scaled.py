@@ -13,13 +13,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..appended_columns import Lift, Products
 from ..expr import Quad
-from ..model import Cutoff, Kkt, Lift, Model, Products
+from ..kkt_system import Kkt
+from ..model import Cutoff, Model
+from ..own_units import column_units, pair_units
 from ..pairs import Bounds, Pairs
 from ..sparse import Csr, csr, row_index
 from ..system import Declared, System
 from ..tables import Indicators, QuadTable, RowTable
-from .equilibrate import INFINITE, VOID
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,85 +96,6 @@ def scaled(model: Model) -> Scaled:
 def as_it_stands(model: Model) -> Scaled:
     """Return a model in the user's units."""
     return Scaled(model, model, np.ones(model.n), np.ones(len(model.rows)), np.ones(len(model.quads)), 1.0)
-
-
-def column_units(model: Model) -> np.ndarray:
-    """Return the unit of every column (n,), those that encodings appended included."""
-    out = np.ones(model.n)
-    if model.units is None:
-        return out
-    first = model.units.columns
-    out[: len(first)] = first
-    for lift in model.lifts:
-        if isinstance(lift, Products):
-            out[lift.columns] = out[lift.left] * out[lift.right]
-        elif not lift.binary:
-            out[lift.columns] = model.units.followers[model.space.owner[lift.mu]] / out[lift.mu]
-    return out
-
-
-def pair_units(model: Model, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """Return the units of the slacks and of the multipliers of some pairs of a model (mi,), (mi,)."""
-    if model.units is None:
-        return np.ones(len(pairs)), np.ones(len(pairs))
-    mu = model.units.columns[pairs.mu]
-    return model.units.followers[pairs.follower] / mu, mu
-
-
-def cost_units(model: Model) -> np.ndarray:
-    """Return the units of the followers' costs (k,)."""
-    if model.units is None:
-        return np.ones(0 if model.kkt is None else len(model.kkt.followers))
-    return model.units.followers
-
-
-def objective_unit(model: Model) -> float:
-    """Return the unit of the leader's objective."""
-    return 1.0 if model.units is None else model.units.objective
-
-
-def without_void(model: Model) -> Model:
-    """Return a KKT model without bounds, and without sides of inequalities, that are none (``VOID``, ``INFINITE``).
-
-    The multiplier of such a side is zero. Points are checked against them all the same.
-    """
-    space, pairs, rows = model.space.copy(), model.pairs, model.rows
-    void = np.minimum(VOID * column_units(model), INFINITE)
-    low, high = space.lb <= -void, space.ub >= void
-    count = int((np.isfinite(space.lb) & low).sum() + (np.isfinite(space.ub) & high).sum())
-    space.lb[low], space.ub[high] = -np.inf, np.inf
-    if pairs is not None:
-        gone = np.abs(pairs.r) >= np.minimum(VOID * pair_units(model, pairs)[0], INFINITE)
-        taken, lo, hi = pairs.take(gone), rows.lo.copy(), rows.hi.copy()
-        stated = taken.row >= 0
-        count += int(stated.sum())
-        space.ub[taken.mu], space.proof[taken.mu] = 0.0, "proved(D0)"
-        lo[taken.row[stated & (taken.side < 0)]] = -np.inf
-        hi[taken.row[stated & (taken.side > 0)]] = np.inf
-        rows, pairs = replace(rows, lo=lo, hi=hi), pairs.take(~gone)
-    if not count:
-        return model
-    note = f"{count} bounds or sides are {VOID:.0e} and more in the problem's own units: taken for none"
-    return replace(model, space=space, rows=rows, pairs=pairs, notes=(*model.notes, note))
-
-
-SMALL = 1e-2
-"""An objective above this share of its unit is measured by itself: the unit is that of its terms, which may cancel."""
-LEAST = 1e-5
-"""The least size of an objective, in its unit: what solvers' tolerances leave of one whose terms vanish."""
-
-
-def objective_size(model: Model, z: np.ndarray) -> float:
-    """Return what counts as 1 in the leader's objective at a point z (n,): at most the sum of its terms there.
-
-    ``min(f, sum_t |term_t(z)|)``, but at least ``LEAST f_0``; f is 1 in problems of ordinary numbers, else ``SMALL`` of
-    the objective's unit f_0. Gaps are relative to it where the objective is smaller.
-    """
-    goal, unit = model.objective, objective_unit(model)
-    top = unit if model.units is None else SMALL * unit
-    linear = goal.linear
-    terms = [np.abs(goal.v * z[goal.i] * z[goal.j]), np.abs(linear.data * z[linear.indices]), np.abs([goal.r])]
-    return float(np.clip(sum(float(part.sum()) for part in terms), LEAST * unit, top))
 
 
 def _view(model: Model) -> Scaled:

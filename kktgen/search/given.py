@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import NoSolutionError, ProblemError
-from ..parameters import near
 from ..solution import Solution
 from ..space import LEADER, Block, Space
+from ..wording import near
 
 
 def given_point(space: Space, start: Any) -> np.ndarray:

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from ..convexity import psd_rows
 from ..deadline import NEVER, Deadline
 from ..kernel import qp
 from ..model import Model
 from ..sparse import Csr, coo, vstack, widen
+from ..tables import psd_rows
 from ..terms import defining
 from .residual import FEASIBLE, off_support
 from .sharpen import Program, sharpen

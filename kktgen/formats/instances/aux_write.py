@@ -13,8 +13,8 @@ import numpy as np
 from ...bilevel import Bilevel
 from ...errors import FormatError, ProblemError, UnsupportedError, expect
 from ...expr import Quad
-from ...kkt import high_point
 from ...model import Model
+from ...relax import high_point
 from ...space import Space
 from ...sparse import position, take_columns
 from ...tables import QuadTable, RowTable

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...convexity import psd_rows
 from ...errors import FormatError, KktgenError, SolverNotFound
 from ...scip_errors import heard
 from ...sparse import Csr
-from ...tables import QuadTable, RowTable
+from ...tables import QuadTable, RowTable, psd_rows
 from ..files import file_path
 from ..instances.single_level import read_single_level
 from ..magnitudes import Magnitudes

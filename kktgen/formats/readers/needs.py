@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...convexity import nonconvex_block, psd_rows
+from ...convexity import nonconvex_block
 from ...model import Model
 from ...space import Block, find_label
+from ...tables import psd_rows
 from ..magnitudes import Magnitudes
 from ..plain import Plain, plain
 from ..sides import Sides

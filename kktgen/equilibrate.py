@@ -18,11 +18,12 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsmr
 
-from ..expr import Quad
-from ..model import Kkt, Model
-from ..sparse import Csr, coo, row_index
-from ..tables import RowTable
-from ..units import Units
+from .expr import Quad
+from .kkt_system import Kkt
+from .model import Model
+from .sparse import Csr, coo, row_index
+from .tables import RowTable
+from .units import Units
 
 BAND = (1e-3, 1e3)
 """Problems whose numbers all lie in this band are left as they are."""

@@ -1,0 +1,38 @@
+"""How messages and reports are worded: names close to a wrong one, first names of many, tables of text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_FIGURE = "0123456789-"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A printed table: title, header, rows of text, and a note below.
+
+    Columns of figures stand to the right, columns of words to the left.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(self.header))]
+        figures = [all(line[k][:1] in _FIGURE or line[k] == "tie" for line in self.rows) for k in range(len(widths))]
+        adjust = [str.rjust if figure else str.ljust for figure in figures]
+        text = ["  ".join(put(c, w) for put, c, w in zip(adjust, line, widths, strict=True)) for line in lines]
+        rule = "-" * len(text[0])
+        parts = [self.title, rule, text[0].rstrip(), rule, *(line.rstrip() for line in text[1:])]
+        return "\n".join([*parts, *([self.note] if self.note else [])])
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean ..?)"`` when known names look like the name, else nothing."""
+    matches = difflib.get_close_matches(name, tuple(known), n=2, cutoff=0.75)
+    return f" (did you mean {' or '.join(matches)}?)" if matches else ""
