@@ -16,16 +16,34 @@
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
+
+The house, from the ground up: a room imports only from rooms above it in this list, and never these public names.
+
+::
+
+    errors          the exceptions: what is wrong, where, how to cure it
+    wording         how messages and tables are worded
+    deadline        seconds left of a time limit, and each stage's share
+    numerics        arrays alone: sparse rows, LPs and QPs, intervals, convexity, safe bounds
+    problem         what a user declares: columns, expressions, rows, leader, followers
+    model           the single-level model, its KKT system and pairs, what a solver found
+    reformulate     model to model: products away, boxes proved, inequalities added, own units
+    encodings       model to model without complementarity: one file each
+    formats         model or problem to file and back: one file each
+    solvers         model to solution: one file each
+    catalog         models and instances: found, loaded, parametrised, drawn
+    verification    solution to report: residuals, followers re-solved, claims, ties
+    exact           solution to certificate in rational numbers
+    search          points without a proof: start points, population searches
+    recipes         the whole pipeline in one call: optimize, agree, robust, explain
+    cli             the command line
 """
 
-from . import array_functions as _array_functions  # what NumPy's functions do to expressions
-from .agree import agree
-from .agreement import Agreement
-from .bilevel import Bilevel
-from .bounds import bound
-from .catalog import beside
-from .cuts import cut
-from .eliminate import eliminate
+from .catalog import (
+    beside,
+    plots,  # noqa: F401
+)
+from .catalog.findings import Findings
 from .encodings import encode, encodings
 from .encodings.auto import Auto
 from .encodings.big_m import BigM
@@ -44,26 +62,33 @@ from .errors import (
     UnsupportedError,
 )
 from .exact import Certificate, certify
-from .explain import Explanation, explain
-from .expr import Affine, Quad
-from .findings import Findings
-from .follower import Follower
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
-from .join import between, concatenate, stack
-from .join import total as sum  # noqa: A004
-from .kkt import kkt
-from .lineage import die_with_parent
-from .model import Model
-from .optimize import Result, optimize
-from .point_estimate import Estimate, point_estimate
-from .qp import QP
-from .relax import high_point, relax
-from .report import Report, Tolerances
-from .robust import robust
-from .rows import QuadRow, Rows
-from .solution import Solution
+from .model.kkt import kkt
+from .model.model import Model
+from .model.relaxations import high_point, relax
+from .model.solution import Solution
+from .problem import array_functions as _array_functions  # what NumPy's functions do to expressions
+from .problem.bilevel import Bilevel
+from .problem.combine import between, concatenate, stack
+from .problem.combine import total as sum  # noqa: A004
+from .problem.expressions import Affine, Quad
+from .problem.follower import Follower
+from .problem.qp import QP
+from .problem.rows import QuadRow, Rows
+from .recipes.agree import agree
+from .recipes.agree.agreement import Agreement
+from .recipes.explain import Explanation, explain
+from .recipes.optimize import Result, optimize
+from .recipes.point_estimate import Estimate, point_estimate
+from .recipes.robust import robust
+from .reformulate import bounds  # noqa: F401
+from .reformulate.bounds import bound
+from .reformulate.cuts import cut
+from .reformulate.eliminate import eliminate
 from .solvers import solve, solvers
-from .verify import verify
+from .solvers.isolation.lineage import die_with_parent
+from .verification.report import Report, Tolerances
+from .verification.verify import verify
 from .wording import Table
 
 __all__ = [
@@ -134,5 +159,5 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"formats", "plots", "search"} & globals().keys()
+    folders = {"bounds", "formats", "plots", "search"} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
-from kktgen.solvers.files.external import External
+from kktgen.solvers.programs.external import External
 
 settings.register_profile(
     "kktgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

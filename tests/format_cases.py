@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import kktgen as kg
-from kktgen.rows import QuadRow
+from kktgen.problem.rows import QuadRow
 
 LONG = "a.very_long(name)" + "v" * 83  # 100 characters, the longest name every reader takes
 

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from problems import ALL
 
 import kktgen as kg
-from kktgen.agree import agree
-from kktgen.agreement import HEADER
 from kktgen.cli import cli
+from kktgen.recipes.agree import agree
+from kktgen.recipes.agree.agreement import HEADER
 
 pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
 
-agreeing, optimizing = import_module("kktgen.agree"), import_module("kktgen.optimize")
+agreeing, optimizing = import_module("kktgen.recipes.agree"), import_module("kktgen.recipes.optimize")
 BY_NAME = {problem.name: problem for problem in ALL}
 SCIP = ["scip"]
 REAL = kg.solve

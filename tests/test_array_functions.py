@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kktgen as kg
-from kktgen.array_functions import JOINED
-from kktgen.expr import FUNCTIONS
+from kktgen.problem.array_functions import JOINED
+from kktgen.problem.expressions import FUNCTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:the matrix subclass", "ignore:.*deprecated:DeprecationWarning")
 

@@ -15,9 +15,9 @@ from problems import ALL
 import kktgen as kg
 from kktgen.catalog import build
 from kktgen.cli import cli
-from kktgen.formats.instances import aux_read, bundle_read
-from kktgen.formats.instances.aux_text import parse
-from kktgen.formats.instances.statistics import statistics
+from kktgen.formats.problems import aux_read, bundle_read
+from kktgen.formats.problems.aux_text import parse
+from kktgen.formats.problems.statistics import statistics
 
 HERE = Path(__file__).parent
 FORMS = ("index", "names", "bobilib")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.bounds.basic import _unimodular, basic_bounds
-from kktgen.sparse import Csr
+from kktgen.numerics import programs
+from kktgen.numerics.sparse import Csr
+from kktgen.reformulate.bounds.basic import _unimodular, basic_bounds
 
 
 def some_multipliers_fit(qp: kg.QP, x: np.ndarray, bounds) -> bool | None:
@@ -18,7 +18,7 @@ def some_multipliers_fit(qp: kg.QP, x: np.ndarray, bounds) -> bool | None:
     lo = np.concatenate([qp.b - qp.B @ x, np.full(len(qp.h), -np.inf)])
     hi = np.concatenate([qp.b - qp.B @ x, qp.h - qp.H @ x])
     free = np.full(qp.ny, np.inf)
-    answer = kernel.qp(qp.P, qp.q + qp.Q @ x, A, lo, hi, -free, free)
+    answer = programs.qp(qp.P, qp.q + qp.Q @ x, A, lo, hi, -free, free)
     if answer.x is None:
         return None
     slack = qp.slack(answer.x, x)
@@ -26,7 +26,7 @@ def some_multipliers_fit(qp: kg.QP, x: np.ndarray, bounds) -> bool | None:
     dual = Csr(np.hstack([-qp.A.T.toarray(), qp.G.T.toarray()]))
     lb = np.concatenate([lam_lb, np.zeros(len(mu_max))])
     ub = np.concatenate([lam_ub, np.where(slack > 1e-4, 0.0, mu_max)])
-    found = kernel.lp(np.zeros(len(lb)), dual, -gradient - width, -gradient + width, lb, ub)
+    found = programs.lp(np.zeros(len(lb)), dual, -gradient - width, -gradient + width, lb, ub)
     return found.status == "optimal"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen.appended_columns import Encoded
+from kktgen.model.appended_columns import Encoded
 
 AT_M = "at unproved M"
 

@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 import kktgen as kg
-from kktgen.convexity import is_psd, nonconvex_block
-from kktgen.sparse import Csr
+from kktgen.numerics.convexity import is_psd, nonconvex_block
+from kktgen.numerics.sparse import Csr
 
 
 def follower():

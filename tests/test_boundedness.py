@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen.bounds.curved import boxes, ellipsoid, least_value, tighten_quads
-from kktgen.recession import is_bounded, prices_fall, relaxation_is_bounded
+from kktgen.reformulate.bounds.curved import boxes, ellipsoid, least_value, tighten_quads
+from kktgen.verification.boundedness import is_bounded, prices_fall, relaxation_is_bounded
 
 LIMIT = 30
 INF = np.inf
@@ -283,12 +283,11 @@ def test_prices_alone():
 
 
 def test_a_relaxation_that_is_not_solved_is_not_called_unbounded(monkeypatch):
-    from kktgen import recession
-    from kktgen.kernel import Answer
+    from kktgen.numerics.programs import Answer
 
     failed = Answer("error", None, np.nan, np.empty(0), np.empty(0))
-    monkeypatch.setattr(recession, "lp", lambda *_: failed)
-    monkeypatch.setattr(recession, "qp", lambda *_: failed)
+    monkeypatch.setattr(boundedness, "lp", lambda *_: failed)
+    monkeypatch.setattr(boundedness, "qp", lambda *_: failed)
     model = priced(lambda x, y, lam, other: lam)
     assert prices_fall(model) is None
     assert not relaxation_is_bounded(model, 1.0)

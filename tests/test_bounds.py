@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.bounds.activity import interval, tighten
-from kktgen.bounds.safe import safe_minimum
-from kktgen.sparse import Csr
+from kktgen.numerics import programs
+from kktgen.numerics.intervals import interval, tighten
+from kktgen.numerics.safe_bound import safe_minimum
+from kktgen.numerics.sparse import Csr
 
 
 def priced_storage(seed: int, hours: int = 4) -> kg.Bilevel:
@@ -75,7 +75,7 @@ def largest_multipliers(qp: kg.QP, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
     lo = np.concatenate([qp.b - qp.B @ x, np.full(len(qp.h), -np.inf)])
     hi = np.concatenate([qp.b - qp.B @ x, qp.h - qp.H @ x])
     free = np.full(qp.ny, np.inf)
-    answer = kernel.qp(qp.P, qp.q + qp.Q @ x, A, lo, hi, -free, free)
+    answer = programs.qp(qp.P, qp.q + qp.Q @ x, A, lo, hi, -free, free)
     if answer.x is None:
         return None
     s = qp.slack(answer.x, x)
@@ -90,7 +90,7 @@ def largest_multipliers(qp: kg.QP, x: np.ndarray) -> tuple[np.ndarray, np.ndarra
     def extreme(k: int, sign: float) -> float:
         cost = np.zeros(me + mi)
         cost[k] = sign
-        found = kernel.lp(cost, *face)
+        found = programs.lp(cost, *face)
         return np.inf if found.x is None else -found.value
 
     mu = np.array([extreme(me + i, -1.0) for i in range(mi)])
@@ -208,14 +208,14 @@ def test_an_unbounded_slack_is_not_taken_for_none():
 def test_a_word_is_no_proof_of_infeasibility():
     """``min x, 1 <= x <= 2`` called infeasible proves nothing; ``x >= 3`` beside it, or the ray of two rows, does."""
     box, none = (np.array([1.0]), np.array([2.0])), np.empty(0)
-    said = kernel.Answer("infeasible", None, np.inf, none, none)
+    said = programs.Answer("infeasible", None, np.inf, none, none)
     q, A = np.ones(1), Csr(np.ones((2, 1)))
     assert safe_minimum(said, q, A, np.zeros(2), np.full(2, 9.0), *box) == -np.inf
     assert safe_minimum(said, q, A, np.array([0.0, 3.0]), np.full(2, 9.0), *box) == np.inf
     free = np.array([-np.inf]), np.array([np.inf])
     sides = np.array([-np.inf, 3.0]), np.array([1.0, np.inf])
     assert safe_minimum(said, q, A, *sides, *free) == -np.inf
-    answer = kernel.lp(q, A, *sides, *free)
+    answer = programs.lp(q, A, *sides, *free)
     assert answer.status == "infeasible" and safe_minimum(answer, q, A, *sides, *free) == np.inf
 
 
@@ -294,11 +294,11 @@ def test_safe_minimum_never_exceeds_the_lp(seed):
     lb, ub = rng.uniform(-3, 0, n), rng.uniform(0, 3, n)
     inside = A @ rng.uniform(lb, ub)
     q, lo, hi = rng.normal(size=n), inside - 0.1, inside + 0.1
-    answer = kernel.lp(q, A, lo, hi, lb, ub)
+    answer = programs.lp(q, A, lo, hi, lb, ub)
     safe = safe_minimum(answer, q, A, lo, hi, lb, ub)
     assert safe <= answer.value
     assert safe >= answer.value - 1e-5
-    shaken = kernel.Answer(
+    shaken = programs.Answer(
         answer.status, answer.x, answer.value, answer.row_dual + rng.normal(size=m) * 0.1, answer.col_dual
     )
     assert safe_minimum(shaken, q, A, lo, hi, lb, ub) <= answer.value

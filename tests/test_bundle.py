@@ -13,8 +13,8 @@ from problems import ALL
 
 import kktgen as kg
 from kktgen.catalog import build
-from kktgen.formats.instances import bundle_read
-from kktgen.model import Model
+from kktgen.formats.problems import bundle_read
+from kktgen.model.model import Model
 
 
 def buildable() -> list:

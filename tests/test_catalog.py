@@ -8,7 +8,7 @@ import pytest
 
 import kktgen as kg
 from kktgen import catalog
-from kktgen.parameters import REQUIRED, Parameter, convert, parameters_of
+from kktgen.catalog.parameters import REQUIRED, Parameter, convert, parameters_of
 
 
 def test_every_model_in_the_folder_is_described():

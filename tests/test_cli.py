@@ -17,8 +17,7 @@ from click.testing import CliRunner, Result
 from conftest import TINY
 
 import kktgen
-from kktgen import show
-from kktgen.cli import cli
+from kktgen.cli import cli, printing
 
 ROOT = Path(kktgen.__file__).parents[1]
 
@@ -596,23 +595,23 @@ def test_interrupt_is_exit_code_130(model_file, tmp_path, to_group):
 
 def test_progress_line_leaves_out_what_is_unknown():
     info = {"seconds": 12.3, "nodes": 34, "incumbent": None, "bound": 11.61234567, "gap": float("inf")}
-    assert show.progress_line(info) == "12 s  34 nodes  bound 11.6123"
-    assert show.progress_line({"text": "row 3 of 9", "gap": 0.035, "bound": 1e20}) == "row 3 of 9  gap 3.5 %"
+    assert printing.progress_line(info) == "12 s  34 nodes  bound 11.6123"
+    assert printing.progress_line({"text": "row 3 of 9", "gap": 0.035, "bound": 1e20}) == "row 3 of 9  gap 3.5 %"
 
 
 def test_progress_without_a_terminal_is_a_plain_line_now_and_then(capsys):
-    with show.Progress(every=0.0) as progress:
+    with printing.Progress(every=0.0) as progress:
         progress({"seconds": 1.0, "nodes": 2})
     assert capsys.readouterr().err == "building  1 s  2 nodes\n"
-    with show.Progress(every=60.0) as progress:
+    with printing.Progress(every=60.0) as progress:
         progress({"seconds": 1.0})
-    with show.Progress(quiet=True, every=0.0) as progress:
+    with printing.Progress(quiet=True, every=0.0) as progress:
         progress({"seconds": 1.0})
     assert capsys.readouterr().err == ""
 
 
 def test_sections_of_stages_appear_as_they_end(capsys):
-    progress = show.Progress()
+    progress = printing.Progress()
     progress.stage_ended("kkt", "3 columns")
     assert progress.stage == "eliminating products"
     progress.stage_ended("verify", "printed last, by the caller")

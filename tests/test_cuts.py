@@ -10,8 +10,8 @@ from problems import ALL
 import kktgen as kg
 from kktgen.catalog import build
 from kktgen.cli import cli
-from kktgen.kernel import qp
-from kktgen.sparse import Csr, widen
+from kktgen.numerics.programs import qp
+from kktgen.numerics.sparse import Csr, widen
 
 BUILDABLE = [p for p in ALL if p.outcome in ("optimal", "infeasible")]
 RANDOM = {

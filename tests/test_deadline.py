@@ -15,12 +15,12 @@ import roads
 from counted import Counted, install
 
 import kktgen as kg
-from kktgen import kernel
 from kktgen.catalog import build
 from kktgen.deadline import LAST, NEVER, SHARES, Deadline, OutOfTime
+from kktgen.numerics import programs
+from kktgen.numerics.sparse import Csr
 from kktgen.search import Responder
-from kktgen.search.start import starts_within
-from kktgen.sparse import Csr
+from kktgen.search.start.start import starts_within
 
 
 @pytest.fixture
@@ -118,15 +118,15 @@ def test_a_deadline_that_is_over_lets_no_program_begin(counted):
     over = Deadline(0.0)
     cost, A, lo, hi, lb, ub = program(5)
     P = Csr(np.eye(5))
-    for answer in (kernel.lp(cost, A, lo, hi, lb, ub, over), kernel.qp(P, cost, A, lo, hi, lb, ub, over)):
+    for answer in (programs.lp(cost, A, lo, hi, lb, ub, over), programs.qp(P, cost, A, lo, hi, lb, ub, over)):
         assert (answer.status, answer.x) == ("limit", None)
     assert counted.solved == 0
-    assert kernel.lp(cost, A, lo, hi, lb, ub).status == "optimal"
+    assert programs.lp(cost, A, lo, hi, lb, ub).status == "optimal"
 
 
 def test_programs_kept_warm_share_a_deadline(counted):
     cost, A, lo, hi, lb, ub = program(5)
-    warm = kernel.WarmLp(A, lo, hi, lb, ub, Deadline(3.0))
+    warm = programs.WarmLp(A, lo, hi, lb, ub, Deadline(3.0))
     found = [warm.minimize(np.arange(5), sign * cost).status for sign in (1, -1, 1, -1, 1)]
     assert found == ["optimal"] * 3 + ["limit"] * 2
 
@@ -136,9 +136,9 @@ def test_a_long_program_ends_at_its_deadline(quadratic):
     cost, A, lo, hi, lb, ub = program(400 if quadratic else 1200)
     begun = time.monotonic()
     if quadratic:
-        answer = kernel.qp(Csr(A.T @ A), cost, A, lo, hi, lb, ub, Deadline(0.2))
+        answer = programs.qp(Csr(A.T @ A), cost, A, lo, hi, lb, ub, Deadline(0.2))
     else:
-        answer = kernel.lp(cost, A, lo, hi, lb, ub, Deadline(0.2))
+        answer = programs.lp(cost, A, lo, hi, lb, ub, Deadline(0.2))
     assert answer.status == "limit"
     assert time.monotonic() - begun < 60.0
 
@@ -329,7 +329,7 @@ def test_every_instance_keeps_its_limit(name, monkeypatch):
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_the_solver_gets_half_at_least(name, monkeypatch, counted):
-    optimizing, given = importlib.import_module("kktgen.optimize"), []
+    optimizing, given = importlib.import_module("kktgen.recipes.optimize"), []
     solve = optimizing.solve
 
     def asked(model, solver, **options):

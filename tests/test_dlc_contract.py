@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import kktgen as kg
-from kktgen import catalog, plots
+from kktgen import catalog
+from kktgen.catalog import plots
 from kktgen.cli import cli
 from kktgen.search import Responder
 

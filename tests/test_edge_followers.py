@@ -7,8 +7,8 @@ import pytest
 from edge_followers import CASES
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.sparse import Csr
+from kktgen.numerics import programs
+from kktgen.numerics.sparse import Csr
 
 ENCODINGS = ("auto", "sos1", "indicator", "bigm")
 
@@ -48,7 +48,7 @@ def test_no_decision_does_better(known):
         cost = q[qp.y] + P[qp.y][:, [0]].toarray()[:, 0] * x
         Pyy = Csr(P[qp.y][:, qp.y])
         free = np.full(qp.ny, np.inf)
-        answer = kernel.qp(Pyy, cost, rows, lo, hi, -free, free)
+        answer = programs.qp(Pyy, cost, rows, lo, hi, -free, free)
         if answer.x is not None:
             values.append(answer.value + 0.5 * P[0, 0] * x * x + q[0] * x + r)
     best = m.sense * min(values)
@@ -70,9 +70,9 @@ def optimal_face(qp: kg.QP, decision: float) -> Face | None:
     free = np.full(qp.ny, np.inf)
     cost = qp.q + qp.Q @ x
     if qp.P.nnz:
-        answer = kernel.qp(qp.P, cost, Csr(rows), lo, hi, -free, free)
+        answer = programs.qp(qp.P, cost, Csr(rows), lo, hi, -free, free)
     else:
-        answer = kernel.lp(cost, Csr(rows), lo, hi, -free, free)
+        answer = programs.lp(cost, Csr(rows), lo, hi, -free, free)
     if answer.status != "optimal":
         return None
     curved = qp.P @ answer.x
@@ -87,7 +87,7 @@ def optimal_face(qp: kg.QP, decision: float) -> Face | None:
 
 def largest(c: np.ndarray, face: tuple[Csr, np.ndarray, np.ndarray], lb: np.ndarray, ub: np.ndarray) -> float:
     """Return the largest value of c'v over a polyhedron, inf where there is none."""
-    answer = kernel.lp(-c, *face, lb, ub)
+    answer = programs.lp(-c, *face, lb, ub)
     assert answer.status in ("optimal", "unbounded"), answer.status
     return -answer.value if answer.status == "optimal" else np.inf
 
@@ -137,6 +137,6 @@ def test_no_box_is_proved_that_an_optimum_leaves(known):
             for k, e in enumerate(np.eye(me + mi)):
                 assert largest(e, gradient, lb, ub) <= high[k] and -largest(-e, gradient, lb, ub) >= low[k]
         else:
-            fits = kernel.lp(np.zeros(me + mi), *gradient, np.maximum(lb, low), np.minimum(ub, high))
+            fits = programs.lp(np.zeros(me + mi), *gradient, np.maximum(lb, low), np.minimum(ub, high))
             assert fits.status == "optimal", f"no multiplier of the optimum at x = {x} lies in the proved boxes"
     assert checked or known.outcome[0] == "infeasible"

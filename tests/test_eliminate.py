@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.convexity import is_psd
-from kktgen.eliminate import eliminate, weights
-from kktgen.eliminate.least import _polished
-from kktgen.eliminate.propagation import Equations, solve
-from kktgen.sparse import Csr
+from kktgen.numerics import programs
+from kktgen.numerics.convexity import is_psd
+from kktgen.numerics.sparse import Csr
+from kktgen.reformulate.eliminate import eliminate, weights
+from kktgen.reformulate.eliminate.least import _polished
+from kktgen.reformulate.eliminate.propagation import Equations, solve
 
 
 def stacked(model):
@@ -62,7 +62,7 @@ def respond(model, x, leader):
         lo = np.concatenate([qp.b - qp.B @ seen, np.full(len(qp.h), -np.inf)])
         hi = np.concatenate([qp.b - qp.B @ seen, qp.h - qp.H @ seen])
         free = np.full(qp.ny, np.inf)
-        answer = kernel.qp(qp.P, qp.q + qp.Q @ seen, A, lo, hi, -free, free)
+        answer = programs.qp(qp.P, qp.q + qp.Q @ seen, A, lo, hi, -free, free)
         assert answer.status == "optimal"
         z[qp.y], z[qp.lam], z[qp.mu] = answer.x, answer.row_dual[: len(qp.b)], -answer.row_dual[len(qp.b) :]
     return z
@@ -265,7 +265,7 @@ def smallest_leftover(model):
     ub = np.where(np.tile(allowed, 2), np.inf, 0.0)
     cost = np.concatenate([np.zeros(m), np.ones(2 * k)])
     lb = np.concatenate([np.where(curved, 0.0, -np.inf), np.zeros(2 * k)])
-    answer = kernel.lp(cost, Csr(E), np.array(sides), np.array(sides), lb, np.concatenate([np.full(m, np.inf), ub]))
+    answer = programs.lp(cost, Csr(E), np.array(sides), np.array(sides), lb, np.concatenate([np.full(m, np.inf), ub]))
     assert answer.status == "optimal"
     return answer.value
 
@@ -618,7 +618,7 @@ def test_relaxation_adds_gamma_times_the_gap(seed):
     lb, ub = np.maximum(model.space.lb, -50), np.minimum(model.space.ub, 50)
     seen = 0.0
     for _ in range(3):
-        answer = kernel.lp(rng.normal(size=model.n), model.rows.M, model.rows.lo, model.rows.hi, lb, ub)
+        answer = programs.lp(rng.normal(size=model.n), model.rows.M, model.rows.lo, model.rows.hi, lb, ub)
         assert answer.status == "optimal"
         z = answer.x
         gap = gamma @ (z[model.kkt.mu] * (model.kkt.C @ z + model.kkt.c0))

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.eliminate import eliminate, weights
-from kktgen.expr import Quad
-from kktgen.identity import combination
-from kktgen.rows import QuadRow
-from kktgen.search.pattern import polish
+from kktgen.model.tables import QuadTable
+from kktgen.numerics import programs
+from kktgen.numerics.sparse import Csr, csr
+from kktgen.problem.columns import Block
+from kktgen.problem.expressions import Quad
+from kktgen.problem.rows import QuadRow
+from kktgen.reformulate.eliminate import eliminate, weights
+from kktgen.reformulate.identity import combination
 from kktgen.search.respond import Responder
-from kktgen.space import Block
-from kktgen.sparse import Csr, csr
-from kktgen.tables import QuadTable
+from kktgen.search.start.pattern import polish
 
 
 def value(model, name, z):
@@ -212,10 +212,10 @@ def test_revenue_adequacy_with_a_linear_follower():
     for price in np.linspace(0, 5, 1001):
         cost, ub = np.array([price, 2.0, 4.0]), np.array([6.0, 3.0, 9.0])
         need = Csr(np.ones((1, 3)))
-        least = kernel.lp(cost, need, np.array([10.0]), np.array([10.0]), np.zeros(3), ub).value
+        least = programs.lp(cost, need, np.array([10.0]), np.array([10.0]), np.zeros(3), ub).value
         rows = Csr(np.vstack([np.ones(3), cost, [price, 0, 0]]))
         lo, hi = np.array([10.0, -np.inf, 9.0]), np.array([10.0, least + 1e-9, np.inf])
-        answer = kernel.lp(np.array([0, 1, -0.4]), rows, lo, hi, np.zeros(3), ub)
+        answer = programs.lp(np.array([0, 1, -0.4]), rows, lo, hi, np.zeros(3), ub)
         if answer.status == "optimal":
             best = min(best, price + answer.value)
     assert result.solution.objective == pytest.approx(best, abs=0.006) and np.isfinite(best)
@@ -262,7 +262,7 @@ def test_cleared_revenue_of_a_strategic_unit():
     best = np.inf
     for price in np.linspace(0.005, 59.995, 1200):
         cost, ub = np.array([price, 20.0, 30.0]), np.array([60.0, 40.0, 50.0])
-        answer = kernel.lp(cost, Csr(np.ones((1, 3))), np.array([90.0]), np.array([90.0]), np.zeros(3), ub)
+        answer = programs.lp(cost, Csr(np.ones((1, 3))), np.array([90.0]), np.array([90.0]), np.zeros(3), ub)
         if answer.row_dual[0] * answer.x[0] >= 1300:
             best = min(best, answer.row_dual[0])
     assert best == pytest.approx(26.0, abs=0.06)
@@ -575,7 +575,7 @@ def test_basic_bounds_stay_valid_beside_a_rewritten_row():
         lb[fixed], ub[fixed] = z[fixed], z[fixed]
         slack = model.kkt.C @ z + model.kkt.c0
         ub[mu[slack > 1e-7]] = 0.0
-        answer = kernel.lp(np.zeros(model.n), model.rows.M, model.rows.lo, model.rows.hi, lb, ub)
+        answer = programs.lp(np.zeros(model.n), model.rows.M, model.rows.lo, model.rows.hi, lb, ub)
         assert answer.status == "optimal", price
     result = solved(m)
     assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(1.5, abs=1e-6)

@@ -10,9 +10,9 @@ import pytest
 
 import kktgen as kg
 from kktgen.solvers import scip
-from kktgen.solvers.common import answer
-from kktgen.solvers.settle import settled
-from kktgen.solvers.watch import Watch
+from kktgen.solvers.driving.checks import answer
+from kktgen.solvers.driving.settle import settled
+from kktgen.solvers.driving.watch import Watch
 
 pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
 

@@ -21,12 +21,12 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import kktgen as kg
 from kktgen import cli
-from kktgen.explain import KINDS, Explanation, attainment, explain
-from kktgen.explain.leader import piece_direction
-from kktgen.explain.members import Members, describe, elastic, members, without
-from kktgen.loading import load_model
-from kktgen.model import Model
-from kktgen.sparse import widen
+from kktgen.catalog.loading import load_model
+from kktgen.model.model import Model
+from kktgen.numerics.sparse import widen
+from kktgen.recipes.explain import KINDS, Explanation, attainment, explain
+from kktgen.recipes.explain.endless import piece_direction
+from kktgen.recipes.explain.sides import Members, describe, elastic, members, without
 
 GAP = 1e-6
 
@@ -421,7 +421,7 @@ def test_a_price_the_leader_wants_higher():
 
 def test_what_nobody_proved_is_not_claimed(monkeypatch):
     """Without proved boxes and without the claim ``optimal`` a solver's bound on the violation counts for nothing."""
-    module = importlib.import_module("kktgen.explain.coupling")
+    module = importlib.import_module("kktgen.recipes.explain.coupling")
     optimize = module.optimize
 
     def doubted(*args: Any, **options: Any) -> Any:
@@ -539,7 +539,7 @@ def test_directions_keep_to_the_pattern_of_the_point():
 
 
 def test_a_point_that_fails_verification_is_no_point(monkeypatch):
-    module = importlib.import_module("kktgen.explain.answers")
+    module = importlib.import_module("kktgen.recipes.explain.responses")
     verify = module.verify
     monkeypatch.setattr(module, "verify", lambda m, z, **limit: verify(m, z + 1.0, **limit))
     found = explain(problems.toll()[0])
@@ -694,7 +694,7 @@ def test_a_hard_question_stays_open():
 
 def test_what_is_excluded_is_said(monkeypatch):
     """Rows without contradiction and responses are excluded when the time ends before the coupling rows."""
-    module = importlib.import_module("kktgen.explain.answers")
+    module = importlib.import_module("kktgen.recipes.explain.responses")
 
     def late(*args: Any, **options: Any) -> None:
         raise importlib.import_module("kktgen.deadline").OutOfTime

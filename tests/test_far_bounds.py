@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen.bounds.activity import tighten
-from kktgen.kernel import qp
-from kktgen.sparse import Csr
+from kktgen.numerics.intervals import tighten
+from kktgen.numerics.programs import qp
+from kktgen.numerics.sparse import Csr
 
 LIMIT = 20
 SIZES = (1e7, 1e9, 1e10, 1e13, 1e16, 1e19, 1e20, 1e30)

@@ -18,8 +18,8 @@ import pytest
 from file_solver_models import own_temporary_folder, small  # noqa: F401
 
 import kktgen as kg
-from kktgen.solvers import files
-from kktgen.solvers.files.external import External
+from kktgen.solvers import programs
+from kktgen.solvers.programs.external import External
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_it_fails(tmp_path: Path, body: str, message: str):
 
 def test_it_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Interrupted at the limit, killed a little later, with all it has started."""
-    from kktgen.solvers.files import running
+    from kktgen.solvers.programs import running
 
     monkeypatch.setattr(running, "GRACE", 0.5)
     body = """
@@ -223,7 +223,7 @@ def test_programs_of_others(name: str, ends: str, tmp_path: Path):
     """Their commands, and how their files and logs are read."""
     script = tmp_path / "program.py"
     script.write_text(textwrap.dedent(OTHERS[name]).replace("ENDS", ends))
-    record = files._externals()[f"files:{name}"].record
+    record = programs._externals()[f"files:{name}"].record
     solver = _Elsewhere(record, (sys.executable, str(script)))
     model = small()
     arguments = {"time_limit": 50.0, "gap": 0.01, "threads": 2, "start": [np.array([1.0, 0.0])]}
@@ -274,7 +274,7 @@ OTHERS = {
 
 
 def test_ctrl_c_while_a_version_is_asked_for_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    external = importlib.import_module("kktgen.solvers.files.external")
+    external = importlib.import_module("kktgen.solvers.programs.external")
 
     monkeypatch.setattr(external, "run", lambda *arguments: external.Ended(-2, "interrupt", ""))
     with pytest.raises(KeyboardInterrupt):

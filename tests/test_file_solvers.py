@@ -17,10 +17,10 @@ from format_cases import CASES
 from problems import ALL
 
 import kktgen as kg
-from kktgen.solvers import files
-from kktgen.solvers.files.task import Task
+from kktgen.solvers import programs
+from kktgen.solvers.programs.task import Task
 
-READY = files.ready()
+READY = programs.ready()
 PROGRAMS = ("files:cbc", "files:glpk", "files:highs", "files:scip")
 SOLVERS = [
     pytest.param(name, marks=pytest.mark.skipif(name not in READY, reason=f"no program for {name} on this machine"))
@@ -266,7 +266,7 @@ def test_programs_that_are_not_there():
 @pytest.mark.parametrize("solver", ["gurobi", "cplex", "cbc", "glpk"])
 def test_a_program_that_is_not_on_path_says_where_to_get_it(solver: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    known = files._externals()[f"files:{solver}"]
+    known = programs._externals()[f"files:{solver}"]
     with pytest.raises(kg.SolverNotFound, match=f"no program '{known.record.PROGRAMS[0]}' on PATH .{known.INSTALL}"):
         kg.solve(small(), f"files:{solver}")
     assert f"files:{solver}" not in kg.solvers()

@@ -13,8 +13,8 @@ import scipy.sparse as sp
 
 import kktgen as kg
 from kktgen.encodings.sos1 import SOS1
-from kktgen.fingerprint import other_problem
-from kktgen.tables import RowTable
+from kktgen.model.fingerprint import other_problem
+from kktgen.model.tables import RowTable
 
 pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
 

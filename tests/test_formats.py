@@ -16,7 +16,7 @@ from formats.format_models import model, random_bilevel, rich_bilevel, with_firs
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.model import FEATURES
+from kktgen.model.model import FEATURES
 
 HERE = Path(__file__).parent
 SUFFIXES = ("lp", "mps", "cip")

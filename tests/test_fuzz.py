@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from problems import ALL
 
 import kktgen as kg
-from kktgen.instance import load_instance
+from kktgen.catalog.instance import load_instance
 
 PROBLEMS = {problem.name: problem for problem in ALL}
 SOLUTIONS = sorted((Path(__file__).parent / "formats" / "solutions").glob("0*.*"))

@@ -11,14 +11,14 @@ import pytest
 
 import kktgen as kg
 from kktgen.catalog import build
-from kktgen.search.compare import Comparison
-from kktgen.search.fitness import Fitness, evaluate
+from kktgen.problem.variables import unit
 from kktgen.search.given import given_decisions, given_point
-from kktgen.search.hawks import HHO, NCHHO, SIGMA, Draws, Method, draw, move, sine_map
-from kktgen.search.hunt import _Hunt
+from kktgen.search.population.compare import Comparison
+from kktgen.search.population.fitness import Fitness, evaluate
+from kktgen.search.population.hawks import HHO, NCHHO, SIGMA, Draws, Method, draw, move, sine_map
+from kktgen.search.population.hunt import _Hunt
+from kktgen.search.population.repair import Repair
 from kktgen.search.recourse import Worth
-from kktgen.search.repair import Repair
-from kktgen.variable import unit
 
 METHODS = [kg.search.hho, kg.search.nchho]
 

@@ -13,7 +13,7 @@ import pytest
 
 import kktgen as kg
 from kktgen.catalog import load_model
-from kktgen.plots.describe import check
+from kktgen.catalog.plots.describe import check
 from kktgen.search import Responder
 
 alliance = load_model("idrc_alliance")

@@ -17,12 +17,12 @@ import pytest
 import roads
 
 import kktgen as kg
-from kktgen import background, kernel, timed
-from kktgen.search import start as search
-from kktgen.solvers.common import interrupted
-from kktgen.sparse import Csr
+from kktgen.numerics import background, programs, timed
+from kktgen.numerics.sparse import Csr
+from kktgen.search.start import start as search
+from kktgen.solvers.driving.checks import interrupted
 
-optimizing = importlib.import_module("kktgen.optimize")
+optimizing = importlib.import_module("kktgen.recipes.optimize")
 PRESS = pytest.mark.skipif(os.name != "posix", reason="signals of Windows are others")
 
 
@@ -72,7 +72,7 @@ def test_a_given_point_that_does_not_hold_is_none(monkeypatch):
 
 @pytest.mark.parametrize("where", ["respond", "land"])
 def test_the_start_search_hands_over_what_it_has_found(where, monkeypatch):
-    moves = importlib.import_module("kktgen.search.moves").Moves
+    moves = importlib.import_module("kktgen.search.start.moves").Moves
     real, calls = getattr(moves, where), []
 
     def third(self, *arguments):
@@ -145,7 +145,7 @@ def test_a_long_linear_program_hears_ctrl_c(monkeypatch):
     press_after(0.5)
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        kernel.lp(cost, A, lo, hi, lb, ub)
+        programs.lp(cost, A, lo, hi, lb, ub)
     assert time.monotonic() - begun < 60.0
 
 
@@ -156,15 +156,15 @@ def test_a_long_quadratic_program_hears_ctrl_c():
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         for _ in range(100):
-            kernel.qp(Csr(A.T @ A), cost, A, lo, hi, lb, ub)
+            programs.qp(Csr(A.T @ A), cost, A, lo, hi, lb, ub)
     assert time.monotonic() - begun < 60.0
 
 
 def test_a_linear_program_of_several_slices_has_the_optimum_of_one(monkeypatch):
     cost, A, lo, hi, lb, ub = program(300)
-    whole = kernel.lp(cost, A, lo, hi, lb, ub)
+    whole = programs.lp(cost, A, lo, hi, lb, ub)
     monkeypatch.setattr(timed, "SLICE", 1e-3)
-    sliced = kernel.lp(cost, A, lo, hi, lb, ub)
+    sliced = programs.lp(cost, A, lo, hi, lb, ub)
     assert (whole.status, sliced.status) == ("optimal", "optimal")
     assert sliced.value == pytest.approx(whole.value, rel=1e-9)
 

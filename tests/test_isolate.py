@@ -18,9 +18,11 @@ import pytest
 from test_solvers import knapsack, needs, taking
 
 import kktgen as kg
-from kktgen.solvers import _modules, isolate, process, solve, watch
-from kktgen.solvers.common import interrupted, violation
-from kktgen.solvers.watch import Watch
+from kktgen.solvers import _modules, solve
+from kktgen.solvers.driving import watch
+from kktgen.solvers.driving.checks import interrupted, violation
+from kktgen.solvers.driving.watch import Watch
+from kktgen.solvers.isolation import process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no process groups")
 HOME = importlib.import_module("kktgen.solvers")  # kktgen.solvers is a function of the same name
@@ -274,7 +276,7 @@ def test_a_solver_that_ignores_its_limit_and_interrupts_is_killed(fake, impatien
 
 
 def test_a_solver_that_only_ignores_its_limit_may_answer(fake, impatient, monkeypatch):
-    monkeypatch.setattr(isolate, "GRACE", 20.0)
+    monkeypatch.setattr(parent, "GRACE", 20.0)
     found = run("end_well", time_limit=3.0)
     assert (found.status, found.bound, found.nodes) == ("time_limit", -9.0, 7)
     assert "error" not in found.raw

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.identity import combination
-from kktgen.sparse import Csr
+from kktgen.numerics import programs
+from kktgen.numerics.sparse import Csr
+from kktgen.reformulate.identity import combination
 
 
 def random_problem(seed: int) -> kg.Bilevel:
@@ -41,7 +41,7 @@ def respond(m: kg.Bilevel, z: np.ndarray) -> np.ndarray:
         lo = np.concatenate([qp.b - qp.B @ at, np.full(len(qp.h), -np.inf)])
         hi = np.concatenate([qp.b - qp.B @ at, qp.h - qp.H @ at])
         free = np.full(qp.ny, np.inf)
-        answer = kernel.qp(qp.P, qp.q + qp.Q @ at, A, lo, hi, -free, free)
+        answer = programs.qp(qp.P, qp.q + qp.Q @ at, A, lo, hi, -free, free)
         z[qp.y], z[qp.lam], z[qp.mu] = answer.x, answer.row_dual[: len(qp.b)], -answer.row_dual[len(qp.b) :]
     return z
 
@@ -125,7 +125,7 @@ def test_high_point_and_relaxation_bound_from_the_leaders_side():
         P, q, r = model.matrices
         assert P.nnz == 0
         rows = model.rows
-        return kernel.lp(q, rows.M, rows.lo, rows.hi, model.space.lb, model.space.ub).value + r
+        return programs.lp(q, rows.M, rows.lo, rows.hi, model.space.lb, model.space.ub).value + r
 
     assert value(kg.high_point(m)) == pytest.approx(6.1333, abs=1e-4)
     assert value(kg.relax(kg.kkt(m))) == pytest.approx(6.1333, abs=1e-4)

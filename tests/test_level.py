@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen.bounds.safe import safe_convex_minimum
-from kktgen.claims import RELAXATION
-from kktgen.kernel import qp
-from kktgen.level import Relaxed, level, with_boxes, without_cutoff
-from kktgen.sparse import Csr
+from kktgen.numerics.programs import qp
+from kktgen.numerics.safe_bound import safe_convex_minimum
+from kktgen.numerics.sparse import Csr
+from kktgen.reformulate.level import Relaxed, level, with_boxes, without_cutoff
+from kktgen.verification.claims import RELAXATION
 
 LIMIT = 30
 
@@ -155,13 +155,13 @@ def test_boxes_of_a_cutoff_are_written_beside_a_start_alone(tmp_path):
 
 
 def test_the_commands_write_the_start_first(tmp_path):
-    from kktgen import jobs, outcome
+    from kktgen.cli import result_files, task
 
     found = kg.optimize(near(4)[0], time_limit=LIMIT)
     module = ModuleType("near")
     module.build = lambda: None
-    job = jobs.Job("near", "near", module, {}, found.bilevel)
-    paths, refused, fault = outcome.write(job, found, {}, None, tmp_path)
+    job = task.Job("near", "near", module, {}, found.bilevel)
+    paths, refused, fault = result_files.write(job, found, {}, None, tmp_path)
     assert fault is None and [path.suffix for path in paths if path.suffix != ".json"][-1] == ".sol"
     assert "free" not in bounds_in((tmp_path / "near.lp").read_text())[0]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import kktgen as kg
-from kktgen import lineage
-from kktgen.solvers.group import Group
+from kktgen.solvers.isolation import lineage
+from kktgen.solvers.isolation.group import Group
 
 ROOT = Path(kg.__file__).parents[1]
 SOON = 8.0

@@ -16,8 +16,8 @@ from formats.format_models import rich_bilevel
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats.maps import map_path
-from kktgen.formats.name_map import read_map
+from kktgen.formats.maps.read import read_map
+from kktgen.formats.maps.write import map_path
 
 HERE = Path(__file__).parent
 SUFFIXES = ("lp", "mps", "cip")

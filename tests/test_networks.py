@@ -10,14 +10,13 @@ import roads
 from test_basic import some_multipliers_fit
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.bounds import distances
-from kktgen.bounds.flows import flow_limits
-from kktgen.bounds.network import network
-from kktgen.bounds.paths import path_bounds
-from kktgen.bounds.relaxation import Boxes
 from kktgen.deadline import Deadline
-from kktgen.sparse import Csr, vstack
+from kktgen.numerics import distances, programs
+from kktgen.numerics.sparse import Csr, vstack
+from kktgen.reformulate.bounds.flows import flow_limits
+from kktgen.reformulate.bounds.network import network
+from kktgen.reformulate.bounds.paths import path_bounds
+from kktgen.reformulate.bounds.relaxation import Boxes
 
 DECISIONS = 12
 
@@ -103,11 +102,11 @@ def decisions(at: Case, seed: int) -> list[np.ndarray]:
     return corners + [rng.uniform(*at.x) for _ in range(DECISIONS)]
 
 
-def response(qp: kg.QP, x: np.ndarray) -> kernel.Answer:
+def response(qp: kg.QP, x: np.ndarray) -> programs.Answer:
     lo = np.concatenate([qp.b - qp.B @ x, np.full(len(qp.h), -np.inf)])
     hi = np.concatenate([qp.b - qp.B @ x, qp.h - qp.H @ x])
     free = np.full(qp.ny, np.inf)
-    return kernel.qp(qp.P, qp.q + qp.Q @ x, vstack([qp.A, qp.G], qp.ny), lo, hi, -free, free)
+    return programs.qp(qp.P, qp.q + qp.Q @ x, vstack([qp.A, qp.G], qp.ny), lo, hi, -free, free)
 
 
 def most_flow(qp: kg.QP, x: np.ndarray) -> np.ndarray | None:
@@ -121,7 +120,7 @@ def most_flow(qp: kg.QP, x: np.ndarray) -> np.ndarray | None:
     lo = np.concatenate([qp.b - qp.B @ x, np.full(len(qp.h), -np.inf), level - room])
     hi = np.concatenate([qp.b - qp.B @ x, qp.h - qp.H @ x, level + room])
     free = np.full(qp.ny, np.inf)
-    warm, out = kernel.WarmLp(rows, lo, hi, -free, free), np.zeros(qp.ny)
+    warm, out = programs.WarmLp(rows, lo, hi, -free, free), np.zeros(qp.ny)
     for j in range(qp.ny):
         found = warm.minimize(np.array([j]), -np.ones(1))
         out[j] = y[j] if found.x is None else -found.value
@@ -138,7 +137,7 @@ def most_multipliers(qp: kg.QP, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     dual = Csr(np.hstack([-qp.A.T.toarray(), qp.G.T.toarray()]))
     lb = np.concatenate([np.full(me, -1e4), np.zeros(mi)])
     ub = np.concatenate([np.full(me, 1e4), np.where(slack > 1e-5, 0.0, 1e4)])
-    warm, ends = kernel.WarmLp(dual, -gradient - width, -gradient + width, lb, ub), np.zeros((2, me + mi))
+    warm, ends = programs.WarmLp(dual, -gradient - width, -gradient + width, lb, ub), np.zeros((2, me + mi))
     for k in range(me + mi):
         for row, sign in enumerate((1.0, -1.0)):
             ends[row, k] = sign * warm.minimize(np.array([k]), np.array([sign])).value
@@ -282,7 +281,7 @@ def test_many_rows_are_bounded_without_linear_programs(priced, monkeypatch):
     def asked(*_, **__):
         raise AssertionError("an LP")
 
-    monkeypatch.setattr(kernel.WarmLp, "minimize", asked)
+    monkeypatch.setattr(programs.WarmLp, "minimize", asked)
     length = 2000
     model = kg.bound(kg.kkt(street(length, priced)))
     assert {str(word) for word in model.pairs.dual_max.proof} <= {"proved(D2)", "proved(D5)"}

@@ -227,7 +227,7 @@ def test_constants_of_the_users_get_no_second_solve(monkeypatch):
     g.minimize(w)
     m.minimize((x - 2) * (x - 2) + y + 0 * w + 1e-3 * both[0].dual)
     second = []
-    monkeypatch.setattr(sys.modules["kktgen.optimize"], "_second", lambda *_: second.append(1) or ())
+    monkeypatch.setattr(sys.modules["kktgen.recipes.optimize"], "_second", lambda *_: second.append(1) or ())
     kg.optimize(m, kg.SOS1())
     assert second == [1]
     result = kg.optimize(m, kg.SOS1(), choices={f: kg.BigM(dual=0.5)})

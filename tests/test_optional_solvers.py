@@ -14,12 +14,13 @@ from format_cases import CASES
 from problems import ALL
 
 import kktgen as kg
-from kktgen.solution import STATUSES
-from kktgen.solvers import _modules, solve, solvers, watch
-from kktgen.solvers.arrays import arrays
-from kktgen.solvers.common import interrupted, violation
-from kktgen.solvers.session import BOX, Found, drive, in_background, size_limited
-from kktgen.solvers.watch import Watch
+from kktgen.model.solution import STATUSES
+from kktgen.solvers import _modules, solve, solvers
+from kktgen.solvers.driving import watch
+from kktgen.solvers.driving.arrays import arrays
+from kktgen.solvers.driving.checks import interrupted, violation
+from kktgen.solvers.driving.session import BOX, Found, drive, in_background, size_limited
+from kktgen.solvers.driving.watch import Watch
 
 INFO = solvers()
 OPTIONAL = ("copt", "cplex", "gurobi", "xpress")

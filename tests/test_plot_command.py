@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from conftest import TINY
 
 import kktgen as kg
-from kktgen import cli, plots
+from kktgen import cli
+from kktgen.catalog import plots
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import catalog, plots
+from kktgen import catalog
+from kktgen.catalog import plots
 
 MODELS = ("dso_vpp", "carbon_vpp")
 

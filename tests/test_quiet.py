@@ -15,9 +15,9 @@ import pytest
 from problems import ALL
 
 import kktgen as kg
-from kktgen import kernel, quiet
-from kktgen.kernel import lp, qp
-from kktgen.sparse import Csr
+from kktgen.numerics import programs, quiet_highs
+from kktgen.numerics.programs import lp, qp
+from kktgen.numerics.sparse import Csr
 
 ROOT = Path(kg.__file__).parent.parent
 CLASH = r"'threads' is set to 1 but .*scheduler has already been initialized to use 2 threads"
@@ -100,11 +100,11 @@ def test_other_code_may_ask_for_any_number_of_threads_on_a_thread_of_its_own():
 
 
 def test_the_number_of_threads_of_the_scheduler_is_taken_where_it_is_another(two_threads):
-    highs = quiet.quiet()
+    highs = quiet_highs.quiet()
     highs.addVar(1.0, 2.0)
     highs.setOptionValue("threads", 1)
     assert highs.run() == highspy.HighsStatus.kError
-    assert quiet.run(highs) == ""
+    assert quiet_highs.run(highs) == ""
     assert highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
     assert highs.getOptionValue("threads")[1] == 2
     for name, value in (("output_flag", False), ("log_to_console", True), ("log_file", "")):
@@ -116,12 +116,12 @@ def failing(two_threads, monkeypatch):
     """Every linear program of the kernel fails for a reason that HiGHS states and nobody can mend."""
 
     def one_thread():
-        highs = quiet.quiet()
+        highs = quiet_highs.quiet()
         highs.setOptionValue("threads", 1)
         return highs
 
-    monkeypatch.setattr(kernel, "quiet", one_thread)
-    monkeypatch.setattr(quiet, "_SCHEDULER", re.compile("(?!)"))
+    monkeypatch.setattr(programs, "quiet", one_thread)
+    monkeypatch.setattr(quiet_highs, "_SCHEDULER", re.compile("(?!)"))
 
 
 def test_a_failed_linear_program_answers_in_the_words_of_highs(failing):
@@ -129,7 +129,7 @@ def test_a_failed_linear_program_answers_in_the_words_of_highs(failing):
     assert answer.status == "error" and answer.x is None and np.isnan(answer.value)
     assert re.search(CLASH, answer.words)
     assert re.search(rf"^'error' \(HiGHS: ERROR: .*{CLASH}", answer.ending)
-    with kernel.failures() as outer, kernel.failures() as inner:
+    with programs.failures() as outer, programs.failures() as inner:
         lp(*cube())
     lp(*cube())
     assert inner == outer == [answer.words]
@@ -234,8 +234,8 @@ def test_what_others_print_while_highs_greets_is_passed_on(monkeypatch, capfd):
         return real()
 
     monkeypatch.setattr(highspy, "Highs", greeting)
-    monkeypatch.setattr(quiet, "_greeted", False)
-    quiet.quiet()
+    monkeypatch.setattr(quiet_highs, "_greeted", False)
+    quiet_highs.quiet()
     assert capfd.readouterr().out == "another thread\n"
 
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from scipy.optimize import linprog
 
 import kktgen as kg
-from kktgen import kernel
 from kktgen.catalog import load_model
 from kktgen.cli import cli
+from kktgen.numerics import programs
 
 model = load_model("random_bilevel")
 FAMILIES = ("lp", "qp", "qp_singular", "toll")
@@ -153,7 +153,7 @@ def test_no_sampled_decision_beats_the_optimum(family: str) -> None:
         z[game.x.cols] = x
         q, side, free = qp.q + qp.Q @ z[qp.x], qp.h - qp.H @ z[qp.x], np.full(3, np.inf)
         data = (q, qp.G, np.full(len(side), -np.inf), side, -free, free)
-        answer = kernel.qp(qp.P, *data) if qp.P.nnz else kernel.lp(*data)
+        answer = programs.qp(qp.P, *data) if qp.P.nnz else programs.lp(*data)
         if game.rows[0].residual(z).max() > 0 or answer.status != "optimal":
             continue
         z[game.y[0].cols] = answer.x

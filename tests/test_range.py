@@ -16,12 +16,12 @@ from kktgen.catalog import build, load_instance
 from kktgen.cli import cli
 from kktgen.deadline import Deadline
 from kktgen.errors import UnsupportedError
-from kktgen.maxmin import Polyhedron, max_min
-from kktgen.report import Carrier
+from kktgen.numerics.sparse import Csr
 from kktgen.search import Responder
 from kktgen.search.recourse import Recourse
-from kktgen.span import span
-from kktgen.sparse import Csr
+from kktgen.verification.report import Carrier
+from kktgen.verification.ties.max_min import Polyhedron, max_min
+from kktgen.verification.ties.value_range import span
 
 
 def ranged(m, **options):

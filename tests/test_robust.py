@@ -7,9 +7,9 @@ import pytest
 
 import kktgen as kg
 from kktgen.catalog import build, load_instance
-from kktgen.kkt import kkt
-from kktgen.nudge import settled, tilted
-from kktgen.span import span
+from kktgen.model.kkt import kkt
+from kktgen.recipes.robust.steps import settled, tilted
+from kktgen.verification.ties.value_range import span
 
 
 def toll(most=2.0, cap=3.0):

@@ -11,7 +11,7 @@ import pytest
 import kktgen as kg
 from kktgen.catalog import build
 from kktgen.encodings import BOUNDED
-from kktgen.fingerprint import carried
+from kktgen.model.fingerprint import carried
 
 pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
 

@@ -9,10 +9,10 @@ import pytest
 from test_units import in_units
 
 import kktgen as kg
-from kktgen.formats.name_map import read_map
-from kktgen.own_units import column_units
-from kktgen.scale import scaled
-from kktgen.scale.problem import restated
+from kktgen.formats.maps.read import read_map
+from kktgen.model.own_units import column_units
+from kktgen.reformulate.scale import scaled
+from kktgen.reformulate.scale.restated import restated
 
 
 def handbook(a: float = 1.0) -> kg.Bilevel:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import kktgen as kg
-from kktgen import scip_errors
+from kktgen.numerics import quiet_scip
 from kktgen.solvers import scip
 
 pytest.importorskip("pyscipopt")
-LIBRARY = scip_errors._library()
+LIBRARY = quiet_scip._library()
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="this build of PySCIPOpt does not show SCIP's functions")
 
 
@@ -67,7 +67,7 @@ def test_each_thread_hears_its_own(capfd):
     texts = {}
 
     def listen(name: str) -> None:
-        with scip_errors.heard() as said:
+        with quiet_scip.heard() as said:
             ready.wait(20)
             say(name)
             go.wait(20)
@@ -87,9 +87,9 @@ def test_each_thread_hears_its_own(capfd):
 
 
 def test_a_solve_within_a_solve_hears_its_own(capfd):
-    with scip_errors.heard() as outer:
+    with quiet_scip.heard() as outer:
         say("before")
-        with scip_errors.heard() as inner:
+        with quiet_scip.heard() as inner:
             say("inside")
         say("after")
     assert [text.count("ERROR") for text in (outer.text, inner.text)] == [2, 1]
@@ -99,7 +99,7 @@ def test_a_solve_within_a_solve_hears_its_own(capfd):
 
 def test_reading_a_broken_file_leaves_no_trap_behind(tmp_path: Path, capfd):
     """The function that PySCIPOpt sets for errors must not be called while a solve has given up Python's lock."""
-    from kktgen.formats.readers.foreign import scip_model
+    from kktgen.formats.targets.foreign import scip_model
 
     path = tmp_path / "broken.lp"
     path.write_text("Minimize\n obj: x\nSubject To\n c1: x >= <= 3\nEnd\n", encoding="utf-8")
@@ -111,8 +111,8 @@ def test_reading_a_broken_file_leaves_no_trap_behind(tmp_path: Path, capfd):
 
 
 def test_a_flood_of_errors_costs_no_memory():
-    with scip_errors.heard() as said:
-        for k in range(3 * scip_errors.PIECES):
+    with quiet_scip.heard() as said:
+        for k in range(3 * quiet_scip.PIECES):
             say(f"number {k}")
-    assert said.text.endswith(f"number {3 * scip_errors.PIECES - 1}")
-    assert len(said.text) < 100 * scip_errors.PIECES
+    assert said.text.endswith(f"number {3 * quiet_scip.PIECES - 1}")
+    assert len(said.text) < 100 * quiet_scip.PIECES

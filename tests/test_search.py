@@ -13,14 +13,14 @@ import pytest
 from problems import ALL
 
 import kktgen as kg
-from kktgen.eliminate import eliminate
-from kktgen.kernel import Answer, qp
+from kktgen.numerics.programs import Answer, qp
+from kktgen.numerics.sharpen import Program, error, sharpen
+from kktgen.numerics.sparse import Csr
+from kktgen.reformulate.eliminate import eliminate
 from kktgen.search import Responder, pattern_search, pattern_step, polish, relax_and_respond, respond, start_points
-from kktgen.search.pattern import active_pairs, improve
 from kktgen.search.residual import violation
-from kktgen.search.sharpen import Program, error, sharpen
-from kktgen.solvers.common import interrupted
-from kktgen.sparse import Csr
+from kktgen.search.start.pattern import active_pairs, improve
+from kktgen.solvers.driving.checks import interrupted
 
 
 def kkt_residual(m: kg.Bilevel, z: np.ndarray) -> float:
@@ -498,7 +498,7 @@ def test_starts_respect_the_proved_boxes_of_a_bounded_model():
 
 
 def test_ctrl_c_in_a_solve_of_the_heuristics_ends_them_all(monkeypatch):
-    from kktgen.search import discrete
+    from kktgen.search.start import discrete
 
     m = kg.Bilevel("choice")
     x = m.var("x", 3, kind="B")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen.convexity import CLEAR, is_psd, repair
-from kktgen.sparse import Csr
+from kktgen.numerics.convexity import CLEAR, is_psd, repair
+from kktgen.numerics.sparse import Csr
 
 STEPS = np.linspace(0.0, 1.0, 21)
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.model import FEATURES
-from kktgen.solution import STATUSES
+from kktgen.model.model import FEATURES
+from kktgen.model.solution import STATUSES
+from kktgen.numerics import programs
 from kktgen.solvers import _modules, solve, solvers
-from kktgen.solvers.common import violation
-from kktgen.solvers.watch import Watch
+from kktgen.solvers.driving.checks import violation
+from kktgen.solvers.driving.watch import Watch
 
 INFO = {name: info for name, info in solvers().items() if ":" not in name}  # programs: test_file_solvers.py
 OWN_NODE_LIMIT = {
@@ -133,8 +133,8 @@ def test_random_quadratic_programs_agree_with_an_interior_point_method(solver):
         x = m.var("x", n, lb=0, ub=1)
         m.add(A @ x <= side)
         m.minimize((F @ x) @ (F @ x) + q @ x)
-        P = kernel.Csr(2 * F.T @ F)
-        exact = kernel.qp(P, q, kernel.Csr(A), np.full(k, -np.inf), side, np.zeros(n), np.ones(n))
+        P = programs.Csr(2 * F.T @ F)
+        exact = programs.qp(P, q, programs.Csr(A), np.full(k, -np.inf), side, np.zeros(n), np.ones(n))
         optimal(solve(m, solver), exact.value, 1e-4)
 
 
@@ -510,7 +510,7 @@ def test_threads_may_change_from_solve_to_solve(solver):
     m, x = knapsack(20, 4, 7)
     values = {solve(m, solver, threads=threads, gap=0).objective for threads in (1, 2, 1)}
     assert len(values) == 1
-    assert kernel.lp(np.ones(1), kernel.Csr((0, 1)), np.empty(0), np.empty(0), np.zeros(1), np.ones(1)).value == 0
+    assert programs.lp(np.ones(1), programs.Csr((0, 1)), np.empty(0), np.empty(0), np.zeros(1), np.ones(1)).value == 0
 
 
 @taking("int")

@@ -11,8 +11,8 @@ from problems import ALL
 
 import kktgen as kg
 from kktgen.catalog import build
-from kktgen.kernel import lp
-from kktgen.sparse import Csr
+from kktgen.numerics.programs import lp
+from kktgen.numerics.sparse import Csr
 
 PROFIT, WEIGHT, CAPACITY = np.array([8.0, 7.0, 5.0, 6.0]), np.array([3.0, 2.0, 2.0, 4.0]), 5.0
 

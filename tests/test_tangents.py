@@ -17,10 +17,10 @@ import scipy.sparse as sp
 import kktgen as kg
 from kktgen import catalog
 from kktgen.errors import SolverError
+from kktgen.numerics.sparse import Csr
 from kktgen.solvers import solve, solvers
-from kktgen.solvers.common import violation
-from kktgen.solvers.tangents import Tangents, squares
-from kktgen.sparse import Csr
+from kktgen.solvers.driving.checks import violation
+from kktgen.solvers.highs.tangents import Tangents, squares
 
 HIGHS = solvers()["highs"]
 pytestmark = pytest.mark.skipif(not HIGHS.available, reason=HIGHS.version)
@@ -225,8 +225,8 @@ def test_only_the_quadratic_part_keeps_the_problem_bounded():
 
 
 def test_a_relaxation_without_an_answer_begins_at_an_integer_point(monkeypatch):
-    from kktgen.kernel import Answer, qp
-    from kktgen.solvers import rounds
+    from kktgen.numerics.programs import Answer, qp
+    from kktgen.solvers.highs import rounds
 
     for said in ("error", "infeasible", "unbounded"):
         asked = []

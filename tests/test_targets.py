@@ -13,10 +13,10 @@ from formats.format_models import model, random_bilevel, with_first_entry
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats.readers.needs import needs_of
-from kktgen.formats.readers.table import CELLS, NEEDS, READERS, REMARKS, TABLE, VERDICTS
-from kktgen.formats.readers.verdicts import judge
-from kktgen.model import FEATURES
+from kktgen.formats.targets.needs import needs_of
+from kktgen.formats.targets.table import CELLS, NEEDS, READERS, REMARKS, TABLE, VERDICTS
+from kktgen.formats.targets.verdicts import judge
+from kktgen.model.model import FEATURES
 
 ALL = [(reader, suffix) for reader in READERS for suffix in (".lp", ".mps", ".cip")]
 

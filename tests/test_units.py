@@ -9,8 +9,8 @@ import problems
 import pytest
 
 import kktgen as kg
-from kktgen.scale.problem import restated
-from kktgen.units import Units
+from kktgen.model.units import Units
+from kktgen.reformulate.scale.restated import restated
 
 QUANTITIES = (1e-9, 1e-7, 1e-5, 1e-3, 1.0, 1e3, 1e5, 1e7, 1e9)
 MONEY = (1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9)

@@ -11,15 +11,15 @@ import orjson
 import pytest
 
 import kktgen as kg
-from kktgen import kernel
-from kktgen.appended_columns import Encoded
-from kktgen.fingerprint import carried
-from kktgen.report import CLAIMS, Tolerances
-from kktgen.residuals import row_scale, worst
+from kktgen.model.appended_columns import Encoded
+from kktgen.model.fingerprint import carried
+from kktgen.numerics import programs
+from kktgen.numerics.sparse import Csr, vstack
+from kktgen.problem.columns import labels
 from kktgen.solvers import solve
-from kktgen.space import labels
-from kktgen.sparse import Csr, vstack
-from kktgen.verify import verify
+from kktgen.verification.report import CLAIMS, Tolerances
+from kktgen.verification.residuals import row_scale, worst
+from kktgen.verification.verify import verify
 
 # -- problems -----------------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ def respond(m, leader, rounds=1):
             b, h = qp.b - qp.B @ x, qp.h - qp.H @ x
             lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
             free = np.full(qp.ny, np.inf)
-            answer = kernel.qp(qp.P, qp.Q @ x + qp.q, A, lo, hi, -free, free)
+            answer = programs.qp(qp.P, qp.Q @ x + qp.q, A, lo, hi, -free, free)
             assert answer.status == "optimal"
             z[qp.y], z[qp.lam] = answer.x, answer.row_dual[: len(b)]
             z[qp.mu] = np.maximum(-answer.row_dual[len(b) :], 0.0)
@@ -424,13 +424,13 @@ def test_a_solver_that_fails_is_no_proof(book, monkeypatch):
     def refuse(*_):
         raise kg.SolverError("out of order")
 
-    monkeypatch.setattr(kernel, "qp", refuse)
+    monkeypatch.setattr(programs, "qp", refuse)
     report = verify(m, solution(m, z))
     assert report.claim == "unverified" and "out of order" in report["follower gap(lower)"].where
     nothing = np.empty(0)
-    monkeypatch.setattr(kernel, "qp", lambda *_: kernel.Answer("limit", None, np.nan, nothing, nothing))
+    monkeypatch.setattr(programs, "qp", lambda *_: programs.Answer("limit", None, np.nan, nothing, nothing))
     assert "time was over" in verify(m, solution(m, z))["follower gap(lower)"].where
-    monkeypatch.setattr(kernel, "qp", lambda *_: kernel.Answer("optimal", np.zeros(1), 0.0, nothing, nothing))
+    monkeypatch.setattr(programs, "qp", lambda *_: programs.Answer("optimal", np.zeros(1), 0.0, nothing, nothing))
     assert "above the response" in verify(m, solution(m, z))["follower gap(lower)"].where
 
 

@@ -1,5 +1,9 @@
 """Encodings of ``0 <= s_i  _|_  mu_i >= 0``: one file each, found by scanning this folder.
 
+Takes: a Model with complementarity pairs.
+Gives: a Model without, for files and solvers.
+Must not know: formats and solvers.
+
 ============== ================================================ ================================
 encoding       adds                                             exact when
 ============== ================================================ ================================
@@ -24,13 +28,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..bounds import bound
-from ..constants import check_constants
 from ..errors import ProblemError, expect
-from ..fingerprint import equivalent
-from ..model import Model
-from ..pairs import Pairs
-from .given import pairs_of
+from ..model.constants import check_constants
+from ..model.fingerprint import equivalent
+from ..model.model import Model
+from ..model.pairs import Pairs
+from ..reformulate.bounds import bound
+from .parts.constants import pairs_of
 
 BOUNDED = ("BigM", "Indicator", "Auto")
 """Encodings that need boxes to be right; the model is bounded first when nobody did."""

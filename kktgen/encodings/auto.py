@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..model import Model
-from ..own_units import pair_units
-from ..pairs import Pairs
+from ..model.model import Model
+from ..model.own_units import pair_units
+from ..model.pairs import Pairs
 from .big_m import BigM
 from .sos1 import SOS1
 

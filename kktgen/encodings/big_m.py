@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..appended_columns import Encoded
-from ..bounds.words import failed
 from ..errors import BoundError
-from ..model import Model
-from ..pairs import Bounds, Pairs
-from ..sparse import coo, row_index
-from ..tables import RowTable
-from .given import given
-from .slack import binaries, renamed
+from ..model.appended_columns import Encoded
+from ..model.model import Model
+from ..model.pairs import Bounds, Pairs
+from ..model.tables import RowTable
+from ..numerics.sparse import coo, row_index
+from ..reformulate.bounds.notes import failed
+from .parts.added_columns import binaries, renamed
+from .parts.constants import given
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..appended_columns import Encoded
-from ..model import Model
-from ..pairs import Pairs
-from ..sparse import widen
-from ..tables import Indicators, RowTable, join_indicators
-from .slack import binaries, mu_rows, renamed
+from ..model.appended_columns import Encoded
+from ..model.model import Model
+from ..model.pairs import Pairs
+from ..model.tables import Indicators, RowTable, join_indicators
+from ..numerics.sparse import widen
+from .parts.added_columns import binaries, mu_rows, renamed
 
 
 @dataclass(frozen=True)

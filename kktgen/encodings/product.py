@@ -7,15 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..appended_columns import Encoded
 from ..errors import ProblemError
-from ..model import Model
-from ..own_units import cost_units
-from ..pairs import Pairs
-from ..space import Block
-from ..sparse import Csr, coo, row_index
-from ..tables import QuadTable, RowTable, join_quads
-from .slack import renamed
+from ..model.appended_columns import Encoded
+from ..model.model import Model
+from ..model.own_units import cost_units
+from ..model.pairs import Pairs
+from ..model.tables import QuadTable, RowTable, join_quads
+from ..numerics.sparse import Csr, coo, row_index
+from ..problem.columns import Block
+from .parts.added_columns import renamed
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Product:
     ----------
     eps : float
         Tolerance on the product, in units of the follower's cost: 1 in problems of ordinary numbers, else the unit that
-        :mod:`kktgen.scale` chooses for it.
+        :mod:`kktgen.reformulate.scale` chooses for it.
     summed : bool
         One row a follower instead of one a pair.
     """

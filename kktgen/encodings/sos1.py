@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..appended_columns import Encoded
-from ..model import Model
-from ..pairs import Pairs
-from ..tables import Sos1, join_sos1
-from .slack import renamed, slack_columns
+from ..model.appended_columns import Encoded
+from ..model.model import Model
+from ..model.pairs import Pairs
+from ..model.tables import Sos1, join_sos1
+from .parts.added_columns import renamed, slack_columns
 
 
 @dataclass(frozen=True)

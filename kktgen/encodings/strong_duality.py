@@ -7,19 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..appended_columns import Encoded
-from ..bounds.curved import boxes
-from ..cuts import Gap
 from ..errors import ProblemError
-from ..expr import Quad
-from ..identity import duality_gap
-from ..mccormick import with_products
-from ..model import Model
-from ..own_units import cost_units
-from ..pairs import Pairs
-from ..space import Block
-from ..sparse import coo, vstack
-from ..tables import QuadTable, RowTable, join_quads
+from ..model.appended_columns import Encoded
+from ..model.model import Model
+from ..model.own_units import cost_units
+from ..model.pairs import Pairs
+from ..model.tables import QuadTable, RowTable, join_quads
+from ..numerics.sparse import coo, vstack
+from ..problem.columns import Block
+from ..problem.expressions import Quad
+from ..reformulate.bounds.curved import boxes
+from ..reformulate.cuts import Gap
+from ..reformulate.identity import duality_gap
+from ..reformulate.mccormick import with_products
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class StrongDuality:
     ----------
     eps : float
         Tolerance on the duality gap of rows that are not linear, in units of the follower's cost: 1 in problems of
-        ordinary numbers, else the unit that :mod:`kktgen.scale` chooses for it.
+        ordinary numbers, else the unit that :mod:`kktgen.reformulate.scale` chooses for it.
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})

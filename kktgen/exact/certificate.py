@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..bilevel import Bilevel
 from ..errors import ProblemError, expect
-from ..kkt import kkt
-from ..report import SHOWN
+from ..model.kkt import kkt
+from ..problem.bilevel import Bilevel
+from ..verification.report import SHOWN
 from . import checker
 from .problem import plain
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..bilevel import Bilevel
 from ..deadline import Deadline, OutOfTime
 from ..errors import NoSolutionError, ProblemError, SolverError, expect
-from ..kkt import kkt as kkt_model
-from ..kkt_system import Kkt
-from ..model import Model
-from ..scale import Scaled, scaled
-from ..solution import Solution
+from ..model.kkt import kkt as kkt_model
+from ..model.kkt_system import Kkt
+from ..model.model import Model
+from ..model.solution import Solution
+from ..problem.bilevel import Bilevel
+from ..reformulate.scale import Scaled, scaled
 from . import checker
 from .certificate import FORM, Certificate, judged, number, proofs_of, sealed
 from .convex import Square, squares

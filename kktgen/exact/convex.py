@@ -16,8 +16,8 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ..deadline import NEVER, Deadline
-from ..qp import QP
-from ..sparse import Csr
+from ..numerics.sparse import Csr
+from ..problem.qp import QP
 
 LARGEST = 60
 """Largest block that is factorised in rational numbers."""

@@ -7,23 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from .. import kernel
 from ..deadline import NEVER, Deadline, OutOfTime
-from ..kkt_system import Kkt
-from ..model import Model
-from ..residuals import row_scale
-from ..sparse import Csr, vstack
-from .system import (
-    DECISION,
-    FIXED,
-    FOLLOWER,
-    KINK,
-    RECOURSE,
-    Equations,
-    scaled_prices,
-    scaled_slacks,
-    seen,
-)
+from ..model.kkt_system import Kkt
+from ..model.model import Model
+from ..numerics import programs
+from ..numerics.sparse import Csr, vstack
+from ..verification.residuals import row_scale
+from .equations import DECISION, FIXED, FOLLOWER, KINK, RECOURSE, Equations, scaled_prices, scaled_slacks, seen
 
 ROUNDS = 25
 """Most corrections of a pattern."""
@@ -144,7 +134,7 @@ class _Task:
     start : list of Fraction
         The point the rational one shall be near.
     kind : ndarray (n,) of int
-        Class of every column, see :mod:`kktgen.exact.system`.
+        Class of every column, see :mod:`kktgen.exact.equations`.
     bound : ndarray of int
         The leader's rows that hold with equality there.
     dead : ndarray (n,) of bool
@@ -271,7 +261,7 @@ def with_prices(kkt: Kkt, z: np.ndarray, followers: np.ndarray, deadline: Deadli
         lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
         hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
         room = REACH * (1.0 + float(np.abs(y).max(initial=0.0)))
-        answer = kernel.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room, deadline)
+        answer = programs.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room, deadline)
         if answer.x is not None:
             out[qp.lam] = size * answer.row_dual[: len(qp.b)]
             out[qp.mu] = np.maximum(-size * answer.row_dual[len(qp.b) :], 0.0)

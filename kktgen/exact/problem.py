@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..expr import Quad
-from ..model import Model
-from ..residuals import _row_name as row_name
-from ..space import labels
-from ..sparse import Csr
-from ..tables import RowTable
+from ..model.model import Model
+from ..model.tables import RowTable
+from ..numerics.sparse import Csr
+from ..problem.columns import labels
+from ..problem.expressions import Quad
+from ..verification.residuals import _row_name as row_name
 
 
 def terms(M: Csr) -> list[list[list[Any]]]:

@@ -1,6 +1,10 @@
 """Model files: one module a format, found by scanning this folder.
 
-A format module declares ``SUFFIX``, ``FEATURES`` (keys of :data:`kktgen.model.FEATURES` it can hold) and
+Takes: a Model or a Bilevel; a file.
+Gives: a file; a Bilevel, a point.
+Must not know: solvers that run.
+
+A format module declares ``SUFFIX``, ``FEATURES`` (keys of :data:`kktgen.model.model.FEATURES` it can hold) and
 ``dump(form, file)`` of a plain form. One that orders columns and rows in its own way, or adds some, also has
 ``listing(model, form)``, and one that names some ``replaced(form)``. What a format cannot hold is refused by name,
 never written and hoped for. Whole bilevel problems are held by the formats of the folder ``instances``.
@@ -19,25 +23,25 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ..bilevel import Bilevel
 from ..errors import FormatError, ProblemError, UnsupportedError
-from ..level import without_cutoff
-from ..model import FEATURES, Model
-from ..scale import Scaled, as_it_stands
-from ..scale import scaled as stated
-from ..single import single_level
-from . import instances
-from .counted import Counted
-from .files import file_path, remove_file, replace_file
-from .instances import read
-from .magnitudes import warn_of_units
-from .maps import dump_map, map_path
-from .name_map import NameMap, read_map
-from .names import column_names
-from .plain import Plain, plain
-from .provenance import listing
-from .readers import check_target, encoding_rows, file_features, reader_rows, readers, target_name
-from .sol import read_solution, write_solution
+from ..model.model import FEATURES, Model
+from ..model.single_level import single_level
+from ..problem.bilevel import Bilevel
+from ..reformulate.level import without_cutoff
+from ..reformulate.scale import Scaled, as_it_stands
+from ..reformulate.scale import scaled as stated
+from . import problems
+from .maps.provenance import listing
+from .maps.read import NameMap, read_map
+from .maps.write import dump_map, map_path
+from .problems import read
+from .solutions import read_solution, write_solution
+from .targets import check_target, encoding_rows, file_features, reader_rows, readers, target_name
+from .writing.counted import Counted
+from .writing.files import file_path, remove_file, replace_file
+from .writing.magnitudes import warn_of_units
+from .writing.names import column_names
+from .writing.plain import Plain, plain
 
 __all__ = [
     "NameMap",
@@ -104,10 +108,10 @@ def write(
         (:func:`read_map`). It is written anyway with short names, and where full names clash or are too long and became
         ``x<j>`` or ``c<i>``; where none is written, one of an earlier file of this name is removed.
     scaled : bool
-        Whether to write the model in its own units (:mod:`kktgen.scale`), in which its numbers are of order one, and
-        their map, which holds them; :func:`read_solution` brings points of the file back. The file of a problem of
-        ordinary numbers is the same either way. By default the file is in the user's units, with a warning where
-        readers, which work to absolute tolerances, would get it wrong.
+        Whether to write the model in its own units (:mod:`kktgen.reformulate.scale`), in which its numbers are of order
+        one, and their map, which holds them; :func:`read_solution` brings points of the file back. The file of a
+        problem of ordinary numbers is the same either way. By default the file is in the user's units, with a warning
+        where readers, which work to absolute tolerances, would get it wrong.
     progress : callable, optional
         Told ``{"text": .., "fraction": ..}`` while an ``.lp``, ``.mps`` or ``.cip`` file is written, at most four times
         a second.
@@ -135,16 +139,16 @@ def write(
     """
     file = file_path(path)
     zipped = file.suffix.lower() == ".gz"
-    whole = instances.suffix_of(file)
-    if form is not None and whole != instances.aux_write.SUFFIX:
+    whole = problems.suffix_of(file)
+    if form is not None and whole != problems.aux_write.SUFFIX:
         raise ProblemError(f"{file}: form={form!r} belongs to .aux files")
     if whole and (target is not None or names != "full" or map or scaled):
         known = ", ".join(formats())
         raise ProblemError(f"{file}: target=, names=, map= and scaled= belong to {known} files, not to {whole}")
-    if whole == instances.aux_write.SUFFIX:
-        return instances.aux_write.write(cast(Bilevel, problem), file, form)
+    if whole == problems.aux_write.SUFFIX:
+        return problems.aux_write.write(cast(Bilevel, problem), file, form)
     if whole:
-        return replace_file(file, _filler(instances.bundle, problem, zipped, None))
+        return replace_file(file, _filler(problems.bundle, problem, zipped, None))
     suffix = (file.with_suffix("") if zipped else file).suffix.lower()
     module = _format(suffix, str(file))
     view, body = _body(_for_all(problem, file), module, target, names, zipped, scaled)
@@ -218,8 +222,8 @@ def dumps(
         As :func:`write`.
     """
     suffix, file = "." + str(format).lower().lstrip("."), io.BytesIO()
-    if suffix == instances.bundle.SUFFIX:
-        instances.bundle.dump(cast(Bilevel, problem), file)
+    if suffix == problems.bundle.SUFFIX:
+        problems.bundle.dump(cast(Bilevel, problem), file)
         return file.getvalue().decode("utf-8")
     module = _format(suffix, f"format {format!r}")
     module.dump(_body(_for_all(problem), module, target, names, False, scaled)[1], file)
@@ -231,7 +235,7 @@ def _format(suffix: str, where: str) -> Any:
     if suffix not in known:
         raise FormatError(
             f"{where}: no format has the suffix {suffix!r}; known are {', '.join(known)}, each also with .gz behind "
-            f"it; whole bilevel problems go into {' and '.join(instances.SUFFIXES)}"
+            f"it; whole bilevel problems go into {' and '.join(problems.SUFFIXES)}"
         )
     return known[suffix]
 

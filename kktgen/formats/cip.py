@@ -12,15 +12,15 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from ..model import Model
-from ..sparse import Csr, coo, csr, scale_rows, vstack, widen
-from .names import EPIGRAPH, unique
-from .plain import Plain, plain
-from .provenance import Listing, single
-from .provenance import listing as listed
-from .rows import Literal, Products, Style, write_rows
-from .sides import EQ, GE, LE, WHOLE, Sides
-from .text import Number, Part, Pick, emit, pieces, weave, with_blank
+from ..model.model import Model
+from ..numerics.sparse import Csr, coo, csr, scale_rows, vstack, widen
+from .maps.provenance import Listing, single
+from .maps.provenance import listing as listed
+from .writing.names import EPIGRAPH, unique
+from .writing.plain import Plain, plain
+from .writing.rows import Literal, Products, Style, write_rows
+from .writing.sides import EQ, GE, LE, WHOLE, Sides
+from .writing.text import Number, Part, Pick, emit, pieces, weave, with_blank
 
 SUFFIX = ".cip"
 QUADRATIC = b"qobj"

@@ -10,10 +10,10 @@ from typing import IO
 
 import numpy as np
 
-from ..model import Model
-from .plain import Plain, plain
-from .rows import HALF, Literal, Products, Style, products, terms, write_lines, write_rows
-from .text import Number, Part, Pick, emit, weave, with_blank
+from ..model.model import Model
+from .writing.plain import Plain, plain
+from .writing.rows import HALF, Literal, Products, Style, products, terms, write_lines, write_rows
+from .writing.text import Number, Part, Pick, emit, weave, with_blank
 
 SUFFIX = ".lp"
 FEATURES = frozenset({"int", "qobj", "qobj_nonconvex", "qrow", "qrow_nonconvex", "sos1", "indicator"})

@@ -13,12 +13,12 @@ from typing import IO
 import numpy as np
 import scipy.sparse as sp
 
-from ..model import Model
-from ..sparse import vstack
-from .plain import Plain, plain
-from .provenance import Listing
-from .provenance import listing as listed
-from .text import Number, Part, Pick, emit, pieces, weave, with_blank
+from ..model.model import Model
+from ..numerics.sparse import vstack
+from .maps.provenance import Listing
+from .maps.provenance import listing as listed
+from .writing.plain import Plain, plain
+from .writing.text import Number, Part, Pick, emit, pieces, weave, with_blank
 
 SUFFIX = ".mps"
 FEATURES = frozenset({"int", "qobj", "qobj_nonconvex", "qrow", "qrow_nonconvex", "sos1", "indicator"})

@@ -1,12 +1,17 @@
-"""Heuristics that find bilevel-feasible points: respond, search patterns, start points, polish, population searches."""
+"""Heuristics that find bilevel-feasible points: respond, search patterns, start points, polish, population searches.
+
+Takes: a Bilevel.
+Gives: points that are bilevel-feasible.
+Must not know: bounds and claims.
+"""
 
 from __future__ import annotations
 
-from .hunt import hho, nchho
-from .pattern import pattern_search, pattern_step, polish
-from .record import Record, Search
+from .population.hunt import hho, nchho
+from .population.record import Record, Search
 from .respond import Responder, respond
-from .start import relax_and_respond, start_points
+from .start.pattern import pattern_search, pattern_step, polish
+from .start.start import relax_and_respond, start_points
 
 __all__ = [
     "Record", "Responder", "Search", "hho", "nchho", "pattern_search", "pattern_step", "polish", "relax_and_respond",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import NoSolutionError, ProblemError
-from ..solution import Solution
-from ..space import LEADER, Block, Space
+from ..model.solution import Solution
+from ..problem.columns import LEADER, Block, Space
 from ..wording import near
 
 

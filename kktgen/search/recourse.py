@@ -17,16 +17,16 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ..convexity import is_psd
 from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
-from ..expr import Quad
-from ..kernel import lp, qp
-from ..model import Model
+from ..model.model import Model
+from ..numerics.convexity import is_psd
+from ..numerics.programs import lp, qp
+from ..numerics.sparse import Csr, coo, row_index, take_columns
+from ..problem.columns import LEADER
+from ..problem.expressions import Quad
 from ..solvers import solve
-from ..solvers.common import interrupted
-from ..space import LEADER
-from ..sparse import Csr, coo, row_index, take_columns
+from ..solvers.driving.checks import interrupted
 from .residual import FEASIBLE
 
 GAP = 1e-9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
 
 FEASIBLE = 1e-6
 """Largest residual of a point that is called feasible."""

@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..bilevel import Bilevel
 from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
-from ..kernel import Answer, qp
-from ..kkt import kkt
-from ..model import Model
-from ..qp import QP
-from ..scale import scaled
-from ..space import LEADER
-from ..sparse import Csr
-from .sharpen import Program, sharpen
+from ..model.kkt import kkt
+from ..model.model import Model
+from ..numerics.programs import Answer, qp
+from ..numerics.sharpen import Program, sharpen
+from ..numerics.sparse import Csr
+from ..problem.bilevel import Bilevel
+from ..problem.columns import LEADER
+from ..problem.qp import QP
+from ..reformulate.scale import scaled
 
 ELASTIC = 1e-8
 """By how much (relative) rows are relaxed when a follower is infeasible: x may be outside by a rounding error."""
@@ -91,7 +91,7 @@ class Responder:
     Attributes
     ----------
     qps : list of QP
-        One per follower, in the problem's own units (:mod:`kktgen.scale`).
+        One per follower, in the problem's own units (:mod:`kktgen.reformulate.scale`).
     parameters : ndarray
         The leader's columns that some follower sees.
     nash : bool

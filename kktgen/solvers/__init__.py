@@ -1,10 +1,14 @@
 """Solvers: one module a solver, found by scanning this folder.
 
+Takes: a Model without pairs.
+Gives: a Solution.
+Must not know: where the model comes from, what may be claimed of the answer.
+
 A solver module declares ``TITLE``, ``INSTALL`` (the line that installs it), ``FEATURES`` (keys of
-:data:`kktgen.model.FEATURES` it takes), ``TOL`` (its feasibility tolerance, relative to the size of a row's side),
-``available()``, ``version()`` and
-``solve(model, *, time_limit, gap, threads, verbose, start, progress, **options)``. It imports its library inside
-functions. Solvers that are programs are driven through files, see :mod:`kktgen.solvers.files`.
+:data:`kktgen.model.model.FEATURES` it takes), ``TOL`` (its feasibility tolerance, relative to the size of a row's
+side), ``available()``, ``version()`` and ``solve(model, *, time_limit, gap, threads, verbose, start, progress,
+**options)``. It imports its library inside functions. Solvers that are programs are driven through files, see
+:mod:`kktgen.solvers.programs`.
 """
 
 from __future__ import annotations
@@ -20,17 +24,17 @@ from typing import Any
 
 import numpy as np
 
-from ..bilevel import Bilevel
 from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, UnsupportedError
-from ..model import FEATURES, Model
-from ..scale import Scaled, scaled
-from ..single import single_level
-from ..solution import Solution
-from .common import answer, check_data, contradiction, starting_points, unrun, violation
-from .files import PREFIX, External, external, ready
-from .isolate import isolated
-from .settle import settled
-from .watch import Progress, Watch
+from ..model.model import FEATURES, Model
+from ..model.single_level import single_level
+from ..model.solution import Solution
+from ..problem.bilevel import Bilevel
+from ..reformulate.scale import Scaled, scaled
+from .driving.checks import answer, check_data, contradiction, starting_points, unrun, violation
+from .driving.settle import settled
+from .driving.watch import Progress, Watch
+from .isolation.parent import isolated
+from .programs import PREFIX, External, external, ready
 
 __all__ = ["SolverInfo", "solve", "solvers"]
 
@@ -46,7 +50,7 @@ class SolverInfo:
     version : str
         Version of the solver itself; the line that installs it when it is not installed.
     features : frozenset of str
-        Keys of :data:`kktgen.model.FEATURES` it takes.
+        Keys of :data:`kktgen.model.model.FEATURES` it takes.
     tol : float
         Feasibility tolerance it works to, relative to ``max(1, |side|)`` of a row in SCIP.
     """
@@ -108,7 +112,7 @@ def solve(
     solver : str
         A name in :func:`solvers`; ``"files:cbc"``, ``"files:glpk"``, ``"files:scip"``, ``"files:highs"``,
         ``"files:gurobi"`` and ``"files:cplex"`` are programs, which get the model as a file. So does any other by its
-        command: ``"files:mysolver {model} -o {solution}"``, see :mod:`kktgen.solvers.files.template`.
+        command: ``"files:mysolver {model} -o {solution}"``, see :mod:`kktgen.solvers.programs.template`.
     time_limit : float, optional
         Seconds of wall time, loading the model included; with 0 the best feasible start is all there is.
     gap : float, optional

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..model import Model
-from ..solution import Solution
-from .arrays import Arrays, spans
-from .common import refused_value, unknown_option
-from .session import Found, Incumbent, drive, size_limited
-from .watch import Watch, finite
+from ..model.model import Model
+from ..model.solution import Solution
+from .driving.arrays import Arrays, spans
+from .driving.checks import refused_value, unknown_option
+from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.watch import Watch, finite
 
 TITLE = "COPT"
 INSTALL = "pip install coptpy"

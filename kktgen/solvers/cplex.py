@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..model import FEATURES as ALL
-from ..model import Model
-from ..solution import Solution
-from .arrays import Arrays, spans
-from .common import INTEGRALITY, refused_value, unknown_option
-from .session import Found, Incumbent, drive, size_limited
-from .watch import Watch, finite
+from ..model.model import FEATURES as ALL
+from ..model.model import Model
+from ..model.solution import Solution
+from .driving.arrays import Arrays, spans
+from .driving.checks import INTEGRALITY, refused_value, unknown_option
+from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.watch import Watch, finite
 
 TITLE = "CPLEX"
 INSTALL = "pip install cplex"

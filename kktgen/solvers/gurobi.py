@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import SolverError
-from ..model import FEATURES as ALL
-from ..model import Model
-from ..solution import Solution
-from .arrays import Arrays, Sided, spans
-from .common import INTEGRALITY, refused_value, unknown_option
-from .session import Found, Incumbent, drive, size_limited
-from .watch import Watch, finite
+from ..model.model import FEATURES as ALL
+from ..model.model import Model
+from ..model.solution import Solution
+from .driving.arrays import Arrays, Sided, spans
+from .driving.checks import INTEGRALITY, refused_value, unknown_option
+from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.watch import Watch, finite
 
 TITLE = "Gurobi"
 INSTALL = "pip install gurobipy"

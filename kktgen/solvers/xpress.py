@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..model import FEATURES as ALL
-from ..model import Model
-from ..solution import Solution
-from .arrays import Arrays
-from .common import INTEGRALITY, refused_value, unknown_option
-from .session import Found, Incumbent, drive, size_limited
-from .watch import Watch, finite
+from ..model.model import FEATURES as ALL
+from ..model.model import Model
+from ..model.solution import Solution
+from .driving.arrays import Arrays
+from .driving.checks import INTEGRALITY, refused_value, unknown_option
+from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.watch import Watch, finite
 
 TITLE = "Xpress"
 INSTALL = "pip install xpress"

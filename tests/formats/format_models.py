@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import kktgen as kg
-from kktgen.model import Model
+from kktgen.model.model import Model
 
 
 def digits(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -11,8 +11,8 @@ from format_cases import CASES
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats.maps import map_path
-from kktgen.formats.name_map import read_map
+from kktgen.formats.maps.read import read_map
+from kktgen.formats.maps.write import map_path
 
 
 def change(path: list[Any], value: object) -> Any:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.sparse import Csr
+from kktgen.numerics.sparse import Csr
 
 LP = formats.dumps(CASES["12_everything"].build(), "lp")
 MPS = formats.dumps(CASES["12_everything"].build(), "mps")

@@ -10,7 +10,7 @@ from formats.format_models import model
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats.readers.needs import needs_of
+from kktgen.formats.targets.needs import needs_of
 
 SUFFIXES = ("lp", "mps", "cip")
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats import names
-from kktgen.space import Block
+from kktgen.formats.writing import names
+from kktgen.problem.columns import Block
 
 LEGAL = re.compile(r"(?!e|inf|nan)[a-z_][a-z0-9_.(),]*", re.IGNORECASE)
 WORDS = st.one_of(

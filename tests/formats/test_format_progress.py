@@ -15,8 +15,8 @@ from formats.format_models import random_bilevel, rich_bilevel
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats import counted
-from kktgen.formats.plain import plain
+from kktgen.formats.writing import counted
+from kktgen.formats.writing.plain import plain
 
 SUFFIXES = ("lp", "mps", "cip")
 

@@ -12,7 +12,7 @@ from formats.format_models import digits, model, random_bilevel, rich_bilevel
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.model import Model
+from kktgen.model.model import Model
 
 SEEDS = [1, 2, 3]
 Rows = dict[str, tuple[dict[str, float], float, float]]

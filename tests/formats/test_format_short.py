@@ -12,7 +12,7 @@ from formats.format_models import random_bilevel
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.formats.name_map import read_map
+from kktgen.formats.maps.read import read_map
 
 SUFFIXES = ("lp", "mps", "cip")
 

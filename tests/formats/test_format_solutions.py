@@ -13,7 +13,7 @@ from formats.format_models import digits, model, random_bilevel
 
 import kktgen as kg
 from kktgen import formats
-from kktgen.model import Model
+from kktgen.model.model import Model
 
 FOLDER = Path(__file__).parent / "solutions"
 

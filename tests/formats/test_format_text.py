@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kktgen as kg
-from kktgen.formats import text
+from kktgen.formats.writing import text
 
 FINITE = hnp.arrays(np.float64, st.integers(0, 30), elements=st.floats(allow_nan=False, allow_infinity=False))
 

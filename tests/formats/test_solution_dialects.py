@@ -14,8 +14,8 @@ from format_cases import CASES
 from formats.format_models import digits, model, random_bilevel
 
 import kktgen as kg
-from kktgen.formats.sol import dialects, read_stated, write_point
-from kktgen.solution import STATUSES
+from kktgen.formats.solutions import dialects, read_stated, write_point
+from kktgen.model.solution import STATUSES
 
 FOLDER = Path(__file__).parent / "solutions"
 FILES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".sol", ".mst", ".json", ".slx"))
@@ -78,7 +78,7 @@ def test_every_dialect_has_a_file_of_its_solver() -> None:
 
 @pytest.mark.parametrize("names", ["full", "short"])
 def test_files_with_either_spelling_of_the_names(names: str, tmp_path: Path) -> None:
-    from kktgen.formats.names import column_names
+    from kktgen.formats.writing.names import column_names
 
     m = model(random_bilevel(3))
     z = digits(np.random.default_rng(3), m.n)

@@ -1,0 +1,81 @@
+"""Instances: a model with parameters and what is known of its answer, one TOML file each."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ProblemError
+from ..wording import near
+from .places import instance_path, model_names
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A model with parameters and what is known of its answer.
+
+    Parameters
+    ----------
+    name : str
+        ``model/case``.
+    model : str
+        Name of the model, or path of its file.
+    parameters : dict
+    known : dict
+        For example objective, bound, claim, source.
+    quick : bool
+        Solves within seconds.
+    description : str
+        The file's ``description``, else its first line when that is a comment.
+    path : Path
+    """
+
+    name: str
+    model: str
+    parameters: dict[str, Any]
+    known: dict[str, Any]
+    quick: bool
+    description: str
+    path: Path
+
+
+def load_instance(target: str | Path) -> Instance:
+    """Read an instance.
+
+    Parameters
+    ----------
+    target : str or Path
+        ``model/case``, or the path of a ``.toml`` file. The file's ``model`` may be a name or a path relative to
+        the file; without it the model is named by the file's folder.
+
+    Raises
+    ------
+    ProblemError
+        No such instance, or the file is not one.
+    """
+    path = instance_path(target)
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProblemError(f"instance {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except (ValueError, RecursionError) as error:  # endless integers and nesting have no class of their own
+        raise ProblemError(f"instance {path} is not a TOML file: {str(error)[:300]}") from None
+    types = {"model": str, "description": str, "quick": bool, "parameters": dict, "known": dict}
+    for key, value in data.items():
+        if key not in types:
+            raise ProblemError(f"instance {path}: unknown key {key[:60]!r}{near(key, types)}")
+        if not isinstance(value, types[key]):
+            raise ProblemError(f"instance {path}: {key!r} must be a {types[key].__name__}, not {str(value)[:60]!r}")
+    comment = text.partition("\n")[0].removeprefix("#").strip() if text.startswith("#") else ""
+    model = data.get("model", path.resolve().parent.name)
+    if "model" not in data and model not in model_names():
+        raise ProblemError(f"instance {path} names no model: write model = 'name', or the path of a .py file, into it")
+    if model.endswith(".py"):
+        model = str(path.parent / model)
+    return Instance(
+        f"{Path(model).stem}/{path.stem}", model, data.get("parameters", {}), data.get("known", {}),
+        data.get("quick", False), data.get("description", comment), path,
+    )  # fmt: skip

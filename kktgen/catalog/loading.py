@@ -1,0 +1,120 @@
+"""Model files: imported, their parts beside them, their functions for other processes, their errors in one line."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import KktgenError, ProblemError
+from .places import model_path
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a model file with its first arguments, by name, so that another process can call it.
+
+    Parameters
+    ----------
+    path : str
+        Of the model file.
+    name : str
+    args : tuple
+    """
+
+    path: str
+    name: str
+    args: tuple[Any, ...] = ()
+
+    def __call__(self, *more: Any) -> Any:
+        """Call it; the file is loaded once in every process."""
+        return getattr(_loaded(self.path), self.name)(*self.args, *more)
+
+
+@cache
+def _loaded(path: str) -> ModuleType:
+    return load_model(path)
+
+
+def load_model(name_or_path: str | Path) -> ModuleType:
+    """Import a model file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``dso_vpp``, or the path of a file that ends in ``.py``.
+
+    Returns
+    -------
+    module
+        With ``build`` and perhaps ``Parameters`` and ``report``.
+
+    Raises
+    ------
+    ProblemError
+        No such model, the file fails on import, or it has no ``build``.
+    """
+    path = model_path(name_or_path)
+    name = f"kktgen_models.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProblemError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
+        if isinstance(error, KktgenError) or not isinstance(error, (Exception, SystemExit)):
+            raise
+        raise ProblemError(f"model file {path} cannot be imported: {where(error, str(path))}") from error
+    if not callable(getattr(module, "build", None)):
+        raise ProblemError(f"model file {path} has no function build(...) that returns a kktgen.Bilevel")
+    return module
+
+
+@cache
+def beside(file: str, name: str) -> ModuleType:
+    """Import a module that lies beside a model file: a part of the model, in a file whose name begins with ``_``.
+
+    Parameters
+    ----------
+    file : str
+        ``__file__`` of the model.
+    name : str
+        ``_carbon_vpp_report``; the catalogue lists no such file as a model.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ProblemError
+        No such file.
+    """
+    path = Path(file).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"kktgen_models.{name}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ProblemError(f"no file {path} beside the model")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def where(error: BaseException, path: str | None) -> str:
+    """Return the last line of the model's own file on the way to an error, and the error, in one line."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    if isinstance(error, SyntaxError):
+        lines = [error.lineno]
+    at = f"line {lines[-1]}: " if lines and lines[-1] else ""
+    words = f": {error}" if str(error) else ""
+    return f"{at}{type(error).__name__}{words}".splitlines()[0]

@@ -1,0 +1,242 @@
+"""Descriptions drawn by matplotlib and written to files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ...errors import FormatError, UnsupportedError
+from ...formats.writing.files import file_path, replace_file
+from ...wording import near
+from .describe import COLORS, DASHES, Panel, Plot, check
+
+INSTALL = "pip install 'kktgen[plots]'"
+SUFFIXES = (".png", ".svg")
+OWN = len(COLORS) - 2
+MARKERS = "Dov^s"
+STYLE = {
+    "font.size": 10.0, "axes.titlesize": 10.0, "axes.labelsize": 10.0, "legend.fontsize": 9.0,
+    "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titleweight": "bold",
+    "axes.grid": True, "axes.grid.axis": "y", "grid.color": "#DDDDDD", "axes.axisbelow": True, "legend.frameon": False,
+    "text.parse_math": False, "svg.hashsalt": "kktgen", "savefig.dpi": 150.0,
+}  # fmt: skip
+ROUNDING = 1e-6
+"""Share of the height of an axis that cannot be seen."""
+WIDTH, HEADER, LINE = 9.5, 0.72, 0.19
+"""Inches: width of a figure, height of title and subtitle, height of a line of the note."""
+
+
+def check_suffix(suffix: str) -> str:
+    """Return the suffix of a figure's file, or refuse one that cannot be written."""
+    if suffix not in SUFFIXES:
+        raise FormatError(f"no figures are written as {suffix!r}{near(suffix, SUFFIXES)}; take {' or '.join(SUFFIXES)}")
+    return suffix
+
+
+def check_library() -> None:
+    """Refuse to draw where matplotlib is not installed.
+
+    Raises
+    ------
+    UnsupportedError
+        With the line that installs it.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UnsupportedError(f"plots need matplotlib, which cannot be imported ({error}): {INSTALL}") from None
+
+
+def claim(result: Any) -> str:
+    """Return what may be claimed of a result, in one line: optimal with its gap, or how far it is proved."""
+    report = result.report
+    if report is None or not report.ok:
+        return "not verified"
+    reach = "" if report.gap is None else f" (gap {100 * report.gap:.1g} %)"
+    if report.claim == "optimal":
+        return f"proved optimal{reach}"
+    return f"{report.claim}, " + (f"not proved optimal{reach}" if reach else "no bound on the optimum")
+
+
+def figure(plot: Plot, standing: str = "") -> Any:
+    """Return the matplotlib figure of a description.
+
+    Parameters
+    ----------
+    plot : Plot
+        See :mod:`kktgen.catalog.plots`.
+    standing : str
+        Stands behind the plot's own subtitle, such as :func:`claim`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ProblemError
+        The description is not one: which panel and series, and what was expected.
+    UnsupportedError
+        Without matplotlib.
+    """
+    check_library()
+    check(plot)
+    from matplotlib import style
+
+    with style.context(["default", STYLE]):
+        return _drawn(plot, standing)
+
+
+def save(plot: Plot, path: str | os.PathLike[str], standing: str = "") -> Path:
+    """Write the figure of a description; the suffix says how, and the same data give the same bytes.
+
+    Parameters
+    ----------
+    plot : Plot
+    path : path
+        Ends in ``.png`` or ``.svg``.
+    standing : str
+        See :func:`figure`.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    FormatError
+        Another suffix, or the folder is not there or cannot be written.
+    ProblemError, UnsupportedError
+        See :func:`figure`.
+    """
+    target = file_path(path)
+    suffix = check_suffix(target.suffix.lower())
+    drawn = figure(plot, standing)
+    from matplotlib import style
+
+    def fill(file: IO[bytes]) -> None:
+        drawn.savefig(file, format=suffix[1:], metadata={"Date": None} if suffix == ".svg" else None)
+
+    with style.context(["default", STYLE]):
+        return replace_file(target, fill)
+
+
+def _slots(x: Any) -> tuple[np.ndarray, list[str] | None]:
+    """Return where x stands, and the words at its slots; None where x is a scale."""
+    x = np.asarray(x)
+    if x.dtype.kind in "iu":
+        return x.astype(float), [str(value) for value in x]
+    if x.dtype.kind in "US":
+        return np.arange(len(x), dtype=float), x.tolist()
+    return x.astype(float), None
+
+
+def _drawn(plot: Plot, standing: str) -> Any:
+    """Return the figure: panels one below the other, more than three in two columns, one legend beside them."""
+    from matplotlib.figure import Figure
+
+    panels = plot["panels"]
+    columns = 1 if len(panels) <= 3 else 2
+    rows, footer = -(-len(panels) // columns), 0.1 + LINE * len(plot.get("note", "").splitlines())
+    width, body = WIDTH * (1.0 if columns == 1 else 1.6), rows * (3.9 if rows == 1 else 2.5)
+    height = HEADER + footer + body
+    fig: Any = Figure(figsize=(width, height), layout="constrained")
+    fig.get_layout_engine().set(rect=(0.1 / width, footer / height, 1.0 - 0.2 / width, body / height))
+    _words(fig, plot, standing, width, height)
+    axes = fig.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    colors: dict[str, str] = {}
+    handles: dict[str, Any] = {}
+    for k, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
+        _panel(ax, panel, plot["x"], colors, handles)
+        _ticks(ax, plot["x"], most=24 // columns)
+        last = k + columns >= len(panels)
+        ax.tick_params(labelbottom=last)
+        if last:
+            ax.set_xlabel(plot["xlabel"])
+    for ax in axes[len(panels) :]:
+        ax.remove()
+    beside = axes[columns - 1]
+    beside.legend(list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    return fig
+
+
+def _words(fig: Any, plot: Plot, standing: str, width: float, height: float) -> None:
+    """Write title and subtitle above the panels, the note below."""
+    said = "; ".join(part for part in (plot.get("subtitle", ""), standing) if part)
+    left = 0.1 / width
+    fig.text(left, 1.0 - 0.1 / height, plot["title"], size=13, weight="bold", va="top")
+    fig.text(left, 1.0 - 0.4 / height, said, size=10, va="top", color="#444444")
+    fig.text(left, 0.08 / height, plot.get("note", ""), size=9, va="bottom", color="#444444")
+
+
+def _ticks(ax: Any, x: Any, most: int) -> None:
+    """Name the slots, as many as there is room for, and end the axis with them."""
+    at, words = _slots(x)
+    if words is None:
+        return
+    every = -(-len(at) // most)
+    ax.set_xticks(at[::every], words[::every])
+    edges = _edges(at)
+    ax.set_xlim(edges[0] - 0.2, edges[-1] + 0.2)
+
+
+def _panel(ax: Any, panel: Panel, x: Any, colors: dict[str, str], handles: dict[str, Any]) -> None:
+    """Draw one panel; a label has one colour and one entry of the legend in the whole figure."""
+    bars = [series["label"] for series in panel["series"] if series["kind"] == "bar"]
+    below = above = np.zeros(len(np.asarray(x)))
+    for series in panel["series"]:
+        label, kind, values = series["label"], series["kind"], np.asarray(series["values"], dtype=float)
+        free = [name for name in list(COLORS)[:OWN] if COLORS[name] not in colors.values()] or list(COLORS)
+        color = colors.setdefault(label, COLORS[series.get("color", free[0])])
+        at, words = _slots(series.get("x", x))
+        if kind == "bar":
+            width = 0.8 * _pitch(at) / len(bars)
+            shift = width * (bars.index(label) - 0.5 * (len(bars) - 1))
+            drawn = ax.bar(at + shift, values, width, color=color)
+        elif kind == "stack":
+            up, down = np.nan_to_num(values).clip(min=0.0), np.nan_to_num(values).clip(max=0.0)
+            drawn = ax.bar(at, up, 0.86 * _pitch(at), bottom=above, color=color)
+            ax.bar(at, down, 0.86 * _pitch(at), bottom=below, color=color)
+            above, below = above + up, below + down
+        elif kind == "band" and words is not None:
+            drawn = ax.stairs(
+                values[1], _edges(at), baseline=values[0], fill=True, color=color, alpha=0.25, linewidth=0
+            )
+        elif kind == "band":
+            drawn = ax.fill_between(at, *values, color=color, alpha=0.25, linewidth=0)
+        elif kind == "step":
+            dash = DASHES[series.get("dash", "solid")]
+            drawn = ax.stairs(values, _edges(at), baseline=None, linewidth=1.8, linestyle=dash, color=color)
+        else:
+            marker = MARKERS[list(colors).index(label) % len(MARKERS)] if kind == "mark" else ""
+            dash = "" if kind == "mark" else DASHES[series.get("dash", "solid")]
+            (drawn,) = ax.plot(
+                at, values, linewidth=1.8, linestyle=dash, color=color, marker=marker, markersize=7, mec="white"
+            )
+        handles.setdefault(label, drawn)
+    ax.set_title(panel.get("title", ""), loc="left")
+    ax.set_ylabel(f"{panel['quantity']} ({panel['unit']})")
+    ax.use_sticky_edges = False  # else the top of a stack is the top of the axes
+    if any(series["kind"] in ("bar", "stack") for series in panel["series"]):
+        ax.axhline(0.0, color="black", linewidth=0.8)
+        low, high = ax.dataLim.intervaly
+        if low > -ROUNDING * high:
+            ax.set_ylim(bottom=0.0)
+
+
+def _pitch(at: np.ndarray) -> float:
+    """Return the distance of neighbouring slots."""
+    return float(np.diff(at).min()) if len(at) > 1 else 1.0
+
+
+def _edges(at: np.ndarray) -> np.ndarray:
+    """Return where slots begin and end (n+1,): halfway between them."""
+    if len(at) == 1:
+        return at[0] + np.array([-0.5, 0.5])
+    middle = 0.5 * (at[1:] + at[:-1])
+    return np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])

@@ -1,0 +1,60 @@
+"""The command line ``kktgen``; each of its commands is a module of the folder ``commands``.
+
+Takes: the words of a command.
+Gives: what it prints, files, an exit code.
+Must not know: mathematics.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from . import child_process
+from .commands import commands
+from .exit_codes import Commands
+
+WIDTH = 100
+CHILD = ("solve", "plot", "check", "explain")
+"""Commands that run solvers, and so in a child process."""
+
+
+def _version() -> str:
+    try:
+        return version("kktgen")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
+@click.version_option(_version(), message="%(prog)s %(version)s")
+def cli() -> None:
+    """Bilevel problems with convex-QP followers: single-level models, files, certified answers.
+
+    \b
+    kktgen models                               what there is
+    kktgen solve dso_vpp --set hours=6 -o out/  build, solve, verify, write
+    kktgen generate dso_vpp -o out/             only write .lp, .mps and .cip
+    kktgen verify dso_vpp out/dso_vpp.sol       judge a point from any solver
+    kktgen check dso_vpp --set hours=6          do encodings and solvers agree?
+    kktgen plot dso_vpp -o out/                 solve and draw its plots
+    """
+
+
+for _command in commands():
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; commands that run solvers do so in a child process."""
+    child_process.streams()
+    if sys.argv[1:2] and sys.argv[1] in CHILD and not {"-h", "--help"} & set(sys.argv):
+        child_process.split()
+    try:
+        cli(prog_name="kktgen")
+    except KeyboardInterrupt:
+        sys.exit(child_process.INTERRUPTED)
+    finally:
+        child_process.flush()

@@ -1,0 +1,178 @@
+"""What the commands do with files that hold whole bilevel problems: take them for models, write them, describe them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import orjson
+
+import kktgen as kg
+
+from .. import catalog
+from ..catalog.parameters import REQUIRED, parameters_of
+from ..errors import ProblemError
+from ..formats.problems import SUFFIXES, aux_read, aux_write, bundle, suffix_of
+from ..formats.problems.about import digests
+from ..formats.problems.statistics import statistics
+from ..formats.writing.files import contents
+from ..problem.bilevel import Bilevel
+
+NAMES = tuple(suffix[1:] for suffix in SUFFIXES)
+"""What --format takes for them."""
+_MEANING = {
+    "n_x": "leader's variables", "I_u": "integer ones, not binary", "B_u": "binary ones",
+    "n_y": "followers' variables", "I_l": "integer ones, not binary", "B_l": "binary ones",
+    "n_link": "leader's variables that followers see", "n_link^C": "continuous ones",
+    "n_link^I": "integer ones", "n_link^B": "binary ones", "m_u": "leader's rows", "m_l": "followers' rows",
+    "m_coup": "leader's rows that hold followers' variables or prices", "m_link": "followers' rows that see the leader",
+    "alpha": "alignment of the linear costs in y (1 same, -1 opposed)", "followers": "followers",
+    "priced": "multipliers the leader uses", "products_u": "products of variables in the leader's problem",
+    "products_l": "products of variables in the followers' costs", "nash": "followers that see another one",
+}  # fmt: skip
+
+
+def is_problem_file(target: str) -> bool:
+    """Tell whether a target names a file that holds a bilevel problem."""
+    return bool(suffix_of(target))
+
+
+def loaded(target: str, overrides: Mapping[str, Any]) -> tuple[str, ModuleType, dict[str, Any], Bilevel]:
+    """Return the stem, a module without functions, the parameters and the problem of a file.
+
+    Raises
+    ------
+    ProblemError
+        Parameters are given: a finished problem has none to set.
+    FormatError
+        The file cannot be read.
+    """
+    if overrides:
+        raise ProblemError(f"{target} holds a finished problem, in which {', '.join(overrides)} cannot be set")
+    m = kg.read(Path(target).expanduser())
+    module = ModuleType(Path(target).name)
+    module.__file__ = target
+    return _stem(target), module, dict(m.about.get("parameters", {})), m
+
+
+def _stem(target: str) -> str:
+    """Return the stem of the files made from a file; that of an ``.aux`` is not the one of its ``.mps``."""
+    name = Path(target).name
+    packed = ".gz" if name.lower().endswith(".gz") else ""
+    suffix = suffix_of(name)
+    stem = name[: len(name) - len(suffix + packed)]
+    return f"{stem.removesuffix('.bilevel')}-kkt" if suffix == aux_write.SUFFIX else stem
+
+
+def aux_beside(target: str) -> str:
+    """Return the ``.aux`` file beside an ``.mps`` or ``.lp`` file; empty where there is none."""
+    path = Path(target)
+    stem, _, suffix = path.name.removesuffix(".gz").rpartition(".")
+    found = [p for p in (path.with_name(f"{stem}{end}") for end in (".aux", ".aux.gz")) if p.is_file()]
+    return str(found[0]) if found and suffix.lower() in ("mps", "lp") else ""
+
+
+def write(job: Any, names: Iterable[str], folder: Path, derived: Iterable[Path]) -> list[Path]:
+    """Write a job's whole problem in the formats named; a bundle records the sha256 of the files ``derived`` from it.
+
+    An ``.aux`` goes out as ``STEM.bilevel.aux`` and ``.mps``, for ``STEM.mps`` is the encoded model.
+    """
+    out: list[Path] = []
+    for name in sorted(names, key=lambda name: bundle.SUFFIX[1:] in name):  # the bundle last: it knows the others
+        if bundle.SUFFIX[1:] in name:
+            out.append(write_bundle(job, folder / f"{job.stem}.{name}", [*derived, *out]))
+        else:
+            path = kg.write(job.bilevel, folder / f"{job.stem}.bilevel.{name}")
+            out += [path, aux_write.partner(path)]
+    return out
+
+
+def write_bundle(job: Any, path: Path, derived: Iterable[Path], found: Mapping[str, Any] | None = None) -> Path:
+    """Write a job's whole problem with what is known of it into a bundle; ``found``: what a run just found."""
+    job.bilevel.about = about(job, derived, found)
+    return kg.write(job.bilevel, path)
+
+
+def about(job: Any, derived: Iterable[Path], found: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a bundle says of a job's problem: model, all parameters, known answer, version, derived files.
+
+    An answer just ``found`` takes the place of a known one only where it is claimed optimal.
+    """
+    out = dict(job.bilevel.about)
+    if not is_problem_file(job.target):
+        defaults = {p.name: p.default for p in parameters_of(job.module) if p.default is not REQUIRED}
+        is_path = job.target.endswith((".py", ".toml"))
+        out["model"] = Path(job.target).name if is_path else job.target
+        out["parameters"] = _plain({**defaults, **job.parameters})
+        known = _known(job)
+        if known:
+            out["known"] = known
+    if found and (found["claim"] == "optimal" or "known" not in out):
+        out["known"] = dict(found)
+    with contextlib.suppress(PackageNotFoundError):
+        out.setdefault("version", version("kktgen"))
+    files = {**out.get("files", {}), **digests(derived)}
+    return {**out, "files": files} if files else out
+
+
+def _known(job: Any) -> dict[str, Any]:
+    """Return what an instance knows of its answer; nothing when other parameters were asked for."""
+    if job.target.endswith(".py") or not (job.target.endswith(".toml") or "/" in job.target):
+        return {}
+    instance = catalog.load_instance(job.target)
+    same = catalog.checked(job.module, instance.parameters) == job.parameters
+    return dict(_plain(instance.known)) if same else {}
+
+
+def _plain(values: Any) -> Any:
+    """Return values as JSON holds them."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return orjson.loads(orjson.dumps(values, default=str, option=options))
+
+
+def describe(target: str, m: Bilevel | None) -> tuple[Bilevel | None, list[tuple[str, str, str]]]:
+    """Return the problem of a target and its statistics as rows: symbol, number, meaning.
+
+    ``m`` is the problem of a model; without it the target is a file. A file whose follower has integer variables has
+    statistics, too; the problem is then None, because kktgen cannot hold it.
+    """
+    kinds = np.empty(0, dtype="U1")
+    if m is None:
+        path = Path(target).expanduser()
+        if suffix_of(target) == aux_write.SUFFIX:
+            m, kinds = aux_read.load_relaxed(contents(path), path)
+        else:
+            m = kg.read(path)
+    counted = statistics(m)
+    counted |= {key: int((kinds == letter).sum()) for key, letter in (("I_l", "I"), ("B_l", "B"))}
+    rows = [(key, _number(counted[key]), words) for key, words in _MEANING.items()]
+    rows += [(f"known {key}", *_known_row(value)) for key, value in m.about.get("known", {}).items()]
+    rows += [
+        (name, _state(Path(target).with_name(Path(name).name or "-"), digest), "derived file")
+        for name, digest in _files(m).items()
+    ]
+    return (None if (kinds != "C").any() else m), rows
+
+
+def _known_row(value: Any) -> tuple[str, str]:
+    return (str(value), "") if isinstance(value, (int, float)) else ("", str(value))
+
+
+def _files(m: Bilevel) -> dict[str, str]:
+    files: dict[str, str] = m.about.get("files", {})
+    return files
+
+
+def _state(path: Path, digest: str) -> str:
+    if not path.is_file():
+        return "not here"
+    return "as written" if digests([path]) == {path.name: digest} else "changed"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

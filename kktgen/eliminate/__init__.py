@@ -1,8 +1,0 @@
-"""Cancel the leader's products of variables with expressions that vanish at every KKT point."""
-
-from __future__ import annotations
-
-from .outcome import Monomials, Weights
-from .rewriting import eliminate, weights
-
-__all__ = ["Monomials", "Weights", "eliminate", "weights"]

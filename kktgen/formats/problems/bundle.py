@@ -1,0 +1,180 @@
+"""Bilevel problems as data: ``.bilevel.json``, which holds whatever :class:`kktgen.Bilevel` holds, bit for bit.
+
+The schema is one JSON object::
+
+    {"format": "kktgen bilevel", "version": 1, "name": "toll", "columns": 5,
+     "about": {"model": "toll", "parameters": {"cap": 3}, "known": {"objective": 2.0}, "version": "0.1",
+               "files": {"toll.lp": "<sha256>"}, "source": "..", "names": {}},     every key may be missing
+     "declarations": [variable | rows, ...],          in the order of declaration
+     "followers": [{"name": "driver", "sense": "min", "cost": function | null}, ...],
+     "leader": {"sense": "max", "objective": function, "rows": [rows, ...], "quadratic_rows": [{"name": "q",
+                "lo": null, "hi": 1.0, "function": function}, ...], "sos1": [{"name": "s", "column": [0, 2]}, ...],
+                "indicators": [{"binary": 4, "value": 1, "rows": rows}, ...]}}
+
+    variable  {"variable": "road", "follower": "driver" | null, "shape": [], "lb": [0.0], "ub": [1.0], "kind": "C"}
+    rows      {"rows": "balance", "follower": "driver" | null, "shape": [2], "lo": [null, 0.0], "hi": [1.0, 0.0],
+               "start": [0, 2, 3], "column": [0, 3, 1], "value": [1.0, -1.0, 2.0]}
+    function  {"i": [0], "j": [1], "v": [1.0], "column": [1], "value": [-2.0], "constant": 0.0}
+
+* A *function* is ``sum v z_i z_j + sum value z_column + constant``; *rows* are ``lo <= M z <= hi`` with M by rows: the
+  entries of row k are those from ``start[k]`` to ``start[k + 1] - 1``, columns rising. null in ``lo`` and ``lb`` is
+  -infinity, in ``hi`` and ``ub`` +infinity. ``shape`` [] is a scalar; entries stand in C order.
+* ``z`` are the columns in the order they arise: every variable its entries; then, for a follower's variable with
+  finite bounds, and for a follower's rows, their multipliers: first one for every equation (lo = hi), then one for
+  every other finite lower side, then one for every other finite upper side. So prices stand in the leader's problem by
+  their column. ``columns`` is the number of columns there must be at the end.
+* ``kind`` is C (continuous), B (binary) or I (integer) for all entries, or one letter each. Followers are continuous.
+* Every cost is the minimised one, and the leader's objective likewise; ``sense`` tells what the user asked for.
+* Numbers are the shortest decimals that read back to the same float64. Other keys than these are refused.
+* ``version`` is 1 wherever that says it. In version 2 a row of a follower (one, of shape []) may hold products of the
+  leader's variables besides, ``"i": [0], "j": [0], "v": [-1.0]`` for ``sum v z_i z_j``. They are one column more, which
+  arises before the multiplier of the row and stands in no ``column``.
+"""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import numpy as np
+import orjson
+
+from ...errors import ProblemError, UnsupportedError
+from ...numerics.sparse import Csr, csr
+from ...problem.bilevel import Bilevel
+from ...problem.expressions import Quad
+from ...problem.follower_rows import Declared
+from ...problem.rows import Rows
+from .about import check_about
+
+SUFFIX = ".bilevel.json"
+FORMAT, VERSIONS = "kktgen bilevel", (1, 2)
+
+
+def dump(m: Bilevel, file: IO[bytes]) -> None:
+    """Write a bilevel problem to a binary file; the same problem gives the same bytes.
+
+    Raises
+    ------
+    ProblemError
+        NaN or inf in the data, or ``about`` holds what JSON cannot.
+    UnsupportedError
+        It is no bilevel problem.
+    """
+    if not isinstance(m, Bilevel):
+        raise UnsupportedError(f"{SUFFIX} holds a bilevel problem; give the Bilevel, not a {type(m).__name__}")
+    check_about(m.about, f"{m.name!r}.about", ProblemError)
+    version = VERSIONS[any(f.terms for f in m.followers)]
+    head = {"format": FORMAT, "version": version, "name": m.name, "columns": len(m.space)}
+    leader = [
+        b'"objective":' + _text(_function(m.objective, "the leader's objective")),
+        _list("rows", [_rows(rows, rows.name) for rows in m.rows]),
+        _list("quadratic_rows", [
+            {"name": q.name, "lo": q.lo, "hi": q.hi, "function": _function(q.quad, f"row {q.name!r}")} for q in m.quads
+        ]),
+        _list("sos1", [{"name": name, "column": columns} for name, columns in m.sets]),
+        _list("indicators", [
+            {"binary": binary, "value": value, "rows": _rows(rows, name)} for name, binary, value, rows in m.conditions
+        ]),
+    ]  # fmt: skip
+    followers = [
+        {"name": f.name, "sense": "min" if f.sense > 0 else "max",
+         "cost": None if f.cost is None else _function(f.cost, f"follower {f.name!r}")}
+        for f in m.followers
+    ]  # fmt: skip
+    file.write(_text(head)[:-1] + b',\n"about":' + _text(m.about) + b",\n")
+    file.write(_list("declarations", declarations(m)) + b",\n" + _list("followers", followers) + b",\n")
+    sense = b"min" if m.sense > 0 else b"max"
+    file.write(b'"leader":{"sense":"' + sense + b'",\n' + b",\n".join(leader) + b"}}\n")
+
+
+def declarations(m: Bilevel) -> list[dict[str, Any]]:
+    """Return variables and followers' rows in an order in which they can be declared again, to the same columns."""
+    space, out = m.space, []
+    for block in space.blocks:
+        if block.role in ("leader", "follower"):
+            part = slice(block.start, block.stop)
+            kinds = space.kind[part]
+            kind = str(kinds[0]) if (kinds == kinds[0]).all() else "".join(kinds.tolist())
+            out.append((block.start, 0, {
+                "variable": block.word, "follower": block.follower or None, "shape": block.shape,
+                "lb": space.lb[part], "ub": space.ub[part], "kind": kind,
+            }))  # fmt: skip
+    for follower in m.followers:
+        place, terms = -1, {term.row: term for term in follower.terms}
+        for declared in follower.declared:
+            term = None if declared.is_bound else terms.get(declared.word)
+            place = _place(declared, place) if term is None else term.column
+            if not declared.is_bound:
+                M = declared.M if term is None else _without(declared.M, term.column)
+                rows = _rows(Rows(space, M, declared.lo, declared.hi, declared.shape), declared.word)
+                if term is not None:
+                    rows |= {key: _contiguous(getattr(term.quad, key)) for key in "ijv"}
+                out.append((place, 1, {"follower": follower.name, **rows}))
+    out.sort(key=lambda item: item[:2])
+    return [item[2] for item in out]
+
+
+def _without(M: Csr, column: int) -> Csr:
+    """Return a row without its entry in a column."""
+    keep = M.indices != column
+    return csr(M.data[keep], M.indices[keep], np.array([0, keep.sum()], dtype=M.indptr.dtype), M.shape)
+
+
+def _place(declared: Declared, last: int) -> int:
+    """Return the column rows begin with; rows without multipliers stand behind all they need."""
+    columns = np.concatenate([declared.lam, declared.mu_lo, declared.mu_hi])
+    own = columns[columns >= 0]
+    return int(own.min()) if len(own) else max(last, int(declared.M.indices.max(initial=-1)))
+
+
+def _rows(rows: Rows, name: str) -> dict[str, Any]:
+    M = _rising(rows.M)
+    _finite(M.data, f"row {name!r}")
+    if np.isnan(rows.lo).any() or np.isnan(rows.hi).any():
+        raise ProblemError(f"row {name!r}: NaN in its sides")
+    return {
+        "rows": name, "shape": rows.shape, "lo": _contiguous(rows.lo), "hi": _contiguous(rows.hi),
+        "start": M.indptr, "column": M.indices, "value": M.data,
+    }  # fmt: skip
+
+
+def _function(quad: Quad, where: str) -> dict[str, Any]:
+    linear = _rising(quad.linear)
+    _finite(np.concatenate([quad.v, linear.data, [quad.r]]), where)
+    return {
+        "i": _contiguous(quad.i), "j": _contiguous(quad.j), "v": _contiguous(quad.v),
+        "column": linear.indices, "value": linear.data, "constant": float(quad.r),
+    }  # fmt: skip
+
+
+def _rising(M: Csr) -> Csr:
+    """Return M with its columns rising in every row and none twice; zeros stay."""
+    rising = np.diff(M.indices, prepend=-1) > 0
+    rising[M.indptr[:-1][np.diff(M.indptr) > 0]] = True
+    if not rising.all():
+        M = Csr((M.data.copy(), M.indices.copy(), M.indptr.copy()), shape=M.shape)
+        M.sum_duplicates()
+    return M
+
+
+def _finite(values: np.ndarray, where: str) -> None:
+    if not np.isfinite(values).all():
+        raise ProblemError(f"NaN or inf in the data of {where}; a file needs finite numbers")
+
+
+def _contiguous(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values)
+
+
+def _text(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        raise ProblemError(
+            f"{SUFFIX} cannot hold this: {error}; names are texts, about holds what JSON holds"
+        ) from None
+
+
+def _list(key: str, items: list[dict[str, Any]]) -> bytes:
+    """Return a key with a list, one line an item."""
+    return b'"' + key.encode() + b'":[\n' + b",\n".join(map(_text, items)) + b"]"

@@ -1,0 +1,180 @@
+"""Bundles read: every declaration is made again, so whatever declaring refuses a file cannot smuggle in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...errors import FormatError
+from ...numerics.sparse import Csr, csr
+from ...problem.bilevel import Bilevel
+from ...problem.expressions import Affine, Quad
+from ...problem.follower import Follower
+from ...problem.rows import QuadRow, Rows
+from ...problem.variables import unit
+from .about import check_about
+from .bundle import FORMAT, VERSIONS
+from .fields import Fields, placed
+
+_TOP = "format version name columns about declarations followers leader"
+_VARIABLE, _ROWS = "variable follower shape lb ub kind", "rows shape lo hi start column value"
+_LEADER = "sense objective rows quadratic_rows sos1 indicators"
+
+
+def load(data: bytes, file: str) -> Bilevel:
+    """Return the bilevel problem of a bundle.
+
+    Parameters
+    ----------
+    data : bytes
+    file : str
+        Its name, for messages.
+
+    Raises
+    ------
+    FormatError
+        It is no bundle, of another version, or not as the schema (:mod:`kktgen.formats.problems.bundle`) asks.
+    """
+    try:
+        root = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError(f"{file}, line {error.lineno}, column {error.colno}: no JSON: {error.msg}") from None
+    if not isinstance(root, dict) or root.get("format") != FORMAT:
+        raise FormatError(f'{file}: no bundle; expected an object with "format": "{FORMAT}"')
+    if type(root.get("version")) is not int or root["version"] not in VERSIONS:
+        known = " and ".join(map(str, VERSIONS))
+        raise FormatError(f"{file}: version {root.get('version')!r} of the schema; this kktgen reads {known}"[:300])
+    top = Fields(root, file, "", _TOP)
+    with placed(file, "name"):
+        m = Bilevel(top.text("name"))
+    m.about = check_about(root["about"], f"{file}: about", FormatError)
+    followers = _followers(m, top)
+    for k, value in enumerate(top.items("declarations")):
+        _declare(m, followers, value, file, f"declarations[{k}]", root["version"])
+    if top.count("columns") != len(m.space):
+        raise top.fault("columns", f"{root['columns']}, but the declarations make {len(m.space)}")
+    for k, (value, follower) in enumerate(zip(top.items("followers"), m.followers, strict=True)):
+        _cost(follower, value, file, f"followers[{k}]")
+    _leader(m, Fields(root["leader"], file, "leader", _LEADER))
+    return m
+
+
+def _followers(m: Bilevel, top: Fields) -> dict[str, Follower]:
+    for k, value in enumerate(top.items("followers")):
+        one = Fields(value, top.file, f"followers[{k}]", "name sense cost")
+        with placed(top.file, one.place("name")):
+            m.follower(one.text("name"))
+    return {follower.name: follower for follower in m.followers}
+
+
+def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, where: str, version: int) -> None:
+    """Declare a variable, or rows of a follower."""
+    is_variable = isinstance(value, dict) and "variable" in value
+    has_products = version > 1 and isinstance(value, dict) and "v" in value
+    one = Fields(value, file, where, _VARIABLE if is_variable else f"follower {_ROWS}{' i j v' * has_products}")
+    name = one.value["follower"]
+    owner: Bilevel | Follower = m
+    if name is not None or not is_variable:
+        if not isinstance(name, str) or name not in followers:
+            raise one.fault("follower", f"expected the name of a follower ({', '.join(followers)}), got {name!r}"[:300])
+        owner = followers[name]
+    if is_variable:
+        _variable(m, owner, one)
+        return
+    rows, label = _rows(m, one)
+    row: Rows | QuadRow = rows
+    if has_products:
+        v, n = one.numbers("v"), len(m.space)
+        i, j = (one.indices(key, n, len(v)) for key in "ij")
+        if rows.shape or not len(v):
+            raise one.fault("shape", "expected one row of shape [] with products")
+        row = QuadRow(Quad(m.space, i, j, v, rows.M, 0.0), float(rows.lo[0]), float(rows.hi[0]))
+    with placed(file, where):
+        owner.add(row, name=label)
+
+
+def _variable(m: Bilevel, owner: Bilevel | Follower, one: Fields) -> None:
+    lb = one.numbers("lb", missing=-np.inf)
+    ub = one.numbers("ub", len(lb), missing=np.inf)
+    shape, kind = one.shape("shape", len(lb)), one.text("kind")
+    mixed = len(kind) != 1
+    if set(kind) - set("CBI") or (mixed and (len(kind) != len(lb) or owner is not m)):
+        raise one.fault("kind", f"expected C, B or I, once or for each of {len(lb)} entries, got {kind!r}"[:300])
+    kinds = np.array(list(kind))
+    outside = np.broadcast_to(kinds == "B", lb.shape) & ((lb < 0) | (ub > 1))
+    if outside.any():
+        raise one.fault(f"lb[{int(np.flatnonzero(outside)[0])}]", "expected the bounds of a binary within 0 and 1")
+    with placed(one.file, one.where):
+        made = owner.var(one.text("variable"), shape, lb=lb.reshape(shape), ub=ub.reshape(shape),
+                         kind="C" if mixed else kind)  # fmt: skip
+    if mixed:
+        m.space.kind[made.cols.ravel()] = kinds
+
+
+def _rows(m: Bilevel, one: Fields) -> tuple[Rows, str]:
+    """Return rows over the columns declared so far, and their name."""
+    lo = one.numbers("lo", missing=-np.inf)
+    hi = one.numbers("hi", len(lo), missing=np.inf)
+    return Rows(m.space, one.matrix(len(lo), len(m.space)), lo, hi, one.shape("shape", len(lo))), one.text("rows")
+
+
+def _function(m: Bilevel | Follower, value: Any, file: str, where: str) -> Quad:
+    one, n = Fields(value, file, where, "i j v column value constant"), len(m.space)
+    v = one.numbers("v")
+    i, j = (one.indices(key, n, len(v)) for key in "ij")
+    linear = one.numbers("value")
+    column = one.indices("column", n, len(linear))
+    if (np.diff(column) <= 0).any():
+        raise one.fault("column", "expected columns that rise, none twice")
+    row = csr(linear, column.astype(np.int32), np.array([0, len(column)], dtype=np.int32), (1, n))
+    return Quad(m.space, i, j, v, row, one.number("constant"))
+
+
+def _cost(follower: Follower, value: Any, file: str, where: str) -> None:
+    one = Fields(value, file, where, "name sense cost")
+    sense = one.choice("sense", "min", "max")
+    if value["cost"] is None:
+        return
+    cost = _function(follower, value["cost"], file, one.place("cost"))
+    with placed(file, one.place("cost")):
+        if sense == "min":
+            follower.minimize(cost)
+        else:
+            follower.maximize(-cost)
+
+
+def _leader(m: Bilevel, leader: Fields) -> None:
+    file = leader.file
+    sense = leader.choice("sense", "min", "max")
+    goal = _function(m, leader.value["objective"], file, "leader.objective")
+    if sense == "min":
+        m.minimize(goal)
+    else:
+        m.maximize(-goal)
+    for k, value in enumerate(leader.items("rows")):
+        one = Fields(value, file, f"leader.rows[{k}]", _ROWS)
+        rows, label = _rows(m, one)
+        with placed(file, one.where):
+            m.add(rows, name=label)
+    for k, value in enumerate(leader.items("quadratic_rows")):
+        one = Fields(value, file, f"leader.quadratic_rows[{k}]", "name lo hi function")
+        lo, hi = one.number("lo", -np.inf), one.number("hi", np.inf)
+        quad = _function(m, value["function"], file, one.place("function"))
+        with placed(file, one.where):
+            m.add(QuadRow(quad, lo, hi), name=one.text("name"))
+    for k, value in enumerate(leader.items("sos1")):
+        one = Fields(value, file, f"leader.sos1[{k}]", "name column")
+        with placed(file, one.where):
+            m.sos1(_columns(m, one.indices("column", len(m.space))), one.text("name"))
+    for k, value in enumerate(leader.items("indicators")):
+        one = Fields(value, file, f"leader.indicators[{k}]", "binary value rows")
+        binary = _columns(m, np.array([one.count("binary", len(m.space))]))
+        rows, label = _rows(m, Fields(value["rows"], file, one.place("rows"), _ROWS))
+        with placed(file, one.where):
+            m.indicator(binary, one.choice("value", 0, 1), rows, label)
+
+
+def _columns(m: Bilevel, columns: np.ndarray) -> Affine:
+    return Affine(m.space, Csr(unit(columns, len(m.space))), np.zeros(len(columns)), (len(columns),))

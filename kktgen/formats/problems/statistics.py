@@ -1,0 +1,120 @@
+"""The statistics of a bilevel instance, counted as the library BOBILib counts them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...numerics.sparse import Csr, row_index
+from ...problem.bilevel import Bilevel
+from ...problem.columns import LEADER
+from ...problem.follower_rows import System
+
+_KINDS = (("C", "continuous"), ("I", "integer"), ("B", "binary"))
+
+
+def statistics(m: Bilevel) -> dict[str, int | float | None]:
+    """Return the statistics of a problem under the symbols of BOBILib's tables.
+
+    ==================  ================================================================================
+    n_x, I_u, B_u       leader's variables; those that are integer (not binary), and binary
+    n_y, I_l, B_l       followers' variables; integer and binary ones (none: they have no KKT conditions)
+    n_link, n_link^C..  leader's variables that stand in a follower's rows or cost; by kind C, I, B
+    m_u, m_l            leader's and followers' rows (bounds are not counted)
+    m_coup              leader's rows that hold followers' variables or prices
+    m_link              followers' rows that hold leader's variables
+    alpha               cosine of the leader's and the followers' linear costs in y; None when one is zero
+    ==================  ================================================================================
+
+    Parameters
+    ----------
+    m : Bilevel
+
+    Returns
+    -------
+    dict
+        And beyond BOBILib's class: ``followers``, ``priced`` (multipliers used by the leader), ``products_u``,
+        ``products_l`` (products of variables in the leader's objective and rows, and in the followers' costs), ``nash``
+        (followers that see another one's variables).
+
+    Notes
+    -----
+    ``alpha = d_u'e / (|d_u| |e|)``, both costs minimised: 1 the followers help the leader, -1 they are opposed. Rows of
+    the leader are linear, quadratic and indicator rows. Source: bobilib.org, documentation.
+    """
+    space, systems = m.space, [follower.system() for follower in m.followers]
+    n, kind = len(space), space.kind
+    is_x, is_y = space.role == "leader", space.role == "follower"
+    price = np.isin(space.role, ["lam", "mu"])
+    term = space.role == "term"
+    declared = [d for system in systems for d in system.declared if not d.is_bound]
+    linked = _used(n, *(part for d in declared for part in [d.M.indices[d.M.data != 0]]),
+                   *(part for s in systems for part in (s.cost.i[s.cost.v != 0], s.cost.j[s.cost.v != 0])))  # fmt: skip
+    factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
+    linked = (linked | _used(n, *factors)) & is_x
+
+    leader = [*m.rows, *(rows for *_, rows in m.conditions)]
+    coupled = sum(_touching(rows.M, ~is_x) for rows in leader)
+    coupled += sum(bool((~is_x)[np.concatenate([q.quad.i, q.quad.j, q.quad.linear.indices])].any()) for q in m.quads)
+    used = _used(n, m.objective.i, m.objective.j, m.objective.linear.indices, *(rows.M.indices for rows in leader),
+                 *(part for q in m.quads for part in (q.quad.i, q.quad.j, q.quad.linear.indices)))  # fmt: skip
+    out: dict[str, int | float | None] = {
+        "n_x": int(is_x.sum()),
+        "I_u": _of(kind, is_x, "I"),
+        "B_u": _of(kind, is_x, "B"),
+    }
+    out |= {
+        "n_y": int(is_y.sum()),
+        "I_l": _of(kind, is_y, "I"),
+        "B_l": _of(kind, is_y, "B"),
+        "n_link": int(linked.sum()),
+    }
+    out |= {f"n_link^{letter}": _of(kind, linked, letter) for letter, _ in _KINDS}
+    out |= {
+        "m_u": sum(map(len, leader)) + len(m.quads), "m_l": sum(len(d.lo) for d in declared), "m_coup": int(coupled),
+        "m_link": sum(_touching(d.M, is_x | term) for d in declared), "alpha": _alignment(m, systems, is_y),
+        "followers": len(systems), "priced": int((used & price).sum()),
+        "products_u": len(m.objective.canonical().v) + sum(len(q.quad.canonical().v) for q in m.quads),
+        "products_l": sum(len(s.cost.canonical().v) for s in systems)
+        + sum(len(t.quad.v) for f in m.followers for t in f.terms),
+        "nash": sum(_sees_others(space.owner, k, s) for k, s in enumerate(systems)),
+    }  # fmt: skip
+    return out
+
+
+def _of(kind: np.ndarray, among: np.ndarray, letter: str) -> int:
+    return int(np.count_nonzero(among & (kind == letter)))
+
+
+def _used(n: int, *columns: np.ndarray) -> np.ndarray:
+    """Return which of n columns are among those given."""
+    out = np.zeros(n, dtype=bool)
+    for part in columns:
+        out[part] = True
+    return out
+
+
+def _touching(M: Csr, columns: np.ndarray) -> int:
+    """Return how many rows have a nonzero entry in the columns."""
+    hit = columns[M.indices] & (M.data != 0)
+    return len(np.unique(row_index(M)[hit]))
+
+
+def _alignment(m: Bilevel, systems: list[System], is_y: np.ndarray) -> float | None:
+    """Return the cosine between the linear costs of the leader and of the followers in their variables."""
+    theirs = np.zeros(len(m.space))
+    for k, system in enumerate(systems):
+        linear = system.cost.linear
+        mine = m.space.owner[linear.indices] == k
+        theirs[linear.indices[mine]] += linear.data[mine]
+    leader = np.zeros(len(m.space))
+    leader[m.objective.linear.indices] = m.objective.linear.data
+    leader, theirs = leader[is_y], theirs[is_y]
+    size = float(np.linalg.norm(leader) * np.linalg.norm(theirs))
+    return float(leader @ theirs) / size if size else None
+
+
+def _sees_others(owner: np.ndarray, k: int, system: System) -> bool:
+    """Return whether a follower's rows or cost hold what belongs to another follower."""
+    seen = [system.E.indices, system.C.indices, system.cost.i, system.cost.j]
+    owners = owner[np.concatenate(seen)]
+    return bool(((owners != k) & (owners != LEADER)).any())

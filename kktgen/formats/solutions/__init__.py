@@ -1,0 +1,149 @@
+"""Solution files: one module a dialect, found by scanning this folder; kktgen writes SCIP's and starts for others.
+
+A module declares ``TITLE``, ``OPENING`` (how its files begin, in words), ``begins(line)``, ``read(text, where, model)``
+and, where kktgen writes it, ``dump(status, model, z, file)``. Names that are not columns of the model (``ONE``,
+``qobj_t``, slacks of CIP's indicators) are passed over.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError, NoSolutionError, ProblemError, expect
+from ...model.model import Model
+from ...model.solution import Solution
+from ...reformulate.scale import as_it_stands
+from ...reformulate.scale import scaled as in_own_units
+from ..writing.files import contents, file_path, replace_file
+from .stated import Stated, place, said, spot
+
+__all__ = ["dialects", "read_solution", "read_stated", "write_point", "write_solution"]
+SUFFIXES = {".sol": "scip", ".mst": "gurobi"}
+"""The dialect that a suffix stands for; any other suffix stands for SCIP's."""
+
+
+@cache
+def dialects() -> dict[str, Any]:
+    """Return the modules of the dialects by name."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "begins")}
+
+
+def write_solution(
+    solution: Solution, path: str | os.PathLike[str], dialect: str | None = None, *, scaled: bool = False
+) -> Path:
+    """Write a point for a solver to begin with, or to be read again.
+
+    Parameters
+    ----------
+    solution : Solution
+        With a point.
+    path : path
+        Of the suffix ``.mst`` in Gurobi's dialect (a start, ``name value`` a line, which COPT reads as well), of any
+        other suffix in SCIP's.
+    dialect : str, optional
+        ``"scip"``, ``"highs"``, ``"gurobi"``, ``"cplex"`` (XML, both ``.sol`` and ``.mst``) or ``"cbc"``
+        (``-mipstart``), whatever the suffix.
+    scaled : bool
+        For a model file written with ``scaled=True``: the point in the units of that file.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    NoSolutionError
+        The solution has no point.
+    ProblemError
+        The point is not finite or of another model; unknown dialect.
+    FormatError
+        The file cannot be written.
+
+    Notes
+    -----
+    Columns have the names they have in the files kktgen writes. An objective value is that of the minimised objective,
+    which is the one model files hold. Values have 17 digits; columns at zero are written as well.
+    """
+    expect(solution, Solution, "write_solution")
+    target, model, z = file_path(path), solution.model, solution.z
+    if z is None:
+        raise NoSolutionError(f"no point to write to {os.fspath(path)}: status {solution.status!r} ({solution.solver})")
+    if len(z) != model.n:
+        raise ProblemError(f"the point has {len(z)} entries, model {model.name!r} {model.n} columns")
+    if not np.isfinite(z).all():
+        raise ProblemError(f"the point of model {model.name!r} has NaN or infinite entries")
+    name = dialect or SUFFIXES.get(target.suffix.lower(), "scip")
+    known = [one for one, module in dialects().items() if hasattr(module, "dump")]
+    if name not in known:
+        raise ProblemError(f"no dialect {name!r} of solution files; there are {', '.join(known)}")
+    view, z = (in_own_units(model) if scaled else as_it_stands(model)), np.asarray(z, dtype=float)
+    return write_point(view.model, view.point(z), target, name, solution.status)
+
+
+def write_point(model: Model, z: np.ndarray, target: Path, dialect: str, status: str = "") -> Path:
+    """Write a point (n,) in a dialect; NaN entries, where the dialect can leave columns open, are left open."""
+    return replace_file(target, lambda file: dialects()[dialect].dump(status, model, z, file))
+
+
+def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = False) -> np.ndarray:
+    """Return the point of a solution file over the columns of a model.
+
+    Parameters
+    ----------
+    path : path
+        Written by SCIP, HiGHS (raw, sparse or pretty), CBC (``-solution``), GLPK (``-w``, or the six digits of ``-o``),
+        Gurobi (``.sol``, ``.mst``, ``.json``), CPLEX (XML), COPT or Xpress (``.slx``), or by :func:`write_solution`;
+        it may be packed by gzip. The dialect is recognised by the first line.
+    model : Model
+        The model whose file was solved.
+    scaled : bool
+        The model file was written with ``scaled=True``: the point is brought back to the user's units.
+
+    Returns
+    -------
+    ndarray (n,)
+        In the user's units. Zero where the file is silent.
+
+    Raises
+    ------
+    FormatError
+        The file is none of these (file, line, what was expected), or no name in it is a column of the model.
+    NoSolutionError
+        The file says that there is no point.
+    """
+    expect(model, Model, "read_solution", "give the model whose file was solved")
+    found, z = read_stated(path, model)
+    if z is None:
+        raise NoSolutionError(f"{os.fspath(path)}: {found.word}; it holds no point")
+    return in_own_units(model).back(z) if scaled else z
+
+
+def read_stated(path: str | os.PathLike[str], model: Model) -> tuple[Stated, np.ndarray | None]:
+    """Return what a solution file states, and its point over the columns of the model, None where it holds none.
+
+    Raises
+    ------
+    FormatError
+        As :func:`read_solution`.
+    """
+    source = file_path(path)
+    where = str(source)
+    text = contents(source).replace(b"\r\n", b"\n")
+    at = len(text) - len(text.lstrip())
+    line = text[at : at + 500].partition(b"\n")[0].rstrip()
+    for module in dialects().values():
+        if module.begins(line):
+            found = module.read(text, where, model)
+            return found, None if found.names is None else place(found, model, where)
+    openings = "; ".join(f"{module.OPENING} ({module.TITLE})" for module in dialects().values())
+    raise FormatError(f"{spot(text, at, where)}: {said(text, at)}; expected one of {openings}")

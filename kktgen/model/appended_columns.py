@@ -1,0 +1,67 @@
+"""What encodings and cuts append to a model: how pairs were encoded, and columns for slacks and products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..numerics.sparse import Csr
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """How some complementarity pairs were encoded.
+
+    Parameters
+    ----------
+    encoding : str
+        Name of the encoding.
+    pairs : int
+        Number of pairs.
+    trust : str
+        ``exact`` (no constant involved), ``proved`` (every constant is a proved bound), ``user`` or ``heuristic`` (some
+        constant is not proved), ``eps`` (a tolerance on the product stays in the model).
+    """
+
+    encoding: str
+    pairs: int
+    trust: str
+
+
+@dataclass(frozen=True, eq=False)
+class Lift:
+    """Columns an encoding appended, as functions of the KKT point: how a point of the KKT model is completed.
+
+    Parameters
+    ----------
+    columns : ndarray (k,)
+    M, r, mu
+        Slack ``M z + r`` and multiplier column of the pair behind each column.
+    binary : bool
+        The columns are 1 where the slack is not above the multiplier (the row is active), else they are the slack.
+    """
+
+    columns: np.ndarray
+    M: Csr
+    r: np.ndarray
+    mu: np.ndarray
+    binary: bool
+
+    def values(self, z: np.ndarray) -> np.ndarray:
+        """Return the columns' values at a point z whose earlier columns are known."""
+        slack = self.M @ z[: self.M.shape[1]] + self.r
+        return (slack <= z[self.mu]).astype(float) if self.binary else np.maximum(slack, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Columns that stand for products of two others: ``z[columns_k] = z[left_k] z[right_k]``."""
+
+    columns: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+    def values(self, z: np.ndarray) -> np.ndarray:
+        """Return the columns' values at a point z whose earlier columns are known."""
+        return z[self.left] * z[self.right]

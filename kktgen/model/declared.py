@@ -1,0 +1,91 @@
+"""What a problem declares, as the tables of a model: rows, quadratic rows, sets, indicators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..numerics.sparse import vstack
+from ..problem.bilevel import Bilevel
+from ..problem.columns import Block
+from ..problem.follower_rows import System
+from .tables import Indicators, QuadTable, RowTable, Sos1
+from .terms import defining_rows
+
+
+def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTable, list[list[int]]]:
+    """Return the followers' declared rows (bounds are column bounds) and, per declaration, its first model row."""
+    parts, blocks, starts, at = [], [], [], 0
+    for system in systems:
+        begin = []
+        for declared in system.declared:
+            begin.append(-1 if declared.is_bound else first + at)
+            if not declared.is_bound:
+                size = len(declared.lo)
+                blocks.append(Block(at, at + size, declared.word, "primal", system.name, "", declared.shape))
+                parts.append(declared)
+                at += size
+        starts.append(begin)
+    table = RowTable(
+        vstack([d.M for d in parts], n),
+        np.concatenate([np.empty(0), *(d.lo for d in parts)]),
+        np.concatenate([np.empty(0), *(d.hi for d in parts)]),
+        tuple(blocks),
+    )
+    return table, starts
+
+
+def leader_rows(bilevel: Bilevel) -> RowTable:
+    """Return the leader's linear rows."""
+    sizes = np.cumsum([0, *(len(rows) for rows in bilevel.rows)])
+    blocks = tuple(
+        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape)
+        for rows, start, stop in zip(bilevel.rows, sizes[:-1], sizes[1:], strict=True)
+    )
+    return RowTable(
+        vstack([rows.M for rows in bilevel.rows], len(bilevel.space)),
+        np.concatenate([np.empty(0), *(rows.lo for rows in bilevel.rows)]),
+        np.concatenate([np.empty(0), *(rows.hi for rows in bilevel.rows)]),
+        blocks,
+    )
+
+
+def declared_quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
+    """Return the leader's quadratic rows, and those that define products of its columns in followers' rows."""
+    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], len(bilevel.space))
+    return _leader_quads(bilevel), terms
+
+
+def _leader_quads(bilevel: Bilevel) -> QuadTable:
+    blocks = tuple(Block(k, k + 1, row.name, "leader") for k, row in enumerate(bilevel.quads))
+    lo, hi = np.array([row.lo for row in bilevel.quads]), np.array([row.hi for row in bilevel.quads])
+    return QuadTable.of([row.quad for row in bilevel.quads], lo, hi, blocks, len(bilevel.space))
+
+
+def leader_sets(bilevel: Bilevel) -> Sos1:
+    """Return the leader's SOS1 sets."""
+    if not bilevel.sets:
+        return Sos1.empty()
+    start = np.cumsum([0, *(len(columns) for _, columns in bilevel.sets)])
+    blocks = tuple(Block(k, k + 1, name, "leader") for k, (name, _) in enumerate(bilevel.sets))
+    return Sos1(start, np.concatenate([columns for _, columns in bilevel.sets]), blocks)
+
+
+def leader_indicators(bilevel: Bilevel) -> Indicators:
+    """Return the leader's indicator rows."""
+    n = len(bilevel.space)
+    if not bilevel.conditions:
+        return Indicators.empty(n)
+    sizes = [len(rows) for *_, rows in bilevel.conditions]
+    starts = np.cumsum([0, *sizes])
+    table = RowTable(
+        vstack([rows.M for *_, rows in bilevel.conditions], n),
+        np.concatenate([rows.lo for *_, rows in bilevel.conditions]),
+        np.concatenate([rows.hi for *_, rows in bilevel.conditions]),
+        tuple(
+            Block(int(a), int(b), name, "leader", shape=rows.shape)
+            for (name, *_, rows), a, b in zip(bilevel.conditions, starts[:-1], starts[1:], strict=True)
+        ),
+    )
+    binary = np.repeat([b for _, b, _, _ in bilevel.conditions], sizes)
+    value = np.repeat([v for _, _, v, _ in bilevel.conditions], sizes)
+    return Indicators(binary, value, table)

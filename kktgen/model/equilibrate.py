@@ -1,0 +1,307 @@
+"""Choose units from the data: the entries of rows, costs and bounds become of order one, all of them together.
+
+With ``c_j`` the unit of a column, ``r_i`` of a row, ``f_k`` of a follower's cost, every number of the problem becomes
+
+    row entry a_ij c_j / r_i,   side b_i / r_i,   bound l_j / c_j,   cost term v c_i c_j / f_k,   q_j c_j / f_k
+
+and a multiplier has the unit ``f_k / r_i``. The units are the powers of two nearest to the least-squares solution of
+"the logarithm of every number is zero". Large residuals are weighed down, those of sides and bounds that are far away
+most of all: a bound that stands for none does not set the units of what it bounds. Other units of quantities or money
+multiply the solution: the scaled model stays the same up to the rounding to powers of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import lsmr
+
+from ..numerics.sparse import Csr, coo, row_index
+from ..problem.expressions import Quad
+from .kkt_system import Kkt
+from .model import Model
+from .tables import RowTable
+from .units import Units
+
+BAND = (1e-3, 1e3)
+"""Problems whose numbers all lie in this band are left as they are."""
+SPAN = 1e9
+"""Numbers of one row that are farther apart are more than a solver holds."""
+VOID, INFINITE = 1e15, 1e20
+"""A bound or side of this size, in the problem's own units or as it stands, is none: no solver holds it beside numbers
+of order one, and all take it for infinity."""
+PASSES = 8
+"""Least-squares problems solved, each weighing the residuals of the one before."""
+FAR = 3.0
+"""Residuals, in powers of two, from which on an equation is weighed down."""
+BEYOND = 1.0
+"""The same of sides and bounds that are larger than what they bound."""
+NOISE = 2.0**-30
+"""A bound that reaches less than this of an equation's side is a rounding error: it sets no unit."""
+MOST = 200.0
+"""Largest power of two of a unit."""
+STEEPEST = 13.0
+"""The largest term of a cost is at most two to this power in units of the cost."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Nonzero numbers of the problem: entries of rows and terms of costs, sides, and bounds of columns.
+
+    ``first``, ``second`` are columns (-1: none), ``row`` is the index of a row unit, ``cost`` of a follower's cost unit
+    (-1: none); ``row`` and ``cost`` both -1 mark bounds, which are divided by the unit of their column. ``loose`` are
+    bounds and sides that may stand for none: not the values of fixed columns, not the right-hand sides of equations.
+    """
+
+    size: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    row: np.ndarray
+    cost: np.ndarray
+    loose: np.ndarray
+
+
+def equilibrate(model: Model) -> Units | None:
+    """Return the units of a KKT model, or None where all its numbers lie within ``BAND``."""
+    tables = _tables(model)
+    data = _data(model, tables)
+    goal = _monomials(model.objective, -1)
+    sizes = np.concatenate([data.size, goal.size])
+    if not len(sizes) or (sizes.min() >= BAND[0] and sizes.max() <= BAND[1]):
+        return None
+    width = sum(len(table) for table in tables)
+    columns, rows, followers = _solved(model, data, width)
+    columns, followers = _rounded(columns), _rounded(followers)
+    rows = _singles(tables, columns, rows)
+    units = 2.0**columns
+    kkt = model.kkt
+    if kkt is not None:
+        start = width - len(kkt.lam) - len(kkt.mu)
+        rows[start + len(kkt.lam) :] = _two_sided(kkt, rows[start + len(kkt.lam) :])
+        rows = _rounded(rows)
+        for price, of, at in ((kkt.lam, kkt.lam_of, start), (kkt.mu, kkt.mu_of, start + len(kkt.lam))):
+            units[price] = 2.0 ** (followers[of] - rows[at : at + len(price)])
+    term = goal.size * _unit(units, goal.first) * _unit(units, goal.second)
+    objective = 2.0 ** float(_rounded(_middle(np.log2(term))))
+    return Units(units, 2.0**followers, objective, _wide(model, units))
+
+
+def _count(model: Model) -> int:
+    """Return the number of the leader's rows."""
+    return sum(block.stop - block.start for block in model.rows.blocks if block.role == "leader")
+
+
+def _tables(model: Model) -> list[RowTable]:
+    """Return all rows with units of their own: the leader's, quadratic, indicator rows, the followers' rows."""
+    own = np.zeros(len(model.rows), dtype=bool)
+    for block in model.rows.blocks:
+        own[block.start : block.stop] = block.role == "leader"
+    leader = model.rows.take(own)
+    out = [leader, model.quads.linear]
+    if model.indicators is not None:
+        out.append(model.indicators.rows)
+    if model.kkt is not None:
+        kkt = model.kkt
+        out += [RowTable(kkt.E, -kkt.e0, -kkt.e0), RowTable(kkt.C, -kkt.c0, np.full(len(kkt.c0), np.inf))]
+    return out
+
+
+def _join(parts: list[_Data]) -> _Data:
+    keys = ("size", "first", "second", "row", "cost", "loose")
+    return _Data(*(np.concatenate([getattr(p, key) for p in parts]) for key in keys))
+
+
+def _nonzero(
+    size: np.ndarray, first: np.ndarray, second: np.ndarray, row: np.ndarray, cost: np.ndarray,
+    loose: np.ndarray | None = None,
+) -> _Data:  # fmt: skip
+    size = np.abs(size)
+    keep = size > 0
+    loose = np.zeros(len(size), dtype=bool) if loose is None else loose
+    return _Data(size[keep], first[keep], second[keep], row[keep], cost[keep], loose[keep])
+
+
+def _data(model: Model, tables: list[RowTable]) -> _Data:
+    """Return the numbers of all rows, of the bounds and of the followers' costs."""
+    space, parts, start = model.space, [], 0
+    negligible = _negligible(model, tables)
+    for table in tables:
+        M, k = table.M, len(table)
+        none = np.full(M.nnz, -1)
+        parts.append(_nonzero(M.data, M.indices.astype(np.int64), none, start + row_index(M), none))
+        blank, loose = np.full(k, -1), table.lo != table.hi
+        rounding = np.bincount(row_index(M)[~negligible[M.indices]], minlength=k) == 0  # bounds as rows
+        for side in (table.lo, np.where(loose, table.hi, 0.0)):
+            side = np.where(rounding, 0.0, _limited(side))
+            parts.append(_nonzero(side, blank, blank, start + np.arange(k), blank, loose))
+        start += k
+    quads = model.quads
+    at = _count(model) + quads.row
+    parts.append(_nonzero(quads.v, quads.i, quads.j, at, np.full(len(at), -1)))
+    own = _primal(model)
+    own = own[~negligible[own]]
+    none = np.full(len(own), -1)
+    fixed = space.lb[own] == space.ub[own]
+    for side in (space.lb[own], np.where(fixed, 0.0, space.ub[own])):
+        parts.append(_nonzero(_limited(side), own, none, none, none, ~fixed))
+    if model.kkt is not None:
+        parts += [_monomials(system.cost, k) for k, system in enumerate(model.kkt.systems)]
+    return _join(parts)
+
+
+def _primal(model: Model) -> np.ndarray:
+    """Return the continuous columns of the leader and the followers."""
+    return np.flatnonzero(np.isin(model.space.role, ["leader", "follower"]) & (model.space.kind == "C"))
+
+
+def _negligible(model: Model, tables: list[RowTable]) -> np.ndarray:
+    """Return which columns are so narrow that they are rounding errors of some equation (n,) bool.
+
+    The size of an equation is its side, or the largest of its terms that are fixed.
+    """
+    space, out = model.space, np.zeros(model.n, dtype=bool)
+    fixed = space.lb == space.ub
+    reach = np.maximum(np.abs(space.lb), np.abs(space.ub))
+    for table in tables:
+        M, row = table.M, row_index(table.M)
+        with np.errstate(invalid="ignore"):  # an entry of zero reaches nothing
+            term = np.nan_to_num(np.abs(M.data) * reach[M.indices], nan=0.0)
+        equal = table.lo == table.hi
+        size = np.where(equal, np.abs(table.lo), 0.0)
+        held = equal[row] & fixed[M.indices]
+        np.maximum.at(size, row[held], term[held])
+        out[M.indices[equal[row] & (term < NOISE * size[row])]] = True
+    return out
+
+
+def _limited(side: np.ndarray) -> np.ndarray:
+    """Return sides or bounds with zero in place of those that stand for none."""
+    return np.where(np.abs(side) < INFINITE, side, 0.0)
+
+
+def _monomials(quad: Quad, k: int) -> _Data:
+    """Return the terms of a cost: products, linear terms."""
+    quad = quad.canonical()
+    linear = quad.linear.indices.astype(np.int64)
+    size = np.concatenate([quad.v, quad.linear.data])
+    none = np.full(len(size), -1)
+    first, second = np.concatenate([quad.i, linear]), np.concatenate([quad.j, np.full(len(linear), -1)])
+    return _nonzero(size, first, second, none, np.full(len(size), k))
+
+
+def _logs(model: Model, width: int) -> Csr:
+    """Return the logarithms of the columns' units (n, unknowns) in terms of columns, rows and followers' costs.
+
+    The unknowns are the n columns, ``width`` rows, then the followers. A multiplier's unit is that of its follower's
+    cost over that of its row; an integer column has none.
+    """
+    space, kkt, n = model.space, model.kkt, model.n
+    count = 0 if kkt is None else len(kkt.followers)
+    free = np.flatnonzero(~np.isin(space.role, ["lam", "mu"]) & (space.kind == "C"))
+    parts = [(np.ones(len(free)), free, free)]
+    if kkt is not None:
+        start = n + width - len(kkt.lam) - len(kkt.mu)
+        price, of = np.concatenate([kkt.lam, kkt.mu]), np.concatenate([kkt.lam_of, kkt.mu_of])
+        parts.append((np.ones(len(price)), price, n + width + of))
+        parts.append((-np.ones(len(price)), price, start + np.arange(len(price))))
+    value, row, column = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return coo(value, row, column, (n, n + width + count))
+
+
+def _solved(model: Model, data: _Data, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the least-squares logarithms of the units of columns (n,), rows (width,) and followers' costs."""
+    n, logs = model.n, _logs(model, width)
+    unknowns, k = logs.shape[1], len(data.size)
+    index = np.arange(k)
+    picks = [coo(np.ones((at >= 0).sum()), index[at >= 0], at[at >= 0], (k, n)) for at in (data.first, data.second)]
+    of_bound = (data.row < 0) & (data.cost < 0)
+    left = sp.diags_array(np.where(of_bound, -1.0, 1.0)) @ (picks[0] + picks[1]) @ logs
+    for at, start in ((data.row, n), (data.cost, n + width)):
+        there = at >= 0
+        left = left - coo(np.ones(there.sum()), index[there], start + at[there], (k, unknowns))
+    A, right = Csr(left), -np.log2(data.size)
+    weight, x = np.ones(k), np.zeros(unknowns)
+    for _ in range(PASSES):
+        root = np.sqrt(weight)
+        step = lsmr(sp.diags_array(root) @ A, root * (right - A @ x), atol=1e-6, btol=1e-6, maxiter=200)[0]
+        x = x + step
+        stated = A @ x - right  # logarithms of the numbers in these units
+        weight = np.minimum(1.0, FAR / np.maximum(np.abs(stated), 1e-9))
+        beyond = data.loose & (stated > BEYOND)
+        weight[beyond] = np.minimum(weight[beyond], (BEYOND / stated[beyond]) ** 2)
+    return x[:n], x[n : n + width], x[n + width :]
+
+
+def _rounded(logs: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(logs), -MOST, MOST) + 0.0
+
+
+def _singles(tables: list[RowTable], columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the rows' logarithms, those of rows with one entry such that the slack has the unit of the column."""
+    rows, start = rows.copy(), 0
+    for table in tables:
+        M = table.M
+        single = np.flatnonzero(np.diff(M.indptr) == 1)
+        at = M.indptr[:-1][single]
+        known = M.data[at] != 0
+        rows[start + single[known]] = np.log2(np.abs(M.data[at][known])) + columns[M.indices[at][known]]
+        start += len(table)
+    return rows
+
+
+def _two_sided(kkt: Kkt, rows: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the inequalities' units, the same for both sides of a row."""
+    sources = [s.source * (1 + s.position.max(initial=0)) + s.position for s in kkt.systems]
+    start = np.cumsum([0, *(1 + key.max(initial=0) for key in sources)])
+    key = np.concatenate([np.empty(0, dtype=np.int64), *(k + a for k, a in zip(sources, start[:-1], strict=True))])
+    _, of = np.unique(key, return_inverse=True)
+    return (np.bincount(of, weights=rows) / np.bincount(of))[of] if len(of) else rows
+
+
+def _unit(units: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.where(columns >= 0, units[columns], 1.0)
+
+
+def _middle(logs: np.ndarray) -> np.ndarray:
+    """Return the middle of the logarithms of a cost's terms, but never more than ``STEEPEST`` below the largest."""
+    if not len(logs):
+        return np.zeros(())
+    return np.asarray(max(0.5 * (logs.min() + logs.max()), logs.max() - STEEPEST))
+
+
+def _wide(model: Model, units: np.ndarray) -> tuple[str, ...]:
+    """Return the rows whose scaled numbers are more than ``SPAN`` apart, and the columns that lie so far from one.
+
+    A column does where it is fixed there, or has a bound that only its unit makes one that stands for none.
+    """
+    out = []
+    tables = [model.rows, *([] if model.indicators is None else [model.indicators.rows])]
+    for table in tables:
+        out += [table.label(int(i)) for i in np.flatnonzero(_spread(table, units) > SPAN)]
+    goal = model.objective.canonical()
+    linear = goal.linear
+    terms = np.concatenate([goal.v * units[goal.i] * units[goal.j], linear.data * units[linear.indices]])
+    terms = np.abs(terms[terms != 0])
+    if len(terms) and terms.max() > SPAN * terms.min():
+        out.append("the leader's objective")
+    own, space = _primal(model), model.space
+    fixed = space.lb[own] == space.ub[own]
+    side = np.maximum(*(np.where(np.isfinite(ends[own]), np.abs(ends[own]), 0.0) for ends in (space.lb, space.ub)))
+    away = np.where(fixed, side > SPAN * units[own], (side >= VOID * units[own]) & (side < SPAN))
+    out += [space.label(int(j)) for j in own[away]]
+    return tuple(out)
+
+
+def _spread(table: RowTable, units: np.ndarray) -> np.ndarray:
+    """Return the largest entry of every row over its smallest, or an equation's side over its largest entry (m,)."""
+    M, k = table.M, len(table)
+    size, row = np.abs(M.data) * units[M.indices], row_index(M)
+    least, most = np.full(k, np.inf), np.zeros(k)
+    seen = size > 0
+    np.minimum.at(least, row[seen], size[seen])
+    np.maximum.at(most, row[seen], size[seen])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        side = np.where(table.lo == table.hi, np.abs(table.lo), 0.0)
+        return np.where(most > 0, np.maximum(most / least, side / most), 0.0)

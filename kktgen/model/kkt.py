@@ -1,0 +1,174 @@
+"""From a bilevel problem to its KKT model: stationarity, feasibility and complementarity pairs.
+
+For every follower ``min_y 1/2 y'Py + (Qx + q)'y  s.t.  Ay + Bx = b (lam),  Gy + Hx <= h (mu)``::
+
+    stationarity         P y + Q x + q - A'lam + G'mu = 0
+    primal feasibility   A y + B x = b,   s = h - G y - H x >= 0
+    dual feasibility     mu >= 0
+    complementarity      mu_i s_i = 0
+
+Necessary and sufficient for this class (rows are linear, P is positive semidefinite), so the model's
+optima are the optimistic bilevel optima (Dempe & Dutta 2012).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import expect
+from ..numerics.sparse import coo, csr, row_index, vstack
+from ..problem.bilevel import Bilevel
+from ..problem.columns import Block
+from ..problem.follower_rows import System
+from .constants import folded
+from .declared import declared_quads, leader_indicators, leader_rows, leader_sets, primal_rows
+from .equilibrate import equilibrate
+from .fingerprint import born
+from .kkt_system import Kkt
+from .model import Model
+from .pairs import Bounds, Pairs
+from .tables import RowTable, join, join_quads
+from .terms import box_terms
+from .units import spans
+from .void import without_void
+
+
+def kkt(bilevel: Bilevel) -> Model:
+    """Return the KKT model of a bilevel problem, with complementarity pairs still in it.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+
+    Returns
+    -------
+    Model
+        Objective and rows of the leader, KKT rows of every follower, pairs. Pairs of rows without own
+        variables are left out (their multiplier is zero). Products with leader's columns whose bounds are equal are
+        linear terms; change bounds in the problem, not in the model.
+
+    Raises
+    ------
+    ProblemError
+        The argument is no Bilevel, or a follower has no objective.
+    """
+    expect(bilevel, Bilevel, "kkt")
+    space, quads = bilevel.space.copy(), declared_quads(bilevel)
+    box_terms(space, quads[1])
+    systems = tuple(follower.system() for follower in bilevel.followers)
+    stacked = _stack(bilevel, systems)
+    tables = [leader_rows(bilevel), _stationarity_rows(stacked, systems, bilevel)]
+    first = len(tables[0]) + len(tables[1])
+    primal, starts = primal_rows(systems, len(space), first)
+    pairs = _pairs(bilevel, systems, stacked, starts)
+    model = Model(
+        bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
+        join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
+        stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
+    )  # fmt: skip
+    model = folded(model)
+    units = equilibrate(model)
+    model = model if units is None else replace(model, units=units, notes=(*model.notes, *spans(units)))
+    return born(without_void(model))
+
+
+def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:
+    """Return the KKT system of all followers, as rows over all columns."""
+    n = len(bilevel.space)
+    none = np.empty(0, dtype=np.int64)
+    y = np.concatenate([none, *(s.y for s in systems)])
+    lam = np.concatenate([none, *(s.lam for s in systems)])
+    mu = np.concatenate([none, *(s.mu for s in systems)])
+    index = np.arange(len(systems))
+    y_of, lam_of, mu_of = (np.repeat(index, [len(part) for part in parts]) for parts in
+                           ([s.y for s in systems], [s.lam for s in systems], [s.mu for s in systems]))  # fmt: skip
+    E, C = vstack([s.E for s in systems], n), vstack([s.C for s in systems], n)
+    e, c = (
+        np.concatenate([np.empty(0), *(s.e for s in systems)]),
+        np.concatenate([np.empty(0), *(s.c for s in systems)]),
+    )
+
+    row_of = np.full(n, -1)  # stationarity row of a follower's own column
+    row_of[y] = np.arange(len(y))
+    cost_of = np.repeat(index, [len(s.cost.v) for s in systems])
+    i = np.concatenate([none, *(s.cost.i for s in systems)])
+    j = np.concatenate([none, *(s.cost.j for s in systems)])
+    v = np.concatenate([np.empty(0), *(s.cost.v for s in systems)])
+    linear_of = np.repeat(index, [s.cost.linear.nnz for s in systems])
+    columns = np.concatenate([none, *(s.cost.linear.indices for s in systems)])
+    q = np.concatenate([np.empty(0), *(s.cost.linear.data for s in systems)])
+
+    owner = np.full(n, -1)
+    owner[y] = y_of
+    own_i, own_j = owner[i] == cost_of, owner[j] == cost_of
+    E_row, C_row = row_index(E), row_index(C)
+    own_E, own_C = owner[E.indices] == lam_of[E_row], owner[C.indices] == mu_of[C_row]
+    S = coo(
+        np.concatenate([v[own_i], v[own_j], -E.data[own_E], C.data[own_C]]),
+        np.concatenate([row_of[i[own_i]], row_of[j[own_j]], row_of[E.indices[own_E]], row_of[C.indices[own_C]]]),
+        np.concatenate([j[own_i], i[own_j], lam[E_row[own_E]], mu[C_row[own_C]]]),
+        (len(y), n),
+    )
+    mine = owner[columns] == linear_of
+    s0 = np.bincount(row_of[columns[mine]], weights=q[mine], minlength=len(y))
+    minus_C = csr(-C.data, C.indices, C.indptr, C.shape)
+    minus_E = csr(-E.data, E.indices, E.indptr, E.shape)
+    return Kkt(
+        S, s0, y, minus_E, e, lam, minus_C, c, mu, y_of, lam_of, mu_of,
+        _priced(bilevel, systems), tuple(s.name for s in systems), systems,
+    )  # fmt: skip
+
+
+def _priced(bilevel: Bilevel, systems: tuple[System, ...]) -> np.ndarray:
+    """Return which followers' multipliers stand in the leader's problem or in another follower's (k,) bool."""
+    goal, space = bilevel.objective, bilevel.space
+    used = [goal.i, goal.j, goal.linear.indices, *(rows.M.indices for rows in bilevel.rows)]
+    used += [part for row in bilevel.quads for part in (row.quad.i, row.quad.j, row.quad.linear.indices)]
+    used += [columns for _, columns in bilevel.sets] + [rows.M.indices for *_, rows in bilevel.conditions]
+    used += [part for s in systems for part in (s.E.indices, s.C.indices, s.cost.i, s.cost.j, s.cost.linear.indices)]
+    columns = np.concatenate(used).astype(np.int64)
+    columns = columns[np.isin(space.role[columns], ["lam", "mu"])]
+    return np.bincount(space.owner[columns], minlength=len(systems)) > 0
+
+
+def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilevel) -> RowTable:
+    blocks, start = [], 0
+    declared = [b for b in bilevel.space.blocks if b.role == "follower"]
+    by_follower: dict[str, list[Block]] = {}
+    for block in declared:
+        by_follower.setdefault(block.follower, []).append(block)
+    for system in systems:
+        for block in by_follower.get(system.name, []):
+            size = block.stop - block.start
+            blocks.append(Block(start, start + size, "stat", "stationarity", system.name, block.word, block.shape))
+            start += size
+    return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
+
+
+def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: list[list[int]]) -> Pairs:
+    none = np.empty(0, dtype=np.int64)
+    row, blocks, at = [none], [], 0
+    for system, begin in zip(systems, starts, strict=True):
+        first = np.asarray(begin, dtype=np.int64)[system.source] if len(system.source) else none
+        row.append(np.where(first >= 0, first + system.position, -1))
+        change = np.flatnonzero(np.diff(system.source * 4 + (system.side > 0), prepend=-1))
+        for begin_at, end_at in zip(change, np.append(change, len(system.source))[1:], strict=True):
+            declared = system.declared[system.source[begin_at]]
+            upper = system.side[begin_at] > 0
+            two = (declared.mu_lo >= 0).any() and (declared.mu_hi >= 0).any()
+            tail = ("_ub" if upper else "_lb") if declared.is_bound else (("_up" if upper else "_lo") if two else "")
+            places = system.position[begin_at:end_at]
+            blocks.append(
+                Block(at + int(begin_at), at + int(end_at), f"comp{tail}", "complementarity", system.name,
+                      declared.item or declared.word, declared.shape, places)
+            )  # fmt: skip
+        at += len(system.mu)
+    pairs = Pairs(
+        stacked.C, stacked.c0, stacked.mu, stacked.mu_of, np.concatenate(row),
+        np.concatenate([np.empty(0), *(s.side for s in systems)]),
+        Bounds.unknown(at), Bounds.unknown(at), tuple(blocks),
+    )  # fmt: skip
+    live = bilevel.space.ub[pairs.mu] > 0
+    return pairs if live.all() else pairs.take(live)

@@ -1,0 +1,188 @@
+"""A single-level model: columns, objective, rows, complementarity pairs, sets and indicators.
+
+One type serves every stage from :func:`kktgen.kkt` to the written file; complementarity pairs are
+a kind of row that :func:`kktgen.encode` replaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..numerics.convexity import is_psd
+from ..numerics.sparse import Csr
+from ..problem.columns import Space
+from ..problem.expressions import Quad
+from .appended_columns import Encoded, Lift, Products
+from .kkt_system import Kkt
+from .pairs import Pairs
+from .printed import summary
+from .tables import Indicators, QuadTable, RowTable, Sos1, join, psd_rows
+from .terms import Terms
+from .units import Units
+
+FEATURES = {
+    "int": "integer variables",
+    "qobj": "a convex quadratic objective",
+    "qobj_nonconvex": "a nonconvex quadratic objective",
+    "qrow": "convex quadratic rows",
+    "qrow_nonconvex": "nonconvex quadratic rows (products of variables)",
+    "sos1": "SOS1 sets",
+    "indicator": "indicator rows",
+    "pairs": "complementarity pairs (encode the model first)",
+}
+"""What a model may need, and a format or solver may offer, in words."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which problem a model stands for, see :mod:`kktgen.model.fingerprint`.
+
+    Parameters
+    ----------
+    problem : tuple of (str, str)
+        Parts of the problem with their digests.
+    model : tuple of (str, str)
+        Parts of the model, as the last stage left it, with theirs.
+    stages : tuple of str
+        What was done since the KKT model, in order: ``eliminate``, ``bound``, ...
+    """
+
+    problem: tuple[tuple[str, str], ...]
+    model: tuple[tuple[str, str], ...]
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Cutoff:
+    """That boxes of a model hold for points of a given value or better alone.
+
+    Parameters
+    ----------
+    value : float
+        Of a verified point, in the user's sense.
+    space : Space
+        The columns with the boxes that hold for all points.
+    notes : tuple of str
+        The model's notes without it.
+    """
+
+    value: float
+    space: Space
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A single-level model.
+
+    Parameters
+    ----------
+    name : str
+    space : Space
+        Columns with bounds and kinds.
+    objective : Quad
+        Minimised.
+    sense : int
+        +1 when the user minimises, -1 when the user maximises (the objective is then the negated one).
+    rows, quads, pairs, sos1, indicators
+        What constrains z.
+    kkt : Kkt or None
+        The followers' KKT system, when there are followers.
+    notes : tuple of str
+        What was done to the model (eliminated products, encodings), in words; printed.
+    encodings : tuple of Encoded
+        How the pairs were encoded, for the printed summary and the claim.
+    lifts : tuple of Lift or Products
+        Columns the encodings appended, in terms of the KKT point.
+    constants : ndarray (k,), k <= n
+        Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.model.constants`).
+    cutoff : Cutoff or None
+        Set where boxes rest on the value of a verified point (:mod:`kktgen.reformulate.level`): the optimum is the
+        same, points that are worse may be missing.
+    units : Units or None
+        Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
+        user's units, see :mod:`kktgen.reformulate.scale`.
+    origin : Origin or None
+        Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
+        is claimed of it.
+    bounded : bool
+        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
+    """
+
+    name: str
+    space: Space
+    objective: Quad
+    sense: int
+    rows: RowTable
+    quads: QuadTable
+    pairs: Pairs | None = None
+    sos1: Sos1 = field(default_factory=Sos1.empty)
+    indicators: Indicators | None = None
+    kkt: Kkt | None = None
+    notes: tuple[str, ...] = ()
+    encodings: tuple[Encoded, ...] = ()
+    lifts: tuple[Lift | Products, ...] = ()
+    constants: np.ndarray = field(default_factory=lambda: np.empty(0))
+    cutoff: Cutoff | None = None
+    units: Units | None = None
+    origin: Origin | None = None
+    bounded: bool = False
+
+    @property
+    def n(self) -> int:
+        """Number of columns."""
+        return len(self.space)
+
+    @cached_property
+    def matrices(self) -> tuple[Csr, np.ndarray, float]:
+        """The minimised objective ``1/2 z'Pz + q'z + r`` as (P, q, r) over the columns."""
+        return self.objective.matrices(self.n)
+
+    def value(self, z: np.ndarray) -> float:
+        """Return the objective at z in the user's own sense."""
+        return self.sense * self.objective.value(z)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Columns that stand for products of the leader's variables in followers' rows (:mod:`kktgen.model.terms`)."""
+        return Terms.of(self.space.role, self.rows, self.quads)
+
+    def complete(self, z: np.ndarray) -> np.ndarray:
+        """Return a point over all columns from a point of the KKT model (its columns come first)."""
+        out = np.zeros(self.n)
+        out[: len(z)] = z[: self.n]
+        out = self.terms.settled(out)
+        for lift in self.lifts:
+            out[lift.columns] = lift.values(out)
+        return out
+
+    def with_rows(self, *tables: RowTable) -> Model:
+        """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""
+        return replace(self, rows=join([self.rows, *tables], self.n))
+
+    @cached_property
+    def features(self) -> frozenset[str]:
+        """What a format or solver must offer to take this model (keys of ``FEATURES``)."""
+        out: set[str] = set()
+        if (self.space.kind != "C").any():
+            out.add("int")
+        P = self.matrices[0]
+        if P.nnz:
+            out.add("qobj" if is_psd(P) else "qobj_nonconvex")
+        if len(self.quads):
+            out |= {"qrow" if ok else "qrow_nonconvex" for ok in psd_rows(self.quads, self.n)}
+        if len(self.sos1):
+            out.add("sos1")
+        if self.indicators is not None and len(self.indicators):
+            out.add("indicator")
+        if self.pairs is not None and len(self.pairs):
+            out.add("pairs")
+        return frozenset(out)
+
+    def __str__(self) -> str:
+        return summary(self)
+
+    __repr__ = __str__

@@ -1,0 +1,108 @@
+"""What a solver found: status, point, bound, and the model they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import NoSolutionError, ProblemError
+from ..problem.columns import Space
+from ..problem.expressions import Affine, Quad
+from .model import Model
+
+STATUSES = (
+    "optimal",  # the solver proved its point optimal for the model it was given
+    "time_limit",  # stopped by a limit (time, nodes, gap, interrupt); a point may or may not be there
+    "infeasible",
+    "unbounded",
+    "infeasible_or_unbounded",
+    "heuristic",  # a feasible point from a heuristic, no bound
+    "error",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A solver's answer.
+
+    Parameters
+    ----------
+    status : str
+        One of ``STATUSES``. The solver's own word; what may be claimed of the bilevel problem is said by
+        :func:`kktgen.verify`.
+    objective : float or None
+        Leader's objective in the user's own sense; None without a point.
+    bound : float or None
+        The solver's proven bound on it, in the same sense; None where there is none.
+    z : ndarray (n,) or None
+        The point, over all columns of ``model``.
+    seconds : float
+        Wall time of the solve.
+    solver : str
+        Name and version.
+    model : Model
+        What was solved.
+    nodes : int or None
+        Branch-and-bound nodes.
+    raw : dict
+        Anything else the solver said.
+    """
+
+    status: str
+    objective: float | None
+    bound: float | None
+    z: np.ndarray | None
+    seconds: float
+    solver: str
+    model: Model
+    nodes: int | None = None
+    raw: dict[str, Any] | None = None
+
+    def __getitem__(self, expr: Affine | Quad) -> Any:
+        """Return the value of an expression: a float for a scalar, else an array of its shape.
+
+        Raises
+        ------
+        NoSolutionError
+            When there is no point.
+        ProblemError
+            No expression, or one of another problem or of variables declared after the model was made.
+        """
+        if self.z is None:
+            raise NoSolutionError(f"no point to take values from: status {self.status!r} ({self.solver})")
+        if not isinstance(expr, Affine | Quad):
+            raise ProblemError(f"sol[..] takes an expression such as x or x + y, got {type(expr).__name__}")
+        same_columns(expr, self.model.space)
+        return expr.value(self.z)
+
+    @property
+    def gap(self) -> float | None:
+        """Relative gap ``|objective - bound| / max(unit, |objective|)``; None when either is missing."""
+        if self.objective is None or self.bound is None:
+            return None
+        unit = 1.0 if self.model.units is None else self.model.units.objective
+        return abs(self.objective - self.bound) / max(unit, abs(self.objective))
+
+    def __str__(self) -> str:
+        point = "no point" if self.objective is None else f"objective {self.objective:.6g}"
+        bound = "" if self.bound is None else f", bound {self.bound:.6g}"
+        nodes = "" if self.nodes is None else f", {self.nodes} node{'' if self.nodes == 1 else 's'}"
+        return f"{self.status}: {point}{bound} ({self.solver}, {self.seconds:.1f} s{nodes})"
+
+
+def same_columns(expr: Affine | Quad, space: Space) -> None:
+    """Refuse an expression whose columns are others in the space of a model, or are not there."""
+    mine = expr.space
+    if mine is space:
+        return
+    if mine.serial != space.serial:
+        raise ProblemError(f"an expression of problem {mine.name!r} has no value in a solution of {space.name!r}")
+    used = expr.M.indices if isinstance(expr, Affine) else np.concatenate([expr.i, expr.j, expr.linear.indices])
+    there = used < min(len(space), len(mine))
+    at = used[there]
+    there[there] = (space.role[at] == mine.role[at]) & (space.owner[at] == mine.owner[at])
+    if not there.all():
+        late = mine.label(used[~there][0])
+        raise ProblemError(f"{late!r} was declared after the model was made, so the solution has no value for it")

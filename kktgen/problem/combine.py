@@ -1,0 +1,190 @@
+"""Expressions joined into larger ones: concatenated, stacked, summed, held between two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..numerics.sparse import Csr, row_combination, vstack
+from .columns import Space
+from .expressions import Affine, Quad, numbers, same_space
+from .rows import Rows
+
+
+def _affine(parts: Sequence[Any], where: str) -> None:
+    """Refuse parts that are no expressions of variables."""
+    for part in parts:
+        if not isinstance(part, Affine):
+            raise ProblemError(f"{where}: linear expressions of variables are needed, got {type(part).__name__}")
+
+
+def between(lo: Any, expr: Affine, hi: Any) -> Rows:
+    """Return the two-sided rows ``lo <= expr <= hi``.
+
+    Parameters
+    ----------
+    lo, hi : float or array
+        Sides, broadcast to the expression's shape; -inf and inf where there is none.
+    expr : Affine
+
+    Returns
+    -------
+    Rows
+        To be given to ``add``.
+
+    Raises
+    ------
+    ProblemError
+        No linear expression, sides of another shape, NaN, or ``lo > hi``.
+    """
+    _affine([expr], "between")
+    try:
+        lower, upper = (np.broadcast_to(numbers(side), expr.shape).ravel() for side in (lo, hi))
+    except ValueError as error:
+        if isinstance(error, ProblemError):
+            raise
+        raise ProblemError(
+            f"between: sides of shapes {np.shape(lo)} and {np.shape(hi)} do not fit an expression of {expr.shape}"
+        ) from None
+    if (lower > upper).any():
+        raise ProblemError("between(lo, expr, hi) with lo > hi: no point satisfies it")
+    return Rows(expr.space, expr.M, lower - expr.c, upper - expr.c, expr.shape)
+
+
+def rearranged(function: Callable[..., Any], parts: Sequence[Any], where: str) -> Any:
+    """Return what a function that only moves entries makes of expressions and numbers.
+
+    The function is given arrays of positions, one a part, and returns one such array, or a list or tuple of them.
+
+    Raises
+    ------
+    ProblemError
+        No expression among the parts, expressions of two problems, or whatever the function objects to.
+    """
+    spaces = [part.space for part in parts if isinstance(part, Affine)]
+    if not spaces:
+        odd = next((part for part in parts if not isinstance(part, Affine)), None)
+        raise ProblemError(
+            f"{where}: "
+            + (
+                "nothing to join"
+                if odd is None
+                else f"linear expressions of variables are needed, got {type(odd).__name__}"
+            )
+        )
+    lifted = [part if isinstance(part, Affine) else _constant(part, spaces[0], where) for part in parts]
+    for part in lifted[1:]:
+        same_space(lifted[0], part)
+    starts = np.cumsum([0, *(part.size for part in lifted)])
+    try:
+        moved = function(*(start + part.positions() for start, part in zip(starts, lifted, strict=False)))
+    except (IndexError, TypeError, ValueError) as error:
+        if isinstance(error, ProblemError):
+            raise
+        shapes = " and ".join(str(part.shape) for part in lifted)
+        raise ProblemError(f"{where} of expressions of shape {shapes}: {error}") from None
+    whole = lifted[0]
+    if len(lifted) > 1:
+        n = max(part.M.shape[1] for part in lifted)
+        whole = Affine(
+            spaces[0], vstack([part.M for part in lifted], n), np.concatenate([part.c for part in lifted]),
+            (int(starts[-1]),),
+        )  # fmt: skip
+    if isinstance(moved, list | tuple):
+        return type(moved)([whole.gather(index) for index in moved])
+    return whole.gather(np.asarray(moved))
+
+
+def _constant(value: Any, space: Space, where: str) -> Affine:
+    """Return numbers as an expression without variables."""
+    if isinstance(value, Quad):
+        raise ProblemError(f"{where}: linear expressions of variables are needed, got Quad")
+    c = numbers(value)
+    return Affine(space, Csr((c.size, 0)), c.ravel(), c.shape)
+
+
+def concatenate(parts: Sequence[Any], axis: int = 0) -> Affine:
+    """Return the expressions joined along an existing axis, as ``np.concatenate`` does.
+
+    Parameters
+    ----------
+    parts : sequence of Affine or array
+        Of one problem, equal in shape but along the axis; at least one is an expression.
+    axis : int
+
+    Returns
+    -------
+    Affine
+
+    Raises
+    ------
+    ProblemError
+        No expression to join, something else than expressions and numbers, shapes that do not fit.
+    """
+    whole: Affine = rearranged(lambda *index: np.concatenate(index, axis=axis), list(parts), "concatenate")
+    return whole
+
+
+def stack(parts: Sequence[Any], axis: int = 0) -> Affine:
+    """Return the expressions joined along a new axis, as ``np.stack`` does.
+
+    Parameters
+    ----------
+    parts : sequence of Affine or array
+        Of one problem and one shape, at least one of them an expression; scalars give a vector.
+    axis : int
+
+    Returns
+    -------
+    Affine
+
+    Raises
+    ------
+    ProblemError
+        No expression to join, something else than expressions and numbers, several shapes.
+    """
+    whole: Affine = rearranged(lambda *index: np.stack(index, axis=axis), list(parts), "stack")
+    return whole
+
+
+def total(parts: Sequence[Any]) -> Any:
+    """Return the sum of many scalar expressions in one pass; available as ``kg.sum``.
+
+    Parameters
+    ----------
+    parts : sequence of Affine, Quad or float
+        Scalars of one problem.
+
+    Returns
+    -------
+    Affine, Quad or float
+        The narrowest type that holds the sum.
+
+    Raises
+    ------
+    ProblemError
+        A part that is no scalar, or expressions of two problems.
+    """
+    parts = list(parts)
+    spaces = [part.space for part in parts if isinstance(part, Affine | Quad)]
+    if not spaces:
+        return float(np.sum([numbers(part) for part in parts])) if parts else 0.0
+    quads = [Quad.of(spaces[0], part) for part in parts]
+    for quad in quads[1:]:
+        same_space(quads[0], quad)
+    n = max(quad.linear.shape[1] for quad in quads)
+    linear = row_combination(vstack([quad.linear for quad in quads], n), np.ones(len(quads)))
+    r = float(sum(quad.r for quad in quads))
+    if not any(isinstance(part, Quad) for part in parts):
+        return Affine(spaces[0], linear, np.array([r]), ())
+    return Quad(
+        spaces[0],
+        np.concatenate([quad.i for quad in quads]),
+        np.concatenate([quad.j for quad in quads]),
+        np.concatenate([quad.v for quad in quads]),
+        linear,
+        r,
+    )

@@ -1,0 +1,289 @@
+"""Linear expressions: arrays ``M z + c`` over the columns of a Space, and the rows made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ...errors import ProblemError
+from ...numerics.sparse import Csr, add, compress, csr, left_multiply, row_combination, scale_rows, widen
+from ..columns import Space
+from ..refusals import refusal
+from ..rows import Rows
+from .numbers import common_shape, numbers
+from .quad import Quad, quad_row, same_space
+from .shaped import Array
+from .sums import Summed
+
+
+@dataclass(frozen=True, eq=False)
+class Declaration:
+    """What a declared variable knows beyond its columns.
+
+    Parameters
+    ----------
+    name : str
+    lower, upper : ndarray
+        Columns of the multipliers of its bounds, -1 where there is none.
+    """
+
+    name: str
+    lower: Array
+    upper: Array
+
+
+class Affine(Summed):
+    """The array ``M z + c`` of a given shape.
+
+    Parameters
+    ----------
+    space : Space
+        Columns the expression is written over.
+    M : csr_array (k, n)
+        Coefficients, one row an entry in C order; n is the number of columns when it was built.
+    c : ndarray (k,)
+        Constants.
+    shape : tuple of int
+        Shape of the array; ``()`` for a scalar.
+    declared : Declaration or None
+        Set on declared variables. They are no class of their own: Python would ask a subclass on the right of ``==``
+        or ``<=`` first, and turn the row around.
+
+    Notes
+    -----
+    ``+ - * /`` broadcast as NumPy does, ``A @ x`` takes dense and sparse matrices on either side,
+    ``x @ y`` of two expressions is a :class:`Quad`. Slicing, the methods and the functions of NumPy that
+    :mod:`kktgen.problem.array_functions` lists work as on arrays; all others are refused. Numbers of pandas and xarray
+    are taken by position, whatever their labels say.
+    """
+
+    __slots__ = ("space", "M", "c", "shape", "declared")
+    __hash__ = object.__hash__
+
+    def __init__(
+        self, space: Space, M: Csr, c: Array, shape: tuple[int, ...], declared: Declaration | None = None
+    ) -> None:
+        self.space = space
+        self.M = M
+        self.c = c
+        self.shape = shape
+        self.declared = declared
+
+    # -- shape -------------------------------------------------------------------------------
+
+    @property
+    def cols(self) -> Array:
+        """Columns of a plain variable (every entry one column with coefficient 1), in the variable's shape."""
+        if self.M.nnz != self.size or (np.diff(self.M.indptr) != 1).any() or (self.M.data != 1).any() or self.c.any():
+            raise ProblemError("only plain variables have columns; this is an expression of several terms")
+        return self.M.indices.reshape(self.shape).astype(np.int64)
+
+    @property
+    def lower_dual(self) -> Affine:
+        """For a follower's variable: d(minimised follower cost)/d(lower bound) >= 0; zero where there is no bound.
+
+        A fixed variable (lb = ub) has one free multiplier: this one.
+        """
+        return price(self.space, self._declaration().lower, 1.0, self.shape)
+
+    @property
+    def upper_dual(self) -> Affine:
+        """For a follower's variable: d(minimised follower cost)/d(upper bound) <= 0; zero where there is no bound."""
+        return price(self.space, self._declaration().upper, -1.0, self.shape)
+
+    def _declaration(self) -> Declaration:
+        if self.declared is None:
+            raise ProblemError("only a declared variable has bounds, and prices of them; take the entries afterwards")
+        return self.declared
+
+    def __repr__(self) -> str:
+        if self.declared is not None:
+            return f"Variable({self.declared.name!r}, shape={self.shape})"
+        return f"Affine(shape={self.shape}, {self.M.nnz} terms over {len(np.unique(self.M.indices))} columns)"
+
+    # -- linear algebra ----------------------------------------------------------------------
+
+    def _map(self, A: Csr, shape: tuple[int, ...]) -> Affine:
+        return Affine(self.space, left_multiply(A, self.M), A @ self.c, shape)
+
+    def dot(self, other: Any) -> Any:
+        """Return ``x @ other``."""
+        return self @ other
+
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, Affine):
+            return self._dot(other)
+        B = other if sp.issparse(other) else numbers(other)
+        if B.ndim == 0 or not self.shape:
+            return self * other
+        if self.shape[-1] != B.shape[0] or self.ndim > 2 or B.ndim > 2:
+            raise ProblemError(_misfit(self.shape, B.shape))
+        if self.ndim == 1:
+            right = Csr(B.T) if B.ndim == 2 else Csr(B[None, :])
+            return self._map(right, () if B.ndim == 1 else (B.shape[1],))
+        right = Csr(B.T) if B.ndim == 2 else Csr(B[None, :])
+        A = Csr(sp.kron(sp.eye_array(self.shape[0]), right, format="csr"))
+        return self._map(A, (self.shape[0],) if B.ndim == 1 else (self.shape[0], B.shape[1]))
+
+    def __rmatmul__(self, other: Any) -> Any:
+        B = other if sp.issparse(other) else numbers(other)
+        if B.ndim == 0 or not self.shape:
+            return self * other
+        if self.shape[0] != B.shape[-1] or self.ndim > 2 or B.ndim > 2:
+            raise ProblemError(_misfit(B.shape, self.shape))
+        left = Csr(B) if B.ndim == 2 else Csr(B[None, :])
+        head = () if B.ndim == 1 else (B.shape[0],)
+        if self.ndim == 1:
+            return self._map(left, head)
+        A = Csr(sp.kron(left, sp.eye_array(self.shape[1]), format="csr"))
+        return self._map(A, (*head, self.shape[1]))
+
+    def _dot(self, other: Affine) -> Quad:
+        """Return the scalar product of two expressions of equal shape."""
+        if not self.size == other.size == 1 and (self.shape != other.shape or self.ndim > 1):
+            raise ProblemError(
+                "x @ y of two expressions is the scalar product of two vectors of equal length, "
+                f"got {self.shape} and {other.shape}"
+            )
+        same_space(self, other)
+        columns, (L, R) = compress(self.M, other.M)
+        product = (L.T @ R).tocoo()
+        i, j = columns[product.row], columns[product.col]
+        linear = add(row_combination(self.M, other.c), row_combination(other.M, self.c))
+        return Quad(
+            self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float((self.c * other.c).sum())
+        )
+
+    # -- arithmetic --------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Quad):
+            return other + self
+        if not isinstance(other, Affine):
+            value = numbers(other)
+            shape = common_shape(self.shape, value.shape)
+            left = self.broadcast_to(shape)
+            return Affine(self.space, left.M, left.c + np.broadcast_to(value, shape).ravel(), shape)
+        same_space(self, other)
+        shape = common_shape(self.shape, other.shape)
+        left, right = self.broadcast_to(shape), other.broadcast_to(shape)
+        n = max(left.M.shape[1], right.M.shape[1])
+        return Affine(self.space, widen(left.M, n) + widen(right.M, n), left.c + right.c, shape)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Affine:
+        return Affine(self.space, -self.M, -self.c, self.shape)
+
+    def __pos__(self) -> Affine:
+        return self
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other if isinstance(other, Affine | Quad) else -numbers(other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Affine):
+            if self.size == other.size == 1:
+                return self._dot(other)
+            raise ProblemError("a product of two vectors of variables is written x @ y (its sum)")
+        if isinstance(other, Quad):
+            raise ProblemError("a product of three variables is not quadratic")
+        if self.shape and isinstance(other, np.matrix | sp.spmatrix):  # their * is @
+            return self @ other
+        value = numbers(other)
+        if not np.isfinite(value).all():
+            raise ProblemError("inf as a coefficient of a variable; coefficients must be finite")
+        shape = common_shape(self.shape, value.shape)
+        left = self.broadcast_to(shape)
+        weights = np.broadcast_to(value, shape).ravel()
+        M = scale_rows(weights, left.M)
+        if not weights.all():
+            M = M.copy()  # the index arrays are shared with the operand
+            M.eliminate_zeros()
+        return Affine(self.space, M, left.c * weights, shape)
+
+    def __rmul__(self, other: Any) -> Any:
+        if self.shape and isinstance(other, np.matrix | sp.spmatrix):
+            return self.__rmatmul__(other)
+        return self * other
+
+    def __truediv__(self, other: Any) -> Affine:
+        if isinstance(other, Affine | Quad):
+            raise ProblemError("division by a variable is not quadratic")
+        value = numbers(other)
+        if (value == 0).any():
+            raise ProblemError("division of an expression by zero")
+        return self * (1.0 / value)
+
+    def __pow__(self, power: Any) -> Any:
+        if isinstance(power, Affine | Quad):
+            raise ProblemError(refusal("a number to the power", "exp"))
+        exponent = numbers(power)
+        if exponent.size == 1 and exponent.ravel()[0] == 1:
+            return self
+        if exponent.size != 1 or exponent.ravel()[0] != 2:
+            raise ProblemError(refusal(f"the power {power}", "prod"))
+        if self.size != 1:
+            raise ProblemError(
+                "only the square of a scalar expression is quadratic; the sum of squares of a vector is x @ x"
+            )
+        return self * self
+
+    # -- comparison: rows --------------------------------------------------------------------
+
+    def __le__(self, other: Any) -> Any:
+        if isinstance(other, Quad):
+            return other >= self
+        return _rows(self - other, upper=True)
+
+    def __ge__(self, other: Any) -> Any:
+        if isinstance(other, Quad):
+            return other <= self
+        return _rows(self - other, lower=True)
+
+    def __eq__(self, other: Any) -> Any:
+        if isinstance(other, Quad):
+            return other == self
+        return _rows(self - other, lower=True, upper=True)
+
+    def _as_quad(self) -> Quad:
+        if self.size != 1:
+            raise ProblemError(f"a scalar is needed here, got an expression of shape {self.shape}; sum it with .sum()")
+        none = np.empty(0, dtype=np.int64)
+        return Quad(self.space, none, none, np.empty(0), self.M, float(self.c[0]))
+
+    def value(self, z: Array) -> Any:
+        """Return ``M z + c`` at a point z (n,): a float for a scalar, else an array of this shape."""
+        out = self.M @ np.asarray(z)[: self.M.shape[1]] + self.c
+        return float(out[0]) if not self.shape else out.reshape(self.shape)
+
+
+def price(space: Space, columns: Array, sign: float, shape: tuple[int, ...]) -> Affine:
+    """Return ``sign z[columns_k]``, 0 where the column is -1."""
+    there = columns >= 0
+    at = columns[there]
+    indptr = np.concatenate([[0], np.cumsum(there)])
+    return Affine(
+        space, csr(np.full(len(at), sign), at, indptr, (len(columns), len(space))), np.zeros(len(columns)), shape
+    )
+
+
+def _misfit(left: tuple[int, ...], right: tuple[int, ...]) -> str:
+    """Say why two arrays cannot be multiplied."""
+    most = "; it takes at most two dimensions, reshape to them" if max(len(left), len(right)) > 2 else ""
+    return f"shapes {left} and {right} do not fit together in @{most}"
+
+
+def _rows(difference: Any, lower: bool = False, upper: bool = False) -> Any:
+    if isinstance(difference, Quad):
+        return quad_row(difference, 0.0 if lower else -np.inf, 0.0 if upper else np.inf)
+    side = -difference.c
+    lo = side if lower else np.full(len(side), -np.inf)
+    hi = side if upper else np.full(len(side), np.inf)
+    return Rows(difference.space, difference.M, lo, hi, difference.shape)

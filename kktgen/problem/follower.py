@@ -1,0 +1,294 @@
+"""A follower: a convex QP in its own variables, declared with expressions."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..numerics.sparse import Csr, coo, row_index, scale_rows, vstack
+from .columns import Space
+from .curvature import convex
+from .expressions import Affine, Quad
+from .follower_rows import Declared, System
+from .leader_terms import ROLE, Term
+from .qp import QP
+from .refusals import NoSuchName
+from .rows import QuadRow, Rows
+from .variables import checked, declare, listed, named, of_problem, unit, variable
+
+
+class Follower:
+    """A follower: a convex QP in its own variables; whatever it does not own is a parameter.
+
+    Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, and squares and
+    products of the leader's variables, which are constants to it; the objective may hold products of its variables with
+    parameters.
+    """
+
+    def __init__(self, space: Space, name: str, index: int) -> None:
+        self.space = space
+        self.name = name
+        self.index = index
+        self.declared: list[Declared] = []  # rows and bounds, in order
+        self.terms: list[Term] = []  # products of the leader's variables in the rows
+        self._columns: list[np.ndarray] = []
+        self._names: set[str] = set()
+        self._unnamed = 0
+        self.cost: Quad | None = None
+        self.sense = 1
+        self.note = ""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in ("follower", "followers"):
+            raise NoSuchName(
+                f"follower {self.name!r} has no followers of its own: kktgen knows two levels, a leader and followers. "
+                "Declare every follower by m.follower(..); followers that see each other's variables play a Nash game"
+            )
+        raise AttributeError(f"'Follower' object has no attribute {name!r}", name=name, obj=self)
+
+    def __repr__(self) -> str:
+        return f"Follower({self.name!r}, {sum(map(len, self._columns))} variables)"
+
+    @property
+    def columns(self) -> np.ndarray:
+        """Columns of the follower's variables, in order of declaration."""
+        return np.concatenate([np.empty(0, dtype=np.int64), *self._columns])
+
+    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
+        """Declare a variable of the follower; finite bounds are rows with multipliers.
+
+        Parameters
+        ----------
+        name : str
+        shape : int or tuple of int, optional
+            ``None`` for a scalar.
+        lb, ub : float or array
+            Bounds; free by default.
+        kind : str
+            Only ``"C"``: a KKT system needs continuous followers.
+
+        Returns
+        -------
+        Affine
+            With ``lower_dual`` and ``upper_dual``.
+
+        Raises
+        ------
+        ProblemError
+            Integer kind, name taken, bounds that leave no value.
+        """
+        if kind != "C":
+            raise ProblemError(
+                f"follower {self.name!r}: variable {name!r} is of kind {kind!r}; a follower with integer "
+                "variables has no KKT conditions, so kktgen refuses it. Relax it to kind='C', "
+                "or move the decision to the leader"
+            )
+        space = self.space
+        columns, lb, ub, dims = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name)
+        self._columns.append(columns)
+        lower = upper = np.full(len(columns), -1)
+        if np.isfinite(lb).any() or np.isfinite(ub).any():
+            declared = self._declare_rows(unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True)
+            lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
+        return variable(space, columns, dims, name, lower, upper)
+
+    def add(self, *rows: Any, name: str | None = None) -> Any:
+        """Add rows to the follower; they come back with ``.dual``.
+
+        ``rows.dual`` is d(minimised follower cost)/d(right-hand side): the price for ``==``, nonpositive for
+        ``<=``, nonnegative for ``>=``, their sum for two-sided rows.
+
+        Parameters
+        ----------
+        rows : Rows, or lists, tuples, generators, dicts, arrays and Series of them
+        name : str, optional
+            Name of the row; several are numbered behind it.
+
+        Returns
+        -------
+        Rows
+            What was given; a tuple unless it was one row. A row with products of the leader's variables comes back as
+            a linear one: one column more of the problem stands for its products.
+
+        Raises
+        ------
+        ProblemError
+            A product that holds another variable than the leader's, NaN, rows of another problem, or its own
+            multipliers in a row.
+        """
+        if name is not None:
+            named(name, "row")
+        given = listed(rows, f"follower {self.name!r}: ")
+        out = []
+        for k, row in enumerate(given):
+            if isinstance(row, QuadRow):
+                self._refuse_products(row, name or "(unnamed)")
+            label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
+            if label is None:
+                self._unnamed += 1
+                label = f"c{self._unnamed}"
+            out.append(self._add(row, label))
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
+
+    def _refuse_products(self, row: QuadRow, name: str) -> None:
+        """Refuse a row with a product that is not the leader's alone."""
+        space, quad = self.space, row.quad
+        of_problem(quad.space, space)
+        other = np.flatnonzero((space.role[quad.i] != "leader") | (space.role[quad.j] != "leader"))
+        if len(other):
+            i, j = (space.label(c[other[0]]) for c in (quad.i, quad.j))
+            raise ProblemError(
+                f"follower {self.name!r}: row {name!r} holds the product {i} * {j}; "
+                "follower rows must be linear in all but the leader's variables. Products may stand in its objective, "
+                "or the term may be linearised with a new variable"
+            )
+        if not (np.isfinite(quad.v).all() and np.isfinite(quad.linear.data).all()):
+            raise ProblemError(f"follower {self.name!r}, row {name!r}: NaN or inf in the data of the row")
+
+    def _straight(self, row: QuadRow, name: str) -> Rows:
+        """Return a row with products of the leader's as a linear one, with a column for their sum."""
+        space, quad = self.space, row.quad.canonical()
+        M = quad.linear
+        if len(quad.v):
+            (column,) = space.append(ROLE, ROLE, lb=-np.inf, ub=np.inf, follower=self.name, item=name)
+            none = np.zeros(M.nnz + 1, dtype=np.int64)
+            M = coo(np.append(M.data, 1.0), none, np.append(M.indices, column), (1, len(space)))
+            zero = Csr((1, len(space)))
+            self.terms.append(Term(int(column), Quad(space, quad.i, quad.j, quad.v, zero, 0.0), name))
+        return Rows(space, M, np.array([row.lo]), np.array([row.hi]), ())
+
+    def _add(self, row: Rows | QuadRow, name: str) -> Rows:
+        if any(d.word == name for d in self.declared):
+            raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
+        row = self._straight(row, name) if isinstance(row, QuadRow) else row.fresh()
+        space = self.space
+        checked(row, space, f"follower {self.name!r}, row {name!r}")
+        mine = (space.owner[row.M.indices] == self.index) & (space.role[row.M.indices] != "follower")
+        if mine.any():
+            raise ProblemError(
+                f"follower {self.name!r}, row {name!r}: holds its own multiplier "
+                f"{space.label(row.M.indices[mine][0])}; a follower takes prices as given, so only "
+                "the leader or another follower may use them"
+            )
+        declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape)
+        row.name = name
+        row.price = declared.price(space)
+        return row
+
+    def _declare_rows(
+        self,
+        M: Csr,
+        lo: np.ndarray,
+        hi: np.ndarray,
+        word: str,
+        item: str,
+        shape: tuple[int, ...],
+        is_bound: bool = False,
+    ) -> Declared:
+        """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
+        space, k = self.space, len(lo)
+        equal = lo == hi
+        own = np.zeros(k, dtype=bool)
+        own[row_index(M)[(space.owner[M.indices] == self.index) & (space.role[M.indices] == "follower")]] = True
+        two = bool((np.isfinite(lo) & np.isfinite(hi) & ~equal).any())
+        words = ("mu_lb", "mu_ub") if is_bound else ("mu_lo", "mu_up") if two else ("mu", "mu")
+
+        def multipliers(mask: np.ndarray, stem: str, role: str, lower: float) -> np.ndarray:
+            out = np.full(k, -1)
+            at = np.flatnonzero(mask)
+            if len(at):
+                live = own[at]  # a row without own variables prices nothing: its multiplier is zero
+                out[at] = space.append(
+                    stem, role, lb=np.where(live, lower, 0.0), ub=np.where(live, np.inf, 0.0), owner=self.index,
+                    follower=self.name, item=item or word, shape=shape, index=None if len(at) == k else at,
+                    proof=np.where(live, "", "proved(D0)"),
+                )  # fmt: skip
+            return out
+
+        lam = multipliers(equal, "fix" if is_bound else "lam", "lam", -np.inf)
+        mu_lo = multipliers(np.isfinite(lo) & ~equal, words[0], "mu", 0.0)
+        mu_hi = multipliers(np.isfinite(hi) & ~equal, words[1], "mu", 0.0)
+        declared = Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound)
+        self.declared.append(declared)
+        return declared
+
+    def minimize(self, expr: Any) -> None:
+        """Set the follower's cost; it must be convex in the follower's own variables.
+
+        Raises
+        ------
+        ProblemError
+            Not convex in the own variables (the columns of a nonconvex block are named), or own multipliers in it.
+
+        Notes
+        -----
+        A Hessian that is positive semidefinite only up to the rounding of its data has its diagonal raised by that
+        much: what kktgen proves rests on the exact matrix. ``kg.kkt(m).notes`` says so.
+        """
+        self._set(Quad.of(self.space, expr), 1)
+
+    def maximize(self, expr: Any) -> None:
+        """Set the follower's profit; the cost that is minimised, and that ``dual`` refers to, is ``-expr``."""
+        self._set(-Quad.of(self.space, expr), -1)
+
+    def _set(self, cost: Quad, sense: int) -> None:
+        space = self.space
+        of_problem(cost.space, space)
+        if not (np.isfinite(cost.v).all() and np.isfinite(cost.linear.data).all() and np.isfinite(cost.r)):
+            raise ProblemError(f"follower {self.name!r}: NaN or inf in the objective")
+        used = np.concatenate([cost.i, cost.j, cost.linear.indices])
+        mine = space.owner[used] == self.index
+        if (space.role[used][mine] != "follower").any():
+            raise ProblemError(f"follower {self.name!r}: its own multipliers cannot stand in its objective")
+        what = "cost" if sense > 0 else "negated profit"
+        cost, self.note = convex(cost.canonical(), self.index, f"follower {self.name!r}", what)
+        self.cost, self.sense = cost, sense
+
+    def system(self) -> System:
+        """Return the rows and the cost over all columns.
+
+        Raises
+        ------
+        ProblemError
+            No objective was given.
+        """
+        if self.cost is None:
+            raise ProblemError(
+                f"follower {self.name!r} has no objective: call its minimize(..) or maximize(..); a feasibility "
+                "follower is minimize(0)"
+            )
+        n = len(self.space)
+        E, e, lam, C, c, mu = [], [], [], [], [], []
+        side, source, place, lam_source, lam_place = [], [], [], [], []
+        for k, d in enumerate(self.declared):
+            equal = np.flatnonzero(d.lam >= 0)
+            if len(equal):
+                E.append(d.M if len(equal) == len(d.lo) else Csr(d.M[equal]))
+                e.append(d.lo[equal])
+                lam.append(d.lam[equal])
+                lam_source.append(np.full(len(equal), k))
+                lam_place.append(equal)
+            for columns, sides, sign in ((d.mu_lo, d.lo, -1.0), (d.mu_hi, d.hi, 1.0)):
+                at = np.flatnonzero(columns >= 0)
+                if len(at):
+                    M = d.M if len(at) == len(d.lo) else Csr(d.M[at])
+                    C.append(M if sign > 0 else scale_rows(np.full(len(at), sign), M))
+                    c.append(sign * sides[at])
+                    mu.append(columns[at])
+                    side.append(np.full(len(at), sign))
+                    source.append(np.full(len(at), k))
+                    place.append(at)
+        whole = np.empty(0, dtype=np.int64)
+        return System(
+            self.name, self.columns, vstack(E, n), np.concatenate([np.empty(0), *e]), np.concatenate([whole, *lam]),
+            vstack(C, n), np.concatenate([np.empty(0), *c]), np.concatenate([whole, *mu]),
+            np.concatenate([np.empty(0), *side]), np.concatenate([whole, *source]), np.concatenate([whole, *place]),
+            np.concatenate([whole, *lam_source]),
+            np.concatenate([whole, *lam_place]), self.cost, tuple(self.declared),
+        )  # fmt: skip
+
+    def qp(self) -> QP:
+        """Return the follower in matrix form (:class:`QP`), with the columns each part stands for."""
+        return self.system().qp()

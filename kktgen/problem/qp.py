@@ -1,0 +1,145 @@
+"""A convex QP with parameters, in matrix form: the type is the formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import ProblemError
+from ..numerics.sparse import Csr
+
+
+def _matrix(value: Any, shape: tuple[int, int], name: str) -> Csr:
+    try:
+        out = Csr(shape) if value is None else Csr(sp.csr_array(value, dtype=float))
+    except (TypeError, ValueError):
+        raise ProblemError(f"QP: {name} is no matrix of numbers") from None
+    if out.shape != shape:
+        raise ProblemError(f"QP: {name} has shape {out.shape}, expected {shape}")
+    if not np.isfinite(out.data).all():
+        raise ProblemError(f"QP: {name} holds NaN or inf")
+    return out
+
+
+def _vector(value: Any, size: int, name: str) -> np.ndarray:
+    try:
+        out = np.zeros(size) if value is None else np.atleast_1d(np.asarray(value, dtype=float)).ravel()
+    except (TypeError, ValueError):
+        raise ProblemError(f"QP: {name} is no vector of numbers") from None
+    if len(out) != size:
+        raise ProblemError(f"QP: {name} has {len(out)} entries, expected {size}")
+    if not np.isfinite(out).all():
+        raise ProblemError(f"QP: {name} holds NaN or inf (leave out rows without a side)")
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class QP:
+    """A convex quadratic program in y with parameters x.
+
+    ::
+
+        min_y  1/2 y'P y + (Q x + q)'y          P symmetric positive semidefinite
+        s.t.   A y + B x  = b      lam  free
+               G y + H x <= h      mu >= 0      (bounds on y are rows of G)
+
+    Parameters
+    ----------
+    P : (ny, ny), optional
+        Hessian; the symmetric part is taken.
+    q : (ny,)
+        Linear cost.
+    A, B, b : (me, ny), (me, nx), (me,), optional
+        Equality rows.
+    G, H, h : (mi, ny), (mi, nx), (mi,), optional
+        Inequality rows.
+    Q : (ny, nx), optional
+        Price matrix: how parameters enter the linear cost.
+    y, x, lam, mu : ndarray of int, optional
+        Columns of a model the parts stand for, when the QP was taken from one.
+
+    Raises
+    ------
+    ProblemError
+        Shapes that clash, NaN or inf.
+    """
+
+    P: Any = None
+    q: Any = None
+    A: Any = None
+    b: Any = None
+    G: Any = None
+    h: Any = None
+    Q: Any = None
+    B: Any = None
+    H: Any = None
+    y: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    x: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    lam: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    mu: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        sizes = [
+            0 if self.q is None else np.size(self.q),
+            self._width("P", 1),
+            self._width("A", 1),
+            self._width("G", 1),
+            self._width("Q", 0),
+        ]
+        ny = next((size for size in sizes if size), 0)
+        nx = max(self._width("Q", 1), self._width("B", 1), self._width("H", 1), len(self.x))
+        me = max(0 if self.b is None else np.size(self.b), self._width("A", 0))
+        mi = max(0 if self.h is None else np.size(self.h), self._width("G", 0))
+        P = _matrix(self.P, (ny, ny), "P")
+        put = object.__setattr__
+        put(self, "P", Csr((P + P.T) * 0.5))
+        put(self, "q", _vector(self.q, ny, "q"))
+        put(self, "A", _matrix(self.A, (me, ny), "A"))
+        put(self, "b", _vector(self.b, me, "b"))
+        put(self, "G", _matrix(self.G, (mi, ny), "G"))
+        put(self, "h", _vector(self.h, mi, "h"))
+        put(self, "Q", _matrix(self.Q, (ny, nx), "Q"))
+        put(self, "B", _matrix(self.B, (me, nx), "B"))
+        put(self, "H", _matrix(self.H, (mi, nx), "H"))
+
+    def _width(self, name: str, axis: int) -> int:
+        """Return the size of a matrix as given along an axis."""
+        value = getattr(self, name)
+        if value is None:
+            return 0
+        try:
+            shape = value.shape if sp.issparse(value) else np.shape(value)
+        except ValueError:
+            shape = ()
+        if len(shape) != 2:
+            raise ProblemError(f"QP: {name} must be a matrix, one row a list of its own, got shape {shape}")
+        return shape[axis]
+
+    @property
+    def ny(self) -> int:
+        """Number of variables."""
+        return len(self.q)
+
+    @property
+    def nx(self) -> int:
+        """Number of parameters."""
+        return self.Q.shape[1]
+
+    def cost(self, y: np.ndarray, x: np.ndarray) -> float:
+        """Return ``1/2 y'P y + (Q x + q)'y``."""
+        return float(0.5 * y @ (self.P @ y) + (self.Q @ x + self.q) @ y)
+
+    def gradient(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return ``P y + Q x + q`` (ny,)."""
+        return self.P @ y + self.Q @ x + self.q
+
+    def stationarity(self, y: np.ndarray, x: np.ndarray, lam: np.ndarray, mu: np.ndarray) -> np.ndarray:
+        """Return ``P y + Q x + q - A'lam + G'mu`` (ny,), zero at a KKT point."""
+        return self.gradient(y, x) - self.A.T @ lam + self.G.T @ mu
+
+    def slack(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return ``s = h - G y - H x`` (mi,)."""
+        return self.h - self.G @ y - self.H @ x

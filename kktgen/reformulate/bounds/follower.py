@@ -1,0 +1,172 @@
+"""Proved boxes for one follower, tier by tier: path costs (D5), Slater (D1), activity (D2), basic ones (D4), LPs (D3).
+
+D1 to D3 hold for ALL multipliers of every feasible point, so they may be used even when the leader's objective holds
+prices. Where they leave a multiplier without a bound and nobody uses the multipliers, bounds on basic ones (D4) stand
+in, and the conditional LPs then speak of those. D5 is either, as its job asks (:mod:`kktgen.reformulate.bounds.paths`);
+where it bounds all that there is, and many LPs would be solved for less, it is the last word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...deadline import NEVER, Deadline
+from ...numerics.programs import FAR, failures, within_reach
+from .basic import basic_bounds
+from .job import Job, Proved
+from .multipliers import (
+    conditional_bounds,
+    conditional_slacks,
+    price_boxes,
+    slack_bounds,
+    slack_intervals,
+    stationarity_bounds,
+)
+from .paths import path_bounds
+from .relaxation import Boxes, Layout, Program, relaxation, single_rows, with_single_rows
+from .slater import slater, slater_rule
+
+LARGE = 3.0
+"""Multipliers with a bound this many times the median are asked again in the next round."""
+
+
+class _Best:
+    """The best boxes so far of one follower's variables and multipliers, and the tier each bound on mu comes from."""
+
+    def __init__(self, job: Job) -> None:
+        self.x = job.x_lb, job.x_ub
+        self.y = with_single_rows(job.qp, job.y_lb, job.y_ub)
+        idle = _never(job)
+        self.mu = np.where(job.dead | idle, 0.0, np.inf)
+        self.tier = np.where(job.dead, "D0", np.where(idle, "D2", "")).astype("U8")
+        free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
+        self.lam = -free, free
+
+    def boxes(self) -> Boxes:
+        """Return the boxes of (x, y, lam, mu), those out of reach left open."""
+        zero = np.zeros(len(self.mu))
+        lower, upper = ((self.x[k], self.y[k], self.lam[k], (zero, self.mu)[k]) for k in (0, 1))
+        return Boxes(*within_reach(np.concatenate(lower), np.concatenate(upper)))
+
+    def improve(self, mu: np.ndarray, tier: str) -> None:
+        """Take the bounds on mu that are smaller."""
+        better = mu < self.mu
+        self.mu = np.where(better, mu, self.mu)
+        self.tier[better] = tier
+
+    def price(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Take the boxes of lam where they are smaller; a box that would be empty proves nothing."""
+        self.lam = _smaller(self.lam, (low, high))
+
+    def response(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Take a box for y where it had no bound: the relaxation of its rows is as good elsewhere."""
+        low, high = (np.where(np.isfinite(old), old, new) for old, new in zip(self.y, (low, high), strict=True))
+        self.y = _smaller(self.y, (low, high))
+
+
+def _never(job: Job) -> np.ndarray:
+    """Return which rows bound a variable out of reach and beyond the box its other rows give it (mi,) bool."""
+    out = np.zeros(len(job.qp.h), dtype=bool)
+    at, column, coefficient = single_rows(job.qp)
+    side = job.qp.h[at] / coefficient
+    out[at] = (np.abs(side) >= FAR) & np.where(coefficient > 0, job.y_ub[column] < side, job.y_lb[column] > side)
+    return out
+
+
+def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.maximum(old[0], new[0]), np.minimum(old[1], new[1])
+    return (low, high) if (low <= high).all() else old
+
+
+def bound_follower(job: Job, deadline: Deadline = NEVER) -> Proved:
+    """Return the boxes proved by a deadline for a follower's slacks, prices and multipliers."""
+    with failures() as words:
+        return replace(_bounded(job, deadline), failures=tuple(words))
+
+
+def _bounded(job: Job, deadline: Deadline) -> Proved:
+    qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
+    if job.network is not None:
+        found = _network(job, best, deadline)
+        if found is not None:
+            return found
+    program = relaxation(qp, best.boxes(), job.leader, duals=False)
+    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes(), deadline)
+    rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead, deadline)
+    cut, inner = None, "none"
+    if rule is not None:
+        cut, values = slater(qp, program, rule, job.dead, deadline)
+        lps += 3
+        best.improve(values, "D1")
+        inner = "found" if np.isfinite(values).any() or not rule.sigma.any() else "unbounded"
+    _activity(job, best)
+    if job.basic and not np.isfinite(best.mu).all():
+        values, low, high = basic_bounds(qp, best.x, best.y, deadline)
+        best.price(low, high)
+        best.improve(values, "D4")
+        _activity(job, best, "D4")
+    asked = ~job.dead
+    for _ in range(max(1, job.rounds)):
+        if deadline.over:
+            break
+        program = relaxation(qp, best.boxes(), job.leader)
+        if cut is not None:
+            program = program.rows(*cut)
+        before = best.mu
+        best.price(*price_boxes(program, at, best.lam, deadline))
+        best.improve(conditional_bounds(qp, program, job, asked, deadline), "D3")
+        lps += 2 * len(qp.b) + int(asked.sum())
+        with np.errstate(invalid="ignore"):
+            gained = (before - best.mu) > 0.1 * before
+        known = best.mu[asked & np.isfinite(best.mu)]
+        asked = asked & (best.mu > LARGE * (np.median(known) if len(known) else 0.0))
+        if not gained.any() or not asked.any():
+            break
+    if not np.isfinite(slack_max).all() and not deadline.over:
+        lps += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
+    loose = np.concatenate(
+        [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
+    )
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps, late=deadline.over)
+
+
+def _network(job: Job, best: _Best, deadline: Deadline) -> Proved | None:
+    """Take the bounds from path costs; return them where they are all there is to prove, and LPs would take long."""
+    assert job.network is not None
+    qp = job.qp
+    _activity(job, best)
+    values, low, high = path_bounds(qp, job.network, best.boxes(), job.basic, deadline)
+    best.price(low, high)
+    best.improve(values, "D5")
+    _activity(job, best, "D5")
+    slack_max, slack_tier = slack_intervals(qp, best.boxes())
+    known = [slack_max, best.mu, *best.lam]
+    if 2 * len(qp.b) + len(qp.h) <= job.most or not all(np.isfinite(part).all() for part in known):
+        return None
+    none = np.empty(0, dtype=np.int64)
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, "none", none, 0)
+
+
+def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
+    """Tighten the boxes by the activity of the stationarity rows: of the multipliers, and of free variables."""
+    at = Layout.of(job.qp)
+    found = stationarity_bounds(job.qp, best.boxes())
+    best.price(found.lb[at.lam : at.mu], found.ub[at.lam : at.mu])
+    best.improve(found.ub[at.mu :], tier)
+    best.response(found.lb[at.y : at.lam], found.ub[at.y : at.lam])
+
+
+def _response_slacks(
+    job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray, deadline: Deadline
+) -> int:
+    """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
+    _activity(job, best)
+    program: Program = relaxation(job.qp, best.boxes(), job.leader)
+    if cut is not None:
+        program = program.rows(*cut)
+    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max), deadline)
+    better = value < slack_max
+    slack_max[better], slack_tier[better] = value[better], "LP"
+    return len(better)

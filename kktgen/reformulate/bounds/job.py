@@ -1,0 +1,87 @@
+"""One follower to bound, and what was proved of it: plain arrays that can travel to another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...numerics.sparse import Csr
+from ...problem.qp import QP
+from .network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One follower to bound: plain arrays, so that it can travel to another process.
+
+    Parameters
+    ----------
+    name : str
+    qp : QP
+    x_lb, x_ub, y_lb, y_ub : ndarray
+        Boxes of parameters and variables.
+    leader : (csr_array (k, nx + ny), lo, hi)
+        Leader rows in the parameters and the follower's variables alone.
+    twin : ndarray (mi,)
+        The opposite side of the same two-sided row or bound, or -1.
+    dead : ndarray (mi,) bool
+        Inequalities without own variables: their multiplier is zero.
+    rounds : int
+        Rounds of conditional LPs.
+    basic : bool
+        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4, D5).
+    network : Network or None
+        Of the follower's equations.
+    most : int
+        LPs that may be solved to tighten what path costs bound already.
+    """
+
+    name: str
+    qp: QP
+    x_lb: np.ndarray
+    x_ub: np.ndarray
+    y_lb: np.ndarray
+    y_ub: np.ndarray
+    leader: tuple[Csr, np.ndarray, np.ndarray]
+    twin: np.ndarray
+    dead: np.ndarray
+    rounds: int
+    basic: bool
+    network: Network | None
+    most: int
+
+
+@dataclass(frozen=True, eq=False)
+class Proved:
+    """What was proved for one follower; inf where nothing was.
+
+    Parameters
+    ----------
+    slack_max, dual_max : ndarray (mi,)
+    slack_tier, dual_tier : ndarray (mi,) of str
+    lam_lb, lam_ub : ndarray (me,)
+    slater : str
+        What the Slater rule gave: ``none`` (no rule was found), ``unbounded`` (a rule, but the cost has no bound), or
+        ``found``.
+    loose : ndarray of int
+        Columns of the model, among the follower's own and its parameters, without a finite box.
+    lps : int
+        Number of LPs solved.
+    failures : tuple of str
+        What the solver said of every LP that it failed on.
+    late : bool
+        Whether the time was over before everything had been tried.
+    """
+
+    slack_max: np.ndarray
+    slack_tier: np.ndarray
+    dual_max: np.ndarray
+    dual_tier: np.ndarray
+    lam_lb: np.ndarray
+    lam_ub: np.ndarray
+    slater: str
+    loose: np.ndarray
+    lps: int
+    failures: tuple[str, ...] = ()
+    late: bool = False

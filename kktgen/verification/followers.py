@@ -1,0 +1,161 @@
+"""Re-solve every follower at the parameters of a point and compare its cost with the point's response.
+
+The rows are elastic, each by the candidate's own violation: an inequality's side is moved to the candidate's
+value where that lies beyond it, an equation's side to the candidate's value. So the candidate is feasible, a
+response that is 1e-9 outside never makes the follower infeasible, and ``f* <= f(y)`` must hold.
+
+With y* the re-solved response, d = y - y* and g = P (y + y*) / 2 + q, the cost above the optimum is ``g'd``. It is held
+against the size of the whole cost, and the part of the variables that truly moved, |d_j| > 1e-6 max(1, |y_j|), against
+the size of theirs: beside a cost of 50 000, a response that is wrong in a variable worth 0.01 is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass, replace
+from itertools import repeat
+
+import numpy as np
+
+from ..deadline import NEVER, Deadline
+from ..errors import SolverError
+from ..numerics import programs
+from ..numerics.sparse import Csr, vstack
+from ..problem.qp import QP
+from ..reformulate.scale import Scaled
+from .report import Line
+from .residuals import line
+
+CHUNK = 16
+"""Followers a worker gets at a time."""
+MOVED = 1e-6
+"""A variable that differs by more than this, over ``max(1, |y_j|)``, is not the re-solved one."""
+LATE = "not re-solved: the time was over before"
+"""Trouble of a response that nobody had time to judge."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One follower at fixed parameters: ``min 1/2 y'Py + q'y, lo <= A y <= hi``, and the response y to judge."""
+
+    P: Csr
+    q: np.ndarray
+    A: Csr
+    lo: np.ndarray
+    hi: np.ndarray
+    y: np.ndarray
+
+    @classmethod
+    def of(cls, qp: QP, z: np.ndarray) -> Job:
+        """Return the elastic problem of a follower at the point z."""
+        y, x = z[qp.y], z[qp.x]
+        equal, unequal = qp.A @ y, qp.G @ y
+        lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
+        hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
+        return cls(qp.P, qp.Q @ x + qp.q, vstack([qp.A, qp.G], qp.ny), lo, hi, y)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Scaled cost of a response above the optimum, what went wrong if anything did, and the optimal response."""
+
+    gap: float
+    trouble: str = ""
+    y: np.ndarray | None = None
+
+
+def solve(job: Job, deadline: Deadline = NEVER) -> Outcome:
+    """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum.
+
+    It is the same of the variables that moved, over the size of their terms, where that is more.
+    """
+    if len(job.q) == 0:
+        return Outcome(0.0)
+    square, terms = 0.5 * job.y @ (job.P @ job.y), job.q * job.y
+    cost = float(square + terms.sum())
+    free = np.full(len(job.q), np.inf)
+    try:
+        answer = programs.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free, deadline)
+        if answer.x is None:
+            answer = _scaled(job, free, deadline)
+    except SolverError as error:
+        return Outcome(np.inf, f"not re-solved: {error}")
+    if answer.x is None:
+        why = {
+            "unbounded": "the follower is unbounded at these parameters",
+            "infeasible": "the follower is infeasible at these parameters",
+            "limit": LATE,
+        }
+        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
+    gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
+    trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
+    return Outcome(max(abs(float(gap)), _moved(job, answer.x, cost - answer.value)), trouble, answer.x)
+
+
+def _moved(job: Job, y: np.ndarray, loss: float) -> float:
+    """Return what the variables that differ from the re-solved ones lose, over the size of their terms."""
+    d, size = job.y - y, np.maximum(np.abs(job.y), np.abs(y))
+    curved = 0.5 * (job.P @ (job.y + y))
+    moved = np.abs(d) > MOVED * np.maximum(1.0, np.abs(job.y))
+    own = float(((curved + job.q) * d)[moved].sum())
+    terms = float(((np.abs(curved) + np.abs(job.q)) * size)[moved].sum())
+    return max(0.0, min(loss, own)) / max(1.0, terms)
+
+
+def _scaled(job: Job, free: np.ndarray, deadline: Deadline) -> programs.Answer:
+    """Return the optimum by way of ``y = size v`` and a cost of size 1: solvers' tolerances are absolute."""
+    sides = np.abs(np.concatenate([job.lo, job.hi]))
+    size = max(1.0, sides[np.isfinite(sides)].max(initial=0.0))
+    P, q = job.P * size**2, job.q * size
+    unit = max(1.0, np.abs(q).max(initial=0.0), np.abs(P.data).max(initial=0.0))
+    answer = programs.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free, deadline)
+    if answer.x is None:
+        return answer
+    y = answer.x * size
+    return replace(answer, x=y, value=float(0.5 * y @ (job.P @ y) + job.q @ y))
+
+
+def solve_all(jobs: Sequence[Job], deadline: Deadline = NEVER) -> list[Outcome]:
+    """Return the outcomes of several jobs; of those not reached in time, that they were not."""
+    return [Outcome(np.inf, LATE) if deadline.over else solve(job, deadline) for job in jobs]
+
+
+def response_lines(
+    view: Scaled, z: np.ndarray, tolerance: float, executor: Executor | None, deadline: Deadline = NEVER
+) -> list[Line]:
+    """Return for every follower the line ``follower gap``: its response against its re-solved optimum.
+
+    Raises
+    ------
+    SolverError
+        The executor died.
+    """
+    kkt = view.model.kkt
+    assert kkt is not None
+    qps = [kkt.qp(k) for k in range(len(kkt.followers))]
+    scaled_z = view.point(z)
+    jobs = [Job.of(qp, scaled_z) for qp in qps]
+    if executor is None:
+        outcomes = solve_all(jobs, deadline)
+    else:
+        chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
+        try:
+            outcomes = [outcome for part in executor.map(solve_all, chunks, repeat(deadline)) for outcome in part]
+        except BrokenExecutor as error:
+            raise SolverError(f"the executor that re-solves the followers died: {error}") from error
+    return [
+        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, qp, z), name)
+        for name, outcome, qp in zip(kkt.followers, outcomes, qps, strict=True)
+    ]
+
+
+def _where(outcome: Outcome, tolerance: float, view: Scaled, qp: QP, z: np.ndarray) -> str:
+    """Return, for a response that is not optimal, the trouble or the variable farthest from an optimal response."""
+    if outcome.gap <= tolerance or outcome.trouble or outcome.y is None:
+        return outcome.trouble if outcome.gap > tolerance else ""
+    at = int(np.argmax(np.abs(outcome.y - view.point(z)[qp.y])))
+    column = qp.y[at]
+    return (
+        f"{view.model.space.label(column)}: {z[column]:.6g}, re-solved {outcome.y[at] * view.columns[column] + 0.0:.6g}"
+    )

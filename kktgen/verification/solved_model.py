@@ -1,0 +1,148 @@
+"""Whether the model that was solved is the problem: its encoding, its constants, its boxes, and who proved them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..model.model import Model
+from ..model.own_units import objective_unit
+from ..numerics.sparse import Csr, row_index
+from ..problem.columns import labels
+from ..reformulate.level import SLACK
+from .refutation import rests_on_constants
+from .report import Line, Tolerances
+from .residuals import line
+
+TRUSTED = ("exact", "proved")
+"""Trust of an encoding whose optimum is the bilevel optimum."""
+RELAXED = "relax"
+"""The stage that leaves the pairs out."""
+AT_CONSTANT = "at unproved M"
+"""Name of the line that counts multipliers and slacks at constants nobody proved."""
+
+
+def encoding_faults(original: Model, encoded: Model) -> list[str]:
+    """Return why the encoded model's optimum need not be the bilevel optimum, missing boxes aside.
+
+    Parameters
+    ----------
+    original : Model
+        As :func:`kktgen.kkt` returns it.
+    encoded : Model
+        Stands for the same problem, see :func:`kktgen.model.model.fingerprint.other_problem`.
+    """
+    return cuts(encoded) + loosenings(original, encoded)
+
+
+def cuts(encoded: Model) -> list[str]:
+    """Return why the encoded model may lack points of the problem: its bound need not hold for them."""
+    out = []
+    for used in encoded.encodings:
+        if used.trust not in (*TRUSTED, "eps"):
+            pairs = "1 pair rests" if used.pairs == 1 else f"{used.pairs} pairs rest"
+            whose = "the user's constants" if used.trust == "user" else "constants"
+            out.append(
+                f"M unproved: {pairs} on {whose} ({used.encoding}), which nobody proved (trust {used.trust!r}): "
+                "one that is too small cuts off better points, so no bound of this model holds"
+            )
+    boxed = boxes(encoded)[1]
+    if len(boxed):
+        provenance = encoded.space.proof[boxed[0]] or "no provenance"
+        out.append(f"{some(encoded, boxed)} in a box that nobody proved ({provenance})")
+    return out
+
+
+def cutoff_faults(original: Model, encoded: Model, value: float | None = None) -> list[str]:
+    """Return that a model's boxes hold only for points of a value that a verified one does not reach, or nothing.
+
+    ``value`` is that of a verified point; None where there is none.
+    """
+    cutoff = encoded.cutoff
+    if cutoff is None:
+        return []
+    room = 0.5 * SLACK * (objective_unit(original) + abs(cutoff.value))
+    if value is not None and original.sense * (value - cutoff.value) <= room:
+        return []
+    return [f"boxes of the model hold for points of value {cutoff.value:.10g} or better alone, and none is verified"]
+
+
+def loosenings(original: Model, encoded: Model) -> list[str]:
+    """Return why the encoded model may hold more points than the problem: its bound holds, but need not be met."""
+    out = [
+        f"{used.pairs} pairs were encoded by {used.encoding} with a tolerance left on the product"
+        for used in encoded.encodings
+        if used.trust == "eps"
+    ]
+    left = _unencoded(original, encoded)
+    if left and encoded.pairs is not None:
+        out.append(
+            f"no encoded model comes with the point: its {left} pairs are checked above, nothing bounds the optimum"
+        )
+    elif left:
+        out.append(f"{left} complementarity pairs were not encoded: the model is a relaxation")
+    return out
+
+
+def some(model: Model, columns: np.ndarray) -> str:
+    """Return the first names of some columns and the verb that fits their number."""
+    names = labels(model.space.blocks, columns[:3])
+    more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+    return f"{', '.join(names)}{more} {'is' if len(columns) == 1 else 'are'}"
+
+
+def _unencoded(original: Model, encoded: Model) -> int:
+    """Return how many pairs were neither encoded nor settled; the stages leave none but those still in the model."""
+    if encoded.pairs is not None:
+        return len(encoded.pairs)
+    relaxed = encoded.origin is not None and RELAXED in encoded.origin.stages
+    return len(original.pairs) if relaxed and original.pairs is not None else 0
+
+
+def at_constants(encoded: Model, z: np.ndarray, tolerances: Tolerances) -> list[Line]:
+    """Return the line ``at unproved M``: multipliers and slacks that sit at a constant nobody proved.
+
+    It counts multipliers at an unproved box, and slacks at the constant of their big-M row although its binary
+    relaxes the row. No line when every constant is proved.
+    """
+    columns = boxes(encoded)[1]
+    if len(z) < encoded.n or (len(columns) == 0 and not rests_on_constants(encoded)):
+        return []
+    space, x = encoded.space, z[columns]
+    low, high = space.lb[columns], space.ub[columns]
+    is_price = space.role[columns] == "lam"
+    with np.errstate(invalid="ignore"):
+        at_top = high - x <= tolerances.feasibility * np.maximum(1.0, np.abs(high))
+        at_bottom = is_price & (x - low <= tolerances.feasibility * np.maximum(1.0, np.abs(low)))
+    names = labels(space.blocks, columns[at_top | at_bottom][:1])
+    active = _at_slack_constant(encoded, z, tolerances.feasibility)
+    names += labels(encoded.rows.blocks, active[:1])
+    count = int((at_top | at_bottom).sum()) + len(active)
+    return [line(AT_CONSTANT, count, 0.0, names[0] if names else "")]
+
+
+def _at_slack_constant(encoded: Model, z: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return the encoding's rows ``s + Ms b <= Ms`` whose Ms nobody proved that are active with b = 0 at a point z."""
+    table, space = encoded.rows, encoded.space
+    added = np.zeros(len(table), dtype=bool)
+    for block in table.blocks:
+        added[block.start : block.stop] = block.role == "encoding"
+    row, column, size = row_index(table.M), table.M.indices, table.M.data
+    unproved = (space.role[column] == "binary") & ~_proved(encoded)[column]  # provenance of Ms stands on the binary
+    at = np.flatnonzero(added[row] & unproved & (size > 0) & (z[column] < 0.5))
+    rows = row[at]
+    room = table.hi[rows] - Csr(table.M[rows]) @ z[: table.M.shape[1]]
+    return rows[room <= tolerance * np.maximum(1.0, size[at])]
+
+
+def boxes(encoded: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return the multiplier and slack columns without a finite box, and those in a box that is not proved."""
+    space = encoded.space
+    columns = np.flatnonzero(np.isin(space.role, ["lam", "mu", "slack"]))
+    lb, ub, proved = space.lb[columns], space.ub[columns], _proved(encoded)[columns]
+    cut = np.isfinite(ub) | ((space.role[columns] == "lam") & np.isfinite(lb))
+    finite = np.isfinite(lb) & np.isfinite(ub)
+    return columns[~finite & (proved | ~cut)], columns[cut & ~proved]
+
+
+def _proved(model: Model) -> np.ndarray:
+    return np.char.startswith(model.space.proof, "proved")
