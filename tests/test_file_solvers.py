@@ -288,7 +288,7 @@ def test_ctrl_c_returns_the_best_point(solver: str, tmp_path: Path):
     import sys, tempfile, threading
     tempfile.tempdir = sys.argv[2]
     import test_file_solvers as t
-    from kktgen.solvers.common import interrupted
+    from kktgen.solvers.driving.checks import interrupted
     threading.Timer(2.5, lambda: print("ready", flush=True)).start()
     sol = t.kg.solve(t.knapsack(), sys.argv[1], time_limit=60)
     print(sol.status, sol.objective is not None, interrupted(sol), flush=True)

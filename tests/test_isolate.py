@@ -22,7 +22,7 @@ from kktgen.solvers import _modules, solve
 from kktgen.solvers.driving import watch
 from kktgen.solvers.driving.checks import interrupted, violation
 from kktgen.solvers.driving.watch import Watch
-from kktgen.solvers.isolation import process
+from kktgen.solvers.isolation import parent, process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no process groups")
 HOME = importlib.import_module("kktgen.solvers")  # kktgen.solvers is a function of the same name
@@ -42,7 +42,7 @@ import numpy as np
 
 from kktgen import errors
 from kktgen.solvers import scip
-from kktgen.solvers.common import answer
+from kktgen.solvers.driving.checks import answer
 
 TITLE, INSTALL, TOL = "Fake", "nothing", 1e-6
 FEATURES = scip.FEATURES

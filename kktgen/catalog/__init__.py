@@ -4,7 +4,8 @@ Takes: a name or a path, and parameters.
 Gives: a Bilevel, what is known of its answer, figures.
 Must not know: how it is solved.
 
-A model is one Python file ``models/<name>.py`` with ``build(**parameters) -> Bilevel``, optionally a dataclass
+A model is a folder ``models/<name>/`` whose ``model.py`` has its parts and data beside it, or one file
+``models/<name>.py``. It has ``build(**parameters) -> Bilevel``, optionally a dataclass
 ``Parameters`` (names, types, defaults, documentation of the parameters), ``report(result)`` and
 
 * ``methods``: a dict of ways of its own to solve it, functions that take the problem and return a ``Solution``;
@@ -38,7 +39,7 @@ from ..problem.bilevel import Bilevel
 from .instance import Instance, load_instance
 from .loading import Function, beside, load_model, where
 from .parameters import Parameter, convert, parameters_of
-from .places import folder, instance_names, model_names, model_path
+from .places import folder, instance_names, model_name, model_names, model_path
 
 __all__ = [
     "Function", "Instance", "ModelInfo", "beside", "build", "call", "checked", "describe", "folder", "instance_names",
@@ -82,8 +83,9 @@ def models() -> dict[str, ModelInfo]:
 def describe(name_or_path: str | Path) -> ModelInfo:
     """Return what the catalogue knows of one model (name or path of a file)."""
     module, path = load_model(name_or_path), model_path(name_or_path)
+    name = model_name(path)
     lines = (module.__doc__ or "").strip().splitlines()
-    return ModelInfo(path.stem, lines[0] if lines else "", parameters_of(module), path, instance_names(path.stem))
+    return ModelInfo(name, lines[0] if lines else "", parameters_of(module), path, instance_names(name))
 
 
 def build(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Bilevel:

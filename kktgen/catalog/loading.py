@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import KktgenError, ProblemError
-from .places import model_path
+from .places import model_name, model_path
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def load_model(name_or_path: str | Path) -> ModuleType:
         No such model, the file fails on import, or it has no ``build``.
     """
     path = model_path(name_or_path)
-    name = f"kktgen_models.{path.stem}"
+    name = f"kktgen_models.{model_name(path)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ProblemError(f"{path} is not a Python file")
@@ -83,14 +83,15 @@ def load_model(name_or_path: str | Path) -> ModuleType:
 
 @cache
 def beside(file: str, name: str) -> ModuleType:
-    """Import a module that lies beside a model file: a part of the model, in a file whose name begins with ``_``.
+    """Import a module that lies beside a model file: a part of the model.
 
     Parameters
     ----------
     file : str
         ``__file__`` of the model.
     name : str
-        ``_carbon_vpp_report``; the catalogue lists no such file as a model.
+        ``report``, or ``../shared/vpp_plots``: the path of the file without ``.py``. Beside models of one file it
+        begins with ``_``, so that the catalogue does not take it for a model.
 
     Returns
     -------
@@ -101,8 +102,8 @@ def beside(file: str, name: str) -> ModuleType:
     ProblemError
         No such file.
     """
-    path = Path(file).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"kktgen_models.{name}", path)
+    path = (Path(file).parent / f"{name}.py").resolve()
+    spec = importlib.util.spec_from_file_location(f"kktgen_models.{path.parent.name}.{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ProblemError(f"no file {path} beside the model")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)

@@ -8,6 +8,9 @@ from pathlib import Path
 from ..errors import ProblemError
 from ..wording import near
 
+MODEL = "model.py"
+"""The file of a model that is a folder with its parts and data."""
+
 
 def folder(kind: str) -> Path:
     """Return the folder of the ``"models"`` or ``"instances"``: inside an installed package, else beside it."""
@@ -18,7 +21,9 @@ def folder(kind: str) -> Path:
 
 def model_names() -> tuple[str, ...]:
     """Return the names of the models in the folder, sorted."""
-    return tuple(sorted(p.stem for p in folder("models").glob("*.py") if not p.stem.startswith("_")))
+    here = folder("models")
+    files = {p.stem for p in here.glob("*.py") if not p.stem.startswith("_")}
+    return tuple(sorted(files | {p.parent.name for p in here.glob(f"*/{MODEL}")}))
 
 
 def instance_names(model: str = "*") -> tuple[str, ...]:
@@ -63,7 +68,7 @@ def refuse_other_files(target: str) -> None:
 
 
 def model_path(name_or_path: str | Path) -> Path:
-    """Return the file of a model, given its name or the file's path."""
+    """Return the file of a model, given its name, the file's path or its folder's."""
     text = str(name_or_path)
     refuse_other_files(text)
     if text.endswith(".py"):
@@ -72,8 +77,16 @@ def model_path(name_or_path: str | Path) -> Path:
             return path
         raise ProblemError(_no_file("model", text, path))
     if text in model_names():
-        return folder("models") / f"{text}.py"
+        return next(p for p in (folder("models") / text / MODEL, folder("models") / f"{text}.py") if p.is_file())
+    inside = Path(text).expanduser().absolute() / MODEL
+    if inside.is_file():
+        return inside
     raise ProblemError(_unknown("model", text, model_names()) + "; or give the path of a .py file")
+
+
+def model_name(path: Path) -> str:
+    """Return the name of a model from its file: that of the folder where the file is called ``model.py``."""
+    return path.parent.name if path.name == MODEL else path.stem
 
 
 def instance_path(target: str | Path) -> Path:

@@ -25,7 +25,8 @@ TICK = 0.1
 LINES = 30
 """Lines of the solver's log that are kept."""
 CODE = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from kktgen.solvers.isolation import child; child.main()"
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
+    "from kktgen.solvers.isolation import child; child.main()"
 )
 """What the child runs: it imports from where the parent does."""
 

@@ -13,14 +13,14 @@ import numpy as np
 
 import kktgen as kg
 
-FOLDER = Path(__file__).parent / "data"
+FOLDER = Path(__file__).parent
 CASES = ("illustrative", "net33", "net69")
 
 
 @cache
 def data(name: str) -> dict[str, Any]:
     """Return the data file of a case, or of the 30 IDRCs (``"thirty"``)."""
-    return json.loads((FOLDER / f"idrc_alliance_{name}.json").read_text(encoding="utf-8"))
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, eq=False)

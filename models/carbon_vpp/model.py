@@ -50,9 +50,9 @@ import numpy as np
 
 import kktgen as kg
 
-_case = kg.beside(__file__, "_carbon_vpp_case")
+_case = kg.beside(__file__, "case")
 DATA, DAY, case = _case.DATA, _case.DAY, _case.case
-check = kg.beside(__file__, "_carbon_vpp_check").check
+check = kg.beside(__file__, "check").check
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def build(**parameters: Any) -> Game:
 
 def outcomes() -> ModuleType:
     """Return the module beside this one that says what came out of a game: its functions take the game."""
-    return kg.beside(__file__, "_carbon_vpp_report")
+    return kg.beside(__file__, "report")
 
 
 def report(result: Any) -> kg.Findings:
@@ -288,7 +288,7 @@ def report(result: Any) -> kg.Findings:
 
 
 PLOTS: dict[str, str] = dict(
-    kg.beside(__file__, "_vpp_plots").PLOTS, emission="Emission the VPPs account for, by source"
+    kg.beside(__file__, "../shared/vpp_plots").PLOTS, emission="Emission the VPPs account for, by source"
 )
 """Names and titles of :func:`plots`."""
 
@@ -307,4 +307,4 @@ def plots(result: Any) -> dict[str, Any]:
     """
     if not hasattr(result.bilevel, "plants"):
         raise kg.ProblemError(f"plots: {result.bilevel!r} was not made by carbon_vpp.build(...)")
-    return kg.beside(__file__, "_carbon_vpp_plots").plots(result, sys.modules[__name__])
+    return kg.beside(__file__, "plots").plots(result, sys.modules[__name__])

@@ -37,7 +37,7 @@ are in [1, 10], origins, destinations and shortcuts among all pairs of nodes. Wh
 on the ring are feasible; the toll-free ring bounds the revenue.
 
 The same parameters give the same bytes on every CPU: numbers are drawn as short decimals, products of decimals are
-computed in integers (``F'F``) or rounded once (``_sums``), and no BLAS has a part in them. The draws are those of
+computed in integers (``F'F``) or rounded once (``exact_sums``), and no BLAS has a part in them. The draws are those of
 numpy's ``default_rng``, whose streams have not changed since numpy 1.17, though numpy promises that of its bit
 generators only.
 
@@ -54,7 +54,7 @@ import numpy as np
 
 import kktgen as kg
 
-product = kg.beside(__file__, "_sums").product
+product = kg.beside(__file__, "../shared/exact_sums").product
 
 FAMILIES = ("lp", "qp", "qp_singular", "toll")
 SHARES = ("share_ge", "coupling", "integers", "priced", "reach")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-DATA = Path(__file__).parent / "data" / "carbon_vpp_case.json"
+DATA = Path(__file__).parent / "case.json"
 DAY = 24
 
 

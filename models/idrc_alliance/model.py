@@ -53,7 +53,7 @@ import numpy as np
 import kktgen as kg
 
 _case, _market, _coalitions, _network = (
-    kg.beside(__file__, f"_idrc_{word}") for word in ("case", "market", "coalitions", "network")
+    kg.beside(__file__, word) for word in ("case", "market", "coalitions", "network")
 )
 
 
@@ -301,7 +301,7 @@ def posted(game: Game, solution: kg.Solution, offers: Any = "both") -> tuple[Gam
     can be had by offers.
     """
     other = Game(replace(game.parameters, offers=offers))
-    z = kg.beside(__file__, "_idrc_posted").posted(game.parts, solution, other)
+    z = kg.beside(__file__, "posted").posted(game.parts, solution, other)
     model = kg.kkt(other)
     return other, kg.Solution("heuristic", model.value(z), None, z, 0.0, "posted offers", model)
 
@@ -334,7 +334,7 @@ def report(result: Any) -> Any:
         It has no point.
     """
     _own(result, "report")
-    return kg.beside(__file__, "_idrc_report").findings(result, sys.modules[__name__])
+    return kg.beside(__file__, "report").findings(result, sys.modules[__name__])
 
 
 PLOTS: dict[str, str] = {
@@ -359,7 +359,7 @@ def plots(result: Any) -> dict[str, Any]:
         Without networkx.
     """
     _own(result, "plots")
-    return kg.beside(__file__, "_idrc_plots").plots(result, sys.modules[__name__])
+    return kg.beside(__file__, "plots").plots(result, sys.modules[__name__])
 
 
 def _own(result: Any, asked: str) -> None:

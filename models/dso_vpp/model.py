@@ -41,7 +41,7 @@ import numpy as np
 
 import kktgen as kg
 
-DATA = Path(__file__).parent / "data" / "dso_vpp_case.json"
+DATA = Path(__file__).parent / "case.json"
 DAY = 24
 
 
@@ -321,11 +321,11 @@ def report(result: Any) -> kg.Findings:
     game = result.bilevel
     if not hasattr(game, "plants"):
         raise kg.ProblemError(f"report: {game!r} was not made by dso_vpp.build(...)")
-    make = kg.beside(__file__, "_dso_vpp_report").findings
+    make = kg.beside(__file__, "report").findings
     return make(result, mode1(game.parameters), mode2(game, result.solution), _published()["published"])
 
 
-PLOTS: dict[str, str] = kg.beside(__file__, "_vpp_plots").PLOTS
+PLOTS: dict[str, str] = kg.beside(__file__, "../shared/vpp_plots").PLOTS
 """Names and titles of :func:`plots`."""
 
 
@@ -339,7 +339,7 @@ def plots(result: Any) -> dict[str, Any]:
     NoSolutionError
         It has no point.
     """
-    game, draw = result.bilevel, kg.beside(__file__, "_vpp_plots")
+    game, draw = result.bilevel, kg.beside(__file__, "../shared/vpp_plots")
     if not hasattr(game, "plants"):
         raise kg.ProblemError(f"plots: {game!r} was not made by dso_vpp.build(...)")
     data, sol, run = game.case, result.solution, mode2(game, result.solution)

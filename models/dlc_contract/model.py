@@ -49,13 +49,13 @@ import numpy as np
 
 import kktgen as kg
 
-DATA = Path(__file__).parent / "data" / "dlc_contract_case.json"
+DATA = Path(__file__).parent / "case.json"
 DAY = 24
 NETWORKS = ("qploss", "lossless", "pwl", "nlp")
 ROOM = 1e-6
 """By how much (MW) the rows of the price cells are wider than the purchases they come from, before rounding."""
 
-product = kg.beside(__file__, "_sums").product
+product = kg.beside(__file__, "../shared/exact_sums").product
 
 
 @dataclass(frozen=True)
@@ -319,7 +319,7 @@ def build(**parameters: Any) -> Game:
 
 
 def scan(game: Game) -> kg.Solution:
-    """Return the exact optimum by the DSO's responses at every price, see ``_dlc_scan``.
+    """Return the exact optimum by the DSO's responses at every price, see ``scan.py``.
 
     Independent of the single-level model: nothing is encoded, so the point has no solver's bound.
 
@@ -370,7 +370,7 @@ def exact(game: Game, price: float, dlc: np.ndarray) -> Any:
     ProblemError
         A schedule of another shape, or a load the network cannot carry.
     """
-    return kg.beside(__file__, "_dlc_flow").power_flow(game.case, _data()["voltage"]["substation"], price, dlc)
+    return kg.beside(__file__, "flow").power_flow(game.case, _data()["voltage"]["substation"], price, dlc)
 
 
 UNCERTAIN = ("price", "demand", "wind")
@@ -425,12 +425,12 @@ def estimate(
 
 def scans() -> ModuleType:
     """Return the module beside this one with the DSO's responses at every price."""
-    return kg.beside(__file__, "_dlc_scan")
+    return kg.beside(__file__, "scan")
 
 
 def reports() -> ModuleType:
     """Return the module beside this one that says what came out."""
-    return kg.beside(__file__, "_dlc_report")
+    return kg.beside(__file__, "report")
 
 
 def report(result: Any, estimated: kg.Estimate | None = None) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 import kktgen as kg
 from kktgen.search import Responder
 
-PRICES = Path(__file__).parent / "data" / "carbon_vpp_prices.json"
+PRICES = Path(__file__).parent / "prices.json"
 SHOWN = 6
 """Most VPPs shown one by one."""
 
