@@ -26,7 +26,8 @@ from ..model.model import Model
 from ..model.own_units import cost_units, objective_unit
 from ..model.tables import RowTable
 from ..numerics.convexity import is_psd
-from ..numerics.programs import FAR, qp
+from ..numerics.intervals import FAR
+from ..numerics.programs import qp
 from ..numerics.sparse import coo, widen
 from ..problem.columns import Block
 from .bounds.curved import boxes

@@ -24,10 +24,11 @@ from ..model.fingerprint import equivalent
 from ..model.model import Cutoff, Model
 from ..model.tables import QuadTable, join_quads
 from ..numerics.convexity import DENSE
-from ..numerics.intervals import interval
-from ..numerics.programs import FAR, WarmLp, qp
+from ..numerics.intervals import FAR, interval
+from ..numerics.programs import qp
 from ..numerics.safe_bound import OUTWARD, safe_convex_minimum, safe_minimum
 from ..numerics.sparse import Csr, position, vstack, widen
+from ..numerics.warm_lp import WarmLp
 from ..problem.expressions import Quad
 from .bounds import WIDTH
 from .bounds.curved import SINGULAR, Blocks, convex_part, tightened

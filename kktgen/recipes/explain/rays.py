@@ -226,8 +226,5 @@ def _gap(m: Bilevel, x: Any, qp: QP, solver: str, deadline: Deadline, why: str) 
         return []
     at = found[x]
     at = np.where(np.abs(at) <= NIL, 0.0, at)
-    A = Csr(sp.vstack([qp.A, qp.G], format="csr"))
-    b, h, free = qp.b - qp.B @ at, qp.h - qp.H @ at, np.full(qp.ny, np.inf)
-    lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
-    infeasible = lp(np.zeros(qp.ny), A, lo, hi, -free, free, deadline).status == "infeasible"
+    infeasible = qp.at(at).feasible.minimize(np.zeros(qp.ny), deadline).status == "infeasible"
     return [Gap(at, why, found.objective)] if infeasible == (why == "infeasible") else []

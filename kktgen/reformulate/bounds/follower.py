@@ -13,7 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...deadline import NEVER, Deadline
-from ...numerics.programs import FAR, failures, within_reach
+from ...numerics.answers import failures
+from ...numerics.intervals import FAR, within_reach
+from ...numerics.programs import Polyhedron
 from .basic import basic_bounds
 from .job import Job, Proved
 from .multipliers import (
@@ -25,7 +27,7 @@ from .multipliers import (
     stationarity_bounds,
 )
 from .paths import path_bounds
-from .relaxation import Boxes, Layout, Program, relaxation, single_rows, with_single_rows
+from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
 
 LARGE = 3.0
@@ -113,7 +115,7 @@ def _bounded(job: Job, deadline: Deadline) -> Proved:
             break
         program = relaxation(qp, best.boxes(), job.leader)
         if cut is not None:
-            program = program.rows(*cut)
+            program = with_rows(program, *cut)
         before = best.mu
         best.price(*price_boxes(program, at, best.lam, deadline))
         best.improve(conditional_bounds(qp, program, job, asked, deadline), "D3")
@@ -163,9 +165,9 @@ def _response_slacks(
 ) -> int:
     """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
     _activity(job, best)
-    program: Program = relaxation(job.qp, best.boxes(), job.leader)
+    program: Polyhedron = relaxation(job.qp, best.boxes(), job.leader)
     if cut is not None:
-        program = program.rows(*cut)
+        program = with_rows(program, *cut)
     value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max), deadline)
     better = value < slack_max
     slack_max[better], slack_tier[better] = value[better], "LP"

@@ -12,7 +12,6 @@ import numpy as np
 
 from ...errors import ProblemError
 from ...model.model import Model
-from ...numerics.programs import qp
 from ...numerics.sharpen import Program, sharpen
 from ...numerics.sparse import Csr, take_columns
 from ..residual import FEASIBLE
@@ -91,7 +90,7 @@ class Repair:
 
     def _project(self, x: np.ndarray) -> np.ndarray:
         program = Program(self._P, -(self._P @ x), self.A, self.lo, self.hi, self.lb, self.ub)
-        answer = sharpen(program, qp(*vars(program).values()))
+        answer = sharpen(program, program.solve())
         if answer.x is None:
             at = int(np.argmax(np.maximum(self.lo - self.A @ x, self.A @ x - self.hi)))
             raise ProblemError(

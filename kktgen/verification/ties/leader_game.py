@@ -23,13 +23,13 @@ from ...deadline import NEVER, Deadline
 from ...errors import UnsupportedError
 from ...model.model import Model
 from ...model.tables import RowTable, join
-from ...numerics.programs import WarmLp
+from ...numerics.programs import Polyhedron
 from ...numerics.sparse import Csr, take_columns, vstack
+from ...numerics.warm_lp import WarmLp
 from ...problem.columns import LEADER
 from ...problem.expressions import Quad
 from ...reformulate.eliminate import eliminate
 from .face import Face, face
-from .max_min import Polyhedron
 
 FLAT = 1e-7
 """A column whose values on the face differ by this at most (times ``max(1, |value|)``) counts as one value."""
@@ -215,7 +215,7 @@ class _Flat:
         place = {int(c): k for k, c in enumerate(self._ties.columns)}
         if self._warm is None:
             t = self._ties
-            self._warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, self._deadline)
+            self._warm = t.warm(self._deadline)
         for column in columns[~self._asked[columns]].tolist():
             self._asked[column] = True
             if column not in place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from ...deadline import NEVER, Deadline
 from ...errors import SolverError, UnsupportedError
 from ...model.model import Model
 from ...numerics.intervals import interval
-from ...numerics.programs import WarmLp
 from ...numerics.sparse import Csr, row_index, take_columns
 from ...problem.columns import labels
 from ...reformulate.scale import Scaled, scaled
@@ -82,7 +82,7 @@ def _worst(game: Play, best: Optimum, deadline: Deadline) -> Optimum:
         part = game.whole
         lb, ub = part.lb.copy(), part.ub.copy()
         lb[k:] = ub[k:] = best.w[k:]
-        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool), deadline))
+        return _negative(least(replace(part, lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool), deadline))
     if game.integer.any():
         return _worst_relaxed(game, deadline)
     return max_min(game.ties, game.leader, cost, deadline.part(SECONDS))
@@ -100,7 +100,7 @@ def _worst_relaxed(game: Play, deadline: Deadline) -> Optimum:
     part = game.whole
     lb, ub = part.lb.copy(), part.ub.copy()
     lb[:k] = ub[:k] = found.w[:k]
-    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer, deadline)
+    answer = least(replace(part, lb=lb, ub=ub), game.cost, game.integer, deadline)
     if answer.w is None:
         raise UnsupportedError("the leader's recourse holds integers, and none of them answers the tie tried as worst")
     return Optimum(answer.w, answer.value, np.inf)
@@ -163,7 +163,7 @@ def _private(
         asked = rows & ~((low >= lo) & (high <= hi))
     if not asked.any():
         return worst
-    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, deadline)
+    warm = t.warm(deadline)
     for i in np.flatnonzero(asked).tolist():
         entries = slice(own.indptr[i], own.indptr[i + 1])
         for sign, side, given in ((1.0, lo[i], game.rows.lo[i]), (-1.0, -hi[i], game.rows.hi[i])):
