@@ -50,7 +50,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ExactPoint:
     """A rational point, for every follower how many of its conditions fail at it, and whether it is another point."""
 
     z: list[Fraction]
@@ -68,7 +68,7 @@ class Found:
         return self.far, int(self.failing.sum())
 
 
-def search(model: Model, z: np.ndarray, move: bool, tolerance: float, deadline: Deadline = NEVER) -> Found:
+def search(model: Model, z: np.ndarray, move: bool, tolerance: float, deadline: Deadline = NEVER) -> ExactPoint:
     """Return the best rational point near z that was found.
 
     Parameters
@@ -181,7 +181,7 @@ class _Task:
 
     def judged(
         self, pattern: Pattern, turn: int, point: list[Fraction], dropped: np.ndarray
-    ) -> tuple[Found, Pattern]:  # fmt: skip
+    ) -> tuple[ExactPoint, Pattern]:  # fmt: skip
         """Count what fails at a point; return it, and the pattern with the pairs corrected whose signs are wrong."""
         kkt, first, count = self.kkt, self.equations.pair.start, len(self.kkt.systems)
         slack = self.equations.values(point, range(first, self.equations.pair.stop))
@@ -197,7 +197,7 @@ class _Task:
         if not self.move:  # one of the two gives way; a decision that may move goes to the kink
             tight, shut = tight & ~negative, shut & (~below | negative | both)
         rank = np.where(below, -turn, pattern.rank)
-        return Found(point, failing, far), Pattern(tight, shut, rank)
+        return ExactPoint(point, failing, far), Pattern(tight, shut, rank)
 
 
 def _signs(values: list[Fraction]) -> np.ndarray:
@@ -220,7 +220,7 @@ def _classes(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float
 
 def _dead(model: Model) -> np.ndarray:
     """Return which columns are multipliers of rows without own variables: always zero (n,) bool."""
-    return np.isin(model.space.role, ["lam", "mu"]) & (model.space.lb == model.space.ub)
+    return model.space.is_price & (model.space.lb == model.space.ub)
 
 
 def _landed(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float) -> np.ndarray:

@@ -94,13 +94,13 @@ class Responder:
         self.n = len(space)
         stated = self._view.model.kkt
         self.qps = [] if stated is None else [system.qp() for system in stated.systems]
-        seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
+        seen = np.empty(0, dtype=np.int64) if stated is None else stated.seen
         self._terms = self._view.model.terms
         taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
         self.parameters = np.union1d(taken, self._terms.factors)
         self.nash = bool((space.owner[seen] != LEADER).any())
         self.leader = np.flatnonzero(space.role == "leader")
-        dead = (space.lb == 0) & (space.ub == 0) & np.isin(space.role, ["lam", "mu"])
+        dead = (space.lb == 0) & (space.ub == 0) & space.is_price
         self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
 
     def __call__(

@@ -24,7 +24,7 @@ from ...search.start.start import starts_within
 from ...solvers import check_arguments, solve, solvers
 from ...solvers.driving.checks import interrupted
 from ...solvers.programs import PREFIX
-from ...verification.refutation import Witness
+from ...verification.refutation import VerifiedPoint
 from ...verification.report import Tolerances
 from ...verification.verify import verify
 from .agreement import REFUSED, Agreement, Run, compare
@@ -126,7 +126,7 @@ def agree(
             say("interrupted: the runs that are left are left out")
             break
     starts = [
-        Witness(model.value(z), "the start heuristics", objective_size(model, z))
+        VerifiedPoint(model.value(z), "the start heuristics", objective_size(model, z))
         for z in points[:1]
         if _holds(bilevel, z, limits, time_limit)
     ]

@@ -145,7 +145,7 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
 
 def _robust(bilevel: Bilevel, solution: Any, margin: float, deadline: Deadline) -> Robust:
     """Look for the decision in a problem whose numbers are of order one."""
-    hunt = _Hunt(bilevel, solution, deadline)
+    hunt = _Nearby(bilevel, solution, deadline)
     before, model = hunt.before, hunt.model
     if before.width > BETTER * max(1.0, abs(before.best)):
         margins = sorted({margin, *(m for m in MARGINS if m < margin)})
@@ -165,7 +165,7 @@ def _heuristic(model: Model, z: np.ndarray, solver: str, seconds: float) -> Solu
     return Solution("heuristic", model.value(z), None, z, seconds, solver, model)
 
 
-class _Hunt:
+class _Nearby:
     """The best decision found so far, by its worst tie."""
 
     def __init__(self, bilevel: Bilevel, solution: Any, deadline: Deadline) -> None:

@@ -12,7 +12,7 @@ from ...numerics.safe_bound import safe_minimum
 from ...numerics.sparse import Csr
 from ...numerics.warm_lp import WarmLp
 from ...problem.qp import QP
-from .job import Job
+from .job import FollowerToBound
 from .relaxation import SECONDS, Boxes, Layout, single_rows
 
 ZERO = 1e-9
@@ -98,7 +98,7 @@ def price_boxes(
 
 
 def conditional_bounds(
-    qp: QP, program: Polyhedron, job: Job, asked: np.ndarray, deadline: Deadline = NEVER
+    qp: QP, program: Polyhedron, job: FollowerToBound, asked: np.ndarray, deadline: Deadline = NEVER
 ) -> np.ndarray:
     """Return for every multiplier asked for its maximum given that its row is active and the opposite one zero (D3)."""
     at, mi = Layout.of(qp), len(qp.h)

@@ -20,7 +20,7 @@ HOLDS = 1e-9
 """A row violated by less than this (relative) needs no repair."""
 
 
-class Repair:
+class DecisionRepair:
     """Repairs decisions, many at a time.
 
     Parameters
@@ -40,9 +40,7 @@ class Repair:
     def __init__(self, model: Model, columns: np.ndarray) -> None:
         self.lb, self.ub = model.space.lb[columns], model.space.ub[columns]
         rows = model.rows
-        mine = np.zeros(len(rows), dtype=bool)
-        for block in rows.blocks:
-            mine[block.start : block.stop] = block.role == "leader"
+        mine = rows.of_role("leader")
         A = take_columns(rows.M, columns)
         size = np.diff(A.indptr)
         mine &= (size > 0) & (size == np.diff(rows.M.indptr))

@@ -24,7 +24,7 @@ from ...model.solution import Solution
 from ..driving.checks import INTERRUPTED, answer, violation
 from ..driving.watch import Watch
 from .running import PATIENCE, Ended, run
-from .task import Outcome, Task, last
+from .task import Reply, Task, last
 
 MARGIN = 1.0, 0.025
 """Seconds, and share of the time limit, that a program told of its limit may take longer."""
@@ -163,7 +163,7 @@ def _check_options(title: str, record: Any, options: Mapping[str, Any], ended: E
                 raise ProblemError(f"{title} refuses its option {name!r} = {value!r}: {line.strip()}")
 
 
-def _outcome(record: Any, task: Task, ended: Ended, title: str) -> Outcome:
+def _outcome(record: Any, task: Task, ended: Ended, title: str) -> Reply:
     """Return what the program found.
 
     Raises
@@ -174,10 +174,10 @@ def _outcome(record: Any, task: Task, ended: Ended, title: str) -> Outcome:
     if ended.code and not ended.stopped:
         raise SolverError(f"{title} {ended.how()} on model {task.content.name!r}; its last lines:{ended.tail()}")
     try:
-        found: Outcome = record.outcome(task, ended.log)
+        found: Reply = record.outcome(task, ended.log)
         trouble = f"gave no answer on model {task.content.name!r}"
     except FormatError as error:
-        found, trouble = Outcome(None, ""), f"wrote a solution file that cannot be read: {error}"
+        found, trouble = Reply(None, ""), f"wrote a solution file that cannot be read: {error}"
     if ended.stopped and (ended.code or found.status is None):
         return replace(found, status="time_limit")
     if found.status is None:

@@ -112,8 +112,7 @@ def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Play:
     ties = face(model, z, deadline)
     seen = np.zeros(model.n, dtype=bool)
     if model.kkt is not None:
-        for k in range(len(model.kkt.followers)):
-            seen[model.kkt.qp(k).x] = True
+        seen[model.kkt.seen] = True
     seen[model.terms.factors] = True
     v = np.flatnonzero((model.space.owner == LEADER) & (model.space.role == "leader") & ~seen)
     columns = np.concatenate([ties.columns, v])
@@ -170,9 +169,7 @@ def _linear(model: Model, ties: Face, z: np.ndarray, free: np.ndarray, deadline:
 
 def _rows(model: Model, quads: list[tuple[np.ndarray, float] | None], n: int) -> RowTable:
     """Return the leader's linear rows, and its quadratic ones as they read on the face."""
-    kept = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        kept[block.start : block.stop] = block.role == "leader"
+    kept = model.rows.of_role("leader")
     table = model.rows.take(kept)
     if not quads:
         return table

@@ -110,7 +110,7 @@ def _negative(found: Optimum) -> Optimum:
     return Optimum(found.w, -found.value, -found.bound)
 
 
-class _Rows(NamedTuple):
+class _TiedRows(NamedTuple):
     """Whether every tie satisfies the leader's rows; a row that one violates, and by how much."""
 
     feasible: bool | None
@@ -118,7 +118,7 @@ class _Rows(NamedTuple):
     violation: float = 0.0
 
 
-def _rows(game: Play, deadline: Deadline) -> _Rows:
+def _rows(game: Play, deadline: Deadline) -> _TiedRows:
     """Return whether every tie satisfies the leader's rows with some recourse.
 
     A row whose recourse columns stand in no other row: what they can reach, against the row's least and largest value
@@ -134,30 +134,30 @@ def _rows(game: Play, deadline: Deadline) -> _Rows:
     whole = game.integer[k:]
     lb, ub = np.where(whole, np.ceil(game.lb[k:]), game.lb[k:]), np.where(whole, np.floor(game.ub[k:]), game.ub[k:])
     low, high = interval(other, lb, ub)
-    found = _Rows(True)
+    found = _TiedRows(True)
     if (touched & ~shared).any():
         found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low, deadline)
     stepped = np.bincount(row_index(other)[whole[other.indices]], minlength=len(game.lo)) > 0
     if found.feasible and (stepped & touched & ~shared & np.isfinite(game.lo) & np.isfinite(game.hi)).any():
-        found = _Rows(None)  # integers between two sides may miss both
+        found = _TiedRows(None)  # integers between two sides may miss both
     if found.feasible is False or not touched[shared].any():
         return found
     part, cost = elastic(game.leader, k)
     worst = max_min(game.ties, part, cost, deadline.part(SECONDS))
     if worst.bound <= ROW:
-        return _Rows(None) if whole.any() else found
+        return _TiedRows(None) if whole.any() else found
     if worst.value <= ROW or worst.w is None:
-        return _Rows(None)
+        return _TiedRows(None)
     size = len(game.lo)
     at = int(np.argmax(worst.w[-2 * size :])) % size
-    return _Rows(False, game.rows.label(at), worst.value)
+    return _TiedRows(False, game.rows.label(at), worst.value)
 
 
 def _private(
     game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray, deadline: Deadline
-) -> _Rows:  # fmt: skip
+) -> _TiedRows:  # fmt: skip
     """Return whether the rows ``lo <= own u <= hi`` hold on the whole face; else the one a tie violates most."""
-    t, worst = game.face, _Rows(True)
+    t, worst = game.face, _TiedRows(True)
     low, high = interval(own, t.lb, t.ub)
     with np.errstate(invalid="ignore"):
         asked = rows & ~((low >= lo) & (high <= hi))
@@ -174,7 +174,7 @@ def _private(
                 raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.ending}")
             off = (side - answer.value) / max(1.0, abs(given))
             if off > max(ROW, worst.violation):
-                worst = _Rows(False, game.rows.label(i), float(off))
+                worst = _TiedRows(False, game.rows.label(i), float(off))
     return worst
 
 
