@@ -20,8 +20,8 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
-from ..model.kkt import kkt
 from ..model.model import Model
+from ..model.shared import shared_kkt
 from ..numerics.sharpen import sharpen
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
@@ -88,7 +88,7 @@ class Responder:
     """
 
     def __init__(self, problem: Bilevel | Model) -> None:
-        model = kkt(problem) if isinstance(problem, Bilevel) else problem
+        model = shared_kkt(problem) if isinstance(problem, Bilevel) else problem
         self._view = scaled(model)
         space = model.space
         self.n = len(space)

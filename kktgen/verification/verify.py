@@ -12,9 +12,9 @@ import numpy as np
 from ..deadline import NEVER, Deadline
 from ..errors import ProblemError, SolverError, UnsupportedError, expect
 from ..model.fingerprint import other_problem
-from ..model.kkt import kkt
 from ..model.model import Model
 from ..model.own_units import objective_size
+from ..model.shared import shared_kkt
 from ..model.solution import Solution
 from ..model.units import spans
 from ..problem.bilevel import Bilevel
@@ -102,7 +102,7 @@ def verify(
     """
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     mine, ignored = _sorted(model, known, evidence)
     why = "" if known is None else other_problem(model, known.model)
@@ -173,7 +173,7 @@ def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline 
     """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     z = _point(model, point, report.tolerances)[0]
     try:
         return replace(report, range=span(model, z, deadline))

@@ -12,9 +12,9 @@ import numpy as np
 from ...deadline import SHARES, Deadline
 from ...encodings import encode, encodings, named
 from ...errors import BoundError, ProblemError, SolverError, SolverNotFound, UnsupportedError, expect
-from ...model.kkt import kkt
 from ...model.model import Model
 from ...model.own_units import objective_size
+from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
 from ...reformulate.bounds import bound
@@ -102,7 +102,7 @@ def agree(
     asked, limits = _encodings(encodings), tolerances or Tolerances()
     able = _solvers(solvers)
     say = told or (lambda text: None)
-    plain = kkt(bilevel)
+    plain = shared_kkt(bilevel)
     deadline = Deadline(time_limit)
     model = eliminate(plain, time_limit=deadline.share("eliminate").left())
     model = bound(model, time_limit=deadline.left(), executor=executor, progress=progress)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...deadline import Deadline
 from ...errors import ProblemError
-from ...model.kkt import kkt
+from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
 from ...solvers import check_arguments
@@ -132,7 +132,7 @@ def _search(
     for word, number, least in (("population", population, 2), ("iterations", iterations, 0), ("seed", seed, 0)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
             raise ProblemError(f"search: {word} must be a whole number >= {least}, got {number!r}")
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     fitness = Fitness(bilevel, model)
     given = given_decisions(model.space, fitness.columns, start)
     if len(given) > population:
