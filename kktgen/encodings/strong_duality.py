@@ -41,9 +41,10 @@ class StrongDuality:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
+    RANK: ClassVar[int] = 4
     eps: float = 1e-7
 
-    def wants_bounds(self, model: Model) -> bool:
+    def needs_boxes(self, model: Model) -> bool:
         """Return whether boxes on prices and multipliers would rid some follower's row of its products."""
         if model.kkt is None:
             return False

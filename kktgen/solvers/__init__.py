@@ -18,7 +18,7 @@ import pkgutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,6 @@ class SolverInfo:
     tol: float
 
 
-@cache
 def _modules() -> dict[str, Any]:
     """Return the solver modules by name, in alphabetical order."""
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...deadline import SHARES, Deadline
-from ...encodings import encode, encodings, named
+from ...encodings import encode, in_order, named
 from ...errors import BoundError, ProblemError, SolverError, SolverNotFound, UnsupportedError, expect
 from ...model.model import Model
 from ...model.own_units import objective_size
@@ -29,11 +29,8 @@ from ...verification.report import Tolerances
 from ...verification.verify import verify
 from .agreement import REFUSED, Agreement, Run, compare
 
-FIRST = ("auto", "sos1", "indicator", "bigm", "strongduality", "product")
-"""Order of the encodings; others follow."""
 NONE = "no encoding"
 """Name of the encoding of a model that has nothing to encode."""
-
 Progress = Callable[[Mapping[str, Any]], Any]
 
 
@@ -139,9 +136,8 @@ def _holds(bilevel: Bilevel, z: np.ndarray, tolerances: Tolerances, time_limit: 
 
 def _encodings(asked: Sequence[Any] | None) -> dict[str, Any]:
     """Return encodings by the name they are listed under."""
-    known = encodings()
     if asked is None:
-        return {name: name for name in sorted(known, key=lambda name: (*FIRST, name).index(name))}
+        return {name: name for name in in_order()}
     if isinstance(asked, str) or not asked:
         raise ProblemError(f"agree: a list of encodings such as ['sos1', 'bigm'] is needed, got {asked!r}")
     out: dict[str, Any] = {}

@@ -3,9 +3,9 @@
 A module declares ``TITLE``, ``PROGRAMS`` (what it may be called on PATH), ``VERSION`` (arguments and the pattern of
 their answer), ``INSTALL``, ``FORM`` (suffix of the model file it gets), ``FEATURES``, ``TOL``, ``START`` (dialect of a
 start, None where it takes none), ``REFUSED`` (lines of its log that refuse an option), ``command(task)`` and
-``outcome(task, log)``; where there is one, ``SOLUTION`` (suffix of its solution file), ``refusal(model)`` (what
-it gets wrong), ``extend_start(model, z, path)`` (adds columns that only the file has), ``stand_in()`` (the
-command in place of the program), ``STAND_IN`` (what that needs) and ``stand_in_version()``.
+``outcome(task, log)``; where there is one, ``SOLUTION`` (suffix of its solution file), ``START_SUFFIX`` (that of a
+start), ``refusal(model)`` (what it gets wrong), ``extend_start(model, z, path)`` (adds columns that only the file has),
+``stand_in()`` (the command in place of the program), ``STAND_IN`` (what that needs) and ``stand_in_version()``.
 
 A user's own command is a :class:`.template.Template`.
 """

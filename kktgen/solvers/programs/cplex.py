@@ -17,6 +17,7 @@ FORM = "mps"
 FEATURES = frozenset(ALL) - {"pairs", "qrow_nonconvex"}
 TOL = 1e-6
 START = "cplex"
+START_SUFFIX = ".mst"
 REFUSED = r"^(?:Command|Parameter|Invalid|No such).*(?:not recognized|does not exist|ambiguous|invalid).*"
 ABSOLUTE_GAP = 1e-6
 """Difference of value and bound at which a mixed-integer optimum is called optimal (``mip tolerances absmipgap``)."""

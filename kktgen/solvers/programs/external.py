@@ -28,8 +28,6 @@ from .task import Reply, Task, last
 
 MARGIN = 1.0, 0.025
 """Seconds, and share of the time limit, that a program told of its limit may take longer."""
-SUFFIX = {"gurobi": ".mst", "cplex": ".mst"}
-"""Suffix of a start in a dialect, where it is not ``.sol``."""
 
 
 class External:
@@ -126,7 +124,7 @@ class External:
         point = _point(model, start, self.TOL, complete=dialect == "highs") if dialect else None
         begin = None
         if point is not None:
-            begin = write_point(model, point, folder / f"start{SUFFIX.get(dialect, '.sol')}", dialect)
+            begin = write_point(model, point, folder / f"start{getattr(self.record, 'START_SUFFIX', '.sol')}", dialect)
             if hasattr(self.record, "extend_start"):
                 self.record.extend_start(model, point, begin)
         solution = folder / f"solution{getattr(self.record, 'SOLUTION', '.sol')}"

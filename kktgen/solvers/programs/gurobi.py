@@ -22,6 +22,7 @@ SOLUTION = ".json"
 FEATURES = frozenset(ALL) - {"pairs"}
 TOL = 1e-6
 START = "gurobi"
+START_SUFFIX = ".mst"
 REFUSED = r"^.*[Uu]nknown parameter.*|^.*[Uu]nable to set parameter.*|^.*[Ii]llegal value.*"
 WORDS = (
     (r"^Infeasible or unbounded model|^Model is infeasible or unbounded", "infeasible_or_unbounded"),
