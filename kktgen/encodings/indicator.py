@@ -21,6 +21,21 @@ class Indicator:
 
     Exact; but solvers have returned false optima when a column in an indicator row has no finite box, so the
     claim ``optimal`` needs proved boxes (see :func:`kktgen.verify`).
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.encode(kg.bound(kg.eliminate(kg.kkt(m))), kg.Indicator())
+    >>> sorted(model.features), len(model.indicators)
+    (['indicator', 'int'], 4)
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    2.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "indicator"})

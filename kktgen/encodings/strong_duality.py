@@ -38,13 +38,49 @@ class StrongDuality:
     eps : float
         Tolerance on the duality gap of rows that are not linear, in units of the follower's cost: 1 in problems of
         ordinary numbers, else the unit that :mod:`kktgen.reformulate.scale` chooses for it.
+
+    See Also
+    --------
+    Product : One row a pair.
+    kktgen.cut : The same row as a valid inequality.
+
+    Examples
+    --------
+    A follower that sees binary decisions alone: the row becomes linear, and exact.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("interdiction")
+    >>> closed = m.var("closed", kind="B")
+    >>> flow = m.follower("flow")
+    >>> y = flow.var("y", 2, lb=0, ub=[4, 3])
+    >>> row = flow.add(y[0] <= 4 - 3 * closed)
+    >>> flow.maximize(y.sum())
+    >>> m.minimize(y.sum() + 2 * closed)
+    >>> model = kg.encode(kg.kkt(m), kg.StrongDuality())
+    >>> sorted(model.features), len(model.quads), model.encodings[0].encoding
+    (['int'], 0, 'StrongDuality')
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    6.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
     eps: float = 1e-7
 
     def wants_bounds(self, model: Model) -> bool:
-        """Return whether boxes on prices and multipliers would rid some follower's row of its products."""
+        """Return whether boxes on prices and multipliers would rid some follower's row of its products.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("interdiction")
+        >>> closed = m.var("closed", kind="B")
+        >>> flow = m.follower("flow")
+        >>> y = flow.var("y", lb=0, ub=4)
+        >>> row = flow.add(y <= 4 - 3 * closed)
+        >>> flow.maximize(y)
+        >>> kg.StrongDuality().wants_bounds(kg.kkt(m))      # closed * mu is a column once mu is bounded
+        True
+        """
         if model.kkt is None:
             return False
         lb, ub = boxes(model)
