@@ -39,7 +39,7 @@ from ..problem.bilevel import Bilevel
 from .instance import Instance, load_instance
 from .loading import Function, beside, load_model, where
 from .parameters import Parameter, convert, parameters_of
-from .places import folder, instance_names, model_name, model_names, model_path
+from .places import folder, instance_names, is_folder, model_name, model_names, model_path
 
 __all__ = [
     "Function", "Instance", "ModelInfo", "beside", "build", "call", "checked", "describe", "folder", "instance_names",
@@ -197,7 +197,7 @@ def resolve(target: str | Path) -> tuple[str, dict[str, Any]]:
     ('random_bilevel', {'family': 'toll', 'rows': 8, 'cols': 6, 'leaders': 5, 'followers': 4, 'seed': 4})
     """
     text = str(target)
-    if text.endswith(".toml") or (not text.endswith(".py") and "/" in text):
+    if text.endswith(".toml") or (not text.endswith(".py") and "/" in text and not is_folder(text)):
         instance = load_instance(target)
         return instance.model, instance.parameters
     return text, {}

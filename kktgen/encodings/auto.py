@@ -52,6 +52,11 @@ class Auto:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "sos1"})
+    RANK: ClassVar[int] = 0
+
+    def needs_boxes(self, model: Model) -> bool:
+        """Return that it does: a constant is proved or not used."""
+        return True
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the encoded model."""

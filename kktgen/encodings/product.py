@@ -54,6 +54,7 @@ class Product:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow_nonconvex"})
+    RANK: ClassVar[int] = 5
     eps: float = 1e-7
     summed: bool = False
 
