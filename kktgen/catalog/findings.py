@@ -52,7 +52,7 @@ class Findings:
         return "\n\n".join([*head, *map(str, self.tables), *tail])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain lists and strings, for JSON.
+        """Return the same as plain data, for JSON.
 
         Examples
         --------

@@ -55,7 +55,18 @@ class Auto:
     RANK: ClassVar[int] = 0
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return that it does: a constant is proved or not used."""
+        """Return that it does: a constant is proved or not used.
+
+        See Also
+        --------
+        BigM.needs_boxes : Does not, where the user gives all constants.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Auto().needs_boxes(kg.kkt(kg.Bilevel("any")))
+        True
+        """
         return True
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:

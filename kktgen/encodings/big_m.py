@@ -76,7 +76,15 @@ class BigM:
     dual: Any = None
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return whether some constant was not given."""
+        """Return whether some constant was not given.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> model = kg.kkt(kg.Bilevel("any"))
+        >>> kg.BigM().needs_boxes(model), kg.BigM(slack=100, dual=20).needs_boxes(model)
+        (True, False)
+        """
         return any(part is None or isinstance(part, Mapping) for part in (self.slack, self.dual))
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:

@@ -29,8 +29,8 @@ class StrongDuality:
     The left side is ``mu's`` at every primal-dual feasible point, so the row forces complementarity as
     ``eps -> 0``. It settles all pairs of a follower together. It holds the products (x, y), (x, lam), (x, mu).
 
-    Where every such x is binary (or integer between two neighbours) and the other factor has a proved box, each product
-    is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0, stated
+    Where every such x is binary (or integer between two neighbours) and the other factor has proved bounds, each
+    product is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0, stated
     with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say why.
 
     Parameters
@@ -68,7 +68,7 @@ class StrongDuality:
     eps: float = 1e-7
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return whether boxes on prices and multipliers would rid some follower's row of its products.
+        """Return whether bounds on the multipliers would rid some follower's row of its products.
 
         Examples
         --------

@@ -100,7 +100,7 @@ class Model:
     constants : ndarray (k,), k <= n
         Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.model.constants`).
     cutoff : Cutoff or None
-        Set where boxes rest on the value of a verified point (:mod:`kktgen.reformulate.level`): the optimum is the
+        Set where bounds rest on the value of a verified point (:mod:`kktgen.reformulate.level`): the optimum is the
         same, points that are worse may be missing.
     units : Units or None
         Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
@@ -109,7 +109,7 @@ class Model:
         Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
         is claimed of it.
     bounded : bool
-        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
+        Whether :func:`kktgen.bound` has tried to prove bounds; the later stages then do not try again.
 
     See Also
     --------

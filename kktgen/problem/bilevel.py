@@ -164,7 +164,7 @@ class Bilevel:
         return variable(self.space, columns, dims, name, none, none)
 
     def add(self, *rows: Any, name: str | None = None) -> Any:
-        """Add leader rows, linear or quadratic (coupling constraints may hold follower variables and prices).
+        """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
         ----------
@@ -236,7 +236,19 @@ class Bilevel:
         return f"c{self._unnamed}"
 
     def sos1(self, variables: Any, name: str | None = None) -> None:
-        """Require that at most one of the variables (an expression of plain variables, or a sequence) is nonzero.
+        """Require that at most one of some variables is nonzero.
+
+        Parameters
+        ----------
+        variables : Affine or sequence of Affine
+            Plain variables, or slices of them.
+        name : str, optional
+            Name of the set.
+
+        Raises
+        ------
+        ProblemError
+            Something else than plain variables, variables of another problem, or one of them twice.
 
         Examples
         --------
@@ -258,7 +270,22 @@ class Bilevel:
         self.sets.append((name or f"sos{len(self.sets) + 1}", columns))
 
     def indicator(self, binary: Affine, value: int, rows: Rows, name: str | None = None) -> None:
-        """Require ``rows`` whenever the leader's binary has the value 0 or 1.
+        """Require rows whenever a binary variable of the leader has a value.
+
+        Parameters
+        ----------
+        binary : Affine
+            One variable of ``kind="B"``.
+        value : int
+            0 or 1: the value at which the rows hold.
+        rows : Rows
+            Linear rows.
+        name : str, optional
+
+        Raises
+        ------
+        ProblemError
+            No single binary, another value, or no linear rows.
 
         Examples
         --------
@@ -284,7 +311,17 @@ class Bilevel:
         self.conditions.append((label, int(column[0]), int(value), checked(rows, self.space, f"indicator {label!r}")))
 
     def minimize(self, expr: Any) -> None:
-        """Set the leader's objective, minimised (it may hold multipliers and any products of two variables).
+        """Set the leader's objective, minimised.
+
+        Parameters
+        ----------
+        expr : Affine, Quad or float
+            A scalar; it may hold followers' variables, multipliers (``rows.dual``) and products of any two of these.
+
+        Raises
+        ------
+        ProblemError
+            No scalar, an expression of another problem, NaN or inf.
 
         Examples
         --------
@@ -299,6 +336,16 @@ class Bilevel:
 
     def maximize(self, expr: Any) -> None:
         """Set the leader's objective, maximised (inside, ``-expr`` is minimised).
+
+        Parameters
+        ----------
+        expr : Affine, Quad or float
+            As of :meth:`minimize`.
+
+        Raises
+        ------
+        ProblemError
+            As of :meth:`minimize`.
 
         Examples
         --------
@@ -361,6 +408,11 @@ class Bilevel:
         -------
         Bilevel
             Leader variable ``x``, follower variables ``y``, rows ``eq`` and ``in``.
+
+        Raises
+        ------
+        ProblemError
+            Shapes that clash, NaN or inf, an unknown kind or sense.
 
         See Also
         --------

@@ -63,7 +63,7 @@ class QP:
     G, H, h : (mi, ny), (mi, nx), (mi,), optional
         Inequality rows.
     Q : (ny, nx), optional
-        Price matrix: how parameters enter the linear cost.
+        How the parameters enter the linear cost, for instance as prices of y.
     y, x, lam, mu : ndarray of int, optional
         Columns of a model the parts stand for, when the QP was taken from one.
 
@@ -227,6 +227,17 @@ class QP:
         x : ndarray (nx,)
         elastic : ndarray (ny,), optional
             A point that is to be feasible: sides it lies beyond are moved to it.
+
+        Examples
+        --------
+        The follower ``min -y  s.t.  y <= x`` at x = 3.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[-1], G=[[1]], H=[[-1]], h=[0])
+        >>> program = qp.at(np.array([3.0]))
+        >>> program.A.toarray().tolist(), program.hi.tolist()
+        ([[1.0]], [3.0])
         """
         b, h = self.b - self.B @ x, self.h - self.H @ x
         if elastic is not None:
@@ -236,7 +247,19 @@ class QP:
         return Program(self.P, self.Q @ x + self.q, vstack([self.A, self.G], self.ny), lo, hi, -free, free)
 
     def prices(self, row_dual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return lam (me,) and mu (mi,) from the row duals of :meth:`at`."""
+        """Return the multipliers lam (me,) and mu >= 0 (mi,) from the row duals (me + mi,) of the program :meth:`at` x.
+
+        Examples
+        --------
+        The multiplier of an equation keeps its sign, that of an inequality ``<=`` becomes nonnegative.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[1, 2], A=[[1, 1]], b=[4], G=[[1, 0]], h=[3])
+        >>> lam, mu = qp.prices(np.array([2.0, -1.0]))
+        >>> lam.tolist(), mu.tolist()
+        ([2.0], [1.0])
+        """
         return row_dual[: len(self.b)], np.maximum(-row_dual[len(self.b) :], 0.0)
 
     def multipliers(
@@ -245,6 +268,18 @@ class QP:
         """Return basic multipliers ``(lam, mu)`` of a response y; None where they are not found.
 
         They are a dual optimum of ``min c'y`` over the rows, c the gradient at y, which all optima share.
+
+        Examples
+        --------
+        Two goods of cost 1 and 2 make up 4 units, of the cheap one at most 3: one unit more costs 2, one unit more of
+        the cheap good would save 1.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[1, 2], A=[[1, 1]], b=[4], G=[[1, 0], [0, -1]], h=[3, 0])
+        >>> lam, mu = qp.multipliers(np.array([3.0, 1.0]), np.empty(0))
+        >>> lam.round(6).tolist(), abs(mu).round(6).tolist()
+        ([2.0], [1.0, 0.0])
         """
         c, program = self.gradient(y, x), self.at(x, y)
         size = max(1.0, float(np.abs(c).max(initial=0.0)))

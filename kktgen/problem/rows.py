@@ -72,7 +72,10 @@ class Rows(Constraint):
 
     @property
     def dual(self) -> Any:
-        """For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report.
+        """The multiplier of a follower's row: d(minimised follower cost)/d(right-hand side), the sign solvers report.
+
+        One a row, in the shape of the rows: free for ``==`` (a price), nonpositive for ``<=``, nonnegative for
+        ``>=``. None where the rows were not added to a follower.
 
         Examples
         --------

@@ -156,7 +156,7 @@ def optimize(
         search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern
         and its neighbours; where none satisfies the model, a start point is looked for.
     evidence : bool
-        Where a multiplier has no proved box, solve a second time in another encoding: agreement is the evidence the
+        Where a multiplier has no proved bounds, solve a second time in another encoding: agreement is the evidence the
         claim ``optimal`` then needs. So is a model that the solver calls infeasible. The second run gets ten times the
         first one's time at most.
     range : bool

@@ -123,7 +123,7 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     Parameters
     ----------
     model : Model
-        With its KKT system, before or after :func:`kktgen.encode`; bounded (:func:`kktgen.bound`), for without boxes
+        With its KKT system, before or after :func:`kktgen.encode`; bounded (:func:`kktgen.bound`), for without bounds
         on the multipliers the inequalities say next to nothing.
     cuts : bool or "auto"
         True: for every follower whose products are bounded. ``"auto"``: for those of them where it saves time (see

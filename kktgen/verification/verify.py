@@ -87,7 +87,7 @@ def verify(
         ``claim`` is
 
         * ``optimal``: verified, the solver's bound closes the gap against the original objective, every pair encoded
-          exactly or with proved constants, every multiplier and slack in a proved box (or agreeing evidence);
+          exactly or with proved constants, every multiplier and slack between proved bounds (or agreeing evidence);
         * ``bilevel-feasible``: all conditions hold. Where the leader uses no multipliers of a follower, the
           multipliers need not be in the point: feasibility and the re-solved optimum decide;
         * ``unverified``: some condition fails, or there is no point;

@@ -116,7 +116,7 @@ class Affine(Summed):
 
     @property
     def lower_dual(self) -> Affine:
-        """For a follower's variable: d(minimised follower cost)/d(lower bound) >= 0; zero where there is no bound.
+        """The multiplier of a follower's lower bound: d(minimised follower cost)/d(bound) >= 0, zero without a bound.
 
         A fixed variable (lb = ub) has one free multiplier: this one.
 
@@ -137,7 +137,7 @@ class Affine(Summed):
 
     @property
     def upper_dual(self) -> Affine:
-        """For a follower's variable: d(minimised follower cost)/d(upper bound) <= 0; zero where there is no bound.
+        """The multiplier of a follower's upper bound: d(minimised follower cost)/d(bound) <= 0, zero without a bound.
 
         Examples
         --------

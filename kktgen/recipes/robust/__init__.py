@@ -101,6 +101,8 @@ class Robust:
 def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit: float | None = None) -> Robust:
     """Look for a decision of the leader nearby whose worst tie is as good as possible.
 
+    A tie is another response that costs its follower the same; which of them the follower takes nobody can say.
+
     Parameters
     ----------
     bilevel : Bilevel

@@ -60,7 +60,11 @@ def bound(
     executor: Executor | None = None,
     progress: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Model:
-    """Return the KKT model with proved boxes on every slack, price and multiplier it can bound.
+    """Return the KKT model with proved bounds on every slack and multiplier it can bound.
+
+    A slack ``s >= 0`` is what an inequality of a follower leaves, a multiplier what one unit more of the right-hand
+    side is worth to the follower: mu >= 0 of an inequality, lam of an equation (its price). The lower and the upper
+    bound of one of them together are its box.
 
     Parameters
     ----------

@@ -79,7 +79,9 @@ def _unchanged(model: Model, goal: Quad) -> Weights:
 
 @equivalent
 def eliminate(model: Model, *, time_limit: float | None = None) -> Model:
-    """Return the model with the leader's products cancelled by vanishing expressions of the followers' KKT system.
+    """Return the model with the leader's products, such as price x quantity, replaced by expressions without them.
+
+    What is added to the objective or a row vanishes at every point of the followers' KKT system.
 
     The objective and every rewritten row keep their value at every KKT point. Away from complementarity each is the
     old one plus ``sum_i gamma_i mu_i s_i``, so that gamma >= 0 makes the relaxation (:func:`kktgen.relax`) penalise
