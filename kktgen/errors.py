@@ -122,7 +122,7 @@ class SolverNotFound(KktgenError, ImportError):
 
 
 class SolverError(KktgenError, RuntimeError):
-    """The solver failed or died.
+    """The solver failed or died; where it runs by itself (``isolate=True``) this is the status ``error`` instead.
 
     Examples
     --------

@@ -153,11 +153,11 @@ def encode(
     -----
     Every encoding exports the boxes (lower and upper bounds) of multipliers and slacks. Big-M, indicators and ``Auto``
     have them proved first when nobody did: of the model ``dso_vpp`` SCIP calls the indicator model without them optimal
-    at 10.64 with gap 0, where the optimum is 11.34. ``SOS1``, ``Product`` and ``StrongDuality`` need no constant, and SCIP's
-    bounds of them held without boxes, so they encode at once, a thousand followers in a second (``StrongDuality`` has
-    boxes proved where they rid a row of its products with binary decisions): call :func:`kktgen.bound` first
-    (:func:`kktgen.optimize` does). Without it the model carries a note, and no optimum is claimed unless a second,
-    different solution agrees.
+    at 10.64 with gap 0, where the optimum is 11.34. ``SOS1``, ``Product`` and ``StrongDuality`` need no constant, and
+    SCIP's bounds of them held without boxes, so they encode at once, a thousand followers in a second
+    (``StrongDuality`` has boxes proved where they rid a row of its products with binary decisions): call
+    :func:`kktgen.bound` first (:func:`kktgen.optimize` does). Without it the model carries a note, and no optimum is
+    claimed unless a second, different solution agrees.
 
     Examples
     --------

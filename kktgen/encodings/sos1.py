@@ -18,8 +18,8 @@ from .parts.added_columns import renamed, slack_columns
 class SOS1:
     """``SOS1{s_i, mu_i}`` with the slack as a column.
 
-    Exact without any constant; no bound is needed (Siddiqui & Gabriel 2013). Bounds that were
-    proved (:func:`kktgen.bound`) stand on the columns and help the solver.
+    Exact without any constant; no bound is needed (Siddiqui & Gabriel 2013). Bounds that were proved
+    (:func:`kktgen.bound`) stand on the columns and help the solver.
 
     See Also
     --------

@@ -30,8 +30,9 @@ class StrongDuality:
     ``eps -> 0``. It settles all pairs of a follower together. It holds the products (x, y), (x, lam), (x, mu).
 
     Where every such x is binary (or integer between two neighbours) and the other factor has proved bounds, each
-    product is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0, stated
-    with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say why.
+    product is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0,
+    stated with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say
+    why.
 
     Parameters
     ----------

@@ -40,8 +40,8 @@ def explain(bilevel: Bilevel, *, time_limit: float | None = None, solver: str = 
     Returns
     -------
     Explanation
-        ``kind`` is a key of :data:`KINDS`. Linear programs are proved by their row multipliers (Farkas) or by a direction
-        that is checked entry by entry; what rests on a solver's tree says so.
+        ``kind`` is a key of :data:`KINDS`. Linear programs are proved by their row multipliers (Farkas) or by a
+        direction that is checked entry by entry; what rests on a solver's tree says so.
 
     Raises
     ------

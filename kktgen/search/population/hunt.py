@@ -206,6 +206,8 @@ def hho(
 
     Examples
     --------
+    The best toll is 2; a search comes near it, and knows no bound.
+
     >>> import kktgen as kg
     >>> m = kg.Bilevel("toll")
     >>> toll = m.var("toll", lb=0, ub=3)
@@ -214,10 +216,8 @@ def hho(
     >>> driver.minimize(toll @ road - 2 * road)
     >>> m.maximize(toll @ road)
     >>> found = kg.search.hho(m, population=10, iterations=30, seed=0)
-    >>> 1.9 < found.objective <= 2
-    True
-    >>> found.report.claim, found.bound
-    ('bilevel-feasible', None)
+    >>> print(f"{found.objective:.1f} {found.report.claim} {found.bound}")
+    2.0 bilevel-feasible None
     """
     return _search(bilevel, HHO, population, iterations, seed, start, time_limit, executor, progress)
 
@@ -249,9 +249,7 @@ def nchho(
     >>> driver.minimize(toll @ road - 2 * road)
     >>> m.maximize(toll @ road)
     >>> found = kg.search.nchho(m, population=10, iterations=30, seed=0)
-    >>> 1.9 < found.objective <= 2
-    True
-    >>> found.report.claim
-    'bilevel-feasible'
+    >>> print(f"{found.objective:.1f} {found.report.claim}")
+    2.0 bilevel-feasible
     """
     return _search(bilevel, NCHHO, population, iterations, seed, start, time_limit, executor, progress)
