@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 from pathlib import Path
 
-import pytest
+import written
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", README, flags=re.S)
 
 
 def test_every_python_block_shows_its_output():
-    assert len(BLOCKS) == README.count("```python") >= 3
+    run = [block for block in written.blocks(README) if block.language == "python" and not block.file]
+    assert len(run) == README.count("```python\n") >= 1
+    assert all(block.printed for block in run)
 
 
-@pytest.mark.parametrize("code, printed", BLOCKS, ids=range(len(BLOCKS)))
-def test_block_prints_what_the_readme_shows(code, printed, tmp_path, monkeypatch):
+def test_blocks_print_what_the_readme_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(code, "README.md", "exec"), {})
-    found, shown = out.getvalue().strip().splitlines(), printed.strip().splitlines()
-    assert [_blurred(line) for line in found] == [_blurred(line) for line in shown]
+    assert written.faults(README, tmp_path) == []
 
 
 def test_the_model_file_shown_is_solved_by_the_command_shown(tmp_path):
