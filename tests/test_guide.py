@@ -17,6 +17,7 @@ from kktgen.cli import cli
 
 PACKAGE = Path(guide.__file__).parents[1]
 ROOT = PACKAGE.parent
+TESTS = Path(__file__).parent
 SAYING = (
     "verification/**/*.py", "reformulate/**/*.py", "encodings/**/*.py", "model/*.py", "recipes/agree/*.py",
     "recipes/optimize.py", "problem/curvature.py",
@@ -80,19 +81,21 @@ def test_topics_named_elsewhere_exist():
     assert named
 
 
-def test_tests_and_tools_named_on_checklists_exist():
-    for topic in guide.topics():
-        text = guide.page(topic).text
-        for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text):
-            assert (ROOT / file).is_file(), f"{topic}: {file}"
-            assert not name or f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{topic}: {file}::{name}"
-        for tool in re.findall(r"`tools/(\w+)", text):
-            assert (ROOT / "tools" / tool).is_file(), f"{topic}: tools/{tool}"
-    checklists = [topic for topic in guide.topics() if topic.startswith("add_")]
+def test_tests_and_tools_named_on_pages_exist():
+    there = {name for file in TESTS.rglob("test_*.py") for name in re.findall(r"^ *def (test_\w+)", file.read_text("utf-8"), re.M)}
+    for page in guide.pages():
+        assert set(re.findall(r"`(test_\w+)`", page.text)) <= there, page.topic
+        assert all((ROOT / "tools" / tool).is_file() for tool in re.findall(r"`tools/(\w+)", page.text)), page.topic
+        files = re.findall(r"`((?:kktgen|models|instances)/[a-z_/0-9.]+)`", page.text)
+        assert all((ROOT / file).exists() for file in files), page.topic
+
+
+def test_every_item_of_a_checklist_names_the_test_that_enforces_it():
+    checklists = [page for page in guide.pages() if page.topic.startswith("add_")]
     assert len(checklists) == 5
-    for topic in checklists:
-        items = re.findall(r"^\* \[ \] .*?(?=^\* \[ \] |^\S*$|\Z)", guide.page(topic).text, flags=re.M | re.S)
-        assert items and all("`tests/" in item for item in items), topic
+    for page in checklists:
+        items = page.text.split("* [ ] ")[1:]
+        assert len(items) > 3 and all("`test_" in item for item in items), page.topic
 
 
 def test_the_readme_is_short():

@@ -116,6 +116,6 @@ def blurred(line: str) -> str:
     line = re.sub(r"\d\.\de[-+]\d\d(?=\s+(?:tolerance )?1e-0\d)", "RESIDUAL", line)
     line = re.sub(r"(RESIDUAL\s+1e-0\d\s+(?:ok|no)).*", r"\1", line)
     line = re.sub(r"\b\d+(\.\d+)?(?= s\b)", "SECONDS", line)
-    line = re.sub(r"\b\d+ nodes\b", "NODES", line)
+    line = re.sub(r"\b\d+ nodes?\b", "NODES", line)
     line = re.sub(r"\((SCIP|HiGHS) [\d.]+", r"(\1", line)
     return " ".join(line.split())
