@@ -40,9 +40,12 @@ NOT_SENTENCES = {
     },
     "reformulate/bounds/__init__.py": {f"bounds: follower {HOLE} of {HOLE}"},
     "encodings/parts/constants.py": {
-        "a key is a follower, its name, rows that were added to a follower, their dual, a follower's variable, or a name"
+        "a key is a follower, its name, rows that were added to a follower, their dual, a follower's variable, "
+        "or a name"
     },
-    "recipes/agree/__init__.py": {f"run {HOLE} of {HOLE}: {HOLE} by {HOLE}", f"run {HOLE} of {HOLE}: {HOLE} by {HOLE}: {HOLE}"},
+    "recipes/agree/__init__.py": {
+        f"run {HOLE} of {HOLE}: {HOLE} by {HOLE}", f"run {HOLE} of {HOLE}: {HOLE} by {HOLE}: {HOLE}",
+    },
     "recipes/agree/agreement.py": {f"{HOLE}: encodings and solvers compared", f", best verified value {HOLE}"},
     "recipes/optimize.py": {f"start point: objective {HOLE}", "no start point", "no solver was reached"},
 }  # fmt: skip
@@ -82,7 +85,11 @@ def test_topics_named_elsewhere_exist():
 
 
 def test_tests_and_tools_named_on_pages_exist():
-    there = {name for file in TESTS.rglob("test_*.py") for name in re.findall(r"^ *def (test_\w+)", file.read_text("utf-8"), re.M)}
+    there = {
+        name
+        for file in TESTS.rglob("test_*.py")
+        for name in re.findall(r"^ *def (test_\w+)", file.read_text("utf-8"), re.M)
+    }
     for page in guide.pages():
         assert set(re.findall(r"`(test_\w+)`", page.text)) <= there, page.topic
         assert all((ROOT / "tools" / tool).is_file() for tool in re.findall(r"`tools/(\w+)", page.text)), page.topic
@@ -98,14 +105,10 @@ def test_every_item_of_a_checklist_names_the_test_that_enforces_it():
         assert len(items) > 3 and all("`test_" in item for item in items), page.topic
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
-
-
-def test_lines_are_short():
-    for topic in guide.topics():
-        long = [line for line in guide.page(topic).text.splitlines() if len(line) > 125 and not line.startswith("|")]
-        assert not long, f"{topic}: {long[0]}"
+def test_lines_of_prose_are_short():
+    for page in guide.pages():
+        prose = written.FENCE.sub("", page.text).splitlines()
+        assert [line for line in prose if len(line) > 120 and not line.startswith("|")] == [], page.topic
 
 
 def sentences(path: Path) -> Iterator[str]:
@@ -193,7 +196,7 @@ def test_help_shows_a_page_rendered_or_raw():
     shown, raw = run("coming-from"), run("coming_from", "--raw")
     assert raw.output == guide.page("coming_from").text
     assert "```" not in shown.output and shown.output.count("BilevelJuMP") >= 1
-    assert "kktgen help prices" in run("start").output, "links say how the other page is shown"
+    assert "kktgen help prices" in " ".join(run("start").output.split()), "links say how the other page is shown"
 
 
 def test_help_of_a_command_is_its_options():

@@ -51,7 +51,7 @@ class Page:
     def summary(self) -> str:
         """The first sentence below the title, in one line and without marks."""
         paragraph = self.text.partition("\n")[2].strip().partition("\n\n")[0]
-        sentence = re.split(r"(?<=[.:])\s", " ".join(LINK.sub(r"\1", paragraph).split()), maxsplit=1)[0]
+        sentence = re.split(r"(?<=\.)\s", " ".join(LINK.sub(r"\1", paragraph).split()), maxsplit=1)[0]
         return re.sub(r"[`*]", "", sentence).rstrip(".:")
 
     @property
