@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 from rich.console import Console
 from rich.markdown import Markdown
@@ -45,9 +47,16 @@ def _show(text: str) -> None:
     console = Console()
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     with console.capture() as printed:
-        console.print(Markdown(text, hyperlinks=False))
+        console.print(Markdown(text if console.is_terminal else _marked(text), hyperlinks=False))
     page = "\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n"
     if console.is_terminal and page.count("\n") >= console.height:
         click.echo_via_pager(page, color=True)
     else:
         click.echo(page, nl=False)
+
+
+def _marked(text: str) -> str:
+    """Return Markdown whose pieces of code keep their marks when printed, for output without colours."""
+    parts = re.split(r"(^```.*?^```)", text, flags=re.MULTILINE | re.DOTALL)
+    parts[::2] = [re.sub(r"`([^`]+)`", r"`` `\1` ``", part) for part in parts[::2]]
+    return "".join(parts)
