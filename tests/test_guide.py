@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,3 +221,35 @@ def test_a_page_longer_than_the_screen_goes_through_the_pager(monkeypatch):
     monkeypatch.setenv("LINES", "20")
     run("claims")
     assert len(paged) == 1 and "bilevel-feasible" in paged[0]
+
+
+def rendered(tmp_path: Path) -> Path:
+    """Return the folder of the site's pages of the guide."""
+    site = runpy.run_path(str(ROOT / "tools" / "site"), run_name="site")
+    for page in guide.pages():
+        (tmp_path / f"{page.topic}.html").write_text(site["page"](page.topic, page.title, page.text), encoding="utf-8")
+    return tmp_path
+
+
+def test_the_site_shows_every_page_and_its_links_resolve(tmp_path):
+    folder = rendered(tmp_path)
+    names = {path.name for path in folder.iterdir()} | {"index.html"}
+    for page in guide.pages():
+        text = (folder / f"{page.topic}.html").read_text(encoding="utf-8")
+        assert f"<h1>{page.title}" in text and text.count("<h1>") == 1
+        assert text.count("<pre") == len(written.FENCE.findall(page.text)) + len(indented(page.text)), page.topic
+        away = set(re.findall(r'href="([^"]+)"', text)) - names
+        assert all(link.startswith("kktgen") for link in away), f"{page.topic}: {away}"
+
+
+def indented(text: str) -> list[str]:
+    """Return the indented blocks of a page, formulas."""
+    prose = written.FENCE.sub("", text)
+    return re.findall(r"(?:\A|\n)\n((?:    .*\n| *\n(?=    ))+)", prose)
+
+
+def test_the_site_has_the_public_names(tmp_path):
+    pytest.importorskip("pdoc", reason="pdoc is not installed (pip install '.[site]')")
+    site = runpy.run_path(str(ROOT / "tools" / "site"), run_name="site")
+    files = {path.name: path.read_text(encoding="utf-8") for path in site["reference"](tmp_path)}
+    assert all(f'id="{name}"' in files["kktgen.html"] for name in kg.__all__ if not name.startswith("__"))
