@@ -112,10 +112,11 @@ def _differences(where: str, found: str, written: str) -> list[str]:
 
 
 def blurred(line: str) -> str:
-    """Return a line without what differs from machine to machine: residuals, small gaps, seconds, versions."""
+    """Return a line without what differs from machine to machine: residuals, bounds, gaps, seconds, versions."""
     line = re.sub(r"\d\.\de[-+]\d\d(?=\s+(?:tolerance )?1e-0\d)", "RESIDUAL", line)
     line = re.sub(r"(RESIDUAL\s+1e-0\d\s+(?:ok|no)).*", r"\1", line)
     line = re.sub(r"\b\d+(\.\d+)?(?= s\b)", "SECONDS", line)
     line = re.sub(r"\b\d+ nodes?\b", "NODES", line)
+    line = re.sub(r"(?<=, bound )[-+.\de]+", "BOUND", line)
     line = re.sub(r"\((SCIP|HiGHS) [\d.]+", r"(\1", line)
     return " ".join(line.split())
