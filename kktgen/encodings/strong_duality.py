@@ -29,15 +29,39 @@ class StrongDuality:
     The left side is ``mu's`` at every primal-dual feasible point, so the row forces complementarity as
     ``eps -> 0``. It settles all pairs of a follower together. It holds the products (x, y), (x, lam), (x, mu).
 
-    Where every such x is binary (or integer between two neighbours) and the other factor has a proved box, each product
-    is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0, stated
-    with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say why.
+    Where every such x is binary (or integer between two neighbours) and the other factor has proved bounds, each
+    product is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0,
+    stated with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say
+    why.
 
     Parameters
     ----------
     eps : float
         Tolerance on the duality gap of rows that are not linear, in units of the follower's cost: 1 in problems of
         ordinary numbers, else the unit that :mod:`kktgen.reformulate.scale` chooses for it.
+
+    See Also
+    --------
+    Product : One row a pair.
+    kktgen.cut : The same row as a valid inequality.
+
+    Examples
+    --------
+    A follower that sees binary decisions alone: the row becomes linear, and exact.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("interdiction")
+    >>> closed = m.var("closed", kind="B")
+    >>> flow = m.follower("flow")
+    >>> y = flow.var("y", 2, lb=0, ub=[4, 3])
+    >>> row = flow.add(y[0] <= 4 - 3 * closed)
+    >>> flow.maximize(y.sum())
+    >>> m.minimize(y.sum() + 2 * closed)
+    >>> model = kg.encode(kg.kkt(m), kg.StrongDuality())
+    >>> sorted(model.features), len(model.quads), model.encodings[0].encoding
+    (['int'], 0, 'StrongDuality')
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    6.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
@@ -45,7 +69,20 @@ class StrongDuality:
     eps: float = 1e-7
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return whether boxes on prices and multipliers would rid some follower's row of its products."""
+        """Return whether bounds on the multipliers would rid some follower's row of its products.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("interdiction")
+        >>> closed = m.var("closed", kind="B")
+        >>> flow = m.follower("flow")
+        >>> y = flow.var("y", lb=0, ub=4)
+        >>> row = flow.add(y <= 4 - 3 * closed)
+        >>> flow.maximize(y)
+        >>> kg.StrongDuality().needs_boxes(kg.kkt(m))      # closed * mu is a column once mu is bounded
+        True
+        """
         if model.kkt is None:
             return False
         lb, ub = boxes(model)
@@ -61,24 +98,34 @@ class StrongDuality:
         followers, counts = np.unique(pairs.follower, return_counts=True)
         gaps = [DualityGap.of(model, int(f), lb, ub) for f in followers]
         faults = [_fault(model, gap, lb, ub) for gap in gaps]
-        held = [gap for gap, fault in zip(gaps, faults, strict=True) if not fault]
-        lifted, columns = with_products(model, held, lb, ub, "w", "encoding")
-        linear = [(gap, w) for gap, w in zip(held, columns, strict=True) if not len(gap.v)]
-        curved = [(gap, _curved(lifted, gap, w)) for gap, w in zip(held, columns, strict=True) if len(gap.v)]
-        curved += [(gap, duality_gap(lifted, gap.follower)) for gap, why in zip(gaps, faults, strict=True) if why]
+        lifted, linear, curved = _stated(model, gaps, faults, lb, ub)
         trust = {gap.follower: _trust(model, gap) for gap, _ in linear}
         trust |= {gap.follower: "eps" if self.eps else _trust(model, gap) for gap, _ in curved}
         side = float(self.eps) * cost_units(model)[[gap.follower for gap, _ in curved]]
         blocks = _blocks(model, [gap for gap, _ in curved])
         table = QuadTable.of([quad for _, quad in curved], np.full(len(curved), -np.inf), side, blocks, lifted.n)
-        count = {word: sum(int(c) for f, c in zip(followers, counts, strict=True) if trust[f] == word)
-                 for word in dict.fromkeys(trust.values())}  # fmt: skip
+        words = np.array([trust[f] for f in followers])
+        encoded = (
+            Encoded("StrongDuality", int(counts[words == word].sum()), word) for word in dict.fromkeys(trust.values())
+        )
         return replace(
             lifted.with_rows(_linear_rows(lifted, linear)),
             quads=join_quads([model.quads, table], lifted.n),
-            encodings=(*model.encodings, *(Encoded("StrongDuality", n, word) for word, n in count.items())),
+            encodings=(*model.encodings, *encoded),
             notes=(*model.notes, *_notes(model, gaps, faults)),
         )
+
+
+def _stated(
+    model: Model, gaps: list[DualityGap], faults: list[str], lb: np.ndarray, ub: np.ndarray
+) -> tuple[Model, list[tuple[DualityGap, np.ndarray]], list[tuple[DualityGap, Quad]]]:
+    """Return the model with columns for products that are replaced exactly, the linear rows, and the quadratic ones."""
+    held = [gap for gap, fault in zip(gaps, faults, strict=True) if not fault]
+    lifted, columns = with_products(model, held, lb, ub, "w", "encoding")
+    both = list(zip(held, columns, strict=True))
+    curved = [(gap, _curved(lifted, gap, w)) for gap, w in both if len(gap.v)]
+    curved += [(gap, duality_gap(lifted, gap.follower)) for gap, why in zip(gaps, faults, strict=True) if why]
+    return lifted, [(gap, w) for gap, w in both if not len(gap.v)], curved
 
 
 def _switches(model: Model, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:

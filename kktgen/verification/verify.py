@@ -87,7 +87,7 @@ def verify(
         ``claim`` is
 
         * ``optimal``: verified, the solver's bound closes the gap against the original objective, every pair encoded
-          exactly or with proved constants, every multiplier and slack in a proved box (or agreeing evidence);
+          exactly or with proved constants, every multiplier and slack between proved bounds (or agreeing evidence);
         * ``bilevel-feasible``: all conditions hold. Where the leader uses no multipliers of a follower, the
           multipliers need not be in the point: feasibility and the re-solved optimum decide;
         * ``unverified``: some condition fails, or there is no point;
@@ -99,6 +99,37 @@ def verify(
         The point has fewer entries than the problem has columns, or is no array of numbers.
     SolverError
         The executor died.
+
+    See Also
+    --------
+    kktgen.certify : The same in rational numbers, without tolerances.
+    kktgen.robust : A decision nearby at which followers are not indifferent.
+
+    Examples
+    --------
+    A point that no solver touched: toll 1 is bilevel-feasible, and 2.5 with the road still taken is not.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> print(kg.verify(m, kg.search.respond(m, [1.0])).claim)
+    bilevel-feasible
+    >>> z = kg.search.respond(m, [1.0])
+    >>> z[toll.cols] = 2.5
+    >>> report = kg.verify(m, z)
+    >>> print(report.claim, [line.name for line in report.failing])
+    unverified ['stationarity(driver)', 'follower gap(driver)']
+
+    At the optimal toll 2 the driver is indifferent, which is worth 2 to the leader.
+
+    >>> solution = kg.optimize(m).solution
+    >>> ties = kg.verify(m, solution, range=True).range
+    >>> print(f"{ties.best:.2f} {ties.worst:.2f}")
+    2.00 0.00
     """
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)
@@ -245,9 +276,7 @@ def _conclude(
     value, size = model.value(z), objective_size(model, z)
     failing = sorted((c for c in lines if c.counts and not c.ok), key=lambda c: -c.excess)
     if failing:
-        reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
-        if len(failing) > SHOWN:
-            reasons.append(f"{len(failing) - SHOWN} more conditions fail")
+        reasons = _why_it_fails(failing)
         if known is not None:
             reasons += claims.refuted(model, known, witnesses, tolerances)
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
@@ -255,15 +284,7 @@ def _conclude(
         found = claims.Grounds([PLAIN])
     else:
         found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
-    if wrong:
-        found.against.append(
-            f"the point's multipliers break {first_names(wrong, SHOWN)}; the leader uses none of them, so the response "
-            "stands, but the point violates the model it was found in"
-        )
-    for c in lines:
-        if c.name == AT_CONSTANT and not c.ok:
-            more = f" (and {c.value - 1:.0f} more)" if c.value > 1 else ""
-            found.against.append(f"the point sits at a constant nobody proved: {c.where}{more}")
+    found.against += _against(lines, wrong)
     if notes:
         found.rests.append(
             f"no multipliers in the point for {first_names(notes, SHOWN)}, and nobody uses them: "
@@ -276,6 +297,27 @@ def _conclude(
         model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
         found.sentences, tolerances, size=size, attained=reached,
     )  # fmt: skip
+
+
+def _why_it_fails(failing: list[Line]) -> list[str]:
+    """Return the conditions that fail, the worst first, in words."""
+    out = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
+    return out + [f"{len(failing) - SHOWN} more conditions fail"] * (len(failing) > SHOWN)
+
+
+def _against(lines: list[Line], wrong: list[str]) -> list[str]:
+    """Return what stands against ``optimal`` in a point that holds: its own multipliers, or constants it sits at."""
+    out = []
+    if wrong:
+        out.append(
+            f"the point's multipliers break {first_names(wrong, SHOWN)}; the leader uses none of them, so the response "
+            "stands, but the point violates the model it was found in"
+        )
+    for c in lines:
+        if c.name == AT_CONSTANT and not c.ok:
+            more = f" (and {c.value - 1:.0f} more)" if c.value > 1 else ""
+            out.append(f"the point sits at a constant nobody proved: {c.where}{more}")
+    return out
 
 
 def _witnesses(

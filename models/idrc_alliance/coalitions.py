@@ -105,7 +105,7 @@ class Record:
         def fill(file: IO[bytes]) -> None:
             file.write(f"{text}\n".encode())
 
-        kg.formats.files.replace_file(self.path, fill)
+        kg.formats.writing.files.replace_file(self.path, fill)
 
 
 def values(

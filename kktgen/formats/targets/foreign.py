@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import FormatError, KktgenError, SolverNotFound
 from ...model.tables import QuadTable, RowTable, psd_rows
 from ...numerics.quiet_scip import heard
-from ...numerics.sparse import Csr
+from ...numerics.sparse import Csr, joined
 from ..problems.linear_read import read_single_level
 from ..writing.files import file_path
 from ..writing.magnitudes import Magnitudes
@@ -94,10 +94,27 @@ def file_features(path: str | os.PathLike[str]) -> ModelFile:
     FormatError, SolverNotFound
         As :func:`scip_model`.
 
+    See Also
+    --------
+    kktgen.readers : Takes the answer, or the path itself.
+
     Notes
     -----
     Convexity is judged as of any model. Coefficients that the reading itself drops (at most 1e-12 where HiGHS takes the
     file, else 1e-9) are not seen, nor how the file spells things.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("choice")
+    >>> x = m.var("x", 2, kind="B")
+    >>> m.maximize(x.sum())
+    >>> m.sos1(x)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asked = kg.formats.file_features(kg.write(m, pathlib.Path(folder) / "choice.lp"))
+    >>> sorted(asked.needs.features)
+    ['int', 'sos1']
     """
     source = file_path(path)
     scip = scip_model(source)
@@ -167,4 +184,4 @@ def _by_scip(scip: Any, rows: list[Any], columns: list[Any]) -> Magnitudes:
     sides += [bound for v in columns for bound in (v.getLbOriginal(), v.getUbOriginal())]
     finite = np.array(sides, dtype=float)
     costs = np.array([v.getObj() for v in columns], dtype=float)
-    return Magnitudes.of([np.concatenate([np.empty(0), *entries])], costs, [finite[np.abs(finite) < INFINITY]])
+    return Magnitudes.of([joined(entries)], costs, [finite[np.abs(finite) < INFINITY]])
