@@ -1,55 +1,27 @@
-"""The README is true: its Python blocks run and print what stands under them."""
+"""The README is true and short: its Python blocks run and print what stands under them."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 from pathlib import Path
 
-import pytest
+import written
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", README, flags=re.S)
 
 
 def test_every_python_block_shows_its_output():
-    assert len(BLOCKS) == README.count("```python") >= 3
+    run = [block for block in written.blocks(README) if block.language == "python" and not block.file]
+    assert len(run) == README.count("```python\n") >= 1
+    assert all(block.printed for block in run)
 
 
-@pytest.mark.parametrize("code, printed", BLOCKS, ids=range(len(BLOCKS)))
-def test_block_prints_what_the_readme_shows(code, printed, tmp_path, monkeypatch):
+def test_blocks_print_what_the_readme_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(code, "README.md", "exec"), {})
-    found, shown = out.getvalue().strip().splitlines(), printed.strip().splitlines()
-    assert [_blurred(line) for line in found] == [_blurred(line) for line in shown]
+    assert written.faults(README, tmp_path) == []
 
 
-def test_the_model_file_shown_is_solved_by_the_command_shown(tmp_path):
-    from click.testing import CliRunner
-
-    from kktgen.cli import cli
-
-    (source,) = re.findall(r"```py\n(.*?)```", README, flags=re.S)
-    (command,) = re.findall(r"`kktgen (solve toll\.py [^`]*)`", README)
-    (tmp_path / "toll.py").write_text(source, encoding="utf-8")
-    words = [str(tmp_path / word) if word in ("toll.py", "out/") else word for word in command.split()]
-    out = CliRunner().invoke(cli, words)
-    assert out.exit_code == 0, out.output
-    # toll t <= 4: drivers use the road until t + 0.4 road = 6; t (6 - t) / 0.4 is largest at t = 3, where road = 7.5
-    assert "objective 22.5," in out.output and "claim: optimal" in out.output
-    assert (tmp_path / "out" / "toll.mps").is_file()
-
-
-def _blurred(line: str) -> str:
-    """Return a line with residuals, gaps and their places masked: they differ from machine to machine."""
-    line = re.sub(r"\d\.\de[-+]\d\d(?=\s+(?:tolerance )?1e-0\d)", "RESIDUAL", line)
-    return re.sub(r"(RESIDUAL\s+1e-0\d\s+ok).*", r"\1", line).rstrip()
-
-
-def test_tables_name_every_encoding_format_solver_and_model():
+def test_names_every_encoding_format_solver_and_model():
     import kktgen as kg
     from kktgen.catalog import models
     from kktgen.formats import formats
@@ -60,10 +32,19 @@ def test_tables_name_every_encoding_format_solver_and_model():
         assert f"`{word}`" in README, word
 
 
-def test_dependency_table_names_every_dependency():
-    import tomllib
+def test_every_command_and_every_page_is_named():
+    from kktgen import guide
+    from kktgen.cli import cli
 
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    table = README[README.index("## Dependencies") :]
-    for requirement in project["dependencies"]:
-        assert re.match(r"[a-z]+", requirement)[0] in table, requirement
+    for command in cli.commands:
+        assert f"`kktgen {command}" in README, command
+    for topic in guide.topics():
+        assert f"`kktgen help {topic}`" in README or f"`{topic}`" in README, topic
+    assert len(README.splitlines()) <= 200
+
+
+def test_every_public_name_it_uses_exists():
+    import kktgen as kg
+
+    for name in set(re.findall(r"\bkg\.(\w+)", README)):
+        assert hasattr(kg, name), name
