@@ -63,6 +63,9 @@ class Deadline:
         self.end = self.begun + self.limit
         self._stopped: list[bool] = []  # shared with all its parts
 
+    def __repr__(self) -> str:
+        return "Deadline()" if self.limit == inf else f"Deadline({self.limit:g})"
+
     @property
     def spent(self) -> float:
         """Seconds since the beginning."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _FIGURE = "0123456789-"
@@ -32,7 +32,23 @@ class Table:
         return "\n".join([*parts, *([self.note] if self.note else [])])
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def near(name: str, known: Iterable[str], most: int = 2) -> str:
     """Return ``" (did you mean ..?)"`` when known names look like the name, else nothing."""
-    matches = difflib.get_close_matches(name, tuple(known), n=2, cutoff=0.75)
+    matches = difflib.get_close_matches(name, tuple(known), n=most, cutoff=0.75)
     return f" (did you mean {' or '.join(matches)}?)" if matches else ""
+
+
+def first_names(names: Sequence[str], shown: int = 3, count: int | None = None) -> str:
+    """Return e.g. ``a, b, c and 7 more``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The first ones at least.
+    shown : int
+        How many are named.
+    count : int, optional
+        How many there are; as many as were given by default.
+    """
+    more = (len(names) if count is None else count) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")

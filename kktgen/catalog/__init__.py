@@ -39,7 +39,7 @@ from ..problem.bilevel import Bilevel
 from .instance import Instance, load_instance
 from .loading import Function, beside, load_model, where
 from .parameters import Parameter, convert, parameters_of
-from .places import folder, instance_names, model_name, model_names, model_path
+from .places import folder, instance_names, is_folder, model_name, model_names, model_path
 
 __all__ = [
     "Function", "Instance", "ModelInfo", "beside", "build", "call", "checked", "describe", "folder", "instance_names",
@@ -133,7 +133,7 @@ def call(module: ModuleType, values: Mapping[str, Any]) -> Bilevel:
 def resolve(target: str | Path) -> tuple[str, dict[str, Any]]:
     """Return the model (name or path) behind a target and the parameters of its instance, if it is one."""
     text = str(target)
-    if text.endswith(".toml") or (not text.endswith(".py") and "/" in text):
+    if text.endswith(".toml") or (not text.endswith(".py") and "/" in text and not is_folder(text)):
         instance = load_instance(target)
         return instance.model, instance.parameters
     return text, {}

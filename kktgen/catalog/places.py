@@ -78,10 +78,14 @@ def model_path(name_or_path: str | Path) -> Path:
         raise ProblemError(_no_file("model", text, path))
     if text in model_names():
         return next(p for p in (folder("models") / text / MODEL, folder("models") / f"{text}.py") if p.is_file())
-    inside = Path(text).expanduser().absolute() / MODEL
-    if inside.is_file():
-        return inside
+    if is_folder(text):
+        return Path(text).expanduser().absolute() / MODEL
     raise ProblemError(_unknown("model", text, model_names()) + "; or give the path of a .py file")
+
+
+def is_folder(text: str) -> bool:
+    """Return whether a text is the path of a folder that holds a model."""
+    return (Path(text).expanduser() / MODEL).is_file()
 
 
 def model_name(path: Path) -> str:

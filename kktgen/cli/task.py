@@ -14,6 +14,7 @@ from typing import Any
 import kktgen as kg
 
 from .. import catalog
+from ..catalog.places import is_folder
 from ..errors import KktgenError, ProblemError, expect
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
@@ -44,7 +45,7 @@ class Job:
         model, given = catalog.resolve(target)
         module = catalog.load_model(model)
         values = catalog.checked(module, {**given, **overrides})
-        stem = target if not target.endswith((".py", ".toml")) else Path(target).stem
+        stem = Path(target).stem if target.endswith((".py", ".toml")) or is_folder(target) else target
         return cls(target, stem.replace("/", "-"), module, values, catalog.call(module, values))
 
     @property

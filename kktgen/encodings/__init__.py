@@ -24,7 +24,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -36,12 +36,24 @@ from ..model.pairs import Pairs
 from ..reformulate.bounds import bound
 from .parts.constants import pairs_of
 
-BOUNDED = ("BigM", "Indicator", "Auto")
-"""Encodings that need boxes to be right; the model is bounded first when nobody did."""
-
 
 class Encoding(Protocol):
-    """What every encoding is: a callable that appends to the model what its pairs need."""
+    """What every encoding is: a callable that appends to the model what its pairs need.
+
+    Attributes
+    ----------
+    FEATURES : frozenset of str
+        Keys of :data:`kktgen.model.model.FEATURES` that it may bring into a model.
+    EXACT : bool
+        Whether the encoded model is the problem itself, not up to a tolerance of its own. A class may leave it out
+        (False).
+    RANK : int
+        Where :func:`kktgen.agree` tries it, the smallest first. A class may leave it out (last).
+    needs_boxes : method ``(model) -> bool``
+        Whether boxes on prices, multipliers and slacks must be proved before it. A class may leave it out (no).
+    """
+
+    FEATURES: ClassVar[frozenset[str]]
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with the pairs encoded."""
@@ -63,6 +75,12 @@ def encodings() -> dict[str, type]:
             if isinstance(value, type) and value.__module__ == loaded.__name__ and hasattr(value, "FEATURES"):
                 found[value.__name__.lower()] = value
     return dict(sorted(found.items()))
+
+
+def in_order() -> list[str]:
+    """Return the names of the encodings, in the order in which they are tried."""
+    known = encodings()
+    return sorted(known, key=lambda name: (getattr(known[name], "RANK", len(known)), name))
 
 
 def named(encoding: Any) -> Encoding:
@@ -134,7 +152,7 @@ def encode(
         return model if model.pairs is None else replace(model, pairs=None)
     picks = {key: named(value) for key, value in (choices or {}).items()}
     tried = model.bounded or np.isfinite(model.pairs.dual_max.value).any()
-    if not tried and _wants_bounds(model, [main, *picks.values()]):
+    if not tried and any(needs_boxes(one, model) for one in (main, *picks.values())):
         model = bound(model, time_limit=time_limit)
     pairs = model.pairs
     assert pairs is not None
@@ -151,16 +169,9 @@ def encode(
     return replace(model, pairs=None, notes=(*model.notes, *_open_boxes(model)), origin=origin)
 
 
-def _wants_bounds(model: Model, chosen: list[Any]) -> bool:
-    return any(
-        type(e).__name__ in BOUNDED and not all(_for_all(getattr(e, part, None)) for part in ("slack", "dual"))
-        for e in chosen
-    ) or any(e.wants_bounds(model) for e in chosen if hasattr(e, "wants_bounds"))
-
-
-def _for_all(constants: Any) -> bool:
-    """Return whether constants were given for all pairs."""
-    return constants is not None and not isinstance(constants, Mapping)
+def needs_boxes(encoding: Any, model: Model) -> bool:
+    """Return whether an encoding wants boxes proved before it is used on a model."""
+    return bool(getattr(encoding, "needs_boxes", lambda _: False)(model))
 
 
 def _open_boxes(model: Model) -> list[str]:

@@ -38,6 +38,11 @@ class Auto:
     """Row by row: :class:`BigM` with proved, numerically safe constants, else :class:`SOS1`; never an unproved M."""
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "sos1"})
+    RANK: ClassVar[int] = 0
+
+    def needs_boxes(self, model: Model) -> bool:
+        """Return that it does: a constant is proved or not used."""
+        return True
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the encoded model."""

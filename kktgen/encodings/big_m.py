@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -47,8 +48,14 @@ class BigM:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int"})
+    EXACT: ClassVar[bool] = True
+    RANK: ClassVar[int] = 3
     slack: Any = None
     dual: Any = None
+
+    def needs_boxes(self, model: Model) -> bool:
+        """Return whether some constant was not given."""
+        return any(part is None or isinstance(part, Mapping) for part in (self.slack, self.dual))
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one binary and two rows a pair."""

@@ -24,6 +24,12 @@ class Indicator:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "indicator"})
+    EXACT: ClassVar[bool] = True
+    RANK: ClassVar[int] = 2
+
+    def needs_boxes(self, model: Model) -> bool:
+        """Return that it does: solvers err over indicator rows of columns without a box."""
+        return True
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one binary and two indicator rows a pair."""

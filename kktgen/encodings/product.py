@@ -34,6 +34,7 @@ class Product:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow_nonconvex"})
+    RANK: ClassVar[int] = 5
     eps: float = 1e-7
     summed: bool = False
 

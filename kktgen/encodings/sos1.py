@@ -23,6 +23,8 @@ class SOS1:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"sos1"})
+    EXACT: ClassVar[bool] = True
+    RANK: ClassVar[int] = 1
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one set a pair."""

@@ -17,7 +17,7 @@ from ..numerics.sparse import coo, vstack
 from ..problem.columns import Block
 from ..problem.expressions import Quad
 from ..reformulate.bounds.curved import boxes
-from ..reformulate.cuts import Gap
+from ..reformulate.cuts import DualityGap
 from ..reformulate.identity import duality_gap
 from ..reformulate.mccormick import with_products
 
@@ -41,14 +41,15 @@ class StrongDuality:
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
+    RANK: ClassVar[int] = 4
     eps: float = 1e-7
 
-    def wants_bounds(self, model: Model) -> bool:
+    def needs_boxes(self, model: Model) -> bool:
         """Return whether boxes on prices and multipliers would rid some follower's row of its products."""
         if model.kkt is None:
             return False
         lb, ub = boxes(model)
-        gaps = [Gap.of(model, f, lb, ub) for f in range(len(model.kkt.followers))]
+        gaps = [DualityGap.of(model, f, lb, ub) for f in range(len(model.kkt.followers))]
         return any(len(gap.left) and _switches(model, gap.left, lb, ub).all() for gap in gaps)
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
@@ -58,7 +59,7 @@ class StrongDuality:
         assert model.kkt is not None
         lb, ub = boxes(model)
         followers, counts = np.unique(pairs.follower, return_counts=True)
-        gaps = [Gap.of(model, int(f), lb, ub) for f in followers]
+        gaps = [DualityGap.of(model, int(f), lb, ub) for f in followers]
         faults = [_fault(model, gap, lb, ub) for gap in gaps]
         held = [gap for gap, fault in zip(gaps, faults, strict=True) if not fault]
         lifted, columns = with_products(model, held, lb, ub, "w", "encoding")
@@ -85,7 +86,7 @@ def _switches(model: Model, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray)
     return (model.space.kind[columns] != "C") & (ub[columns] - lb[columns] <= 1)
 
 
-def _fault(model: Model, gap: Gap, lb: np.ndarray, ub: np.ndarray) -> str:
+def _fault(model: Model, gap: DualityGap, lb: np.ndarray, ub: np.ndarray) -> str:
     """Return why the products of a follower's row cannot be replaced exactly; empty when they can."""
     more = gap.left[~_switches(model, gap.left, lb, ub)]
     if len(more):
@@ -94,7 +95,7 @@ def _fault(model: Model, gap: Gap, lb: np.ndarray, ub: np.ndarray) -> str:
     return f"{model.space.label(unboxed[0])} has no proved box" if len(unboxed) else ""
 
 
-def _trust(model: Model, gap: Gap) -> str:
+def _trust(model: Model, gap: DualityGap) -> str:
     """Return what an exact row of a follower rests on: the boxes of the factors it lifts."""
     if not len(gap.left):
         return "exact"
@@ -102,19 +103,19 @@ def _trust(model: Model, gap: Gap) -> str:
     return "user" if given.any() else "proved"
 
 
-def _blocks(model: Model, gaps: list[Gap]) -> tuple[Block, ...]:
+def _blocks(model: Model, gaps: list[DualityGap]) -> tuple[Block, ...]:
     names = model.kkt.followers if model.kkt is not None else ()
     return tuple(Block(k, k + 1, "duality", "encoding", names[gap.follower]) for k, gap in enumerate(gaps))
 
 
-def _curved(model: Model, gap: Gap, w: np.ndarray) -> Quad:
+def _curved(model: Model, gap: DualityGap, w: np.ndarray) -> Quad:
     """Return the gap with its products replaced by columns."""
     column, value = np.concatenate([gap.columns, w]), np.concatenate([gap.linear, gap.weight])
     linear = coo(value, np.zeros(len(column), dtype=np.int64), column, (1, model.n))
     return Quad(model.space, gap.i, gap.j, gap.v, linear, gap.constant)
 
 
-def _linear_rows(model: Model, parts: list[tuple[Gap, np.ndarray]]) -> RowTable:
+def _linear_rows(model: Model, parts: list[tuple[DualityGap, np.ndarray]]) -> RowTable:
     """Return the rows ``gap <= 0`` of followers with linear costs, their products replaced by columns."""
     gaps = [gap for gap, _ in parts]
     M = vstack([_curved(model, gap, w).linear for gap, w in parts], model.n)
@@ -122,7 +123,7 @@ def _linear_rows(model: Model, parts: list[tuple[Gap, np.ndarray]]) -> RowTable:
     return RowTable(M, np.full(len(gaps), -np.inf), side, _blocks(model, gaps))
 
 
-def _notes(model: Model, gaps: list[Gap], faults: list[str]) -> list[str]:
+def _notes(model: Model, gaps: list[DualityGap], faults: list[str]) -> list[str]:
     """Return what became of the products, in one line."""
     names = model.kkt.followers if model.kkt is not None else ()
     lifted = sum(len(gap.left) for gap, why in zip(gaps, faults, strict=True) if not why)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import ProblemError, expect
-from ..model.kkt import kkt
+from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..verification.report import SHOWN
 from . import checker
@@ -136,7 +136,7 @@ class Certificate:
     def belongs_to(self, bilevel: Bilevel) -> bool:
         """Return whether the certificate holds the data of this problem, digit by digit."""
         expect(bilevel, Bilevel, "belongs_to")
-        return bool(checker.digest(plain(kkt(bilevel))) == checker.digest(self.data["problem"]))
+        return bool(checker.digest(plain(shared_kkt(bilevel))) == checker.digest(self.data["problem"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the certificate as plain data that JSON can hold, for the checker."""

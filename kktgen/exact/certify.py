@@ -20,7 +20,7 @@ from ..reformulate.scale import Scaled, scaled
 from . import checker
 from .certificate import FORM, Certificate, judged, number, proofs_of, sealed
 from .convex import Square, squares
-from .pattern import Found, search, with_prices
+from .pattern import ExactPoint, search, with_prices
 from .problem import plain
 
 ZEROS = (1e-7, 1e-9, 1e-5, 1e-11)
@@ -106,7 +106,7 @@ def _point(model: Model, solution: Any) -> np.ndarray:
     if len(z) < model.n:
         raise ProblemError(f"certify: the point has {len(z)} entries, problem {model.name!r} has {model.n} columns")
     z = z[: model.n].copy()
-    z[np.isin(model.space.role, ["lam", "mu"]) & ~np.isfinite(z)] = 0.0
+    z[model.space.is_price & ~np.isfinite(z)] = 0.0
     bad = np.flatnonzero(~np.isfinite(z))
     if len(bad):
         raise ProblemError(f"certify: the point is not finite at {model.space.label(int(bad[0]))}")
@@ -148,7 +148,7 @@ def _best(model: Model, problem: dict[str, Any], given: np.ndarray, move: bool, 
     return best
 
 
-def _tries(view: Scaled, given: np.ndarray, moved: bool, tolerance: float, deadline: Deadline) -> Iterator[Found]:
+def _tries(view: Scaled, given: np.ndarray, moved: bool, tolerance: float, deadline: Deadline) -> Iterator[ExactPoint]:
     """Yield rational points from the given multipliers and, where these do not do, from basic ones.
 
     What counts as zero is asked in the problem's own units, which are powers of two: the way back is exact.
@@ -157,7 +157,7 @@ def _tries(view: Scaled, given: np.ndarray, moved: bool, tolerance: float, deadl
     assert kkt is not None
     units, given = [Fraction(c) for c in view.columns.tolist()], view.point(given)
 
-    def back(found: Found) -> Found:
+    def back(found: ExactPoint) -> ExactPoint:
         return replace(found, z=[v * c for v, c in zip(found.z, units, strict=True)])
 
     try:

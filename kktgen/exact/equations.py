@@ -115,9 +115,7 @@ class Equations:
 def seen(kkt: Kkt, n: int) -> np.ndarray:
     """Return which columns any follower's problem holds (n,) bool."""
     out = np.zeros(n, dtype=bool)
-    for k in range(len(kkt.systems)):
-        qp = kkt.qp(k)
-        out[qp.x] = out[qp.y] = True
+    out[kkt.seen] = out[kkt.y] = True
     return out
 
 

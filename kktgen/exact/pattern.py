@@ -10,8 +10,7 @@ import numpy as np
 from ..deadline import NEVER, Deadline, OutOfTime
 from ..model.kkt_system import Kkt
 from ..model.model import Model
-from ..numerics import programs
-from ..numerics.sparse import Csr, vstack
+from ..numerics.sparse import Csr
 from ..verification.residuals import row_scale
 from .equations import DECISION, FIXED, FOLLOWER, KINK, RECOURSE, Equations, scaled_prices, scaled_slacks, seen
 
@@ -23,8 +22,6 @@ FAR = 1e-5
 """A point that moves by more than this, relative, is another one."""
 ALWAYS, CLEAR, AT_KINK, LAST = -1000, 1, 2, 3
 """Ranks of equations: those of every response, of a pair with mu > 0, of a pair with s = mu = 0, of the leader."""
-REACH = 1e3
-"""How far (times the size of the response) the linear program behind multipliers may move a variable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +50,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ExactPoint:
     """A rational point, for every follower how many of its conditions fail at it, and whether it is another point."""
 
     z: list[Fraction]
@@ -71,7 +68,7 @@ class Found:
         return self.far, int(self.failing.sum())
 
 
-def search(model: Model, z: np.ndarray, move: bool, tolerance: float, deadline: Deadline = NEVER) -> Found:
+def search(model: Model, z: np.ndarray, move: bool, tolerance: float, deadline: Deadline = NEVER) -> ExactPoint:
     """Return the best rational point near z that was found.
 
     Parameters
@@ -184,7 +181,7 @@ class _Task:
 
     def judged(
         self, pattern: Pattern, turn: int, point: list[Fraction], dropped: np.ndarray
-    ) -> tuple[Found, Pattern]:  # fmt: skip
+    ) -> tuple[ExactPoint, Pattern]:  # fmt: skip
         """Count what fails at a point; return it, and the pattern with the pairs corrected whose signs are wrong."""
         kkt, first, count = self.kkt, self.equations.pair.start, len(self.kkt.systems)
         slack = self.equations.values(point, range(first, self.equations.pair.stop))
@@ -200,7 +197,7 @@ class _Task:
         if not self.move:  # one of the two gives way; a decision that may move goes to the kink
             tight, shut = tight & ~negative, shut & (~below | negative | both)
         rank = np.where(below, -turn, pattern.rank)
-        return Found(point, failing, far), Pattern(tight, shut, rank)
+        return ExactPoint(point, failing, far), Pattern(tight, shut, rank)
 
 
 def _signs(values: list[Fraction]) -> np.ndarray:
@@ -223,7 +220,7 @@ def _classes(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float
 
 def _dead(model: Model) -> np.ndarray:
     """Return which columns are multipliers of rows without own variables: always zero (n,) bool."""
-    return np.isin(model.space.role, ["lam", "mu"]) & (model.space.lb == model.space.ub)
+    return model.space.is_price & (model.space.lb == model.space.ub)
 
 
 def _landed(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float) -> np.ndarray:
@@ -254,15 +251,7 @@ def with_prices(kkt: Kkt, z: np.ndarray, followers: np.ndarray, deadline: Deadli
     out = z.copy()
     for k in followers.tolist():
         qp = kkt.qp(k)
-        y, x = z[qp.y], z[qp.x]
-        c = qp.gradient(y, x)
-        size = max(1.0, float(np.abs(c).max(initial=0.0)))
-        equal, unequal = qp.A @ y, qp.G @ y
-        lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
-        hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
-        room = REACH * (1.0 + float(np.abs(y).max(initial=0.0)))
-        answer = programs.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room, deadline)
-        if answer.x is not None:
-            out[qp.lam] = size * answer.row_dual[: len(qp.b)]
-            out[qp.mu] = np.maximum(-size * answer.row_dual[len(qp.b) :], 0.0)
+        found = qp.multipliers(z[qp.y], z[qp.x], deadline)
+        if found is not None:
+            out[qp.lam], out[qp.mu] = found
     return out

@@ -19,7 +19,6 @@ import io
 import os
 import pkgutil
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -64,7 +63,6 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
 
 
-@cache
 def formats() -> dict[str, Any]:
     """Return the format modules by suffix, e.g. ``{".cip": <module>, ".lp": <module>, ".mps": <module>}``."""
     modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))

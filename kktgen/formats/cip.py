@@ -18,7 +18,7 @@ from .maps.provenance import Listing, single
 from .maps.provenance import listing as listed
 from .writing.names import EPIGRAPH, unique
 from .writing.plain import Plain, plain
-from .writing.rows import Literal, Products, Style, write_rows
+from .writing.rows import Literal, ProductTexts, Style, write_rows
 from .writing.sides import EQ, GE, LE, WHOLE, Sides
 from .writing.text import Number, Part, Pick, emit, pieces, weave, with_blank
 
@@ -55,7 +55,7 @@ class _Extended(NamedTuple):
     slack: np.ndarray
     indicators: np.ndarray
     quads: Sides
-    products: Products
+    products: ProductTexts
     replaced: bool
 
 
@@ -165,16 +165,16 @@ def _split_equations(sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return which, sign, np.where(two[which], 1 + second, 0)
 
 
-def _quadratic(form: Plain, total: int) -> tuple[Sides, Products]:
+def _quadratic(form: Plain, total: int) -> tuple[Sides, ProductTexts]:
     """Return the quadratic rows, the first being the objective's epigraph where it has products."""
-    quads, items = form.quads, Products(form.quad_row, form.quad_i, form.quad_j, form.quad_v)
+    quads, items = form.quads, ProductTexts(form.quad_row, form.quad_i, form.quad_j, form.quad_v)
     if len(form.v):
         top = csr(np.array([-1.0]), np.array([len(form.columns)]), np.array([0, 1]), (1, total))
         quads = Sides(
             vstack([top, quads.M], total), np.concatenate([[LE], quads.sense]), np.concatenate([[0.0], quads.rhs]),
             np.concatenate([[QUADRATIC], quads.names]), quads.source, quads.tail,
         )  # fmt: skip
-        items = Products(
+        items = ProductTexts(
             np.concatenate([np.zeros(len(form.v), dtype=np.int64), items.row + 1]),
             np.concatenate([form.i, items.i]), np.concatenate([form.j, items.j]), np.concatenate([form.v, items.v]),
         )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model.model import Model
 from .writing.plain import Plain, plain
-from .writing.rows import HALF, Literal, Products, Style, products, terms, write_lines, write_rows
+from .writing.rows import HALF, Literal, ProductTexts, Style, products, terms, write_lines, write_rows
 from .writing.text import Number, Part, Pick, emit, weave, with_blank
 
 SUFFIX = ".lp"
@@ -59,7 +59,7 @@ def dump(model: Model | Plain, file: IO[bytes]) -> None:
     file.write(b"Subject To\n")
     write_rows(file, STYLE, form.columns, form.linear)
     write_rows(file, STYLE, form.columns, form.indicators, condition=(form.binary, form.value))
-    items = Products(form.quad_row, form.quad_i, form.quad_j, form.quad_v)
+    items = ProductTexts(form.quad_row, form.quad_i, form.quad_j, form.quad_v)
     write_rows(file, STYLE, form.columns, form.quads, items)
     file.write(b"Bounds\n")
     _bounds(form, file)
@@ -80,7 +80,7 @@ def _objective(form: Plain, file: IO[bytes]) -> None:
     columns = np.flatnonzero(shown)
     row = np.zeros(len(form.v), dtype=np.int64)
     parts = [terms(np.zeros(len(columns), dtype=np.int64), columns, form.cost[columns])]
-    parts += products(Products(row, form.i, form.j, 2.0 * form.v), STYLE, HALF)
+    parts += products(ProductTexts(row, form.i, form.j, 2.0 * form.v), STYLE, HALF)
     write_lines(file, weave(parts, 1), STYLE, with_blank(form.columns))
 
 

@@ -90,16 +90,12 @@ def equilibrate(model: Model) -> Units | None:
 
 def _count(model: Model) -> int:
     """Return the number of the leader's rows."""
-    return sum(block.stop - block.start for block in model.rows.blocks if block.role == "leader")
+    return int(model.rows.of_role("leader").sum())
 
 
 def _tables(model: Model) -> list[RowTable]:
     """Return all rows with units of their own: the leader's, quadratic, indicator rows, the followers' rows."""
-    own = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        own[block.start : block.stop] = block.role == "leader"
-    leader = model.rows.take(own)
-    out = [leader, model.quads.linear]
+    out = [model.rows.take(model.rows.of_role("leader")), model.quads.linear]
     if model.indicators is not None:
         out.append(model.indicators.rows)
     if model.kkt is not None:
@@ -199,7 +195,7 @@ def _logs(model: Model, width: int) -> Csr:
     """
     space, kkt, n = model.space, model.kkt, model.n
     count = 0 if kkt is None else len(kkt.followers)
-    free = np.flatnonzero(~np.isin(space.role, ["lam", "mu"]) & (space.kind == "C"))
+    free = np.flatnonzero(~space.is_price & (space.kind == "C"))
     parts = [(np.ones(len(free)), free, free)]
     if kkt is not None:
         start = n + width - len(kkt.lam) - len(kkt.mu)

@@ -129,7 +129,7 @@ def _priced(bilevel: Bilevel, systems: tuple[System, ...]) -> np.ndarray:
     used += [columns for _, columns in bilevel.sets] + [rows.M.indices for *_, rows in bilevel.conditions]
     used += [part for s in systems for part in (s.E.indices, s.C.indices, s.cost.i, s.cost.j, s.cost.linear.indices)]
     columns = np.concatenate(used).astype(np.int64)
-    columns = columns[np.isin(space.role[columns], ["lam", "mu"])]
+    columns = columns[space.is_price[columns]]
     return np.bincount(space.owner[columns], minlength=len(systems)) > 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
 from ..numerics.sparse import Csr
+from ..problem.follower_rows import System
 from ..problem.qp import QP
 
 
@@ -48,7 +49,12 @@ class Kkt:
     mu_of: np.ndarray
     priced: np.ndarray
     followers: tuple[str, ...] = ()
-    systems: tuple[Any, ...] = ()
+    systems: tuple[System, ...] = ()
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """The columns that some follower sees without owning them: parameters of its problem, sorted."""
+        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(system.qp().x for system in self.systems)]))
 
     def qp(self, k: int) -> QP:
         """Return the matrix form of follower k, with its columns."""

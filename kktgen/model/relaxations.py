@@ -70,7 +70,7 @@ def high_point(bilevel: Bilevel) -> Model:
     used = np.concatenate(
         [leader.M.indices, quads.i, quads.j, quads.linear.M.indices, goal.i, goal.j, goal.linear.indices]
     )
-    unused = np.isin(space.role, ["lam", "mu"])
+    unused = space.is_price
     unused[used.astype(np.int64)] = False
     space.lb[unused] = 0.0
     space.ub[unused] = 0.0

@@ -38,6 +38,13 @@ class RowTable:
         """Return no rows over n columns."""
         return cls(Csr((0, n)), np.empty(0), np.empty(0))
 
+    def of_role(self, role: str) -> np.ndarray:
+        """Return which rows have a role, such as ``leader`` or ``stationarity`` (m,) bool."""
+        out = np.zeros(len(self), dtype=bool)
+        for block in self.blocks:
+            out[block.start : block.stop] = block.role == role
+        return out
+
     def take(self, keep: np.ndarray) -> RowTable:
         """Return the rows where the mask ``keep`` is true."""
         return RowTable(Csr(self.M[keep]), self.lo[keep], self.hi[keep], select(self.blocks, keep))

@@ -75,10 +75,7 @@ def of_leader(role: np.ndarray) -> np.ndarray:
 
 def defining(table: RowTable) -> np.ndarray:
     """Return which rows of a table define terms (m,) bool."""
-    out = np.zeros(len(table), dtype=bool)
-    for block in table.blocks:
-        out[block.start : block.stop] = block.role == ROLE
-    return out
+    return table.of_role(ROLE)
 
 
 def defining_rows(followers: Sequence[tuple[str, Sequence[Term]]], n: int) -> QuadTable:

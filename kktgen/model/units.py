@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..wording import first_names
+
 
 @dataclass(frozen=True, eq=False)
 class Units:
@@ -35,9 +37,7 @@ def spans(units: Units | None) -> tuple[str, ...]:
     """Return a note on rows whose numbers span more than solvers hold; none where there are no such rows."""
     if units is None or not units.wide:
         return ()
-    first, more = units.wide[0], len(units.wide) - 1
-    rest = f" and {more} more" if more else ""
     return (
-        f"numbers of {first}{rest} are more than 1e9 apart, whatever the units: solvers do not see the small ones, so "
-        "no optimum is claimed; state such a row in parts, or leave out what is negligible",
+        f"numbers of {first_names(units.wide, 1)} are more than 1e9 apart, whatever the units: solvers do not see the "
+        "small ones, so no optimum is claimed; state such a row in parts, or leave out what is negligible",
     )

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .programs import within_reach
 from .sparse import Csr, row_index
 
 MARGIN = 1e-9
 """Relative amount by which a derived bound is rounded outward."""
+FAR = 1e9
+"""A bound or side of this size and beyond is out of reach: sums with it lose the digits tolerances look at."""
+
+
+def within_reach(lo: np.ndarray, hi: np.ndarray, reach: float = FAR) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper sides, -inf and inf in place of those that are ``reach`` or more from zero."""
+    return np.where(np.abs(lo) < reach, lo, -np.inf), np.where(np.abs(hi) < reach, hi, np.inf)
 
 
 def interval(M: Csr, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +38,7 @@ def tighten(
 
     Each sweep bounds every column of every row by the row's sides less the extreme activity of the other
     columns, for all rows at once; it stops when no finite bound moves by more than a thousandth. Bounds and sides out
-    of reach (:data:`kktgen.numerics.programs.FAR`) say nothing.
+    of reach (:data:`kktgen.numerics.intervals.FAR`) say nothing.
     """
     if M.nnz == 0:
         return lb.copy(), ub.copy()

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsqr
 
+from .answers import Answer
 from .intervals import interval
-from .programs import Answer
 from .sparse import Csr
 
 DUST = 1e-9

@@ -12,33 +12,19 @@ operator splitting solver for quadratic programs", 2020, section 4.1 (polish), w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from ..deadline import NEVER, Deadline
-from .programs import Answer
+from .answers import Answer
+from .programs import Program
 from .sparse import Csr
 
 REGULARISATION = 1e-8
 REFINEMENTS = 8
 CORRECTIONS = 3
 SHARP = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class Program:
-    """A convex QP ``min 1/2 x'P x + q'x  s.t.  lo <= A x <= hi, lb <= x <= ub``."""
-
-    P: Csr
-    q: np.ndarray
-    A: Csr
-    lo: np.ndarray
-    hi: np.ndarray
-    lb: np.ndarray
-    ub: np.ndarray
 
 
 def error(program: Program, x: np.ndarray, price: np.ndarray) -> float:

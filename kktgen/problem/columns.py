@@ -152,6 +152,11 @@ class Space:
         return self._n
 
     @property
+    def is_price(self) -> np.ndarray:
+        """Which columns are multipliers of rows (n,) bool."""
+        return np.isin(self.role, ["lam", "mu"])
+
+    @property
     def lb(self) -> np.ndarray:
         """Lower bounds (n,)."""
         return self._store["lb"][: self._n]

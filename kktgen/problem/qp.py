@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
-from ..numerics.sparse import Csr
+from ..numerics.programs import Program
+from ..numerics.sparse import Csr, vstack
 
 
 def _matrix(value: Any, shape: tuple[int, int], name: str) -> Csr:
@@ -34,6 +36,10 @@ def _vector(value: Any, size: int, name: str) -> np.ndarray:
     if not np.isfinite(out).all():
         raise ProblemError(f"QP: {name} holds NaN or inf (leave out rows without a side)")
     return out
+
+
+REACH = 1e3
+"""How far (times the size of the response) the linear program behind the multipliers may move a variable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,3 +149,39 @@ class QP:
     def slack(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return ``s = h - G y - H x`` (mi,)."""
         return self.h - self.G @ y - self.H @ x
+
+    def at(self, x: np.ndarray, elastic: np.ndarray | None = None) -> Program:
+        """Return the program in y at fixed parameters: equations first, then inequalities, as rows without bounds.
+
+        Parameters
+        ----------
+        x : ndarray (nx,)
+        elastic : ndarray (ny,), optional
+            A point that is to be feasible: sides it lies beyond are moved to it.
+        """
+        b, h = self.b - self.B @ x, self.h - self.H @ x
+        if elastic is not None:
+            b, h = self.A @ elastic, np.maximum(h, self.G @ elastic)
+        free = np.full(self.ny, np.inf)
+        lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
+        return Program(self.P, self.Q @ x + self.q, vstack([self.A, self.G], self.ny), lo, hi, -free, free)
+
+    def prices(self, row_dual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return lam (me,) and mu (mi,) from the row duals of :meth:`at`."""
+        return row_dual[: len(self.b)], np.maximum(-row_dual[len(self.b) :], 0.0)
+
+    def multipliers(
+        self, y: np.ndarray, x: np.ndarray, deadline: Deadline = NEVER
+    ) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
+        """Return basic multipliers ``(lam, mu)`` of a response y; None where they are not found.
+
+        They are a dual optimum of ``min c'y`` over the rows, c the gradient at y, which all optima share.
+        """
+        c, program = self.gradient(y, x), self.at(x, y)
+        size = max(1.0, float(np.abs(c).max(initial=0.0)))
+        room = REACH * (1.0 + float(np.abs(y).max(initial=0.0)))
+        found = replace(program.feasible, lb=y - room, ub=y + room).minimize(c / size, deadline)
+        if found.x is None:  # the response is feasible and the box is finite
+            return None
+        lam, mu = self.prices(found.row_dual)
+        return size * lam, size * mu

@@ -14,10 +14,10 @@ from ..encodings import encode, named
 from ..encodings.indicator import Indicator
 from ..encodings.sos1 import SOS1
 from ..errors import BoundError, SolverError, UnsupportedError
-from ..model.kkt import kkt
 from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.printed import bounds, changes
+from ..model.shared import shared_kkt
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
 from ..reformulate.bounds import bound
@@ -169,7 +169,7 @@ def optimize(
     check_cuts(cuts)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     deadline, clock = Deadline(time_limit), _Stages(stages)
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     given = start if isinstance(start, bool) else given_point(bilevel.space, start)
     clock.done("kkt", model.__str__)
     run = _Run(bilevel, model, model, deadline, clock, executor, progress, options)

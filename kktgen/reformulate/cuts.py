@@ -26,7 +26,8 @@ from ..model.model import Model
 from ..model.own_units import cost_units, objective_unit
 from ..model.tables import RowTable
 from ..numerics.convexity import is_psd
-from ..numerics.programs import FAR, qp
+from ..numerics.intervals import FAR
+from ..numerics.programs import qp
 from ..numerics.sparse import coo, widen
 from ..problem.columns import Block
 from .bounds.curved import boxes
@@ -41,7 +42,7 @@ GAIN = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Gap:
+class DualityGap:
     """A follower's duality gap in parts: ``linear'z + constant + sum v z_i z_j + sum weight z_left z_right``.
 
     Parameters
@@ -68,7 +69,7 @@ class Gap:
     weight: np.ndarray
 
     @classmethod
-    def of(cls, model: Model, follower: int, lb: np.ndarray, ub: np.ndarray) -> Gap:
+    def of(cls, model: Model, follower: int, lb: np.ndarray, ub: np.ndarray) -> DualityGap:
         """Return the gap of a follower over the boxes of the columns."""
         quad, kkt = duality_gap(model, follower), model.kkt
         assert kkt is not None
@@ -155,7 +156,7 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
     deadline = Deadline(time_limit)
     lb, ub = boxes(model)
     count = len(model.kkt.followers)
-    gaps = [Gap.of(model, f, lb, ub) for f in range(count) if not deadline.over]
+    gaps = [DualityGap.of(model, f, lb, ub) for f in range(count) if not deadline.over]
     origin = np.zeros(model.n)
     near = [gap for gap in gaps if gap.largest < FAR]
     because = [f"{count - len(gaps)} not looked at within the time limit"] if len(gaps) < count else []
@@ -170,7 +171,7 @@ def cut(model: Model, cuts: bool | str = "auto", *, time_limit: float | None = N
 
 
 def _paying(
-    model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, deadline: Deadline
+    model: Model, gaps: Sequence[DualityGap], lb: np.ndarray, ub: np.ndarray, deadline: Deadline
 ) -> tuple[Model, int, list[str]]:
     """Return the model with the inequalities that are worth their columns, how many, and why not all."""
     quick, because = [gap for gap in gaps if _saves_time(model, gap, lb, ub)], []
@@ -195,7 +196,7 @@ def _paying(
     return more, len(chosen), [*because, f"the relaxation's optimum goes from {told[0]} to {told[1]}"]
 
 
-def _saves_time(model: Model, gap: Gap, lb: np.ndarray, ub: np.ndarray) -> bool:
+def _saves_time(model: Model, gap: DualityGap, lb: np.ndarray, ub: np.ndarray) -> bool:
     """Return whether a follower's cost is linear and no parameter in its products takes three whole values or more."""
     many = (model.space.kind[gap.left] != "C") & (ub[gap.left] - lb[gap.left] > 1)
     return not len(gap.v) and not many.any()
@@ -226,7 +227,7 @@ def _root(model: Model, deadline: Deadline) -> tuple[float, np.ndarray | None]:
     return view.objective * answer.value, None if answer.x is None else view.back(answer.x)
 
 
-def _with(model: Model, gaps: Sequence[Gap], lb: np.ndarray, ub: np.ndarray, z: np.ndarray | None) -> Model:
+def _with(model: Model, gaps: Sequence[DualityGap], lb: np.ndarray, ub: np.ndarray, z: np.ndarray | None) -> Model:
     """Return the model with the inequalities of some followers, ``y'P y`` replaced by its tangent at z."""
     if not gaps or model.kkt is None:
         return model

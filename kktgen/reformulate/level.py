@@ -24,11 +24,13 @@ from ..model.fingerprint import equivalent
 from ..model.model import Cutoff, Model
 from ..model.tables import QuadTable, join_quads
 from ..numerics.convexity import DENSE
-from ..numerics.intervals import interval
-from ..numerics.programs import FAR, WarmLp, qp
+from ..numerics.intervals import FAR, interval
+from ..numerics.programs import qp
 from ..numerics.safe_bound import OUTWARD, safe_convex_minimum, safe_minimum
 from ..numerics.sparse import Csr, position, vstack, widen
+from ..numerics.warm_lp import WarmLp
 from ..problem.expressions import Quad
+from ..wording import first_names
 from .bounds import WIDTH
 from .bounds.curved import SINGULAR, Blocks, convex_part, tightened
 from .scale import Scaled, scaled
@@ -131,7 +133,7 @@ def level(model: Model, z: np.ndarray, relaxed: Relaxed, deadline: Deadline = NE
     space.lb[gained] = np.maximum(space.lb[gained], low[gained])
     space.ub[gained] = np.minimum(space.ub[gained], high[gained])
     space.proof[gained] = f"proved(cutoff {told:.3g})"
-    names = ", ".join(space.label(c) for c in gained[:3]) + (f" and {len(gained) - 3} more" if len(gained) > 3 else "")
+    names = first_names([space.label(c) for c in gained[:3]], count=len(gained))
     note = f"cutoff: boxes of {names} hold for points of value {told:.6g} or better; a verified point has it"
     boxed = view.restore(replace(own, space=space, notes=(*_still(model.notes), note)))
     return replace(boxed, cutoff=Cutoff(told, model.space, model.notes))

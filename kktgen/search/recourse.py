@@ -72,9 +72,7 @@ class Recourse:
         space = model.space
         leader = np.flatnonzero((space.owner == LEADER) & (space.role == "leader"))
         self.columns = v = np.setdiff1d(leader, seen)
-        kept = np.zeros(len(model.rows), dtype=bool)
-        for block in model.rows.blocks:
-            kept[block.start : block.stop] = block.role == "leader"
+        kept = model.rows.of_role("leader")
         rows = model.rows.take(kept)
         self._M, self._lo, self._hi = rows.M, rows.lo, rows.hi
         self._scale = np.maximum(1.0, np.minimum(np.abs(rows.lo), np.abs(rows.hi)))

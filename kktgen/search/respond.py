@@ -12,19 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..deadline import NEVER, Deadline
 from ..errors import ProblemError
-from ..model.kkt import kkt
 from ..model.model import Model
-from ..numerics.programs import Answer, qp
-from ..numerics.sharpen import Program, sharpen
-from ..numerics.sparse import Csr
+from ..model.shared import shared_kkt
+from ..numerics.sharpen import sharpen
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
 from ..problem.qp import QP
@@ -54,26 +52,17 @@ def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> P
     tuple of ndarray (ny,), (me,), (mi,), or None
         In the sign convention ``P y + Q x + q - A'lam + G'mu = 0, mu >= 0``.
     """
-    equations, ny = len(follower.b), follower.ny
-    b, h = follower.b - follower.B @ x, follower.h - follower.H @ x
-    rows = Csr(sp.vstack([follower.A, follower.G], format="csr"))
-    free = np.full(ny, np.inf)
-    lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
-    program = Program(follower.P, follower.q + follower.Q @ x, rows, lo, hi, -free, free)
-    answer = _solve(program, deadline)
+    program = follower.at(x)
+    answer = program.solve(deadline)
     if answer.x is None and answer.status not in ("unbounded", "limit"):
-        room = ELASTIC * (1.0 + np.abs(hi))
-        program = Program(program.P, program.q, rows, lo - room, hi + room, -free, free)
-        answer = _solve(program, deadline)
+        room = ELASTIC * (1.0 + np.abs(program.hi))
+        program = replace(program, lo=program.lo - room, hi=program.hi + room)
+        answer = program.solve(deadline)
     if answer.x is None:
         return None
     answer = sharpen(program, answer, deadline)
     assert answer.x is not None
-    return answer.x, answer.row_dual[:equations], np.maximum(-answer.row_dual[equations:], 0.0)
-
-
-def _solve(program: Program, deadline: Deadline) -> Answer:
-    return qp(program.P, program.q, program.A, program.lo, program.hi, program.lb, program.ub, deadline)
+    return answer.x, *follower.prices(answer.row_dual)
 
 
 def _job(task: tuple[QP, np.ndarray, Deadline]) -> Parts | None:
@@ -99,19 +88,19 @@ class Responder:
     """
 
     def __init__(self, problem: Bilevel | Model) -> None:
-        model = kkt(problem) if isinstance(problem, Bilevel) else problem
+        model = shared_kkt(problem) if isinstance(problem, Bilevel) else problem
         self._view = scaled(model)
         space = model.space
         self.n = len(space)
         stated = self._view.model.kkt
         self.qps = [] if stated is None else [system.qp() for system in stated.systems]
-        seen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(one.x for one in self.qps)]))
+        seen = np.empty(0, dtype=np.int64) if stated is None else stated.seen
         self._terms = self._view.model.terms
         taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
         self.parameters = np.union1d(taken, self._terms.factors)
         self.nash = bool((space.owner[seen] != LEADER).any())
         self.leader = np.flatnonzero(space.role == "leader")
-        dead = (space.lb == 0) & (space.ub == 0) & np.isin(space.role, ["lam", "mu"])
+        dead = (space.lb == 0) & (space.ub == 0) & space.is_price
         self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
 
     def __call__(

@@ -13,13 +13,12 @@ side), ``available()``, ``version()`` and ``solve(model, *, time_limit, gap, thr
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from ..model.single_level import single_level
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
 from ..reformulate.scale import Scaled, scaled
+from ..wording import near
 from .driving.checks import answer, check_data, contradiction, starting_points, unrun, violation
 from .driving.settle import settled
 from .driving.watch import Progress, Watch
@@ -61,7 +61,6 @@ class SolverInfo:
     tol: float
 
 
-@cache
 def solver_modules() -> dict[str, Any]:
     """Return the solver modules by name, in alphabetical order."""
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
@@ -242,10 +241,10 @@ def _installed(name: str) -> Any:
     ready = ", ".join(other for other, module in modules.items() if module.available()) or "none"
     if name in modules:
         raise SolverNotFound(f"{modules[name].TITLE} is not installed ({modules[name].INSTALL}); installed: {ready}")
-    near = difflib.get_close_matches(str(name), modules, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
     lines = ", ".join(f"{other}: {module.INSTALL}" for other, module in modules.items())
-    raise SolverNotFound(f"no solver {name!r}{hint}; installed: {ready}. To install one: {lines}")
+    raise SolverNotFound(
+        f"no solver {name!r}{near(str(name), modules, 1)}; installed: {ready}. To install one: {lines}"
+    )
 
 
 def _solvable(problem: Any, module: Any) -> Model:

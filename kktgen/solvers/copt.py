@@ -21,7 +21,7 @@ from ..model.model import Model
 from ..model.solution import Solution
 from .driving.arrays import Arrays, spans
 from .driving.checks import refused_value, unknown_option
-from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.session import Incumbent, LibraryAnswer, drive, size_limited
 from .driving.watch import Watch, finite
 
 TITLE = "COPT"
@@ -213,7 +213,7 @@ class CoptSession:
         """Ask the run to end."""
         self.model.interrupt()
 
-    def found(self) -> Found:
+    def found(self) -> LibraryAnswer:
         """Return what the run found."""
         from coptpy import COPT
 
@@ -227,7 +227,7 @@ class CoptSession:
         if status == "optimal" and not mixed:
             bound = float(model.getAttr("LpObjVal"))
         nodes = int(model.getAttr("NodeCnt")) if mixed else None
-        return Found(word, status, z, bound, nodes, word == "INTERRUPTED")
+        return LibraryAnswer(word, status, z, bound, nodes, word == "INTERRUPTED")
 
     def close(self) -> None:
         """Give back memory."""

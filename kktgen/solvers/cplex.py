@@ -21,7 +21,7 @@ from ..model.model import Model
 from ..model.solution import Solution
 from .driving.arrays import Arrays, spans
 from .driving.checks import INTEGRALITY, refused_value, unknown_option
-from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.session import Incumbent, LibraryAnswer, drive, size_limited
 from .driving.watch import Watch, finite
 
 TITLE = "CPLEX"
@@ -236,7 +236,7 @@ class CplexSession:
         """Ask the run to end."""
         self.aborter.abort()
 
-    def found(self) -> Found:
+    def found(self) -> LibraryAnswer:
         """Return what the run found."""
         solution = self.cplex.solution
         number = solution.get_status()
@@ -253,7 +253,7 @@ class CplexSession:
             bound = float(solution.get_objective_value())
         nodes = int(solution.progress.get_num_nodes_processed()) if mixed else None
         caught = word in ("abort_user", "MIP_abort_feasible", "MIP_abort_infeasible")
-        return Found(word, status, z, bound, nodes, caught)
+        return LibraryAnswer(word, status, z, bound, nodes, caught)
 
     def close(self) -> None:
         """Give back memory and licence."""

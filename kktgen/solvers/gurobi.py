@@ -17,7 +17,7 @@ from ..model.model import Model
 from ..model.solution import Solution
 from .driving.arrays import Arrays, Sided, spans
 from .driving.checks import INTEGRALITY, refused_value, unknown_option
-from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.session import Incumbent, LibraryAnswer, drive, size_limited
 from .driving.watch import Watch, finite
 
 TITLE = "Gurobi"
@@ -182,7 +182,7 @@ class GurobiSession:
         """Ask the run to end."""
         self.model.terminate()
 
-    def found(self) -> Found:
+    def found(self) -> LibraryAnswer:
         """Return what the run found."""
         from gurobipy import GRB
 
@@ -193,7 +193,7 @@ class GurobiSession:
         if word == "OPTIMAL" and not model.IsMIP:
             bound = float(model.ObjVal)
         nodes = int(model.NodeCount) if model.IsMIP else None
-        return Found(word, STATUS.get(word, "error"), z, bound, nodes, word == "INTERRUPTED")
+        return LibraryAnswer(word, STATUS.get(word, "error"), z, bound, nodes, word == "INTERRUPTED")
 
     def close(self) -> None:
         """Give back memory and licence."""

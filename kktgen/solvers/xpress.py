@@ -21,7 +21,7 @@ from ..model.model import Model
 from ..model.solution import Solution
 from .driving.arrays import Arrays
 from .driving.checks import INTEGRALITY, refused_value, unknown_option
-from .driving.session import Found, Incumbent, drive, size_limited
+from .driving.session import Incumbent, LibraryAnswer, drive, size_limited
 from .driving.watch import Watch, finite
 
 TITLE = "Xpress"
@@ -176,7 +176,7 @@ class XpressSession:
         """Ask the run to end."""
         self.problem.interrupt()
 
-    def found(self) -> Found:
+    def found(self) -> LibraryAnswer:
         """Return what the run found."""
         import xpress
 
@@ -193,7 +193,7 @@ class XpressSession:
         if status == "heuristic":  # columns without bounds got some, and the bound holds within them alone
             bound = None
         word = f"{solved} {solution}" + (f" ({stop})" if solved == "STOPPED" else "")
-        return Found(word, status, z, bound, int(said.nodes) if mixed else None, stop == "CTRLC")
+        return LibraryAnswer(word, status, z, bound, int(said.nodes) if mixed else None, stop == "CTRLC")
 
     def close(self) -> None:
         """Give back memory."""

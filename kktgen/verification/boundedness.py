@@ -75,7 +75,7 @@ def prices_fall(model: Model, deadline: Deadline = NEVER) -> bool | None:
     space, rows = model.space, model.rows
     P, q, _ = model.matrices
     curved = np.diff(P.indptr) > 0
-    price = np.isin(space.role, ["lam", "mu"])
+    price = space.is_price
     if not (price & (curved | (q != 0))).any():
         return False
     M = widen(rows.M, model.n)

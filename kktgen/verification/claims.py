@@ -17,7 +17,7 @@ from ..model.own_units import objective_size
 from ..model.solution import Solution
 from ..model.units import spans
 from .boundedness import is_bounded, prices_fall
-from .refutation import Witness, beats, best, gap, origin, refutation
+from .refutation import VerifiedPoint, beats, best, gap, origin, refutation
 from .report import Tolerances
 from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, some
 
@@ -30,7 +30,7 @@ RELAXATION = "bound of the convex relaxation"
 
 
 @dataclass
-class Findings:
+class Grounds:
     """What speaks against the claim ``optimal``, which other solvers are refuted, and what the claim rests on."""
 
     against: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ def usable(bound: float | None) -> float | None:
 
 
 def refuted(
-    original: Model, solution: Solution, witnesses: Sequence[Witness], tolerances: Tolerances, who: str = ""
+    original: Model, solution: Solution, witnesses: Sequence[VerifiedPoint], tolerances: Tolerances, who: str = ""
 ) -> list[str]:
     """Return what verified points say against a solver's bound, or against its word that there is no point.
 
@@ -85,16 +85,16 @@ def bound_faults(solution: Solution, value: float, size: float, tolerances: Tole
 
 def judge(
     original: Model, solution: Solution, value: float, tolerances: Tolerances, evidence: Sequence[Solution],
-    witnesses: Sequence[Witness] = (), deadline: Deadline = NEVER,
-) -> Findings:  # fmt: skip
+    witnesses: Sequence[VerifiedPoint] = (), deadline: Deadline = NEVER,
+) -> Grounds:  # fmt: skip
     """Return what speaks for and against ``optimal`` at a verified point of the given value (user's sense).
 
     ``witnesses`` are verified points of the evidence.
     """
-    found, encoded, z = Findings(), solution.model, solution.z
+    found, encoded, z = Grounds(), solution.model, solution.z
     assert z is not None
     size = objective_size(original, z)
-    known = [Witness(value, size=size), *witnesses]
+    known = [VerifiedPoint(value, size=size), *witnesses]
     for other in evidence:
         if other is not solution:
             found.others += refuted(original, other, known, tolerances, origin(other))
@@ -137,7 +137,7 @@ def judge(
 
 
 def _ask_evidence(
-    found: Findings, original: Model, solution: Solution, value: float, size: float, tolerances: Tolerances,
+    found: Grounds, original: Model, solution: Solution, value: float, size: float, tolerances: Tolerances,
     evidence: Sequence[Solution], columns: str, deadline: Deadline,
 ) -> None:  # fmt: skip
     """Accept a second, different solution that agrees in place of boxes nobody could prove."""

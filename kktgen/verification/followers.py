@@ -20,8 +20,9 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..errors import SolverError
-from ..numerics import programs
-from ..numerics.sparse import Csr, vstack
+from ..numerics.answers import Answer
+from ..numerics.programs import Program
+from ..numerics.sparse import Csr
 from ..problem.qp import QP
 from ..reformulate.scale import Scaled
 from .report import Line
@@ -36,28 +37,21 @@ LATE = "not re-solved: the time was over before"
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
-    """One follower at fixed parameters: ``min 1/2 y'Py + q'y, lo <= A y <= hi``, and the response y to judge."""
+class FollowerAtPoint:
+    """One follower at fixed parameters, its rows elastic, and the response y to judge."""
 
-    P: Csr
-    q: np.ndarray
-    A: Csr
-    lo: np.ndarray
-    hi: np.ndarray
+    program: Program
     y: np.ndarray
 
     @classmethod
-    def of(cls, qp: QP, z: np.ndarray) -> Job:
+    def of(cls, qp: QP, z: np.ndarray) -> FollowerAtPoint:
         """Return the elastic problem of a follower at the point z."""
-        y, x = z[qp.y], z[qp.x]
-        equal, unequal = qp.A @ y, qp.G @ y
-        lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
-        hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
-        return cls(qp.P, qp.Q @ x + qp.q, vstack([qp.A, qp.G], qp.ny), lo, hi, y)
+        y = z[qp.y]
+        return cls(qp.at(z[qp.x], elastic=y), y)
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Resolved:
     """Scaled cost of a response above the optimum, what went wrong if anything did, and the optimal response."""
 
     gap: float
@@ -65,60 +59,61 @@ class Outcome:
     y: np.ndarray | None = None
 
 
-def solve(job: Job, deadline: Deadline = NEVER) -> Outcome:
+def solve(job: FollowerAtPoint, deadline: Deadline = NEVER) -> Resolved:
     """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum.
 
     It is the same of the variables that moved, over the size of their terms, where that is more.
     """
-    if len(job.q) == 0:
-        return Outcome(0.0)
-    square, terms = 0.5 * job.y @ (job.P @ job.y), job.q * job.y
+    program, y = job.program, job.y
+    if len(y) == 0:
+        return Resolved(0.0)
+    square, terms = 0.5 * y @ (program.P @ y), program.q * y
     cost = float(square + terms.sum())
-    free = np.full(len(job.q), np.inf)
     try:
-        answer = programs.qp(job.P, job.q, job.A, job.lo, job.hi, -free, free, deadline)
+        answer = program.solve(deadline)
         if answer.x is None:
-            answer = _scaled(job, free, deadline)
+            answer = _scaled(program, deadline)
     except SolverError as error:
-        return Outcome(np.inf, f"not re-solved: {error}")
+        return Resolved(np.inf, f"not re-solved: {error}")
     if answer.x is None:
         why = {
             "unbounded": "the follower is unbounded at these parameters",
             "infeasible": "the follower is infeasible at these parameters",
             "limit": LATE,
         }
-        return Outcome(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
+        return Resolved(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
     gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
     trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
-    return Outcome(max(abs(float(gap)), _moved(job, answer.x, cost - answer.value)), trouble, answer.x)
+    return Resolved(max(abs(float(gap)), _moved(job, answer.x, cost - answer.value)), trouble, answer.x)
 
 
-def _moved(job: Job, y: np.ndarray, loss: float) -> float:
+def _moved(job: FollowerAtPoint, best: np.ndarray, loss: float) -> float:
     """Return what the variables that differ from the re-solved ones lose, over the size of their terms."""
-    d, size = job.y - y, np.maximum(np.abs(job.y), np.abs(y))
-    curved = 0.5 * (job.P @ (job.y + y))
-    moved = np.abs(d) > MOVED * np.maximum(1.0, np.abs(job.y))
-    own = float(((curved + job.q) * d)[moved].sum())
-    terms = float(((np.abs(curved) + np.abs(job.q)) * size)[moved].sum())
+    P, q, y = job.program.P, job.program.q, job.y
+    d, curved = y - best, 0.5 * (P @ (y + best))
+    moved = np.abs(d) > MOVED * np.maximum(1.0, np.abs(y))
+    own = float(((curved + q) * d)[moved].sum())
+    terms = float(((np.abs(curved) + np.abs(q)) * np.maximum(np.abs(y), np.abs(best)))[moved].sum())
     return max(0.0, min(loss, own)) / max(1.0, terms)
 
 
-def _scaled(job: Job, free: np.ndarray, deadline: Deadline) -> programs.Answer:
+def _scaled(program: Program, deadline: Deadline) -> Answer:
     """Return the optimum by way of ``y = size v`` and a cost of size 1: solvers' tolerances are absolute."""
-    sides = np.abs(np.concatenate([job.lo, job.hi]))
+    sides = np.abs(np.concatenate([program.lo, program.hi]))
     size = max(1.0, sides[np.isfinite(sides)].max(initial=0.0))
-    P, q = job.P * size**2, job.q * size
+    P, q = program.P * size**2, program.q * size
     unit = max(1.0, np.abs(q).max(initial=0.0), np.abs(P.data).max(initial=0.0))
-    answer = programs.qp(Csr(P / unit), q / unit, job.A, job.lo / size, job.hi / size, -free, free, deadline)
+    small = replace(program, P=Csr(P / unit), q=q / unit, lo=program.lo / size, hi=program.hi / size)
+    answer = small.solve(deadline)
     if answer.x is None:
         return answer
     y = answer.x * size
-    return replace(answer, x=y, value=float(0.5 * y @ (job.P @ y) + job.q @ y))
+    return replace(answer, x=y, value=float(0.5 * y @ (program.P @ y) + program.q @ y))
 
 
-def solve_all(jobs: Sequence[Job], deadline: Deadline = NEVER) -> list[Outcome]:
+def solve_all(jobs: Sequence[FollowerAtPoint], deadline: Deadline = NEVER) -> list[Resolved]:
     """Return the outcomes of several jobs; of those not reached in time, that they were not."""
-    return [Outcome(np.inf, LATE) if deadline.over else solve(job, deadline) for job in jobs]
+    return [Resolved(np.inf, LATE) if deadline.over else solve(job, deadline) for job in jobs]
 
 
 def response_lines(
@@ -135,7 +130,7 @@ def response_lines(
     assert kkt is not None
     qps = [kkt.qp(k) for k in range(len(kkt.followers))]
     scaled_z = view.point(z)
-    jobs = [Job.of(qp, scaled_z) for qp in qps]
+    jobs = [FollowerAtPoint.of(qp, scaled_z) for qp in qps]
     if executor is None:
         outcomes = solve_all(jobs, deadline)
     else:
@@ -150,7 +145,7 @@ def response_lines(
     ]
 
 
-def _where(outcome: Outcome, tolerance: float, view: Scaled, qp: QP, z: np.ndarray) -> str:
+def _where(outcome: Resolved, tolerance: float, view: Scaled, qp: QP, z: np.ndarray) -> str:
     """Return, for a response that is not optimal, the trouble or the variable farthest from an optimal response."""
     if outcome.gap <= tolerance or outcome.trouble or outcome.y is None:
         return outcome.trouble if outcome.gap > tolerance else ""

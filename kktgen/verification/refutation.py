@@ -21,7 +21,7 @@ ENLARGE = (
 
 
 @dataclass(frozen=True)
-class Witness:
+class VerifiedPoint:
     """A verified point: its value in the user's sense, where it comes from, and what counts as 1 in the objective."""
 
     value: float
@@ -45,7 +45,7 @@ def beats(sense: int, value: float, bound: float, tolerance: float, size: float 
     return sense * (bound - value) > 0 and gap(value, bound, size) > tolerance
 
 
-def best(sense: int, witnesses: Sequence[Witness]) -> Witness | None:
+def best(sense: int, witnesses: Sequence[VerifiedPoint]) -> VerifiedPoint | None:
     """Return the verified point of the best value."""
     return min(witnesses, key=lambda one: sense * one.value, default=None)
 
@@ -56,7 +56,7 @@ def origin(solution: Solution) -> str:
     return f"{' + '.join(used) or 'no encoding'} by {solution.solver}"
 
 
-def refutation(who: str, bound: float | None, witness: Witness, doubts: Sequence[str]) -> list[str]:
+def refutation(who: str, bound: float | None, witness: VerifiedPoint, doubts: Sequence[str]) -> list[str]:
     """Return what a verified point says of a bound it beats, or of the word infeasible, and what to do.
 
     Parameters
@@ -65,7 +65,7 @@ def refutation(who: str, bound: float | None, witness: Witness, doubts: Sequence
         Solved the model.
     bound : float or None
         None where the solver called the model infeasible.
-    witness : Witness
+    witness : VerifiedPoint
     doubts : sequence of str
         Why the model that was solved may lack points of the problem; empty where it has them all.
     """

@@ -186,9 +186,7 @@ def leader_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[Li
             entry = (at if index is None else int(index[at])) if residual[at] > 0 else -1
             out.append(line(name, residual[at], limit, labels(blocks, np.array([entry]))[0], amount=own[at]))
 
-    rows_of_leader = np.zeros(len(plain.rows), dtype=bool)
-    for block in plain.rows.blocks:
-        rows_of_leader[block.start : block.stop] = block.role == "leader"
+    rows_of_leader = plain.rows.of_role("leader")
     table, own = stated.rows.take(rows_of_leader), plain.rows.take(rows_of_leader)
     add("leader rows", _scaled_rows(table, scaled_z), own.residual(z), table.blocks)
     own_quads = ~defining(stated.quads.linear)  # terms of a point are what its decision makes them

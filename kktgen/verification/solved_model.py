@@ -9,6 +9,7 @@ from ..model.own_units import objective_unit
 from ..numerics.sparse import Csr, row_index
 from ..problem.columns import labels
 from ..reformulate.level import SLACK
+from ..wording import first_names
 from .refutation import rests_on_constants
 from .report import Line, Tolerances
 from .residuals import line
@@ -85,9 +86,8 @@ def loosenings(original: Model, encoded: Model) -> list[str]:
 
 def some(model: Model, columns: np.ndarray) -> str:
     """Return the first names of some columns and the verb that fits their number."""
-    names = labels(model.space.blocks, columns[:3])
-    more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
-    return f"{', '.join(names)}{more} {'is' if len(columns) == 1 else 'are'}"
+    names = first_names(labels(model.space.blocks, columns[:3]), count=len(columns))
+    return f"{names} {'is' if len(columns) == 1 else 'are'}"
 
 
 def _unencoded(original: Model, encoded: Model) -> int:

@@ -12,18 +12,19 @@ import numpy as np
 from ..deadline import NEVER, Deadline
 from ..errors import ProblemError, SolverError, UnsupportedError, expect
 from ..model.fingerprint import other_problem
-from ..model.kkt import kkt
 from ..model.model import Model
 from ..model.own_units import objective_size
+from ..model.shared import shared_kkt
 from ..model.solution import Solution
 from ..model.units import spans
 from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
 from ..reformulate.scale import scaled
+from ..wording import first_names
 from . import claims
 from .attained import attained
 from .followers import response_lines
-from .refutation import Witness, gap, origin
+from .refutation import VerifiedPoint, gap, origin
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
 from .solved_model import AT_CONSTANT, at_constants, cutoff_faults, encoding_faults
@@ -101,7 +102,7 @@ def verify(
     """
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     known = solution if isinstance(solution, Solution) else None
     mine, ignored = _sorted(model, known, evidence)
     why = "" if known is None else other_problem(model, known.model)
@@ -172,7 +173,7 @@ def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline 
     """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     z = _point(model, point, report.tolerances)[0]
     try:
         return replace(report, range=span(model, z, deadline))
@@ -190,7 +191,7 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
     if len(z) < model.n:
         raise ProblemError(f"verify: the point has {len(z)} entries, problem {model.name!r} has {model.n} columns")
     z, space, lines = z[: model.n], model.space, []
-    price = np.isin(space.role, ["lam", "mu"])
+    price = space.is_price
     count = 0 if model.kkt is None else len(model.kkt.followers)
     given = np.bincount(space.owner[price & (z != 0)], minlength=count) > 0
     holes = np.bincount(space.owner[price & ~np.isfinite(z)], minlength=count) > 0
@@ -234,13 +235,9 @@ def _weighed(
     return [*conditions, response]
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-
 def _conclude(
     model: Model, known: Solution | None, lines: list[Line], z: np.ndarray, tolerances: Tolerances,
-    evidence: Sequence[Solution], witnesses: Sequence[Witness], notes: list[str], wrong: list[str],
+    evidence: Sequence[Solution], witnesses: Sequence[VerifiedPoint], notes: list[str], wrong: list[str],
     deadline: Deadline,
 ) -> Report:  # fmt: skip
     """Return the report: the claim the lines and the solution support, and why not a higher one."""
@@ -255,13 +252,13 @@ def _conclude(
             reasons += claims.refuted(model, known, witnesses, tolerances)
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
     if known is None:
-        found = claims.Findings([PLAIN])
+        found = claims.Grounds([PLAIN])
     else:
         found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
     if wrong:
         found.against.append(
-            f"the point's multipliers break {_some(wrong)}; the leader uses none of them, so the response stands, "
-            "but the point violates the model it was found in"
+            f"the point's multipliers break {first_names(wrong, SHOWN)}; the leader uses none of them, so the response "
+            "stands, but the point violates the model it was found in"
         )
     for c in lines:
         if c.name == AT_CONSTANT and not c.ok:
@@ -269,7 +266,7 @@ def _conclude(
             found.against.append(f"the point sits at a constant nobody proved: {c.where}{more}")
     if notes:
         found.rests.append(
-            f"no multipliers in the point for {_some(notes)}, and nobody uses them: "
+            f"no multipliers in the point for {first_names(notes, SHOWN)}, and nobody uses them: "
             "feasibility and the re-solved optimum decide"
         )
     found.rests += [note for note in model.notes if note not in found.against]
@@ -284,15 +281,15 @@ def _conclude(
 def _witnesses(
     bilevel: Bilevel, model: Model, solution: Solution | None, tolerances: Tolerances,
     evidence: Sequence[Solution], executor: Executor | None, deadline: Deadline,
-) -> list[Witness]:  # fmt: skip
+) -> list[VerifiedPoint]:  # fmt: skip
     """Return the points of the evidence that verification accepts, as far as they refute some solution."""
-    out: list[Witness] = []
+    out: list[VerifiedPoint] = []
     fellows = [one for one in (solution, *evidence) if one is not None]
     for other in fellows:
         if other is solution or other.z is None or len(other.z) < model.n:
             continue
         z = other.z[: model.n]
-        witness = Witness(model.value(z), origin(other), objective_size(model, z))
+        witness = VerifiedPoint(model.value(z), origin(other), objective_size(model, z))
         asked = any(claims.refuted(model, one, [witness], tolerances) for one in fellows)
         if asked and verify(bilevel, z, tolerances=tolerances, executor=executor, time_limit=deadline.left()).ok:
             out.append(witness)
@@ -301,7 +298,7 @@ def _witnesses(
 
 def _without_point(
     model: Model, solution: Solution, tolerances: Tolerances, evidence: Sequence[Solution],
-    witnesses: Sequence[Witness],
+    witnesses: Sequence[VerifiedPoint],
 ) -> Report:  # fmt: skip
     """Return the report of a solution without a point: ``infeasible`` where that is proved, else ``unverified``."""
     claim, said = "unverified", f"no point to verify: {solution.solver} ended with status {solution.status!r}"

@@ -15,8 +15,6 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..errors import SolverError
-from ..numerics import programs
-from ..numerics.sparse import vstack
 from ..problem.qp import QP
 from ..reformulate.scale import Scaled
 from .report import Line, Tolerances
@@ -67,13 +65,8 @@ def worth_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances, deadline: D
 
 def _response(qp: QP, z: np.ndarray, deadline: Deadline) -> np.ndarray | None:
     """Return ``(y, lam, mu)`` of a follower re-solved at the parameters of z; None where that fails."""
-    x, free = z[qp.x], np.full(qp.ny, np.inf)
-    b, h = qp.b - qp.B @ x, qp.h - qp.H @ x
-    lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
     try:
-        found = programs.qp(qp.P, qp.Q @ x + qp.q, vstack([qp.A, qp.G], qp.ny), lo, hi, -free, free, deadline)
+        found = qp.at(z[qp.x]).solve(deadline)
     except SolverError:
         return None
-    if found.x is None:
-        return None
-    return np.concatenate([found.x, found.row_dual[: len(b)], np.maximum(-found.row_dual[len(b) :], 0.0)])
+    return None if found.x is None else np.concatenate([found.x, *qp.prices(found.row_dual)])

@@ -118,6 +118,5 @@ def test_editable_install_uses_the_top_level_folders(source, tmp_path):
     bin_folder = venv_with(wheel, tmp_path / "venv")
     (tmp_path / "elsewhere").mkdir()
     check_runs(bin_folder, source / "kktgen", tmp_path / "elsewhere")
-    text = (source / "models" / "dso_vpp" / "model.py").read_text()
-    (source / "models" / "another.py").write_text(text)
+    shutil.copytree(source / "models" / "dso_vpp", source / "models" / "another")
     assert "another" in ran(bin_folder / "kktgen", "models", cwd=tmp_path / "elsewhere")

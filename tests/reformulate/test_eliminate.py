@@ -11,7 +11,7 @@ from kktgen.numerics.convexity import is_psd
 from kktgen.numerics.sparse import Csr
 from kktgen.reformulate.eliminate import eliminate, weights
 from kktgen.reformulate.eliminate.least import exactly_met
-from kktgen.reformulate.eliminate.propagation import Equations, solve
+from kktgen.reformulate.eliminate.propagation import PairEquations, solve
 
 
 def stacked(model):
@@ -672,15 +672,15 @@ def test_rounding_in_the_coefficients_does_not_hinder():
 
 def system(*rows):
     a, b, ka, kb, c = (np.array(column) for column in zip(*rows, strict=True))
-    return Equations(a, b, ka.astype(float), kb.astype(float), c.astype(float))
+    return PairEquations(a, b, ka.astype(float), kb.astype(float), c.astype(float))
 
 
 def test_a_long_chain_is_solved():
     """w_(k+1) = w_k + 1 for k < 3000 and w_1500 = 7."""
     k = np.arange(3000)
-    chain = Equations(k, k + 1, np.ones(3000), -np.ones(3000), np.ones(3000))
+    chain = PairEquations(k, k + 1, np.ones(3000), -np.ones(3000), np.ones(3000))
     rows = [np.append(getattr(chain, name), end) for name, end in zip("abc", (1500, 1500, -7.0), strict=True)]
-    family = solve(3002, Equations(rows[0], rows[1], np.append(chain.ka, 1.0), np.append(chain.kb, 0.0), rows[2]))
+    family = solve(3002, PairEquations(rows[0], rows[1], np.append(chain.ka, 1.0), np.append(chain.kb, 0.0), rows[2]))
     w = family.slope * np.nan_to_num(family.t)[family.label] + family.offset
     assert family.consistent.all() and w[:3001] == pytest.approx(7 + np.arange(3001) - 1500)
     assert np.isnan(family.t[family.label[3001]])  # in no equation: free

@@ -17,7 +17,7 @@ from kktgen.search.population.compare import Comparison
 from kktgen.search.population.fitness import Fitness, evaluate
 from kktgen.search.population.hawks import HHO, NCHHO, SIGMA, Draws, Method, draw, move, sine_map
 from kktgen.search.population.hunt import Hunt
-from kktgen.search.population.repair import Repair
+from kktgen.search.population.repair import DecisionRepair
 from kktgen.search.recourse import Worth
 
 METHODS = [kg.search.hho, kg.search.nchho]
@@ -198,9 +198,9 @@ def test_a_hunt_is_the_one_of_the_formulas_hawk_by_hawk(method, seed):
 # the repair
 
 
-def repair_of(m: kg.Bilevel) -> Repair:
+def repair_of(m: kg.Bilevel) -> DecisionRepair:
     model = kg.kkt(m)
-    return Repair(model, Fitness(m, model).columns)
+    return DecisionRepair(model, Fitness(m, model).columns)
 
 
 def ordered(*rows) -> tuple[kg.Bilevel, kg.Affine]:

@@ -13,7 +13,8 @@ import pytest
 from problems import ALL
 
 import kktgen as kg
-from kktgen.numerics.programs import Answer, qp
+from kktgen.numerics.answers import Answer
+from kktgen.numerics.programs import qp
 from kktgen.numerics.sharpen import Program, error, sharpen
 from kktgen.numerics.sparse import Csr
 from kktgen.reformulate.eliminate import eliminate

@@ -19,7 +19,7 @@ from kktgen.solvers import solve, solver_modules, solvers
 from kktgen.solvers.driving import watch
 from kktgen.solvers.driving.arrays import arrays
 from kktgen.solvers.driving.checks import interrupted, violation
-from kktgen.solvers.driving.session import BOX, Found, drive, in_background, size_limited
+from kktgen.solvers.driving.session import BOX, LibraryAnswer, drive, in_background, size_limited
 from kktgen.solvers.driving.watch import Watch
 
 INFO = solvers()
@@ -194,7 +194,7 @@ def test_options_have_the_solvers_own_names(solver, name, good, bad):
     assert solve(m, solver, **{name: good}).status in ("optimal", "time_limit")
     with pytest.raises(kg.ProblemError, match=f"refuses {bad!r} for its option '{name}'"):
         solve(m, solver, **{name: bad})
-    with pytest.raises(kg.ProblemError, match=f"no option '{name}s'; did you mean"):
+    with pytest.raises(kg.ProblemError, match=f"no option '{name}s' .did you mean"):
         solve(m, solver, **{f"{name}s": good})
 
 
@@ -404,7 +404,7 @@ def line(sos=False):
 
 
 POINT = np.array([3.0, 0.0])
-OPTIMAL = Found("fine", "optimal", POINT, -3.0, 7)
+OPTIMAL = LibraryAnswer("fine", "optimal", POINT, -3.0, 7)
 
 
 def test_what_a_session_finds_is_the_answer():
@@ -418,20 +418,20 @@ def test_what_a_session_finds_is_the_answer():
 
 @pytest.mark.parametrize("status", ["unbounded", "infeasible_or_unbounded"])
 def test_unbounded_is_believed_of_a_linear_model_with_a_point(status):
-    sol, session = told(line(), Found("ray", status), OPTIMAL)
+    sol, session = told(line(), LibraryAnswer("ray", status), OPTIMAL)
     assert (sol.status, sol.raw["status"]) == ("unbounded", "ray; without the objective: fine")
     assert not session.seen[1].q.any() and (session.seen[0].q == -1).all()
 
 
 @pytest.mark.parametrize("status", ["infeasible", "time_limit", "error"])
 def test_without_a_point_unbounded_is_what_the_second_solve_says(status):
-    sol, _ = told(line(), Found("ray", "unbounded"), Found("none", status))
+    sol, _ = told(line(), LibraryAnswer("ray", "unbounded"), LibraryAnswer("none", status))
     assert (sol.status, sol.z) == (status, None)
-    assert told(line(), Found("ray", "unbounded"), Found("ray", "unbounded"))[0].status == "unbounded"
+    assert told(line(), LibraryAnswer("ray", "unbounded"), LibraryAnswer("ray", "unbounded"))[0].status == "unbounded"
 
 
 def test_a_model_with_sets_called_unbounded_is_solved_in_a_box():
-    ray_, inside = Found("ray", "unbounded"), Found("good", "optimal", np.array([0.0, 8.0]), -8.0)
+    ray_, inside = LibraryAnswer("ray", "unbounded"), LibraryAnswer("good", "optimal", np.array([0.0, 8.0]), -8.0)
     sol, session = told(line(sos=True), ray_, OPTIMAL, inside)
     assert (sol.status, sol.objective, sol.bound) == ("heuristic", 8.0, None)
     assert (session.seen[2].ub == BOX).all() and (session.seen[2].q == -1).all()
@@ -442,7 +442,7 @@ def test_a_model_with_sets_called_unbounded_is_solved_in_a_box():
 
 def test_the_best_feasible_start_stands_in_for_a_point():
     points = [np.array([1.0, 1.0]), np.array([0.0, 5.0]), np.array([-9.0, 0.0]), np.array([np.nan, 99.0])]
-    sol, session = told(line(), Found("late", "time_limit"), start=points)
+    sol, session = told(line(), LibraryAnswer("late", "time_limit"), start=points)
     assert (sol.status, sol.objective, sol.raw["starts"]) == ("time_limit", 5.0, (2, 4))
     assert len(session.points) == 4
     sol, session = told(line(), start=points, time_limit=0)
@@ -458,7 +458,7 @@ def test_what_a_run_raises_comes_out_and_the_session_is_closed():
 
 
 def test_a_solve_the_solver_itself_interrupted_counts_as_interrupted():
-    sol, _ = told(line(), Found("stopped by user", "time_limit", POINT, interrupted=True))
+    sol, _ = told(line(), LibraryAnswer("stopped by user", "time_limit", POINT, interrupted=True))
     assert interrupted(sol) and sol.raw["stopped"] == "stopped by user"
     assert not interrupted(told(line(), OPTIMAL)[0])
 

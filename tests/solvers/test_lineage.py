@@ -356,7 +356,8 @@ def test_systems_that_know_less(family, tmp_path, way, lacks):
     assert poor != source
     (tmp_path / "poor.py").write_text(poor, encoding="utf-8")
     begin = (
-        "import sys; sys.path.insert(0, '.'); import poor; from kktgen import child, lineage; child.tie = poor.tie; "
+        "import sys; sys.path.insert(0, '.'); import poor; "
+        "from kktgen.cli import child_process; from kktgen.solvers.isolation import lineage; child_process.tie = poor.tie; "
         "lineage.__file__ = poor.__file__; from kktgen.cli import main; main()"
     )
     text, options, least = WAYS[way]

@@ -225,7 +225,8 @@ def test_only_the_quadratic_part_keeps_the_problem_bounded():
 
 
 def test_a_relaxation_without_an_answer_begins_at_an_integer_point(monkeypatch):
-    from kktgen.numerics.programs import Answer, qp
+    from kktgen.numerics.answers import Answer
+    from kktgen.numerics.programs import qp
     from kktgen.solvers.highs import rounds
 
     for said in ("error", "infeasible", "unbounded"):

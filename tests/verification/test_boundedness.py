@@ -283,7 +283,7 @@ def test_prices_alone():
 
 
 def test_a_relaxation_that_is_not_solved_is_not_called_unbounded(monkeypatch):
-    from kktgen.numerics.programs import Answer
+    from kktgen.numerics.answers import Answer
     from kktgen.verification import boundedness
 
     failed = Answer("error", None, np.nan, np.empty(0), np.empty(0))

@@ -137,7 +137,7 @@ def _of_prices(model: Model, prices: list[Affine], key: Any, what: str) -> Meant
     columns = np.concatenate([price.M.indices for price in prices])
     entry = np.concatenate([row_index(price.M) for price in prices])
     is_mu = model.space.role[columns] == "mu"
-    if not np.isin(model.space.role[columns], ["lam", "mu"]).all():
+    if not model.space.is_price[columns].all():
         raise ProblemError(f"{what}: {key!r} is no expression of multipliers alone; {KEYS}")
     if not is_mu.any():
         raise ProblemError(f"{what}: {_word(key)} has no inequality, so no pair (equations have none); {KEYS}")

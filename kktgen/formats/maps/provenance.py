@@ -20,7 +20,7 @@ BOUNDS = {"fix": "fix", "mu_lb": "lb", "mu_ub": "ub"}
 """What the row is called that a bound's multiplier belongs to."""
 
 
-class Origin(NamedTuple):
+class Source(NamedTuple):
     """Entries of a file that stem from one table of the model.
 
     Parameters
@@ -56,16 +56,16 @@ class Origin(NamedTuple):
 class Listing(NamedTuple):
     """What stands in a file, in its order; ``order`` of the columns is None where they stand as in ``columns``."""
 
-    columns: list[Origin]
-    rows: list[Origin]
-    sets: list[Origin]
+    columns: list[Source]
+    rows: list[Source]
+    sets: list[Source]
     order: np.ndarray | None = None
 
 
 def listing(model: Model, form: Plain) -> Listing:
     """Return what stands in a file: the columns as in the model, linear, indicator and quadratic rows, sets."""
     n = model.n
-    columns = [Origin(form.columns[:n], model.space.blocks, n, np.arange(n))]
+    columns = [Source(form.columns[:n], model.space.blocks, n, np.arange(n))]
     if len(form.columns) > n:
         columns.append(single(CONSTANT, "constant"))
     rows = [
@@ -73,17 +73,17 @@ def listing(model: Model, form: Plain) -> Listing:
         of_sides(form.indicators, *_implied(model)),
         of_sides(form.quads, model.quads.linear.blocks, len(model.quads)),
     ]
-    return Listing(columns, rows, [Origin(form.set_names, model.sos1.blocks, len(model.sos1), form.set_source)])
+    return Listing(columns, rows, [Source(form.set_names, model.sos1.blocks, len(model.sos1), form.set_source)])
 
 
-def of_sides(sides: Sides, blocks: Sequence[Block], count: int) -> Origin:
+def of_sides(sides: Sides, blocks: Sequence[Block], count: int) -> Source:
     """Return where one-sided rows come from."""
-    return Origin(sides.names, blocks, count, sides.source, sides.tail)
+    return Source(sides.names, blocks, count, sides.source, sides.tail)
 
 
-def single(name: bytes, role: str) -> Origin:
+def single(name: bytes, role: str) -> Source:
     """Return an entry that the file adds on its own."""
-    return Origin(np.array([name]), (Block(0, 1, name.decode(), role),), 1, np.zeros(1, dtype=np.int64))
+    return Source(np.array([name]), (Block(0, 1, name.decode(), role),), 1, np.zeros(1, dtype=np.int64))
 
 
 def _implied(model: Model) -> tuple[Sequence[Block], int]:

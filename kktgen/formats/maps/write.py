@@ -34,7 +34,7 @@ from ...problem.columns import Block
 from ...reformulate.scale import Scaled
 from ..writing.names import positions
 from ..writing.text import Pick, emit
-from .provenance import Listing, Origin, kind_of, source_of
+from .provenance import Listing, Source, kind_of, source_of
 
 SUFFIX_OF_MAP = ".map.json"
 SCHEMA, VERSION, WITH_UNITS = "kktgen.map", 1, 2
@@ -81,7 +81,7 @@ def _about(block: Block, is_column: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _units(part: Sequence[Origin], view: Scaled) -> np.ndarray:
+def _units(part: Sequence[Source], view: Scaled) -> np.ndarray:
     """Return the unit of every column of a file: 1 of the constant, that of the objective of its epigraph."""
     own, *added = part
     of_added = {"epigraph": view.objective}
@@ -90,7 +90,7 @@ def _units(part: Sequence[Origin], view: Scaled) -> np.ndarray:
 
 
 def _entries(
-    file: IO[bytes], key: str, part: Sequence[Origin], begin: Iterator[int], order: np.ndarray | None,
+    file: IO[bytes], key: str, part: Sequence[Source], begin: Iterator[int], order: np.ndarray | None,
     units: np.ndarray | None,
 ) -> None:  # fmt: skip
     """Write the arrays of the columns, rows or sets."""

@@ -135,6 +135,6 @@ def _refuse(m: Bilevel) -> None:
             raise UnsupportedError(f"the leader of {m.name!r} has {len(found)} {what}; {_HOLDS}")
     parts = [m.objective.linear, *(rows.M for rows in m.rows)]
     used = np.concatenate([part.indices[part.data != 0] for part in parts])
-    price = used[np.isin(space.role[used], ["lam", "mu"])]
+    price = used[space.is_price[used]]
     if len(price):
         raise UnsupportedError(f"the leader of {m.name!r} uses the price {space.label(int(price[0]))}; {_HOLDS}")

@@ -44,7 +44,7 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     space, systems = m.space, [follower.system() for follower in m.followers]
     n, kind = len(space), space.kind
     is_x, is_y = space.role == "leader", space.role == "follower"
-    price = np.isin(space.role, ["lam", "mu"])
+    price = space.is_price
     term = space.role == "term"
     declared = [d for system in systems for d in system.declared if not d.is_bound]
     linked = _used(n, *(part for d in declared for part in [d.M.indices[d.M.data != 0]]),

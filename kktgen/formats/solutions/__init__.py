@@ -25,8 +25,8 @@ from ..writing.files import contents, file_path, replace_file
 from .stated import Stated, place, said, spot
 
 __all__ = ["dialects", "read_solution", "read_stated", "write_point", "write_solution"]
-SUFFIXES = {".sol": "scip", ".mst": "gurobi"}
-"""The dialect that a suffix stands for; any other suffix stands for SCIP's."""
+DEFAULT = "scip"
+"""The dialect of suffixes that no dialect claims as its ``SUFFIX``."""
 
 
 @cache
@@ -35,6 +35,11 @@ def dialects() -> dict[str, Any]:
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
     return {name: module for name, module in modules.items() if hasattr(module, "begins")}
+
+
+def _by_suffix(suffix: str) -> str:
+    """Return the dialect that a suffix stands for."""
+    return next((name for name, module in dialects().items() if getattr(module, "SUFFIX", "") == suffix), DEFAULT)
 
 
 def write_solution(
@@ -82,7 +87,7 @@ def write_solution(
         raise ProblemError(f"the point has {len(z)} entries, model {model.name!r} {model.n} columns")
     if not np.isfinite(z).all():
         raise ProblemError(f"the point of model {model.name!r} has NaN or infinite entries")
-    name = dialect or SUFFIXES.get(target.suffix.lower(), "scip")
+    name = dialect or _by_suffix(target.suffix.lower())
     known = [one for one, module in dialects().items() if hasattr(module, "dump")]
     if name not in known:
         raise ProblemError(f"no dialect {name!r} of solution files; there are {', '.join(known)}")

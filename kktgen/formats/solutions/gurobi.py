@@ -27,6 +27,7 @@ from ..writing.text import Number, emit
 from .stated import Stated, table
 
 TITLE = "Gurobi, COPT"
+SUFFIX = ".mst"
 OPENING = "'# ..'"
 _COMMENTS = re.compile(rb"\s*(?:#[^\n]*(?:\n|$)\s*)*")
 

@@ -11,6 +11,7 @@ from ...model.model import Model
 from ...model.tables import psd_rows
 from ...numerics.convexity import nonconvex_block
 from ...problem.columns import Block, find_label
+from ...wording import first_names
 from ..writing.magnitudes import Magnitudes
 from ..writing.plain import Plain, plain
 from ..writing.sides import Sides
@@ -90,7 +91,7 @@ def _where(model: Model, form: Plain, need: str) -> str:
 
 
 def _first(what: str, count: int) -> str:
-    return what + (f" and {count - 1} more" if count > 1 else "")
+    return first_names([what], 1, count)
 
 
 def _label(blocks: Sequence[Block], i: int, name: bytes) -> str:

@@ -18,8 +18,6 @@ from .table import READERS
 from .verdicts import Fault, judge
 
 FORMATS = (".lp", ".mps", ".cip")
-EXACT = ("BigM", "SOS1", "Indicator")
-"""The encodings that are proposed where another one is in the way."""
 
 
 def target_name(target: str) -> str:
@@ -99,8 +97,14 @@ def _encodings(reader: str, suffix: str, needs: Needs, model: Model) -> list[str
         return []
     base = (needs.features - frozenset().union(*(known[name] for name in used)) - {"miqp", "int_free"}) | _own(model)
     unbounded = "int_free" in needs.features
-    choices = {name: replace(needs, features=combined(base | known[name], unbounded)) for name in EXACT}
+    choices = {name: replace(needs, features=combined(base | known[name], unbounded)) for name in _exact()}
     return [name for name, asked in choices.items() if judge(reader, suffix, False, asked).ok]
+
+
+def _exact() -> list[str]:
+    """Return the exact encodings by the names of their classes."""
+    kinds: Iterable[Any] = encodings().values()
+    return [kind.__name__ for kind in kinds if getattr(kind, "EXACT", False)]
 
 
 def brought() -> dict[str, frozenset[str]]:

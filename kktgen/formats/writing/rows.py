@@ -36,7 +36,7 @@ class Style:
         return np.array([getattr(literal, part) for literal in self.literals])
 
 
-class Products(NamedTuple):
+class ProductTexts(NamedTuple):
     """Products ``v z_i z_j`` of the rows ``row``, ascending."""
 
     row: np.ndarray
@@ -45,7 +45,7 @@ class Products(NamedTuple):
     v: np.ndarray
 
     @classmethod
-    def none(cls) -> Products:
+    def none(cls) -> ProductTexts:
         """Return no products."""
         empty = np.empty(0, dtype=np.int64)
         return cls(empty, empty, empty, np.empty(0))
@@ -69,7 +69,7 @@ def terms(row: np.ndarray, columns: np.ndarray, values: np.ndarray) -> Part:
     return Part(row, PLUS + (values < 0), np.abs(values), columns)
 
 
-def products(items: Products, style: Style, close: int = CLOSE) -> list[Part]:
+def products(items: ProductTexts, style: Style, close: int = CLOSE) -> list[Part]:
     """Return the bracket of the quadratic part: opened and closed in the rows that have products."""
     busy = np.unique(items.row)
     square = (items.i == items.j) & style.has_square
@@ -83,7 +83,7 @@ def write_rows(
     style: Style,
     columns: np.ndarray,
     sides: Sides,
-    items: Products | None = None,
+    items: ProductTexts | None = None,
     condition: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> None:
     """Write rows.
@@ -96,7 +96,7 @@ def write_rows(
         Names of the columns.
     sides : Sides
         Rows with one side each; the linear part.
-    items : Products, optional
+    items : ProductTexts, optional
         Products of the rows.
     condition : (ndarray (m,), ndarray (m,)), optional
         Binary column and value of every indicator row.
@@ -122,6 +122,6 @@ def write_rows(
         parts = [head, terms(row_index(block), block.indices, block.data)]
         if items is not None:
             of = slice(*np.searchsorted(items.row, [start, stop]))
-            parts += products(Products(items.row[of] - start, items.i[of], items.j[of], items.v[of]), style)
+            parts += products(ProductTexts(items.row[of] - start, items.i[of], items.j[of], items.v[of]), style)
         parts.append(Part(every, SIDE + sides.sense[start:stop], sides.rhs[start:stop]))
         write_lines(file, weave(parts, count), style, names)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ...deadline import SHARES, Deadline
-from ...encodings import encode, encodings, named
+from ...encodings import encode, in_order, named
 from ...errors import BoundError, ProblemError, SolverError, SolverNotFound, UnsupportedError, expect
-from ...model.kkt import kkt
 from ...model.model import Model
 from ...model.own_units import objective_size
+from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
 from ...reformulate.bounds import bound
@@ -24,16 +24,13 @@ from ...search.start.start import starts_within
 from ...solvers import check_arguments, solve, solvers
 from ...solvers.driving.checks import interrupted
 from ...solvers.programs import PREFIX
-from ...verification.refutation import Witness
+from ...verification.refutation import VerifiedPoint
 from ...verification.report import Tolerances
 from ...verification.verify import verify
 from .agreement import REFUSED, Agreement, Run, compare
 
-FIRST = ("auto", "sos1", "indicator", "bigm", "strongduality", "product")
-"""Order of the encodings; others follow."""
 NONE = "no encoding"
 """Name of the encoding of a model that has nothing to encode."""
-
 Progress = Callable[[Mapping[str, Any]], Any]
 
 
@@ -102,7 +99,7 @@ def agree(
     asked, limits = _encodings(encodings), tolerances or Tolerances()
     able = _solvers(solvers)
     say = told or (lambda text: None)
-    plain = kkt(bilevel)
+    plain = shared_kkt(bilevel)
     deadline = Deadline(time_limit)
     model = eliminate(plain, time_limit=deadline.share("eliminate").left())
     model = bound(model, time_limit=deadline.left(), executor=executor, progress=progress)
@@ -126,7 +123,7 @@ def agree(
             say("interrupted: the runs that are left are left out")
             break
     starts = [
-        Witness(model.value(z), "the start heuristics", objective_size(model, z))
+        VerifiedPoint(model.value(z), "the start heuristics", objective_size(model, z))
         for z in points[:1]
         if _holds(bilevel, z, limits, time_limit)
     ]
@@ -139,9 +136,8 @@ def _holds(bilevel: Bilevel, z: np.ndarray, tolerances: Tolerances, time_limit: 
 
 def _encodings(asked: Sequence[Any] | None) -> dict[str, Any]:
     """Return encodings by the name they are listed under."""
-    known = encodings()
     if asked is None:
-        return {name: name for name in sorted(known, key=lambda name: (*FIRST, name).index(name))}
+        return {name: name for name in in_order()}
     if isinstance(asked, str) or not asked:
         raise ProblemError(f"agree: a list of encodings such as ['sos1', 'bigm'] is needed, got {asked!r}")
     out: dict[str, Any] = {}

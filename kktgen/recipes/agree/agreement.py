@@ -14,7 +14,7 @@ from ...model.model import Model
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
 from ...verification.claims import refuted, usable
-from ...verification.refutation import Witness, beats, best, gap, rests_on_constants
+from ...verification.refutation import VerifiedPoint, beats, best, gap, rests_on_constants
 from ...verification.report import CLAIMS, Report, Tolerances
 from ...verification.solved_model import cuts, loosenings
 from ...verification.verify import verify
@@ -191,7 +191,7 @@ def _cells(run: Run) -> tuple[str, ...]:
 
 
 def compare(
-    bilevel: Bilevel, model: Model, runs: Sequence[Run], starts: Sequence[Witness], tolerances: Tolerances,
+    bilevel: Bilevel, model: Model, runs: Sequence[Run], starts: Sequence[VerifiedPoint], tolerances: Tolerances,
     time_limit: float | None = None,
 ) -> Agreement:  # fmt: skip
     """Return the runs with their verdicts, and the joint claim.
@@ -203,20 +203,20 @@ def compare(
         Its KKT model, as :func:`kktgen.kkt` makes it.
     runs : sequence of Run
         Without verdicts.
-    starts : sequence of Witness
+    starts : sequence of VerifiedPoint
         Verified points that come from no run.
     tolerances : Tolerances
     time_limit : float or None
         Seconds for the verification of the joint point.
     """
-    found = [Witness(run.value, run.origin, run.size) for run in runs if run.value is not None]
+    found = [VerifiedPoint(run.value, run.origin, run.size) for run in runs if run.value is not None]
     top = best(model.sense, [*found, *starts])
     judged = tuple(_judged(model, run, top, runs, tolerances) for run in runs)
     solution, report = _joint(bilevel, model, judged, tolerances, time_limit)
     return Agreement(bilevel.name, judged, report, solution, tolerances.optimality)
 
 
-def _judged(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], tolerances: Tolerances) -> Run:
+def _judged(model: Model, run: Run, top: VerifiedPoint | None, runs: Sequence[Run], tolerances: Tolerances) -> Run:
     """Return a run with the verdict that the best verified point and the other runs give it."""
     if run.solution is None:
         return replace(run, verdict=run.why)
@@ -228,7 +228,7 @@ def _judged(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], to
     return replace(run, verdict=_verdict(model, run, top, runs, tolerances))
 
 
-def _verdict(model: Model, run: Run, top: Witness | None, runs: Sequence[Run], tolerances: Tolerances) -> str:
+def _verdict(model: Model, run: Run, top: VerifiedPoint | None, runs: Sequence[Run], tolerances: Tolerances) -> str:
     """Return the verdict on a run that no verified point refutes."""
     assert run.solution is not None and run.report is not None
     exact = not (cuts(run.solution.model) or loosenings(model, run.solution.model))

@@ -10,11 +10,11 @@ from ...problem.bilevel import Bilevel
 from ...solvers import check_arguments
 from .attained import Attainment, attainment
 from .case import Case
-from .explanation import KINDS, Explanation, Witness
+from .explanation import KINDS, ConflictingRow, Explanation
 from .responses import answers
 from .rows import responses, rows
 
-__all__ = ["KINDS", "Attainment", "Explanation", "Witness", "attainment", "explain"]
+__all__ = ["KINDS", "Attainment", "Explanation", "ConflictingRow", "attainment", "explain"]
 
 
 def explain(bilevel: Bilevel, *, time_limit: float | None = None, solver: str = "scip") -> Explanation:

@@ -43,6 +43,7 @@ from ...numerics.sparse import widen
 from ...problem.columns import labels
 from ...search.start.pattern import active_pairs
 from ...solvers import solve
+from ...wording import first_names
 
 GROWTH = 10.0
 """By how much the boxes grow from one solve to the next."""
@@ -112,7 +113,7 @@ def attainment(
     open_ = unboxed(model)
     if not len(open_):
         return Attainment("yes", "every column in a product lies in a box, and the rest is linear")
-    names = ", ".join(labels(model.space.blocks, open_[:3])) + (f" and {len(open_) - 3} more" if len(open_) > 3 else "")
+    names = first_names(labels(model.space.blocks, open_[:3]), count=len(open_))
     why = f"{names} without a bound in a quadratic row or in a product"
     grown = None if z is None else grows(model, z[: model.n], open_, solver, deadline)
     if grown is None:

@@ -17,9 +17,11 @@ import numpy as np
 from ...deadline import Deadline, OutOfTime
 from ...model.model import Model
 from ...model.tables import QuadTable
-from ...numerics.programs import Answer, WarmLp, lp
+from ...numerics.answers import Answer
+from ...numerics.programs import lp
 from ...numerics.safe_bound import safe_minimum
 from ...numerics.sparse import Csr, widen
+from ...numerics.warm_lp import WarmLp
 from ...problem.expressions import Quad
 from ...solvers import solve
 from .sides import BOUND, ROW, SET, Members, elastic, members, without

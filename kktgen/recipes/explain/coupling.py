@@ -39,7 +39,7 @@ CLOSED = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Elastic:
     """What solving the elastic bilevel problem says.
 
     Parameters
@@ -72,9 +72,7 @@ class Outcome:
 def coupling_members(model: Model) -> Members:
     """Return the sides of the leader's rows, sets and indicators that hold columns of others, of a high point."""
     own, all_of = of_leader(model.space.role), members(model)
-    leader = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        leader[block.start : block.stop] = block.role == "leader"
+    leader = model.rows.of_role("leader")
     masks = {
         ROW: leader & entries_outside(model.rows.M, own),
         QUAD: coupling_quads(model.quads, own),
@@ -169,7 +167,7 @@ def _loosen_sets(m: Bilevel, loose: Members, inside: np.ndarray, violation: Affi
 def least_violation(
     bilevel: Bilevel, loose: Members, kept: np.ndarray, solver: str, deadline: Deadline, only: int | None = None,
     start: bool = False,
-) -> Outcome:  # fmt: skip
+) -> Elastic:  # fmt: skip
     """Solve the elastic bilevel problem with the members kept, one of them alone elastic where ``only`` names it.
 
     ``start`` has heuristics look for a point first, which pays on large problems.
@@ -186,18 +184,18 @@ def least_violation(
     try:
         result = optimize(m, solver=solver, time_limit=deadline.check().left(), start=start)
     except (UnsupportedError, BoundError, SolverError) as error:
-        return Outcome("open", None, nothing, 0.0, (str(error),))
+        return Elastic("open", None, nothing, 0.0, (str(error),))
     found, report = result.solution, result.report
     if report.claim == "infeasible":
-        return Outcome("none", None, nothing, np.inf, report.reasons)
+        return Elastic("none", None, nothing, np.inf, report.reasons)
     exact = not cuts(result.model) and not len(boxes(result.model)[0])
     bound = max(result.bound or 0.0, 0.0) if exact or report.claim == "optimal" else 0.0
     if found.z is None or not report.ok:
-        return Outcome("breaks" if bound > VIOLATED else "open", None, nothing, bound, report.reasons)
+        return Elastic("breaks" if bound > VIOLATED else "open", None, nothing, bound, report.reasons)
     gives = np.bincount(of, weights=np.maximum(found.z[columns], 0.0), minlength=len(loose))
     z = found.z[: len(bilevel.space)]
     status = "meets" if gives.sum() <= VIOLATED else "breaks" if bound > VIOLATED else "open"
-    return Outcome(status, z, gives, bound, report.reasons)
+    return Elastic(status, z, gives, bound, report.reasons)
 
 
 def irreducible(bilevel: Bilevel, loose: Members, solver: str, deadline: Deadline) -> tuple[np.ndarray, bool]:

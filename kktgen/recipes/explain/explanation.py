@@ -26,7 +26,7 @@ SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Witness:
+class ConflictingRow:
     """A side of a row or a bound that takes part in a contradiction.
 
     Parameters
@@ -64,7 +64,7 @@ class Explanation:
         What was found, and what it rests on.
     follower : str
         The follower it is about (several joined by ", "); empty where it is about the leader or all.
-    witness : tuple of Witness
+    witness : tuple of ConflictingRow
         The contradicting rows and bounds, irreducible where ``irreducible``.
     irreducible : bool
         Without any single row of the contradiction the others have a point.
@@ -90,7 +90,7 @@ class Explanation:
     kind: str
     sentences: tuple[str, ...]
     follower: str = ""
-    witness: tuple[Witness, ...] = ()
+    witness: tuple[ConflictingRow, ...] = ()
     irreducible: bool = False
     least: float | None = None
     ray: tuple[tuple[str, float], ...] = ()

@@ -31,9 +31,7 @@ def scope(high_point: Model, followers: Collection[str], coupling: bool) -> Mode
         keep[block.start : block.stop] = block.role == "leader" or block.follower in followers
     if coupling:
         return replace(high_point, rows=high_point.rows.take(keep))
-    leader = np.zeros(len(keep), dtype=bool)
-    for block in high_point.rows.blocks:
-        leader[block.start : block.stop] = block.role == "leader"
+    leader = high_point.rows.of_role("leader")
     keep &= ~(leader & entries_outside(high_point.rows.M, own))
     indicators = high_point.indicators
     if indicators is not None:
@@ -66,7 +64,7 @@ def with_conditions(part: Model, mpec: Model, followers: Collection[str]) -> Mod
     for block in mpec.rows.blocks:
         keep[block.start : block.stop] = block.role == "stationarity" and block.follower in followers
     stationarity = mpec.rows.take(keep)
-    space, priced = part.space.copy(), np.isin(mpec.space.role, ["lam", "mu"])
+    space, priced = part.space.copy(), mpec.space.is_price
     space.lb[priced], space.ub[priced] = mpec.space.lb[priced], mpec.space.ub[priced]
     return replace(part, space=space, rows=join([part.rows, stationarity], mpec.n))
 

@@ -160,7 +160,7 @@ def can_recede(qp: QP) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Gap:
+class MissingResponse:
     """A decision at which a follower has no response.
 
     Parameters
@@ -178,7 +178,7 @@ class Gap:
     amount: float
 
 
-def gaps(part: Model, qp: QP, solver: str, deadline: Deadline) -> list[Gap]:
+def gaps(part: Model, qp: QP, solver: str, deadline: Deadline) -> list[MissingResponse]:
     """Return decisions of a linear part at which a follower is infeasible, or its cost has a direction of fall.
 
     Both are bilinear programs in the decision x and a multiplier or direction; a solver looks for a while, and where it
@@ -216,7 +216,7 @@ def _decisions(part: Model, qp: QP) -> tuple[Bilevel, Any]:
     return m, z[np.searchsorted(columns, qp.x)]
 
 
-def _gap(m: Bilevel, x: Any, qp: QP, solver: str, deadline: Deadline, why: str) -> list[Gap]:
+def _gap(m: Bilevel, x: Any, qp: QP, solver: str, deadline: Deadline, why: str) -> list[MissingResponse]:
     """Return the best decision a solver finds, when the follower, asked again there, has no response."""
     try:
         found = solve(kkt(m), solver, time_limit=deadline.left())
@@ -226,8 +226,5 @@ def _gap(m: Bilevel, x: Any, qp: QP, solver: str, deadline: Deadline, why: str) 
         return []
     at = found[x]
     at = np.where(np.abs(at) <= NIL, 0.0, at)
-    A = Csr(sp.vstack([qp.A, qp.G], format="csr"))
-    b, h, free = qp.b - qp.B @ at, qp.h - qp.H @ at, np.full(qp.ny, np.inf)
-    lo, hi = np.concatenate([b, np.full(len(h), -np.inf)]), np.concatenate([b, h])
-    infeasible = lp(np.zeros(qp.ny), A, lo, hi, -free, free, deadline).status == "infeasible"
-    return [Gap(at, why, found.objective)] if infeasible == (why == "infeasible") else []
+    infeasible = qp.at(at).feasible.minimize(np.zeros(qp.ny), deadline).status == "infeasible"
+    return [MissingResponse(at, why, found.objective)] if infeasible == (why == "infeasible") else []

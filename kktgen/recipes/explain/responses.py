@@ -19,10 +19,10 @@ from . import endless
 from .attained import attainment
 from .case import NAMED, Case
 from .conflict import VIOLATED, linear_part
-from .coupling import CLOSED, Outcome, alone, irreducible, least_violation
-from .explanation import SHOWN, Explanation, Witness
+from .coupling import CLOSED, Elastic, alone, irreducible, least_violation
+from .explanation import SHOWN, ConflictingRow, Explanation
 from .parts import scope
-from .rays import Gap, gaps
+from .rays import MissingResponse, gaps
 
 TRY_SECONDS = 5.0
 """Seconds for a first look at the coupling rows, without heuristics for a start point."""
@@ -52,7 +52,7 @@ def answers(case: Case) -> Explanation:
     return case.unknown(between if out.z is not None else f"no response was found; {' '.join(out.why[:1])}")
 
 
-def _breaks(case: Case, out: Outcome) -> Explanation:
+def _breaks(case: Case, out: Elastic) -> Explanation:
     kept, sure = irreducible(case.bilevel, case.coupling, case.solver, case.deadline)
     gives = np.full(len(case.coupling), np.nan) if out.z is None else out.gives
     broken = np.flatnonzero((np.nan_to_num(gives) > VIOLATED) & ~np.isin(np.arange(len(gives)), kept))
@@ -61,7 +61,7 @@ def _breaks(case: Case, out: Outcome) -> Explanation:
     own = np.full(len(order), np.nan)
     own[: len(kept)] = alone(case.bilevel, case.coupling, kept, case.solver, case.deadline)
     witness = tuple(
-        Witness(*one, in_conflict=j < len(kept))
+        ConflictingRow(*one, in_conflict=j < len(kept))
         for j, one in enumerate(zip(names, says, (own * unit).tolist(), (gives[order] * unit).tolist(), strict=True))
     )
     least = out.bound
@@ -150,7 +150,7 @@ def _endless(case: Case, direction: endless.Direction) -> Explanation:
     at = np.flatnonzero(d)
     names = labels(space.blocks, at)
     words = ["the leader's objective improves without end over bilevel-feasible points"]
-    grow = np.flatnonzero(np.isin(space.role[at], ["lam", "mu"]))
+    grow = np.flatnonzero(space.is_price[at])
     if len(grow) == len(at):
         words.append(
             f"the leader's prices are unbounded: {', '.join(names[:NAMED])}; bound them by a row of the leader, or "
@@ -186,7 +186,7 @@ def _gaps(case: Case) -> list[str]:
     return out
 
 
-def _gap(case: Case, name: str, columns: np.ndarray, gap: Gap) -> str:
+def _gap(case: Case, name: str, columns: np.ndarray, gap: MissingResponse) -> str:
     where = case.at(columns, gap.x)
     if gap.why == "infeasible":
         return f"follower {name!r} has no feasible point at {where}: its rows lack {case.units.total(gap.amount)} there"

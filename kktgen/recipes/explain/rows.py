@@ -10,7 +10,7 @@ from ...errors import SolverError
 from ...model.model import Model
 from .case import Case
 from .conflict import Conflict, conflict, is_linear, point_of
-from .explanation import Explanation, Witness
+from .explanation import ConflictingRow, Explanation
 from .parts import followers_in, scope, with_conditions
 from .rays import Ray, ray_at, uniform_ray
 from .sides import BOUND, ROW
@@ -138,10 +138,10 @@ def _no_response(case: Case, part: Model) -> Explanation:
     )  # fmt: skip
 
 
-def _witness(case: Case, part: Model, found: Conflict) -> tuple[Witness, ...]:
+def _witness(case: Case, part: Model, found: Conflict) -> tuple[ConflictingRow, ...]:
     names, says, unit = case.units.describe(part, found.members)
     inside = zip(names, says, (found.alone * unit).tolist(), (found.gives * unit).tolist(), strict=True)
     names, says, unit = case.units.describe(part, found.others)
     alone = [np.nan] * len(names)
     outside = zip(names, says, alone, (found.other_gives * unit).tolist(), strict=True)
-    return (*(Witness(*one) for one in inside), *(Witness(*one, in_conflict=False) for one in outside))
+    return (*(ConflictingRow(*one) for one in inside), *(ConflictingRow(*one, in_conflict=False) for one in outside))

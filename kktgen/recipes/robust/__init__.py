@@ -15,8 +15,8 @@ import numpy as np
 
 from ...deadline import Deadline
 from ...errors import ProblemError, UnsupportedError
-from ...model.kkt import kkt
 from ...model.model import Model
+from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...numerics.programs import lp
 from ...numerics.sparse import Csr, vstack
@@ -128,7 +128,7 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     if not isinstance(margin, int | float) or not 0 < margin < np.inf:
         raise ProblemError(f"robust: margin is {margin!r}; give a positive number")
     check_arguments(time_limit, None)
-    deadline, model = Deadline(time_limit), kkt(bilevel)
+    deadline, model = Deadline(time_limit), shared_kkt(bilevel)
     if model.units is None:
         return _robust(bilevel, solution, float(margin), deadline)
     view, given = scaled(model), verify(bilevel, solution, range=True, time_limit=deadline.left())
@@ -145,7 +145,7 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
 
 def _robust(bilevel: Bilevel, solution: Any, margin: float, deadline: Deadline) -> Robust:
     """Look for the decision in a problem whose numbers are of order one."""
-    hunt = _Hunt(bilevel, solution, deadline)
+    hunt = _Nearby(bilevel, solution, deadline)
     before, model = hunt.before, hunt.model
     if before.width > BETTER * max(1.0, abs(before.best)):
         margins = sorted({margin, *(m for m in MARGINS if m < margin)})
@@ -165,11 +165,11 @@ def _heuristic(model: Model, z: np.ndarray, solver: str, seconds: float) -> Solu
     return Solution("heuristic", model.value(z), None, z, seconds, solver, model)
 
 
-class _Hunt:
+class _Nearby:
     """The best decision found so far, by its worst tie."""
 
     def __init__(self, bilevel: Bilevel, solution: Any, deadline: Deadline) -> None:
-        self.bilevel, self.model, self.deadline = bilevel, kkt(bilevel), deadline
+        self.bilevel, self.model, self.deadline = bilevel, shared_kkt(bilevel), deadline
         self.report = verify(bilevel, solution, range=True, time_limit=deadline.left())
         self.before = _usable(self.report)
         given = solution.z if isinstance(solution, Solution) else solution

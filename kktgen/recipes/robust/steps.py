@@ -41,19 +41,15 @@ APART = 1e-4
 def seen(model: Model) -> np.ndarray:
     """Return which columns are the leader's and seen by some follower (n,) bool."""
     out = np.zeros(model.n, dtype=bool)
-    for k in range(0 if model.kkt is None else len(model.kkt.followers)):
-        assert model.kkt is not None
-        out[model.kkt.qp(k).x] = True
+    if model.kkt is not None:
+        out[model.kkt.seen] = True
     out[model.terms.factors] = True
     return out & (model.space.owner == LEADER) & (model.space.role == "leader")
 
 
 def leader_rows(model: Model) -> tuple[Csr, np.ndarray, np.ndarray]:
     """Return the leader's linear rows (M, lo, hi)."""
-    kept = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        kept[block.start : block.stop] = block.role == "leader"
-    rows = model.rows.take(kept)
+    rows = model.rows.take(model.rows.of_role("leader"))
     return rows.M, rows.lo, rows.hi
 
 
@@ -147,7 +143,7 @@ def _steps(
     low[parts.y], high[parts.y] = -REACH, REACH
     low[parts.mu] = np.where(active, np.minimum(-z[parts.mu] / margin, 0.0), 0.0)
     high[parts.mu] = np.where(active, np.inf, 0.0)
-    dead = np.isin(space.role, ["lam", "mu"]) & (space.lb == space.ub)
+    dead = space.is_price & (space.lb == space.ub)
     low[dead] = high[dead] = 0.0
     return low, high
 

@@ -35,7 +35,7 @@ from ..scale import scaled
 from .curved import tightened
 from .flows import flow_limits
 from .follower import bound_follower
-from .job import Job, Proved
+from .job import FollowerToBound, Proved
 from .network import Network, network
 from .notes import unproved
 
@@ -103,7 +103,7 @@ def bound(
     return replace(view.restore(_apply(view.model, results)), bounded=True)
 
 
-def _run(jobs: Iterator[Job], executor: Executor | None, deadline: Deadline) -> Iterator[Proved | None]:
+def _run(jobs: Iterator[FollowerToBound], executor: Executor | None, deadline: Deadline) -> Iterator[Proved | None]:
     """Yield what is proved of every follower, None of those that time ran out for."""
     if executor is None:
         for job in jobs:
@@ -126,16 +126,14 @@ def _run(jobs: Iterator[Job], executor: Executor | None, deadline: Deadline) -> 
             future.cancel()
 
 
-def _jobs(model: Model, rounds: int, deadline: Deadline) -> Iterator[Job]:
+def _jobs(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerToBound]:
     """Yield one job per follower over boxes tightened by the leader's and the followers' rows; none when it is late."""
     kkt, space = model.kkt, model.space
     assert kkt is not None
     primal = np.isin(space.role, ["leader", "term", "follower"])
     lb, ub = np.where(primal, space.lb, -np.inf), np.where(primal, space.ub, np.inf)
     lb, ub = tightened(model, lb, ub)
-    leader = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        leader[block.start : block.stop] = block.role == "leader"
+    leader = model.rows.of_role("leader")
     rows = model.rows.take(leader)
     known: list[tuple[QP, Network | None]] = []
     for system in kkt.systems:
@@ -160,7 +158,7 @@ def _jobs(model: Model, rounds: int, deadline: Deadline) -> Iterator[Job]:
         twin = np.full(len(key), -1)
         twin[order[same]], twin[order[same + 1]] = order[same + 1], order[same]
         dead = space.ub[qp.mu] == 0
-        yield Job(
+        yield FollowerToBound(
             system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds, not priced, net, most
         )
 

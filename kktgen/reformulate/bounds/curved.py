@@ -19,9 +19,8 @@ from scipy.sparse.csgraph import connected_components
 from ...model.model import Model
 from ...model.tables import QuadTable, product_sums
 from ...numerics.convexity import DENSE, is_psd
-from ...numerics.intervals import tighten
+from ...numerics.intervals import tighten, within_reach
 from ...numerics.product_hull import product_boxes
-from ...numerics.programs import within_reach
 from ...numerics.safe_bound import OUTWARD
 from ...numerics.sparse import Csr, coo, row_index, widen
 from ...problem.columns import on_integers
@@ -38,7 +37,7 @@ MOVED = 1e-3
 def boxes(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Return the box of every column (lb, ub), tightened by rows, convex quadratic rows and integrality.
 
-    Bounds out of reach (:data:`kktgen.numerics.programs.FAR`) are none.
+    Bounds out of reach (:data:`kktgen.numerics.intervals.FAR`) are none.
     """
     view = scaled(model)
     space = view.model.space

@@ -13,9 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from ...deadline import NEVER, Deadline
-from ...numerics.programs import FAR, failures, within_reach
+from ...numerics.answers import failures
+from ...numerics.intervals import FAR, within_reach
+from ...numerics.programs import Polyhedron
 from .basic import basic_bounds
-from .job import Job, Proved
+from .job import FollowerToBound, Proved
 from .multipliers import (
     conditional_bounds,
     conditional_slacks,
@@ -25,7 +27,7 @@ from .multipliers import (
     stationarity_bounds,
 )
 from .paths import path_bounds
-from .relaxation import Boxes, Layout, Program, relaxation, single_rows, with_single_rows
+from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
 
 LARGE = 3.0
@@ -35,7 +37,7 @@ LARGE = 3.0
 class _Best:
     """The best boxes so far of one follower's variables and multipliers, and the tier each bound on mu comes from."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: FollowerToBound) -> None:
         self.x = job.x_lb, job.x_ub
         self.y = with_single_rows(job.qp, job.y_lb, job.y_ub)
         idle = _never(job)
@@ -66,7 +68,7 @@ class _Best:
         self.y = _smaller(self.y, (low, high))
 
 
-def _never(job: Job) -> np.ndarray:
+def _never(job: FollowerToBound) -> np.ndarray:
     """Return which rows bound a variable out of reach and beyond the box its other rows give it (mi,) bool."""
     out = np.zeros(len(job.qp.h), dtype=bool)
     at, column, coefficient = single_rows(job.qp)
@@ -80,13 +82,13 @@ def _smaller(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarr
     return (low, high) if (low <= high).all() else old
 
 
-def bound_follower(job: Job, deadline: Deadline = NEVER) -> Proved:
+def bound_follower(job: FollowerToBound, deadline: Deadline = NEVER) -> Proved:
     """Return the boxes proved by a deadline for a follower's slacks, prices and multipliers."""
     with failures() as words:
         return replace(_bounded(job, deadline), failures=tuple(words))
 
 
-def _bounded(job: Job, deadline: Deadline) -> Proved:
+def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
     qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
     if job.network is not None:
         found = _network(job, best, deadline)
@@ -113,7 +115,7 @@ def _bounded(job: Job, deadline: Deadline) -> Proved:
             break
         program = relaxation(qp, best.boxes(), job.leader)
         if cut is not None:
-            program = program.rows(*cut)
+            program = with_rows(program, *cut)
         before = best.mu
         best.price(*price_boxes(program, at, best.lam, deadline))
         best.improve(conditional_bounds(qp, program, job, asked, deadline), "D3")
@@ -132,7 +134,7 @@ def _bounded(job: Job, deadline: Deadline) -> Proved:
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps, late=deadline.over)
 
 
-def _network(job: Job, best: _Best, deadline: Deadline) -> Proved | None:
+def _network(job: FollowerToBound, best: _Best, deadline: Deadline) -> Proved | None:
     """Take the bounds from path costs; return them where they are all there is to prove, and LPs would take long."""
     assert job.network is not None
     qp = job.qp
@@ -149,7 +151,7 @@ def _network(job: Job, best: _Best, deadline: Deadline) -> Proved | None:
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, "none", none, 0)
 
 
-def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
+def _activity(job: FollowerToBound, best: _Best, tier: str = "D2") -> None:
     """Tighten the boxes by the activity of the stationarity rows: of the multipliers, and of free variables."""
     at = Layout.of(job.qp)
     found = stationarity_bounds(job.qp, best.boxes())
@@ -159,13 +161,18 @@ def _activity(job: Job, best: _Best, tier: str = "D2") -> None:
 
 
 def _response_slacks(
-    job: Job, best: _Best, cut: tuple | None, slack_max: np.ndarray, slack_tier: np.ndarray, deadline: Deadline
+    job: FollowerToBound,
+    best: _Best,
+    cut: tuple | None,
+    slack_max: np.ndarray,
+    slack_tier: np.ndarray,
+    deadline: Deadline,
 ) -> int:
     """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
     _activity(job, best)
-    program: Program = relaxation(job.qp, best.boxes(), job.leader)
+    program: Polyhedron = relaxation(job.qp, best.boxes(), job.leader)
     if cut is not None:
-        program = program.rows(*cut)
+        program = with_rows(program, *cut)
     value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max), deadline)
     better = value < slack_max
     slack_max[better], slack_tier[better] = value[better], "LP"

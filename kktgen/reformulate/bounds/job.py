@@ -12,7 +12,7 @@ from .network import Network
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class FollowerToBound:
     """One follower to bound: plain arrays, so that it can travel to another process.
 
     Parameters

@@ -7,12 +7,13 @@ import scipy.sparse as sp
 
 from ...deadline import NEVER, Deadline
 from ...numerics.intervals import interval, tighten
-from ...numerics.programs import WarmLp
+from ...numerics.programs import Polyhedron
 from ...numerics.safe_bound import safe_minimum
 from ...numerics.sparse import Csr
+from ...numerics.warm_lp import WarmLp
 from ...problem.qp import QP
-from .job import Job
-from .relaxation import Boxes, Layout, Program, single_rows
+from .job import FollowerToBound
+from .relaxation import SECONDS, Boxes, Layout, single_rows
 
 ZERO = 1e-9
 """A proved bound below this is a proved zero."""
@@ -34,7 +35,7 @@ def slack_intervals(qp: QP, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def slack_bounds(
-    qp: QP, program: Program, boxes: Boxes, deadline: Deadline = NEVER
+    qp: QP, program: Polyhedron, boxes: Boxes, deadline: Deadline = NEVER
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the largest slack of every inequality, its tier, and the number of LPs.
 
@@ -46,7 +47,7 @@ def slack_bounds(
     several = np.flatnonzero((np.diff(C.indptr) > 1) | ~np.isfinite(value))
     if len(several) == 0:
         return value, tier, 0
-    warm = program.warm(deadline)
+    warm = program.warm(deadline, SECONDS)
     for i in several:
         if deadline.over:
             break
@@ -57,10 +58,10 @@ def slack_bounds(
     return value, tier, len(several)
 
 
-def conditional_slacks(qp: QP, program: Program, asked: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
+def conditional_slacks(qp: QP, program: Polyhedron, asked: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
     """Return for every row asked for its largest slack given that its multiplier is zero: otherwise it has none."""
     at, C = Layout.of(qp), Csr(sp.hstack([qp.H, qp.G], format="csr"))
-    warm, out = program.warm(deadline), np.full(len(qp.h), np.inf)
+    warm, out = program.warm(deadline, SECONDS), np.full(len(qp.h), np.inf)
     for i in np.flatnonzero(asked):
         if deadline.over:
             break
@@ -74,7 +75,7 @@ def conditional_slacks(qp: QP, program: Program, asked: np.ndarray, deadline: De
     return out
 
 
-def _minimum(warm: WarmLp, program: Program, columns: np.ndarray, costs: np.ndarray, n: int) -> float:
+def _minimum(warm: WarmLp, program: Polyhedron, columns: np.ndarray, costs: np.ndarray, n: int) -> float:
     """Return a safe lower bound on ``sum costs_k v[columns_k]`` over the program."""
     q = np.zeros(n)
     q[columns] = costs
@@ -82,10 +83,10 @@ def _minimum(warm: WarmLp, program: Program, columns: np.ndarray, costs: np.ndar
 
 
 def price_boxes(
-    program: Program, at: Layout, lam: tuple[np.ndarray, np.ndarray], deadline: Deadline = NEVER
+    program: Polyhedron, at: Layout, lam: tuple[np.ndarray, np.ndarray], deadline: Deadline = NEVER
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return proved boxes of the prices: two LPs each."""
-    warm, n = program.warm(deadline), at.n
+    warm, n = program.warm(deadline, SECONDS), at.n
     low, high = lam[0].copy(), lam[1].copy()
     for k in range(at.mu - at.lam):
         if deadline.over:
@@ -96,7 +97,9 @@ def price_boxes(
     return low, high
 
 
-def conditional_bounds(qp: QP, program: Program, job: Job, asked: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
+def conditional_bounds(
+    qp: QP, program: Polyhedron, job: FollowerToBound, asked: np.ndarray, deadline: Deadline = NEVER
+) -> np.ndarray:
     """Return for every multiplier asked for its maximum given that its row is active and the opposite one zero (D3)."""
     at, mi = Layout.of(qp), len(qp.h)
     rows, columns, coefficients = single_rows(qp)
@@ -108,7 +111,7 @@ def conditional_bounds(qp: QP, program: Program, job: Job, asked: np.ndarray, de
     room = ROOM * (1.0 + np.abs(side))
     never = job.dead.copy()  # beyond the box of its variable
     never[rows[(side < program.lb[single] - room) | (side > program.ub[single] + room)]] = True
-    warm, out = program.warm(deadline), np.where(never & ~job.dead, 0.0, np.inf)
+    warm, out = program.warm(deadline, SECONDS), np.where(never & ~job.dead, 0.0, np.inf)
     for i in np.flatnonzero(asked & ~never):
         if deadline.over:
             break

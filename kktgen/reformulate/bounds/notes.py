@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...model.model import Model
+from ...wording import first_names
 from .job import Proved
 
 SHOWN = 3
@@ -68,9 +69,8 @@ def _loose(model: Model, proved: Proved) -> str:
     """Return the columns without a box, in words."""
     if not len(proved.loose):
         return ""
-    names = ", ".join(model.space.label(int(j)) for j in proved.loose[:SHOWN])
-    more = f" and {len(proved.loose) - SHOWN} more" if len(proved.loose) > SHOWN else ""
-    return f"; give bounds to {names}{more}"
+    names = [model.space.label(int(j)) for j in proved.loose[:SHOWN]]
+    return f"; give bounds to {first_names(names, SHOWN, len(proved.loose))}"
 
 
 def _who(found: list[tuple[str, int]]) -> str:

@@ -42,7 +42,7 @@ ROOM = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class _PathRows:
     """The inequalities that can be active: those that bound one variable, and which have several.
 
     Parameters
@@ -65,7 +65,7 @@ class _Rows:
     never: np.ndarray
 
     @classmethod
-    def of(cls, qp: QP, boxes: Boxes) -> _Rows:
+    def of(cls, qp: QP, boxes: Boxes) -> _PathRows:
         """Return the rows of a follower over the boxes of (x, y, lam, mu)."""
         at, count = Layout.of(qp), np.diff(qp.G.indptr)
         _, most = interval(Csr(sp.hstack([qp.H, qp.G], format="csr")), boxes.lb[: at.lam], boxes.ub[: at.lam])
@@ -104,7 +104,7 @@ def path_bounds(
         inf where nothing is proved.
     lam_lb, lam_ub : ndarray (me,)
     """
-    at, rows = Layout.of(qp), _Rows.of(qp, boxes)
+    at, rows = Layout.of(qp), _PathRows.of(qp, boxes)
     box = boxes.lb.copy(), boxes.ub.copy()
     mu, lam = np.where(rows.never, 0.0, np.inf), (np.full(len(qp.b), -np.inf), np.full(len(qp.b), np.inf))
     chosen = basic and _unneeded(qp, net, rows, (boxes.lb[: at.y], boxes.ub[: at.y]))
@@ -134,7 +134,7 @@ def _outward(value: np.ndarray, sign: float) -> np.ndarray:
     return np.where(value == 0.0, 0.0, value + sign * OUTWARD * (1.0 + np.abs(value)))
 
 
-def _unneeded(qp: QP, net: Network, rows: _Rows, x: Box) -> bool:
+def _unneeded(qp: QP, net: Network, rows: _PathRows, x: Box) -> bool:
     """Return whether no total needs a multiplier: it has no bound but a lower one, which its terms imply."""
     plain = np.zeros(len(qp.h), dtype=bool)
     plain[single_rows(qp)[0]] = True
@@ -142,7 +142,7 @@ def _unneeded(qp: QP, net: Network, rows: _Rows, x: Box) -> bool:
     return not np.isin(net.total, others).any() and bool(implied(qp, net, x).all())
 
 
-def _cost(qp: QP, rows: _Rows, box: Box, links: np.ndarray) -> Box:
+def _cost(qp: QP, rows: _PathRows, box: Box, links: np.ndarray) -> Box:
     """Return the box of the gradient, less what some equations and rows of several variables price (ny,)."""
     at = Layout.of(qp)
     prices = sp.diags_array(np.isin(np.arange(len(qp.b)), links).astype(float)) @ qp.A
@@ -171,7 +171,7 @@ class _Apart:
     back: np.ndarray
 
     @classmethod
-    def of(cls, net: Network, rows: _Rows, cost: Box, basic: bool, deadline: Deadline) -> _Apart | None:
+    def of(cls, net: Network, rows: _PathRows, cost: Box, basic: bool, deadline: Deadline) -> _Apart | None:
         """Return the shortest distances; None where costs fall without end round a cycle."""
         ny, k, arcs = len(net.tail), net.ground, net.arcs
         cost = cost[0] / net.weight, cost[1] / net.weight
@@ -211,7 +211,7 @@ def _tree(net: Network, cost: Box) -> np.ndarray:
     return np.bincount(of, np.where(rank < count[of], size, 0.0), net.parts)
 
 
-def _price_links(qp: QP, net: Network, rows: _Rows, box: Box, apart: _Apart, lam: Box) -> None:
+def _price_links(qp: QP, net: Network, rows: _PathRows, box: Box, apart: _Apart, lam: Box) -> None:
     """Bound the prices of links by what the arcs they count cost at least and at most; writes into ``lam``."""
     low, high = _cost(qp, rows, box, np.arange(0))
     alone = np.flatnonzero(np.diff(net.alpha.indptr) == 1)  # variables that one link counts

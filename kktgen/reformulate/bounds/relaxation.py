@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from ...deadline import Deadline
+from ...numerics.intervals import FAR
 from ...numerics.product_hull import hull, product_boxes
-from ...numerics.programs import FAR, WarmLp
+from ...numerics.programs import Polyhedron
 from ...numerics.sparse import Csr, row_index
 from ...problem.qp import QP
 
@@ -63,31 +63,11 @@ class Layout:
         return self.t + 1
 
 
-@dataclass(frozen=True, eq=False)
-class Program:
-    """An LP's rows and boxes."""
-
-    A: Csr
-    lo: np.ndarray
-    hi: np.ndarray
-    lb: np.ndarray
-    ub: np.ndarray
-
-    def warm(self, deadline: Deadline) -> WarmLp:
-        """Return the LP kept warm."""
-        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, deadline, SECONDS)
-
-    def rows(self, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Program:
-        """Return the program with more rows, those with coefficients out of reach left out."""
-        near = np.ones(len(lo), dtype=bool)
-        near[row_index(A)[np.abs(A.data) >= FAR]] = False
-        return Program(
-            Csr(sp.vstack([self.A, A[near]], format="csr")),
-            np.concatenate([self.lo, lo[near]]),
-            np.concatenate([self.hi, hi[near]]),
-            self.lb,
-            self.ub,
-        )
+def with_rows(polyhedron: Polyhedron, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Polyhedron:
+    """Return a polyhedron with more rows, those with coefficients out of reach left out."""
+    near = np.ones(len(lo), dtype=bool)
+    near[row_index(A)[np.abs(A.data) >= FAR]] = False
+    return polyhedron.with_rows(A[near], lo[near], hi[near])
 
 
 def single_rows(qp: QP) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -125,7 +105,7 @@ def _curvature_max(qp: QP, boxes: Boxes) -> float:
     return 0.5 * float(np.where(np.isnan(terms), 0.0, terms).sum())
 
 
-def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray], duals: bool = True) -> Program:
+def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray], duals: bool = True) -> Polyhedron:
     """Return the relaxation of a follower's KKT system over the boxes of (x, y, lam, mu).
 
     Parameters
@@ -165,7 +145,7 @@ def relaxation(qp: QP, boxes: Boxes, leader: tuple[Csr, np.ndarray, np.ndarray],
     lo = np.concatenate([qp.b, none, -qp.q, leader[1], held_lo, [-np.inf]])
     hi = np.concatenate([qp.b, qp.h[~single], -qp.q, leader[2], held_hi, [known]])
     lb, ub = np.concatenate([boxes.lb, w_lb, [0.0]]), np.concatenate([boxes.ub, w_ub, [_curvature_max(qp, boxes)]])
-    program = Program(Csr(A), lo, hi, lb, ub)
+    program = Polyhedron(Csr(A), lo, hi, lb, ub)
     return program if duals else _without(program, at, qp.Q.nnz)
 
 
@@ -179,10 +159,10 @@ def _within_reach(qp: QP) -> tuple[np.ndarray, np.ndarray, float]:
     return np.where(far, 0.0, qp.b), np.where(np.abs(qp.h) < FAR, qp.h, 0.0), known
 
 
-def _without(program: Program, at: Layout, prices: int) -> Program:
+def _without(program: Polyhedron, at: Layout, prices: int) -> Polyhedron:
     """Return the program without the rows that hold lam, mu, or a product with them (w beyond the first ``prices``)."""
     column = program.A.indices
     dual = ((column >= at.lam) & (column < at.w)) | ((column >= at.w + prices) & (column < at.t))
     keep = np.ones(len(program.lo), dtype=bool)
     keep[row_index(program.A)[dual]] = False
-    return Program(Csr(program.A[keep]), program.lo[keep], program.hi[keep], program.lb, program.ub)
+    return Polyhedron(Csr(program.A[keep]), program.lo[keep], program.hi[keep], program.lb, program.ub)

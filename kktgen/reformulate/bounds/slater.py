@@ -19,12 +19,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from ...deadline import NEVER, Deadline
-from ...numerics.intervals import interval
-from ...numerics.programs import FAR, lp
+from ...numerics.intervals import FAR, interval
+from ...numerics.programs import Polyhedron, lp
 from ...numerics.safe_bound import safe_minimum
 from ...numerics.sparse import Csr, row_index
 from ...problem.qp import QP
-from .relaxation import SECONDS, Layout, Program, products
+from .relaxation import SECONDS, Layout, products, with_rows
 
 INSIDE = 1e-6
 """Smallest slack a Slater point is used with."""
@@ -201,7 +201,7 @@ def _affine(robust: _Robust, cap: np.ndarray) -> tuple[Csr, np.ndarray, np.ndarr
 
 
 def slater(
-    qp: QP, program: Program, rule: Rule, dead: np.ndarray, deadline: Deadline = NEVER
+    qp: QP, program: Polyhedron, rule: Rule, dead: np.ndarray, deadline: Deadline = NEVER
 ) -> tuple[tuple[Csr, np.ndarray, np.ndarray] | None, np.ndarray]:
     """Return the rows a rule gives (tangent of the cost, ``sigma'mu <= N``) and the bounds ``mu_i <= N / sigma_i``.
 
@@ -214,7 +214,7 @@ def slater(
     tangent = np.zeros(n)
     tangent[at.y : at.lam], tangent[at.t] = -gradient, 1.0
     tangent_row = (Csr(tangent[None, :]), np.array([-0.5 * gradient @ rule.y0]), np.array([np.inf]))
-    with_tangent = program.rows(*tangent_row) if qp.P.nnz else program
+    with_tangent = with_rows(program, *tangent_row) if qp.P.nnz else program
     constant, linear, curved = _value(qp, rule, program.lb[: at.y], program.ub[: at.y])
     _, _, weight = products(qp)
     q = np.zeros(n)
@@ -223,7 +223,7 @@ def slater(
     q[at.w : at.w + qp.Q.nnz] = weight[: qp.Q.nnz]
     q[at.t] = 1.0 if qp.P.nnz else 0.0
     used = np.flatnonzero(q)
-    answer = with_tangent.warm(deadline).minimize(used, q[used])
+    answer = with_tangent.warm(deadline, SECONDS).minimize(used, q[used])
     rows = (with_tangent.A, with_tangent.lo, with_tangent.hi, with_tangent.lb, with_tangent.ub)
     excess = constant + curved - safe_minimum(answer, q, *rows)
     if not np.isfinite(excess):

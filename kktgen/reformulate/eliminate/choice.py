@@ -15,8 +15,8 @@ from ...deadline import NEVER, Deadline
 from ...numerics.convexity import is_psd
 from ...numerics.sparse import Csr
 from .least import least
-from .products import Products
-from .propagation import ZERO, Equations, join, solve
+from .products import BilinearTerms
+from .propagation import ZERO, PairEquations, join, solve
 
 REASONS = (
     "",
@@ -53,11 +53,11 @@ class _Groups:
     group: np.ndarray
     slope: np.ndarray
 
-    def equations(self, products: Products, at: np.ndarray) -> Equations:
+    def equations(self, products: BilinearTerms, at: np.ndarray) -> PairEquations:
         """Return the equations of the monomials ``at`` in tau (coefficients zero where no weight is left)."""
         plain = products.equations(at)
         ka, kb = plain.ka * self.slope[plain.a], plain.kb * self.slope[plain.b]
-        return Equations(self.group[plain.a], self.group[plain.b], ka, kb, plain.c).normal()
+        return PairEquations(self.group[plain.a], self.group[plain.b], ka, kb, plain.c).normal()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class _Attempt:
     ok: np.ndarray
 
 
-def choose(products: Products, deadline: Deadline = NEVER) -> Choice:
+def choose(products: BilinearTerms, deadline: Deadline = NEVER) -> Choice:
     """Return the weights: exact and convex where possible, else those with the least left over.
 
     Weights are first sought with equal alpha on columns that P couples, which keeps ``sym(diag(alpha) P)`` psd for
@@ -104,7 +104,8 @@ def choose(products: Products, deadline: Deadline = NEVER) -> Choice:
 
 
 def _repair(
-    products: Products, groups: _Groups, first: _Attempt, failed: np.ndarray, lead: np.ndarray, reduced: Equations,
+    products: BilinearTerms, groups: _Groups, first: _Attempt, failed: np.ndarray, lead: np.ndarray,
+    reduced: PairEquations,
     w: np.ndarray, reason: np.ndarray, deadline: Deadline,
 ) -> np.ndarray:  # fmt: skip
     """Return w with the failed components solved without the coupling by P, or by LP; fills in the reasons."""
@@ -128,19 +129,19 @@ def _repair(
     return w
 
 
-def _contract(products: Products, coupled: bool, zero: np.ndarray | None = None) -> _Groups:
+def _contract(products: BilinearTerms, coupled: bool, zero: np.ndarray | None = None) -> _Groups:
     """Return the groups of weights that leave absent products absent (``zero`` and still columns have weight 0)."""
     hard = np.flatnonzero(~products.own & ~products.written & products.held)
     still = np.flatnonzero(products.still)
     zero = still if zero is None else np.concatenate([still, zero])
-    parts = [products.equations(hard), Equations(zero, zero, *np.outer([1.0, 0.0, 0.0], np.ones(len(zero))))]
+    parts = [products.equations(hard), PairEquations(zero, zero, *np.outer([1.0, 0.0, 0.0], np.ones(len(zero))))]
     if coupled:
         parts.append(products.coupling())
     family = solve(products.n, join(*parts))
     return _Groups(family.label, np.where(np.isnan(family.t)[family.label], family.slope, 0.0))
 
 
-def _why_stuck(products: Products, at: np.ndarray) -> np.ndarray:
+def _why_stuck(products: BilinearTerms, at: np.ndarray) -> np.ndarray:
     """Return why no weight is left for the monomials ``at``: absent products, or only the coupling by P."""
     if len(at) == 0:
         return np.empty(0, dtype=np.int8)
@@ -148,7 +149,7 @@ def _why_stuck(products: Products, at: np.ndarray) -> np.ndarray:
     return np.where(loose.ka != 0, CURVED, CREATES)
 
 
-def _exact(products: Products, groups: _Groups, equations: Equations, convex: bool) -> _Attempt:
+def _exact(products: BilinearTerms, groups: _Groups, equations: PairEquations, convex: bool) -> _Attempt:
     """Solve the leader's equations by propagation; with ``convex``, alpha < 0 on curved columns is a failure."""
     family = solve(int(groups.group.max(initial=-1)) + 1, equations)
     component = family.label[groups.group]
@@ -170,7 +171,7 @@ def _exact(products: Products, groups: _Groups, equations: Equations, convex: bo
 
 
 def _free_values(
-    products: Products, component: np.ndarray, slope: np.ndarray, offset: np.ndarray, free: np.ndarray
+    products: BilinearTerms, component: np.ndarray, slope: np.ndarray, offset: np.ndarray, free: np.ndarray
 ) -> np.ndarray:
     """Return, for the free components, the t with the smallest weights in 1-norm.
 
@@ -197,7 +198,7 @@ def _free_values(
 
 
 def _convex_components(
-    products: Products, w: np.ndarray, component: np.ndarray, tested: np.ndarray, count: int
+    products: BilinearTerms, w: np.ndarray, component: np.ndarray, tested: np.ndarray, count: int
 ) -> np.ndarray:
     """Return which of the ``tested`` components keep the products of two y of one follower convex (count,) bool."""
     good = np.zeros(count, dtype=bool)
@@ -216,7 +217,7 @@ def _convex_components(
     return good
 
 
-def _signs(products: Products, groups: _Groups) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _signs(products: BilinearTerms, groups: _Groups) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return per group: tau may be > 0, may be < 0 (so that curved alpha >= 0), gammas < 0 if tau > 0, if tau < 0."""
     count = int(groups.group.max(initial=-1)) + 1
     curved, up, down = products.curved, groups.slope > 0, groups.slope < 0

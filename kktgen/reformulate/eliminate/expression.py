@@ -13,7 +13,7 @@ from ...problem.columns import Space
 from ...problem.expressions import Quad
 from ..vanishing import Conditions
 from .choice import CREATES, REASONS, choose
-from .products import Products
+from .products import BilinearTerms
 from .propagation import ZERO
 from .result import Monomials
 
@@ -26,7 +26,7 @@ class Rewriting:
     ----------
     goal : Quad
         The expression, every monomial once.
-    products : Products
+    products : BilinearTerms
     w : ndarray
         Weights, in the columns of ``products``.
     new : ndarray (m,)
@@ -36,7 +36,7 @@ class Rewriting:
     """
 
     goal: Quad
-    products: Products
+    products: BilinearTerms
     w: np.ndarray
     new: np.ndarray
     reason: np.ndarray
@@ -59,7 +59,7 @@ class Rewriting:
         if near:
             conditions = conditions.near(np.concatenate([i, j]))
             i, j = (np.searchsorted(conditions.columns, part) for part in (i, j))
-        products = Products.of(conditions, i, j, goal.v)
+        products = BilinearTerms.of(conditions, i, j, goal.v)
         if not products.target.any():
             return None
         products = products.flat() if flat else products

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from ...deadline import NEVER, Deadline
 from ...numerics.programs import lp
 from ...numerics.sparse import Csr
-from .propagation import Equations, join, solve
+from .propagation import PairEquations, join, solve
 
 MET = 1e-7
 """A scaled leftover below this counts as zero in the LP's answer and is then cancelled exactly."""
@@ -17,7 +17,7 @@ PREFERENCE = 1e-4
 
 
 def least(
-    size: int, equations: Equations, component: np.ndarray, up: np.ndarray, down: np.ndarray, minus_up: np.ndarray,
+    size: int, equations: PairEquations, component: np.ndarray, up: np.ndarray, down: np.ndarray, minus_up: np.ndarray,
     minus_down: np.ndarray, deadline: Deadline = NEVER,
 ) -> np.ndarray:  # fmt: skip
     """Return tau that minimises ``sum |ka tau_a + kb tau_b + c|``, exact in the equations it meets.
@@ -26,7 +26,7 @@ def least(
     ----------
     size : int
         Number of unknowns; those in no equation are 0.
-    equations : Equations
+    equations : PairEquations
     component : ndarray (m,) of int
         Of every equation; components are scaled one by one.
     up, down : ndarray (size,) of bool
@@ -42,7 +42,7 @@ def least(
     largest = np.zeros(int(component.max()) + 1)
     np.maximum.at(largest, component, np.abs(equations.c))
     scale = np.where(largest > 0, largest, 1.0)
-    local = Equations(a, b, equations.ka, equations.kb, equations.c / scale[component])
+    local = PairEquations(a, b, equations.ka, equations.kb, equations.c / scale[component])
 
     rows = np.arange(m)
     K = sp.coo_array((np.concatenate([local.ka, local.kb]), (np.tile(rows, 2), np.concatenate([a, b]))), shape=(m, g))
@@ -64,11 +64,11 @@ def least(
     return out
 
 
-def exactly_met(equations: Equations, tau: np.ndarray) -> np.ndarray:
+def exactly_met(equations: PairEquations, tau: np.ndarray) -> np.ndarray:
     """Return tau with the equations it nearly meets, and its zeros, met exactly."""
     met = np.abs(equations.value(tau)) <= MET
     zero = np.flatnonzero(np.abs(tau) <= MET)
-    at_zero = Equations(zero, zero, np.ones(len(zero)), np.zeros(len(zero)), np.zeros(len(zero)))
+    at_zero = PairEquations(zero, zero, np.ones(len(zero)), np.zeros(len(zero)), np.zeros(len(zero)))
     family = solve(len(tau), join(equations.take(met), at_zero))
     t = np.where(np.isnan(family.t), tau[family.root], family.t)
     exact = family.slope * t[family.label] + family.offset

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...model.model import Model
 from ...problem.columns import Block
+from ...wording import first_names
 from .result import Monomials, RowOutcome, Weights
 
 SHOWN = 4
@@ -67,9 +68,7 @@ def _of_row(reason: str) -> str:
 
 def _rows(rows: Sequence[RowOutcome]) -> str:
     """Return e.g. ``row revenue``, ``rows b0, b1, b2, b3 and 20 more``."""
-    names = ", ".join(row.name for row in rows[:SHOWN])
-    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-    return f"row{'s' if len(rows) > 1 else ''} {names}{more}"
+    return f"row{'s' if len(rows) > 1 else ''} {first_names([row.name for row in rows], SHOWN)}"
 
 
 def _range(w: np.ndarray) -> str:

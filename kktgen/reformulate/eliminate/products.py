@@ -10,11 +10,11 @@ from scipy.sparse.csgraph import connected_components
 from ...numerics.convexity import is_psd
 from ...numerics.sparse import Csr, coo, row_index
 from ..vanishing import Conditions
-from .propagation import ZERO, Equations
+from .propagation import ZERO, PairEquations
 
 
 @dataclass(frozen=True, eq=False)
-class Products:
+class BilinearTerms:
     """All monomials ``z_i z_j`` (i <= j) that the leader wrote or that a weight brings in.
 
     Every weight belongs to one column: alpha to y, beta to lam, gamma to mu. With weights w the coefficient of a
@@ -55,7 +55,7 @@ class Products:
     still: np.ndarray
 
     @classmethod
-    def of(cls, conditions: Conditions, i: np.ndarray, j: np.ndarray, v: np.ndarray) -> Products:
+    def of(cls, conditions: Conditions, i: np.ndarray, j: np.ndarray, v: np.ndarray) -> BilinearTerms:
         """Return the products ``v z_i z_j`` of the leader (every one once, i <= j) and those of the conditions.
 
         Products with a multiplier that is fixed at zero are zero and left out.
@@ -83,7 +83,7 @@ class Products:
             omega, np.where(_convex(n, i, j, omega), 0.0, omega), own, constant, mu, np.zeros(n, dtype=bool),
         )  # fmt: skip
 
-    def flat(self) -> Products:
+    def flat(self) -> BilinearTerms:
         """Return the same products where no weight may bring in curvature: alpha = 0 on curved columns."""
         return replace(self, still=self.curved)
 
@@ -105,14 +105,14 @@ class Products:
         out[self.i[at]] = out[self.j[at]] = True
         return out
 
-    def equations(self, at: np.ndarray) -> Equations:
+    def equations(self, at: np.ndarray) -> PairEquations:
         """Return ``ki w_i + kj w_j + target = 0`` for the monomials ``at``."""
-        return Equations(self.i[at], self.j[at], self.ki[at], self.kj[at], self.target[at])
+        return PairEquations(self.i[at], self.j[at], self.ki[at], self.kj[at], self.target[at])
 
-    def coupling(self) -> Equations:
+    def coupling(self) -> PairEquations:
         """Return ``alpha_i = alpha_j`` for the columns P couples; then ``diag(alpha) P`` is psd when alpha >= 0."""
         at = np.flatnonzero(self.own & self.held & (self.i != self.j))
-        return Equations(self.i[at], self.j[at], np.ones(len(at)), -np.ones(len(at)), np.zeros(len(at)))
+        return PairEquations(self.i[at], self.j[at], np.ones(len(at)), -np.ones(len(at)), np.zeros(len(at)))
 
     def change(self, w: np.ndarray) -> np.ndarray:
         """Return what the weights add to every coefficient, rounding errors removed (m,)."""

@@ -19,7 +19,7 @@ ZERO = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Equations:
+class PairEquations:
     """The equations ``ka w_a + kb w_b + c = 0``.
 
     Parameters
@@ -41,18 +41,18 @@ class Equations:
     def __len__(self) -> int:
         return len(self.c)
 
-    def take(self, keep: np.ndarray) -> Equations:
+    def take(self, keep: np.ndarray) -> PairEquations:
         """Return the equations at the positions or mask ``keep``."""
-        return Equations(self.a[keep], self.b[keep], self.ka[keep], self.kb[keep], self.c[keep])
+        return PairEquations(self.a[keep], self.b[keep], self.ka[keep], self.kb[keep], self.c[keep])
 
-    def normal(self) -> Equations:
+    def normal(self) -> PairEquations:
         """Return the same equations with one unknown written as ``a = b``, ``kb = 0``."""
         same = self.a == self.b
         both = self.ka + self.kb
         both = np.where(np.abs(both) <= ZERO * (np.abs(self.ka) + np.abs(self.kb)), 0.0, both)
         ka, kb = np.where(same, both, self.ka), np.where(same, 0.0, self.kb)
         only_b, only_a = (ka == 0) & (kb != 0), kb == 0
-        return Equations(
+        return PairEquations(
             np.where(only_b, self.b, self.a),
             np.where(only_a, self.a, self.b),
             np.where(only_b, kb, ka),
@@ -65,9 +65,9 @@ class Equations:
         return self.ka * w[self.a] + self.kb * w[self.b] + self.c
 
 
-def join(*parts: Equations) -> Equations:
+def join(*parts: PairEquations) -> PairEquations:
     """Return the equations of several systems in one unknown space."""
-    return Equations(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("a", "b", "ka", "kb", "c")))
+    return PairEquations(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("a", "b", "ka", "kb", "c")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +95,13 @@ class Family:
     root: np.ndarray
 
 
-def solve(size: int, equations: Equations) -> Family:
+def solve(size: int, equations: PairEquations) -> Family:
     """Return the solutions of equations with at most two of ``size`` unknowns each.
 
     Parameters
     ----------
     size : int
-    equations : Equations
+    equations : PairEquations
         Every one with at least one nonzero coefficient.
     """
     equations = equations.normal()
@@ -117,7 +117,7 @@ def solve(size: int, equations: Equations) -> Family:
     return Family(label, slope, offset, t, consistent, root)
 
 
-def _tree(size: int, equations: Equations) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _tree(size: int, equations: PairEquations) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return label, roots, and for every unknown its parent with ``w = slope w_parent + offset``."""
     edge = np.flatnonzero(equations.kb != 0)
     a, b = equations.a[edge], equations.b[edge]
@@ -148,7 +148,7 @@ def _tree(size: int, equations: Equations) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _fix(
-    count: int, equations: Equations, label: np.ndarray, slope: np.ndarray, offset: np.ndarray
+    count: int, equations: PairEquations, label: np.ndarray, slope: np.ndarray, offset: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the t every component is fixed to (nan: free), and whether all its equations then hold."""
     a, b, of = equations.a, equations.b, label[equations.a]

@@ -37,7 +37,7 @@ class Side:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class RowAttempt:
     """What becomes of one row.
 
     Parameters
@@ -73,9 +73,7 @@ def product_rows(model: Model) -> np.ndarray:
     linear = model.quads.linear
     if not len(linear):
         return np.empty(0, dtype=np.int64)
-    leader = np.zeros(len(linear), dtype=bool)
-    for block in linear.blocks:
-        leader[block.start : block.stop] = block.role == "leader"
+    leader = linear.of_role("leader")
     sided = np.isfinite(linear.lo) | np.isfinite(linear.hi)
     return np.flatnonzero(leader & sided & ~psd_rows(model.quads, model.n))
 
@@ -117,7 +115,7 @@ def eliminate_rows(model: Model, conditions: Conditions, at: np.ndarray) -> Mode
     )
 
 
-def _table(model: Model, outcomes: Sequence[Outcome]) -> QuadTable:
+def _table(model: Model, outcomes: Sequence[RowAttempt]) -> QuadTable:
     """Return the rows that replace others, under their names."""
     sides = [(one.row, side) for one in outcomes for side in one.sides]
     old = model.quads.linear.blocks
@@ -140,7 +138,7 @@ def _goal(quads: QuadTable, k: int, space: Space) -> Quad:
     return Quad(space, np.minimum(i, j), np.maximum(i, j), quads.v[start:stop], linear, 0.0)
 
 
-def _outcome(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float) -> Outcome | None:
+def _outcome(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float) -> RowAttempt | None:
     """Return what becomes of the row ``lo <= goal <= hi``; None when it needs nothing."""
     if np.isfinite(lo) and np.isfinite(hi):
         return _two_sided(conditions, k, goal, lo, hi)
@@ -149,14 +147,14 @@ def _outcome(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float) -
     if found is None:
         return None
     sides = (Side("", sign * found.quad(goal.space), lo, hi, found),) if found.convex else ()
-    return Outcome(k, sides, found)
+    return RowAttempt(k, sides, found)
 
 
-def _two_sided(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float) -> Outcome | None:
+def _two_sided(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float) -> RowAttempt | None:
     """Return one linear row, or two rows of which a rewritten one is convex, or the row kept."""
     flat = Rewriting.of(conditions, goal, near=True, flat=True)
     if flat is not None and flat.linear:
-        return Outcome(k, (Side("", flat.quad(goal.space), lo, hi, flat),), flat)
+        return RowAttempt(k, (Side("", flat.quad(goal.space), lo, hi, flat),), flat)
     sides, tried = [], None
     for suffix, low, high, sign in (("_lo", lo, np.inf, -1.0), ("_up", -np.inf, hi, 1.0)):
         found = Rewriting.of(conditions, sign * goal, near=True)
@@ -167,4 +165,4 @@ def _two_sided(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float)
             sides.append(Side(suffix, sign * found.quad(goal.space), low, high, found))
     if tried is None:
         return None
-    return Outcome(k, tuple(sides) if any(side.found is not None for side in sides) else (), tried)
+    return RowAttempt(k, tuple(sides) if any(side.found is not None for side in sides) else (), tried)

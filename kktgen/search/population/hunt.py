@@ -10,7 +10,7 @@ import numpy as np
 
 from ...deadline import Deadline
 from ...errors import ProblemError
-from ...model.kkt import kkt
+from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
 from ...solvers import check_arguments
@@ -20,7 +20,7 @@ from ..recourse import Worth
 from .fitness import Fitness, evaluate
 from .hawks import HHO, NCHHO, Method, better, draw, move, sine_map
 from .record import Record, Search
-from .repair import Repair
+from .repair import DecisionRepair
 
 Progress = Callable[[Mapping[str, Any]], Any]
 
@@ -29,7 +29,8 @@ class Hunt:
     """The population, the best so far, and the record of one search."""
 
     def __init__(
-        self, fitness: Fitness, repair: Repair, method: Method, seed: int, sense: int, executor: Executor | None,
+        self, fitness: Fitness, repair: DecisionRepair, method: Method, seed: int, sense: int,
+        executor: Executor | None,
         time_limit: float | None, progress: Progress | None,
     ) -> None:  # fmt: skip
         self.fitness, self.repair, self.method, self.sense = fitness, repair, method, sense
@@ -131,12 +132,14 @@ def _search(
     for word, number, least in (("population", population, 2), ("iterations", iterations, 0), ("seed", seed, 0)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
             raise ProblemError(f"search: {word} must be a whole number >= {least}, got {number!r}")
-    model = kkt(bilevel)
+    model = shared_kkt(bilevel)
     fitness = Fitness(bilevel, model)
     given = given_decisions(model.space, fitness.columns, start)
     if len(given) > population:
         raise ProblemError(f"search: {len(given)} starts for a population of {population}")
-    hunt = Hunt(fitness, Repair(model, fitness.columns), method, seed, model.sense, executor, time_limit, progress)
+    hunt = Hunt(
+        fitness, DecisionRepair(model, fitness.columns), method, seed, model.sense, executor, time_limit, progress
+    )
     hunt.run(population, iterations, given)
     best, entries = hunt.best, np.array(hunt.record)
     assert best is not None

@@ -12,7 +12,6 @@ import numpy as np
 
 from ...errors import ProblemError
 from ...model.model import Model
-from ...numerics.programs import qp
 from ...numerics.sharpen import Program, sharpen
 from ...numerics.sparse import Csr, take_columns
 from ..residual import FEASIBLE
@@ -21,7 +20,7 @@ HOLDS = 1e-9
 """A row violated by less than this (relative) needs no repair."""
 
 
-class Repair:
+class DecisionRepair:
     """Repairs decisions, many at a time.
 
     Parameters
@@ -41,9 +40,7 @@ class Repair:
     def __init__(self, model: Model, columns: np.ndarray) -> None:
         self.lb, self.ub = model.space.lb[columns], model.space.ub[columns]
         rows = model.rows
-        mine = np.zeros(len(rows), dtype=bool)
-        for block in rows.blocks:
-            mine[block.start : block.stop] = block.role == "leader"
+        mine = rows.of_role("leader")
         A = take_columns(rows.M, columns)
         size = np.diff(A.indptr)
         mine &= (size > 0) & (size == np.diff(rows.M.indptr))
@@ -91,7 +88,7 @@ class Repair:
 
     def _project(self, x: np.ndarray) -> np.ndarray:
         program = Program(self._P, -(self._P @ x), self.A, self.lo, self.hi, self.lb, self.ub)
-        answer = sharpen(program, qp(*vars(program).values()))
+        answer = sharpen(program, program.solve())
         if answer.x is None:
             at = int(np.argmax(np.maximum(self.lo - self.A @ x, self.A @ x - self.hi)))
             raise ProblemError(

@@ -43,9 +43,7 @@ class Discrete:
 
     def __init__(self, model: Model) -> None:
         self.model = replace(model, pairs=None)
-        of_leader = np.zeros(len(model.rows), dtype=bool)
-        for block in model.rows.blocks:
-            of_leader[block.start : block.stop] = block.role == "leader"
+        of_leader = model.rows.of_role("leader")
         self.leader = replace(self.model, rows=model.rows.take(of_leader), kkt=None)
         self._whole = np.flatnonzero(model.space.kind != "C")
         self._indicators = model.indicators is not None and len(model.indicators) > 0

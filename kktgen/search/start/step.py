@@ -20,7 +20,6 @@ from ...deadline import NEVER, Deadline
 from ...model.model import Model
 from ...model.tables import psd_rows
 from ...model.terms import defining
-from ...numerics.programs import qp
 from ...numerics.sharpen import Program, sharpen
 from ...numerics.sparse import Csr, coo, vstack, widen
 from ..residual import FEASIBLE, off_support
@@ -252,7 +251,7 @@ def _solve(program: Program, deadline: Deadline) -> tuple[np.ndarray, np.ndarray
         Csr(program.P[free][:, free]), (program.P @ z + program.q)[free], Csr(A[live]), lo[live], hi[live],
         program.lb[free], program.ub[free],
     )  # fmt: skip
-    answer = qp(small.P, small.q, small.A, small.lo, small.hi, small.lb, small.ub, deadline)
+    answer = small.solve(deadline)
     if answer.x is None:
         return None
     answer = sharpen(small, answer, deadline)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from ...model.solution import Solution
 from ...model.tables import RowTable
 from ...numerics.sparse import Csr, coo, row_index
 from ...problem.columns import INTEGRALITY, on_integers
+from ...wording import near
 
 INTERRUPTED = "Interrupted by user"
 """What ``raw["status"]`` says after Ctrl-C, in the words of HiGHS; SCIP has its own."""
@@ -213,9 +213,7 @@ def interrupted(solution: Solution) -> bool:
 
 def unknown_option(title: str, name: str, known: Iterable[str]) -> ProblemError:
     """Return the error for an option the solver does not have."""
-    near = difflib.get_close_matches(name, list(known), n=3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return ProblemError(f"{title} has no option {name!r}{hint}")
+    return ProblemError(f"{title} has no option {name!r}{near(name, known, 3)}")
 
 
 def refused_value(title: str, name: str, value: Any, why: str = "") -> ProblemError:

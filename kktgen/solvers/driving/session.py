@@ -27,7 +27,7 @@ OPEN = ("unbounded", "infeasible_or_unbounded")
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class LibraryAnswer:
     """What a solver says after its run.
 
     Parameters
@@ -73,7 +73,7 @@ class Session(Protocol):
     def stop(self) -> None:
         """Ask the run to end, from another thread."""
 
-    def found(self) -> Found:
+    def found(self) -> LibraryAnswer:
         """Return what the run found."""
 
     def close(self) -> None:
@@ -148,29 +148,29 @@ def drive(
 
 
 def _second_opinion(
-    first: Found, parts: Arrays, solve: Callable[[Arrays], tuple[Found, bool]]
-) -> tuple[Found, bool]:  # fmt: skip
+    first: LibraryAnswer, parts: Arrays, solve: Callable[[Arrays], tuple[LibraryAnswer, bool]]
+) -> tuple[LibraryAnswer, bool]:  # fmt: skip
     """Return what else can be found out of a model that a solver called unbounded, as :func:`drive` says."""
     bare, stopped = solve(parts.without_objective())
     word = f"{first.word}; without the objective: {bare.word}"
     if stopped or bare.status not in ("optimal", "heuristic"):
-        return Found(word, first.status if bare.status in OPEN else bare.status), stopped
+        return LibraryAnswer(word, first.status if bare.status in OPEN else bare.status), stopped
     if parts.linear:
-        return Found(word, "unbounded"), False
+        return LibraryAnswer(word, "unbounded"), False
     boxed = parts.boxed(BOX)
     inside, stopped = solve(boxed)
     word += f"; within {BOX:g}: {inside.word}"
     if inside.status == "optimal" and inside.z is not None:
         free = (boxed.lb != parts.lb) | (boxed.ub != parts.ub)
         if (np.abs(inside.z[free]) < BOX / 2).all():
-            return Found(word, "heuristic", inside.z, None, inside.nodes), stopped
-    return Found(word, "infeasible_or_unbounded"), stopped
+            return LibraryAnswer(word, "heuristic", inside.z, None, inside.nodes), stopped
+    return LibraryAnswer(word, "infeasible_or_unbounded"), stopped
 
 
 def _run(
     make: Callable[[], Session], parts: Arrays, start: Sequence[np.ndarray], deadline: Deadline, watch: Watch,
     options: dict[str, Any],
-) -> tuple[Found, bool]:  # fmt: skip
+) -> tuple[LibraryAnswer, bool]:  # fmt: skip
     """Return what one run found, and whether Ctrl-C ended it."""
     session = make()
     try:
@@ -181,7 +181,7 @@ def _run(
             session.start(start)
         left = deadline.left()
         if left == 0.0:
-            return Found("no time left", "time_limit"), False
+            return LibraryAnswer("no time left", "time_limit"), False
         if left is not None:
             session.limit(left)
         stopped = in_background(lambda: session.run(watch), session.stop)

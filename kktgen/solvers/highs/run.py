@@ -10,8 +10,8 @@ import scipy.sparse as sp
 
 from ...errors import SolverError
 from ...model.model import Model
-from ...numerics.programs import as_lp
 from ...numerics.quiet_highs import logged, pass_model
+from ...numerics.warm_lp import as_lp
 from ..driving.checks import canonical, column_bounds, sides
 
 TITLE = "HiGHS"

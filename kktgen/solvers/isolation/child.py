@@ -33,7 +33,7 @@ NO_MEMORY = "out of memory"
 
 
 @dataclass(frozen=True)
-class Job:
+class SolveRequest:
     """What to solve, and how.
 
     Parameters
@@ -95,7 +95,7 @@ def _follow_parent(pipe: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _outcome(job: Job, channel: _Channel) -> tuple[Any, ...]:
+def _outcome(job: SolveRequest, channel: _Channel) -> tuple[Any, ...]:
     """Return the last message."""
     lift = _no_limit
     try:

@@ -24,7 +24,7 @@ from ...model.model import Model
 from ...model.solution import Solution
 from ..driving.checks import INTERRUPTED, answer
 from ..driving.watch import Watch
-from .child import NO_MEMORY, Job
+from .child import NO_MEMORY, SolveRequest
 from .lineage import KILL
 from .process import Child, Interrupts
 
@@ -79,7 +79,7 @@ def isolated(
         if hasattr(module, "MEMORY"):
             options.setdefault(module.MEMORY, OWN_SHARE * memory_limit)
     deadline = Deadline(time_limit)
-    job = Job(module.__name__, _slim(model), list(start), deadline, memory_limit, options)
+    job = SolveRequest(module.__name__, _slim(model), list(start), deadline, memory_limit, options)
     title = f"{module.TITLE} {module.version()}"
     with Child(verbose) as child, Interrupts(child) as interrupts:
         child.give(job)

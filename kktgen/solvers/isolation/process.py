@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ...errors import SolverError
-from .child import Job
+from .child import SolveRequest
 from .group import Group
 
 GRACE = 5.0
@@ -71,7 +71,7 @@ class Child(Group):
         """The last lines it printed."""
         return "\n".join(self._lines)
 
-    def give(self, job: Job) -> None:
+    def give(self, job: SolveRequest) -> None:
         """Send the job."""
         assert self.process.stdin is not None
         try:

@@ -3,21 +3,21 @@
 A module declares ``TITLE``, ``PROGRAMS`` (what it may be called on PATH), ``VERSION`` (arguments and the pattern of
 their answer), ``INSTALL``, ``FORM`` (suffix of the model file it gets), ``FEATURES``, ``TOL``, ``START`` (dialect of a
 start, None where it takes none), ``REFUSED`` (lines of its log that refuse an option), ``command(task)`` and
-``outcome(task, log)``; where there is one, ``SOLUTION`` (suffix of its solution file), ``refusal(model)`` (what
-it gets wrong), ``extend_start(model, z, path)`` (adds columns that only the file has), ``stand_in()`` (the
-command in place of the program), ``STAND_IN`` (what that needs) and ``stand_in_version()``.
+``outcome(task, log)``; where there is one, ``SOLUTION`` (suffix of its solution file), ``START_SUFFIX`` (that of a
+start), ``refusal(model)`` (what it gets wrong), ``extend_start(model, z, path)`` (adds columns that only the file has),
+``stand_in()`` (the command in place of the program), ``STAND_IN`` (what that needs) and ``stand_in_version()``.
 
 A user's own command is a :class:`.template.Template`.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
 
 from ...errors import SolverNotFound
+from ...wording import near
 from .external import External, not_found
 from .template import Template
 
@@ -51,11 +51,9 @@ def external(name: str) -> External:
     known = externals()
     found = known.get(name.strip().lower())
     if found is None and not ("{" in name or len(name.split()) > 1):
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         raise SolverNotFound(
-            f"no solver {name!r}{hint}; there are {', '.join(known)}, and {PREFIX}<a command with {{model}} and "
-            "{solution}>"
+            f"no solver {name!r}{near(name, known, 1)}; there are {', '.join(known)}, and {PREFIX}<a command with "
+            "{model} and {solution}>"
         )
     found = found or External(Template(name.removeprefix(PREFIX)))
     if not found.available():

@@ -17,7 +17,7 @@ from ...formats.solutions.cbc import MARK
 from ...formats.solutions.stated import Stated, place, table
 from ...model.model import Model
 from ..driving.checks import column_bounds
-from .task import Outcome, Task, last, number
+from .task import Reply, Task, last, number
 
 TITLE = "CBC"
 PROGRAMS = ("cbc",)
@@ -71,25 +71,25 @@ def command(task: Task) -> list[str]:
     return [*words, "-solve", "-solution", str(task.solution), "-saveSolution", str(task.beside("exact"))]
 
 
-def outcome(task: Task, log: str) -> Outcome:
+def outcome(task: Task, log: str) -> Reply:
     """Return what it found."""
     errors = last(r"read with (-?\d+) errors", log)
     if errors not in ("0", None):
-        return Outcome(None, f"{errors} errors in the model file")
+        return Reply(None, f"{errors} errors in the model file")
     stated, z = task.read()
     if z is None or stated.names is None:
         ambiguous = stated.status == "infeasible" and _may_fall(task.content)
-        return Outcome("infeasible_or_unbounded" if ambiguous else stated.status, stated.word)
+        return Reply("infeasible_or_unbounded" if ambiguous else stated.status, stated.word)
     branches = not task.content.features.isdisjoint({"int", "sos1"})
     if stated.status == "time_limit" and (stated.marked or not branches):
-        return Outcome(stated.status, stated.word)  # an LP stopped on its way is at no point of the model
+        return Reply(stated.status, stated.word)  # an LP stopped on its way is at no point of the model
     z = _exact(task, stated, z)
     bound = number(last(r"^Lower bound: +(\S+)", log))
     if bound is not None:
         bound -= PRINTED
     elif stated.status == "optimal":
         bound = task.content.objective.value(z) - (INCREMENT if branches else 0.0)
-    return Outcome(stated.status, stated.word, z, bound)
+    return Reply(stated.status, stated.word, z, bound)
 
 
 def _may_fall(model: Model) -> bool:

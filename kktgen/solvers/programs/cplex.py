@@ -7,7 +7,7 @@ https://www.ibm.com/docs/en/icos/22.2.0
 from __future__ import annotations
 
 from ...model.model import FEATURES as ALL
-from .task import Outcome, Task, last, number
+from .task import Reply, Task, last, number
 
 TITLE = "CPLEX"
 PROGRAMS = ("cplex",)
@@ -17,6 +17,7 @@ FORM = "mps"
 FEATURES = frozenset(ALL) - {"pairs", "qrow_nonconvex"}
 TOL = 1e-6
 START = "cplex"
+START_SUFFIX = ".mst"
 REFUSED = r"^(?:Command|Parameter|Invalid|No such).*(?:not recognized|does not exist|ambiguous|invalid).*"
 ABSOLUTE_GAP = 1e-6
 """Difference of value and bound at which a mixed-integer optimum is called optimal (``mip tolerances absmipgap``)."""
@@ -44,15 +45,15 @@ def command(task: Task) -> list[str]:
     return [*task.program, "-c", *lines, f"write {task.solution.name}", "quit"]
 
 
-def outcome(task: Task, log: str) -> Outcome:
+def outcome(task: Task, log: str) -> Reply:
     """Return what it found."""
     stated, z = task.read()
     if z is None and stated.status is None:
         for pattern, ours in WORDS:
             if last(f"({pattern})", log) is not None:
-                return Outcome(ours, ours)
-        return Outcome(None, "")
+                return Reply(ours, ours)
+        return Reply(None, "")
     bound = number(last(r"^Current MIP best bound = +(\S+)", log))
     if bound is None and z is not None and stated.word in ("optimal", "integer optimal solution"):
         bound = task.content.objective.value(z) - (ABSOLUTE_GAP if stated.word.startswith("integer") else 0.0)
-    return Outcome(stated.status, stated.word, z, bound)
+    return Reply(stated.status, stated.word, z, bound)

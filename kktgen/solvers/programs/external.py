@@ -24,12 +24,10 @@ from ...model.solution import Solution
 from ..driving.checks import INTERRUPTED, answer, violation
 from ..driving.watch import Watch
 from .running import PATIENCE, Ended, run
-from .task import Outcome, Task, last
+from .task import Reply, Task, last
 
 MARGIN = 1.0, 0.025
 """Seconds, and share of the time limit, that a program told of its limit may take longer."""
-SUFFIX = {"gurobi": ".mst", "cplex": ".mst"}
-"""Suffix of a start in a dialect, where it is not ``.sol``."""
 
 
 class External:
@@ -126,7 +124,7 @@ class External:
         point = _point(model, start, self.TOL, complete=dialect == "highs") if dialect else None
         begin = None
         if point is not None:
-            begin = write_point(model, point, folder / f"start{SUFFIX.get(dialect, '.sol')}", dialect)
+            begin = write_point(model, point, folder / f"start{getattr(self.record, 'START_SUFFIX', '.sol')}", dialect)
             if hasattr(self.record, "extend_start"):
                 self.record.extend_start(model, point, begin)
         solution = folder / f"solution{getattr(self.record, 'SOLUTION', '.sol')}"
@@ -163,7 +161,7 @@ def _check_options(title: str, record: Any, options: Mapping[str, Any], ended: E
                 raise ProblemError(f"{title} refuses its option {name!r} = {value!r}: {line.strip()}")
 
 
-def _outcome(record: Any, task: Task, ended: Ended, title: str) -> Outcome:
+def _outcome(record: Any, task: Task, ended: Ended, title: str) -> Reply:
     """Return what the program found.
 
     Raises
@@ -174,10 +172,10 @@ def _outcome(record: Any, task: Task, ended: Ended, title: str) -> Outcome:
     if ended.code and not ended.stopped:
         raise SolverError(f"{title} {ended.how()} on model {task.content.name!r}; its last lines:{ended.tail()}")
     try:
-        found: Outcome = record.outcome(task, ended.log)
+        found: Reply = record.outcome(task, ended.log)
         trouble = f"gave no answer on model {task.content.name!r}"
     except FormatError as error:
-        found, trouble = Outcome(None, ""), f"wrote a solution file that cannot be read: {error}"
+        found, trouble = Reply(None, ""), f"wrote a solution file that cannot be read: {error}"
     if ended.stopped and (ended.code or found.status is None):
         return replace(found, status="time_limit")
     if found.status is None:

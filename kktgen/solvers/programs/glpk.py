@@ -8,7 +8,7 @@ Reference: Makhorin, GNU Linear Programming Kit, Reference Manual for GLPK 5.0, 
 from __future__ import annotations
 
 from .external import whole_seconds
-from .task import Outcome, Task, last, number
+from .task import Reply, Task, last, number
 
 TITLE = "GLPK"
 PROGRAMS = ("glpsol",)
@@ -40,16 +40,16 @@ def command(task: Task) -> list[str]:
     return [*words, *task.flags("--")]
 
 
-def outcome(task: Task, log: str) -> Outcome:
+def outcome(task: Task, log: str) -> Reply:
     """Return what it found."""
     stated, z = task.read()
     word, status = next(((words, ours) for words, ours in WORDS if words in log), (stated.word, stated.status))
     if z is None:
-        return Outcome(status if status != "optimal" else None, word)
+        return Reply(status if status != "optimal" else None, word)
     status = status if status in ("optimal", "time_limit") else "time_limit"
     bound = None
     if "int" in task.content.features:
         bound = number(last(r"^\+ *\d+: .*>= +(-?\d\S*) ", log))
     if stated.status == "optimal":
         bound = task.content.objective.value(z)
-    return Outcome(status, word.lower(), z, bound)
+    return Reply(status, word.lower(), z, bound)

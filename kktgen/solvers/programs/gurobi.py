@@ -11,7 +11,7 @@ from __future__ import annotations
 import orjson
 
 from ...model.model import FEATURES as ALL
-from .task import Outcome, Task, last, number
+from .task import Reply, Task, last, number
 
 TITLE = "Gurobi"
 PROGRAMS = ("gurobi_cl",)
@@ -22,6 +22,7 @@ SOLUTION = ".json"
 FEATURES = frozenset(ALL) - {"pairs"}
 TOL = 1e-6
 START = "gurobi"
+START_SUFFIX = ".mst"
 REFUSED = r"^.*[Uu]nknown parameter.*|^.*[Uu]nable to set parameter.*|^.*[Ii]llegal value.*"
 WORDS = (
     (r"^Infeasible or unbounded model|^Model is infeasible or unbounded", "infeasible_or_unbounded"),
@@ -50,16 +51,16 @@ def command(task: Task) -> list[str]:
     return [*task.program, *(f"{name}={value}" for name, value in settings.items()), str(task.model)]
 
 
-def outcome(task: Task, log: str) -> Outcome:
+def outcome(task: Task, log: str) -> Reply:
     """Return what it found."""
     stated, z = task.read()
     if stated.status is None and z is None:
         for pattern, ours in WORDS:
             if last(f"({pattern})", log) is not None:
-                return Outcome(ours, ours)
-        return Outcome(None, "")
+                return Reply(ours, ours)
+        return Reply(None, "")
     about = orjson.loads(task.solution.read_bytes())["SolutionInfo"]
     bound = number(str(about.get("ObjBound")))
     if bound is None and stated.status == "optimal":
         bound = number(str(about.get("ObjVal")))
-    return Outcome(stated.status, stated.word, z, bound)
+    return Reply(stated.status, stated.word, z, bound)

@@ -15,7 +15,7 @@ from pathlib import Path
 from ...model.model import Model
 from ..highs import version as library_version
 from .duality import dual_value
-from .task import Outcome, Task, last, number
+from .task import Reply, Task, last, number
 
 TITLE = "HiGHS"
 PROGRAMS = ("highs",)
@@ -62,7 +62,7 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def outcome(task: Task, log: str) -> Outcome:
+def outcome(task: Task, log: str) -> Reply:
     """Return what it found.
 
     Raises
@@ -78,5 +78,5 @@ def outcome(task: Task, log: str) -> Outcome:
         quadratic = "qobj" in task.content.features
         bound = dual_value(task, z) if quadratic else task.content.objective.value(z)
     if stated.status not in ("optimal", "time_limit"):
-        return Outcome(stated.status, stated.word)
-    return Outcome(stated.status, stated.word, z, bound)
+        return Reply(stated.status, stated.word)
+    return Reply(stated.status, stated.word, z, bound)

@@ -18,7 +18,7 @@ from ...formats.solutions.scip import STATUS
 from ...model.model import FEATURES as ALL
 from ...model.model import Model
 from ..scip import version as library_version
-from .task import Outcome, Task, last, number
+from .task import Reply, Task, last, number
 
 TITLE = "SCIP"
 PROGRAMS = ("scip",)
@@ -69,11 +69,11 @@ def _text(value: object) -> str:
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
-def outcome(task: Task, log: str) -> Outcome:
+def outcome(task: Task, log: str) -> Reply:
     """Return what it found."""
     word = last(r"^SCIP Status +:.*\[(.*)\]", log) or ""
     status = STATUS.get(word)
     if word == "gap limit reached" and task.gap is not None:
         status = "optimal"
     _, z = task.read()
-    return Outcome(status, word, z, number(last(r"^Dual Bound +: *(\S+)", log)))
+    return Reply(status, word, z, number(last(r"^Dual Bound +: *(\S+)", log)))

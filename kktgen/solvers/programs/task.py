@@ -62,7 +62,7 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Reply:
     """What an external solver answers.
 
     Parameters

@@ -27,7 +27,7 @@ from typing import Any
 
 from ...errors import ProblemError
 from ...formats import formats
-from .task import Outcome, Task
+from .task import Reply, Task
 
 FORMS = {"model": "mps", "lp": "lp", "mps": "mps", "cip": "cip"}
 STARTS = {"start": "scip", "mst": "gurobi"}
@@ -90,9 +90,9 @@ class Template:
             out.append(_BRACES.sub(lambda found: str(values[found[1]]), word))
         return out
 
-    def outcome(self, task: Task, log: str) -> Outcome:
+    def outcome(self, task: Task, log: str) -> Reply:
         """Return what it found; nothing where there is no solution file."""
         if not task.solution.is_file():
-            return Outcome(None, "no solution file")
+            return Reply(None, "no solution file")
         stated, z = task.read()
-        return Outcome(stated.status or (None if z is None else "heuristic"), stated.word or "a point", z)
+        return Reply(stated.status or (None if z is None else "heuristic"), stated.word or "a point", z)

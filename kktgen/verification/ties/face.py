@@ -25,7 +25,7 @@ from ...deadline import NEVER, Deadline
 from ...errors import UnsupportedError
 from ...model.kkt_system import Kkt
 from ...model.model import Model
-from ...numerics import programs
+from ...numerics.programs import Polyhedron
 from ...numerics.sparse import Csr, coo, row_index, scale_rows, take_columns, vstack
 from ...problem.columns import LEADER
 from ...problem.qp import QP
@@ -34,12 +34,10 @@ from ..residuals import row_scale
 TIE = 1e-7
 """Multipliers up to this times the follower's largest gradient entry, and slacks up to this times the scale of their
 row, count as zero (both scales are at least 1)."""
-REACH = 1e3
-"""How far (times the size of the response) the linear program behind the multipliers may move a variable."""
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
+class Face(Polyhedron):
     """The polyhedron ``lo <= A u <= hi, lb <= u <= ub`` of followers' variables and, where priced, multipliers.
 
     Parameters
@@ -53,11 +51,6 @@ class Face:
     """
 
     columns: np.ndarray
-    A: Csr
-    lo: np.ndarray
-    hi: np.ndarray
-    lb: np.ndarray
-    ub: np.ndarray
     start: np.ndarray
 
 
@@ -81,7 +74,7 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
     kkt = model.kkt
     none = np.empty(0, dtype=np.int64)
     if kkt is None:
-        return Face(none, Csr((0, 0)), np.empty(0), np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+        return Face(Csr((0, 0)), np.empty(0), np.empty(0), np.empty(0), np.empty(0), none, np.empty(0))
     qps = [kkt.qp(k) for k in range(len(kkt.followers))]
     for name, qp in zip(kkt.followers, qps, strict=True):
         other = qp.x[model.space.owner[qp.x] != LEADER]
@@ -101,22 +94,15 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
 def _positive(qp: QP, z: np.ndarray, deadline: Deadline) -> np.ndarray:
     """Return which multipliers mu of a follower are positive in one of its dual optima (mi,) bool.
 
-    The dual of ``min c'y`` over its rows, c the gradient at the response, which all its optima share; a multiplier is
-    weighed with the largest entry of its row.
+    A multiplier is weighed with the largest entry of its row, over the largest entry of the gradient.
     """
     y, x = z[qp.y], z[qp.x]
-    c = qp.gradient(y, x)
-    size = max(1.0, float(np.abs(c).max(initial=0.0)))
-    equal, unequal = qp.A @ y, qp.G @ y
-    lo = np.concatenate([equal, np.full(len(qp.h), -np.inf)])
-    hi = np.concatenate([equal, np.maximum(qp.h - qp.H @ x, unequal)])
-    room = REACH * (1.0 + float(np.abs(y).max(initial=0.0)))
-    answer = programs.lp(c / size, vstack([qp.A, qp.G], qp.ny), lo, hi, y - room, y + room, deadline)
-    if answer.x is None:  # the response is feasible and the box is finite
+    found = qp.multipliers(y, x, deadline)
+    if found is None:
         return np.zeros(len(qp.h), dtype=bool)
     weight = np.zeros(len(qp.h))
     np.maximum.at(weight, row_index(qp.G), np.abs(qp.G.data))
-    return -answer.row_dual[len(qp.b) :] * weight > TIE
+    return found[1] * weight > TIE * max(1.0, float(np.abs(qp.gradient(y, x)).max(initial=0.0)))
 
 
 Part = tuple[Csr, np.ndarray, np.ndarray]
@@ -177,4 +163,4 @@ def _joined(columns: np.ndarray, parts: list[Part], box: tuple[np.ndarray, np.nd
     np.minimum.at(ub, column, high)
     start = z[columns]
     lb, ub = np.minimum(lb, start), np.maximum(ub, start)
-    return Face(columns, Csr(A[~single]), lo[~single], hi[~single], lb, ub, start)
+    return Face(Csr(A[~single]), lo[~single], hi[~single], lb, ub, columns, start)

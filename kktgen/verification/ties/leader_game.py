@@ -23,13 +23,13 @@ from ...deadline import NEVER, Deadline
 from ...errors import UnsupportedError
 from ...model.model import Model
 from ...model.tables import RowTable, join
-from ...numerics.programs import WarmLp
+from ...numerics.programs import Polyhedron
 from ...numerics.sparse import Csr, take_columns, vstack
+from ...numerics.warm_lp import WarmLp
 from ...problem.columns import LEADER
 from ...problem.expressions import Quad
 from ...reformulate.eliminate import eliminate
 from .face import Face, face
-from .max_min import Polyhedron
 
 FLAT = 1e-7
 """A column whose values on the face differ by this at most (times ``max(1, |value|)``) counts as one value."""
@@ -112,8 +112,7 @@ def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Play:
     ties = face(model, z, deadline)
     seen = np.zeros(model.n, dtype=bool)
     if model.kkt is not None:
-        for k in range(len(model.kkt.followers)):
-            seen[model.kkt.qp(k).x] = True
+        seen[model.kkt.seen] = True
     seen[model.terms.factors] = True
     v = np.flatnonzero((model.space.owner == LEADER) & (model.space.role == "leader") & ~seen)
     columns = np.concatenate([ties.columns, v])
@@ -170,9 +169,7 @@ def _linear(model: Model, ties: Face, z: np.ndarray, free: np.ndarray, deadline:
 
 def _rows(model: Model, quads: list[tuple[np.ndarray, float] | None], n: int) -> RowTable:
     """Return the leader's linear rows, and its quadratic ones as they read on the face."""
-    kept = np.zeros(len(model.rows), dtype=bool)
-    for block in model.rows.blocks:
-        kept[block.start : block.stop] = block.role == "leader"
+    kept = model.rows.of_role("leader")
     table = model.rows.take(kept)
     if not quads:
         return table
@@ -215,7 +212,7 @@ class _Flat:
         place = {int(c): k for k, c in enumerate(self._ties.columns)}
         if self._warm is None:
             t = self._ties
-            self._warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, self._deadline)
+            self._warm = t.warm(self._deadline)
         for column in columns[~self._asked[columns]].tolist():
             self._asked[column] = True
             if column not in place:

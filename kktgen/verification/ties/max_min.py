@@ -18,7 +18,7 @@ from ...deadline import NEVER, Deadline
 from ...encodings import encode
 from ...errors import SolverError
 from ...model.kkt import kkt
-from ...numerics.programs import lp
+from ...numerics.programs import Polyhedron
 from ...numerics.sparse import Csr, coo, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.expressions import Quad
@@ -28,16 +28,6 @@ from ...solvers import solve
 
 GAP = 1e-9
 """Relative gap of a program with integers."""
-
-
-class Polyhedron(NamedTuple):
-    """``lo <= A w <= hi, lb <= w <= ub``."""
-
-    A: Csr
-    lo: np.ndarray
-    hi: np.ndarray
-    lb: np.ndarray
-    ub: np.ndarray
 
 
 class Optimum(NamedTuple):
@@ -66,7 +56,7 @@ def least(part: Polyhedron, cost: np.ndarray, whole: np.ndarray, deadline: Deadl
         found = solve(kkt(m), "highs", gap=GAP, time_limit=deadline.left())
         status, point, ending = found.status, found.z, f"{found.status!r} ({(found.raw or {}).get('status')})"
     else:
-        answer = lp(cost, part.A, part.lo, part.hi, part.lb, part.ub, deadline)
+        answer = part.minimize(cost, deadline)
         status, point, ending = answer.status, answer.x, answer.ending
     value = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, np.nan)
     if point is not None:
@@ -124,9 +114,7 @@ def max_min(first: Polyhedron, second: Polyhedron, cost: np.ndarray, deadline: D
         )
     w = found.z[columns]
     lb, ub = np.concatenate([w[:k], second.lb]), np.concatenate([w[:k], second.ub])
-    answer = lp(
-        cost, second.A, second.lo, second.hi, lb, ub, deadline
-    )  # the solver's v is optimal up to its tolerance alone
+    answer = replace(second, lb=lb, ub=ub).minimize(cost, deadline)  # the solver's v is optimal up to a tolerance alone
     w = w if answer.x is None else answer.x
     return Optimum(w, float(cost @ w), float(found.bound))
 

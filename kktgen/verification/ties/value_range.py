@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from ...deadline import NEVER, Deadline
 from ...errors import SolverError, UnsupportedError
 from ...model.model import Model
 from ...numerics.intervals import interval
-from ...numerics.programs import WarmLp
 from ...numerics.sparse import Csr, row_index, take_columns
 from ...problem.columns import labels
 from ...reformulate.scale import Scaled, scaled
@@ -82,7 +82,7 @@ def _worst(game: Play, best: Optimum, deadline: Deadline) -> Optimum:
         part = game.whole
         lb, ub = part.lb.copy(), part.ub.copy()
         lb[k:] = ub[k:] = best.w[k:]
-        return _negative(least(part._replace(lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool), deadline))
+        return _negative(least(replace(part, lb=lb, ub=ub), -cost, np.zeros(len(cost), dtype=bool), deadline))
     if game.integer.any():
         return _worst_relaxed(game, deadline)
     return max_min(game.ties, game.leader, cost, deadline.part(SECONDS))
@@ -100,7 +100,7 @@ def _worst_relaxed(game: Play, deadline: Deadline) -> Optimum:
     part = game.whole
     lb, ub = part.lb.copy(), part.ub.copy()
     lb[:k] = ub[:k] = found.w[:k]
-    answer = least(part._replace(lb=lb, ub=ub), game.cost, game.integer, deadline)
+    answer = least(replace(part, lb=lb, ub=ub), game.cost, game.integer, deadline)
     if answer.w is None:
         raise UnsupportedError("the leader's recourse holds integers, and none of them answers the tie tried as worst")
     return Optimum(answer.w, answer.value, np.inf)
@@ -110,7 +110,7 @@ def _negative(found: Optimum) -> Optimum:
     return Optimum(found.w, -found.value, -found.bound)
 
 
-class _Rows(NamedTuple):
+class _TiedRows(NamedTuple):
     """Whether every tie satisfies the leader's rows; a row that one violates, and by how much."""
 
     feasible: bool | None
@@ -118,7 +118,7 @@ class _Rows(NamedTuple):
     violation: float = 0.0
 
 
-def _rows(game: Play, deadline: Deadline) -> _Rows:
+def _rows(game: Play, deadline: Deadline) -> _TiedRows:
     """Return whether every tie satisfies the leader's rows with some recourse.
 
     A row whose recourse columns stand in no other row: what they can reach, against the row's least and largest value
@@ -134,36 +134,36 @@ def _rows(game: Play, deadline: Deadline) -> _Rows:
     whole = game.integer[k:]
     lb, ub = np.where(whole, np.ceil(game.lb[k:]), game.lb[k:]), np.where(whole, np.floor(game.ub[k:]), game.ub[k:])
     low, high = interval(other, lb, ub)
-    found = _Rows(True)
+    found = _TiedRows(True)
     if (touched & ~shared).any():
         found = _private(game, own, touched & ~shared, game.lo - high, game.hi - low, deadline)
     stepped = np.bincount(row_index(other)[whole[other.indices]], minlength=len(game.lo)) > 0
     if found.feasible and (stepped & touched & ~shared & np.isfinite(game.lo) & np.isfinite(game.hi)).any():
-        found = _Rows(None)  # integers between two sides may miss both
+        found = _TiedRows(None)  # integers between two sides may miss both
     if found.feasible is False or not touched[shared].any():
         return found
     part, cost = elastic(game.leader, k)
     worst = max_min(game.ties, part, cost, deadline.part(SECONDS))
     if worst.bound <= ROW:
-        return _Rows(None) if whole.any() else found
+        return _TiedRows(None) if whole.any() else found
     if worst.value <= ROW or worst.w is None:
-        return _Rows(None)
+        return _TiedRows(None)
     size = len(game.lo)
     at = int(np.argmax(worst.w[-2 * size :])) % size
-    return _Rows(False, game.rows.label(at), worst.value)
+    return _TiedRows(False, game.rows.label(at), worst.value)
 
 
 def _private(
     game: Play, own: Csr, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray, deadline: Deadline
-) -> _Rows:  # fmt: skip
+) -> _TiedRows:  # fmt: skip
     """Return whether the rows ``lo <= own u <= hi`` hold on the whole face; else the one a tie violates most."""
-    t, worst = game.face, _Rows(True)
+    t, worst = game.face, _TiedRows(True)
     low, high = interval(own, t.lb, t.ub)
     with np.errstate(invalid="ignore"):
         asked = rows & ~((low >= lo) & (high <= hi))
     if not asked.any():
         return worst
-    warm = WarmLp(t.A, t.lo, t.hi, t.lb, t.ub, deadline)
+    warm = t.warm(deadline)
     for i in np.flatnonzero(asked).tolist():
         entries = slice(own.indptr[i], own.indptr[i + 1])
         for sign, side, given in ((1.0, lo[i], game.rows.lo[i]), (-1.0, -hi[i], game.rows.hi[i])):
@@ -174,7 +174,7 @@ def _private(
                 raise SolverError(f"ties: a linear program on row {game.rows.label(i)} ended with {answer.ending}")
             off = (side - answer.value) / max(1.0, abs(given))
             if off > max(ROW, worst.violation):
-                worst = _Rows(False, game.rows.label(i), float(off))
+                worst = _TiedRows(False, game.rows.label(i), float(off))
     return worst
 
 

@@ -1,0 +1,65 @@
+"""Convex QPs by the interior-point method of Clarabel."""
+
+from __future__ import annotations
+
+import clarabel
+import numpy as np
+import scipy.sparse as sp
+
+from ..deadline import Deadline
+from ..errors import SolverError
+from .answers import Answer, ended, told
+from .sparse import Csr
+from .timed import clarabel_within
+
+_CLARABEL = {
+    "Solved": "optimal",
+    "AlmostSolved": "optimal",
+    "PrimalInfeasible": "infeasible",
+    "AlmostPrimalInfeasible": "infeasible",
+    "DualInfeasible": "unbounded",
+    "AlmostDualInfeasible": "unbounded",
+    "MaxTime": "limit",
+    "MaxIterations": "limit",
+}
+
+
+def interior(
+    P: Csr, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
+    deadline: Deadline,
+) -> Answer:  # fmt: skip
+    """Solve a convex QP by Clarabel."""
+    n, m = len(q), len(lo)
+    rows = sp.vstack([A, sp.eye_array(n)], format="csr")
+    low, high = np.concatenate([lo, lb]), np.concatenate([hi, ub])
+    equal = low == high
+    up, down = np.isfinite(high) & ~equal, np.isfinite(low) & ~equal
+    stacked = sp.vstack([rows[equal], rows[up], -rows[down]], format="csc")
+    sides = np.concatenate([low[equal], high[up], -low[down]])
+    equations, inequalities = int(equal.sum()), int(up.sum() + down.sum())
+    cones = [clarabel.ZeroConeT(equations)] if equations else []
+    cones += [clarabel.NonnegativeConeT(inequalities)] if inequalities else []
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
+    seconds = deadline.left()
+    if seconds == 0.0:
+        return ended("limit", "")
+    if seconds is not None:
+        settings.time_limit = float(seconds)
+    try:
+        solver = clarabel.DefaultSolver(
+            sp.csc_matrix(sp.triu(P)), q.astype(float), sp.csc_matrix(stacked), sides, cones, settings
+        )
+        found = clarabel_within(solver, P.nnz + stacked.nnz)
+    except Exception as error:
+        raise SolverError(f"Clarabel refused a quadratic program: {error}") from error
+    status = _CLARABEL.get(str(found.status), "error")
+    if status != "optimal":
+        return told(ended(status, f"Clarabel: {found.status}"))
+    price = np.zeros(n + m)
+    multiplier = np.asarray(found.z)
+    price[equal] = -multiplier[:equations]
+    price[up] -= multiplier[equations : equations + int(up.sum())]
+    price[down] += multiplier[equations + int(up.sum()) :]
+    return Answer(status, np.asarray(found.x), float(found.obj_val), price[:m], price[m:])
