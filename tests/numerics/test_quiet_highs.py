@@ -121,7 +121,7 @@ def failing(two_threads, monkeypatch):
         return highs
 
     monkeypatch.setattr(programs, "quiet", one_thread)
-    monkeypatch.setattr(quiet_highs, "_SCHEDULER", re.compile("(?!)"))
+    monkeypatch.setattr(quiet_highs, "SCHEDULER", re.compile("(?!)"))
 
 
 def test_a_failed_linear_program_answers_in_the_words_of_highs(failing):
@@ -234,8 +234,7 @@ def test_what_others_print_while_highs_greets_is_passed_on(monkeypatch, capfd):
         return real()
 
     monkeypatch.setattr(highspy, "Highs", greeting)
-    monkeypatch.setattr(quiet_highs, "_greeted", False)
-    quiet_highs.quiet()
+    quiet_highs.first_of_process()
     assert capfd.readouterr().out == "another thread\n"
 
 

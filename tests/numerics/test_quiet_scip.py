@@ -12,7 +12,7 @@ from kktgen.numerics import quiet_scip
 from kktgen.solvers import scip
 
 pytest.importorskip("pyscipopt")
-LIBRARY = quiet_scip._library()
+LIBRARY = quiet_scip.scip_library()
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="this build of PySCIPOpt does not show SCIP's functions")
 
 
@@ -52,11 +52,11 @@ def test_verbose_prints_them(capfd):
 
 
 def test_a_solve_that_fails_says_what_scip_said(monkeypatch, capfd):
-    def attempt(*arguments):
+    def failing(*arguments):
         say("the basis is singular")
         raise Exception("SCIP: error in LP solver!")
 
-    monkeypatch.setattr(scip, "_attempt", attempt)
+    monkeypatch.setattr(scip, "attempt", failing)
     with pytest.raises(kg.SolverError, match=r"'sack': SCIP: error in LP solver! \(the basis is singular\)"):
         kg.solve(knapsack(), "scip")
     assert "singular" not in capfd.readouterr().err

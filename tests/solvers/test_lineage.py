@@ -358,7 +358,8 @@ def test_systems_that_know_less(family, tmp_path, way, lacks):
     begin = (
         "import sys; sys.path.insert(0, '.'); import poor; "
         "from kktgen.cli import child_process; child_process.tie = poor.tie; "
-        "from kktgen.solvers.isolation import lineage; lineage.__file__ = poor.__file__; from kktgen.cli import main; main()"
+        "from kktgen.solvers.isolation import lineage; lineage.__file__ = poor.__file__; "
+        "from kktgen.cli import main; main()"
     )
     text, options, least = WAYS[way]
     (tmp_path / "mine.py").write_text(text, encoding="utf-8")
