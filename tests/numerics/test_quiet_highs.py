@@ -15,7 +15,7 @@ import pytest
 from problems import ALL
 
 import kktgen as kg
-from kktgen.numerics import programs, quiet_highs
+from kktgen.numerics import answers, quiet_highs, warm_lp
 from kktgen.numerics.programs import lp, qp
 from kktgen.numerics.sparse import Csr
 
@@ -120,7 +120,7 @@ def failing(two_threads, monkeypatch):
         highs.setOptionValue("threads", 1)
         return highs
 
-    monkeypatch.setattr(programs, "quiet", one_thread)
+    monkeypatch.setattr(warm_lp, "quiet", one_thread)
     monkeypatch.setattr(quiet_highs, "SCHEDULER", re.compile("(?!)"))
 
 
@@ -129,7 +129,7 @@ def test_a_failed_linear_program_answers_in_the_words_of_highs(failing):
     assert answer.status == "error" and answer.x is None and np.isnan(answer.value)
     assert re.search(CLASH, answer.words)
     assert re.search(rf"^'error' \(HiGHS: ERROR: .*{CLASH}", answer.ending)
-    with programs.failures() as outer, programs.failures() as inner:
+    with answers.failures() as outer, answers.failures() as inner:
         lp(*cube())
     lp(*cube())
     assert inner == outer == [answer.words]
@@ -217,7 +217,7 @@ def test_nothing_is_printed(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
 def test_without_a_stdout_highs_is_made_all_the_same(tmp_path):
-    code = "import kktgen.quiet as q; h = q.quiet(); assert q.run(h) == ''"
+    code = "import kktgen.numerics.quiet_highs as q; h = q.quiet(); assert q.run(h) == ''"
     done = subprocess.run(
         ["sh", "-c", f'exec "{sys.executable}" -c "{code}" >&-'], capture_output=True, text=True, cwd=tmp_path,
         timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)},
