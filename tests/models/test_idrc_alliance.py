@@ -32,6 +32,7 @@ HOURLY = {
 }
 """One optimal hourly split of the day values above; it is not the only one."""
 SHORT = {"first": 5, "last": 6}
+HOUR = {"first": 6, "last": 6}
 
 
 def solved(**parameters: Any) -> tuple[Any, kg.Result]:
@@ -215,7 +216,7 @@ def test_three_forms_of_offers_agree_and_are_supported():
 
 @pytest.mark.parametrize("offers", ["both", "prices"])
 def test_quantities_can_be_posted_as_offers(offers):
-    game, result = solved(members=("I1", "I2"), offers="quantities", first=4)
+    game, result = solved(members=("I1", "I2"), offers="quantities", **SHORT)
     other, point = alliance.posted(game, result.solution, offers)
     report = kg.verify(other, point)
     assert report.claim == "bilevel-feasible", str(report)
@@ -317,7 +318,7 @@ def test_a_coalition_forms_only_where_all_its_members_gain():
 
 
 def test_values_resume_from_their_record(tmp_path, monkeypatch):
-    parameters = alliance.Parameters(members=("I2", "I3"), **SHORT)
+    parameters = alliance.Parameters(members=("I2", "I3"), **HOUR)
     path, told, solver = tmp_path / "values.json", [], kg.optimize
     calls: list[str] = []
 
@@ -339,14 +340,14 @@ def test_values_resume_from_their_record(tmp_path, monkeypatch):
     again = alliance.values(parameters, record=path)
     assert len(calls) == 1 and (again[1,].hourly == found[1,].hourly).all()
     with pytest.raises(kg.FormatError, match="other parameters"):
-        alliance.values(alliance.Parameters(members=("I2",), **SHORT), record=path)
+        alliance.values(alliance.Parameters(members=("I2",), **HOUR), record=path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(kg.FormatError, match="cannot be read"):
         alliance.values(parameters, record=path)
 
 
 def test_values_by_processes(tmp_path):
-    parameters = alliance.Parameters(members=("I3",), **SHORT)
+    parameters = alliance.Parameters(members=("I3",), **HOUR)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         found = alliance.values(parameters, executor=pool)
     here = alliance.values(parameters)

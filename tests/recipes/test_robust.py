@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from found import instance_answer
 
 import kktgen as kg
-from kktgen.catalog import build, load_instance
 from kktgen.model.kkt import kkt
 from kktgen.recipes.robust.steps import settled, tilted
 from kktgen.verification.ties.value_range import span
@@ -153,9 +153,8 @@ def test_a_nash_game_is_refused():
 
 
 def solved(name):
-    case = load_instance(name)
-    m = build(case.model, case.parameters)
-    return m, kg.optimize(m).solution
+    m, result = instance_answer(name)
+    return m, result.solution
 
 
 def test_the_short_flagship():

@@ -464,7 +464,7 @@ def flagship(**parameters):
         pytest.skip(f"the model dso_vpp is not here: {missing}")
 
 
-@pytest.mark.parametrize("netting", ["convex", "published"])
+@pytest.mark.parametrize("netting", ["convex", pytest.param("published", marks=pytest.mark.slow)])
 def test_the_short_flagship_starts_near_its_optimum(netting):
     m = flagship(hours=6, netting=netting)
     model = model_of(m)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from found import answer
 from oracle import Truth, truth
 from problems import ALL, Problem
 from scipy.optimize import linprog
@@ -57,15 +58,9 @@ class Case:
         return replace(self.solution, z=z, objective=stated)
 
 
-@cache
-def solved(problem: Problem) -> tuple[kg.Bilevel, kg.Result]:
-    m = problem.build()
-    return m, kg.optimize(m)
-
-
 def case(problem: Problem, kind: str) -> Case:
     """Return the case of a problem, with random numbers of its own for every kind of corruption."""
-    m, result = solved(problem)
+    m, result = answer(problem.name)
     seed = [ord(letter) for letter in f"{problem.name} {kind}"]
     return Case(problem, m, result.solution, np.random.default_rng(seed))
 
@@ -75,7 +70,7 @@ def case(problem: Problem, kind: str) -> Case:
 
 @pytest.mark.parametrize("problem", KNOWN, ids=str)
 def test_a_right_point_is_accepted(problem):
-    m, result = solved(problem)
+    m, result = answer(problem.name)
     found = truth(m, result.solution.z)
     assert found.is_right and not found.breaks_multipliers  # the oracle itself knows right points
     assert abs(found.value - problem.objective) <= CLOSE * max(1.0, abs(problem.objective))
@@ -208,7 +203,7 @@ def a_point_of_another_problem(c: Case) -> Iterator[kg.Solution]:
     """The right point of another problem, cut or filled to length, under this problem's name and under its own."""
     k = int(c.rng.integers(len(KNOWN)))
     other = KNOWN[k] if KNOWN[k] is not c.problem else KNOWN[k - 1]
-    foreign = solved(other)[1].solution
+    foreign = answer(other.name)[1].solution
     z = np.zeros(c.solution.model.n)
     size = min(len(z), len(foreign.z))
     z[:size] = foreign.z[:size]
@@ -331,6 +326,7 @@ def test_every_corruption_is_caught(kind):
     assert counts["caught"] > 0
 
 
+@pytest.mark.slow
 def test_enough_corruptions_were_caught():
     total: Counter[str] = sum((tally(kind)[0] for kind in KINDS), Counter())
     print(f"{sum(total.values())} tried on {len(KNOWN)} problems: {dict(total)}")

@@ -296,6 +296,9 @@ WHOLE = {
     "firms": lambda: roads.firms(40),
 }
 """Problems of many programs; and the market of 100 firms, once."""
+QUICK = ("wide", "toll")
+ONCE = (("roads, a game", 3.0), ("roads, one follower", 3.0), ("firms", 40.0))
+"""Those solved once by the quick tests."""
 
 
 def test_a_game_of_100_players_keeps_its_limit(counted):
@@ -303,8 +306,14 @@ def test_a_game_of_100_players_keeps_its_limit(counted):
     kept(counted, 30.0)
 
 
-@pytest.mark.parametrize("limit", [3.0, 40.0])
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        pytest.param(name, limit, marks=[] if name in QUICK or (name, limit) in ONCE else [pytest.mark.slow])
+        for name in WHOLE
+        for limit in (3.0, 40.0)
+    ],
+)
 def test_optimize_keeps_its_limit(name, limit, counted):
     result = kg.optimize(WHOLE[name](), time_limit=limit, range=True)
     kept(counted, limit)
@@ -313,11 +322,11 @@ def test_optimize_keeps_its_limit(name, limit, counted):
 
 FOLDER = Path(__file__).resolve().parents[2] / "instances"
 INSTANCES = sorted(f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.toml"))
-QUICK = ("dso_vpp/short", "random_bilevel/priced_5x5")
+QUICK_INSTANCES = ("dso_vpp/short", "random_bilevel/priced_5x5")
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in INSTANCES]
+    "name", [name if name in QUICK_INSTANCES else pytest.param(name, marks=pytest.mark.slow) for name in INSTANCES]
 )
 def test_every_instance_keeps_its_limit(name, monkeypatch):
     m = build(name)
@@ -327,7 +336,9 @@ def test_every_instance_keeps_its_limit(name, monkeypatch):
     assert list(result.seconds)[-1] == "verify"
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in WHOLE]
+)
 def test_the_solver_gets_half_at_least(name, monkeypatch, counted):
     optimizing, given = importlib.import_module("kktgen.recipes.optimize"), []
     solve = optimizing.solve

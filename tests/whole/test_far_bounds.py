@@ -131,7 +131,7 @@ def test_a_quadratic_program_with_far_sides_is_solved_as_without_them():
 def test_random_problems_are_the_same_with_far_bounds_and_with_none():
     rng = np.random.default_rng(4)
     checked = 0
-    for _ in range(10):
+    for _ in range(4):
         A, B = rng.integers(-1, 5, (3, 2)).astype(float), rng.integers(-3, 4, (3, 2)).astype(float)
         h, cost = rng.integers(3, 12, 3).astype(float), rng.integers(-5, 6, 2).astype(float)
         goal = rng.integers(-4, 5, 4).astype(float)
@@ -150,7 +150,7 @@ def test_random_problems_are_the_same_with_far_bounds_and_with_none():
         assert len(values) == 3, [str(one.report) for one in found]
         assert values == pytest.approx([values[0]] * 3, rel=1e-4, abs=1e-6)
         checked += 1
-    assert checked == 10
+    assert checked == 4
 
 
 @pytest.mark.parametrize("far", [1e6, 1e10, 1e13])

@@ -17,6 +17,8 @@ ENCODINGS = {
     "strongduality": kg.StrongDuality(eps=1e-8),
 }
 SOLVERS = [name for name, solver in kg.solvers().items() if solver.available and ":" not in name]
+LONG = {("cournot_tax", "product", "scip")}
+"""Problem, encoding and solver that take many seconds to the proof."""
 BUILDABLE = [problem for problem in ALL if problem.outcome in ("optimal", "infeasible")]
 
 
@@ -33,9 +35,16 @@ def test_every_encoding_is_in_the_grid():
     assert set(ENCODINGS) == set(kg.encodings())
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("problem", BUILDABLE, ids=lambda problem: problem.name)
+@pytest.mark.parametrize(
+    ("problem", "encoding", "solver"),
+    [
+        pytest.param(
+            problem, encoding, solver, id=f"{problem.name}-{encoding}-{solver}",
+            marks=[pytest.mark.slow] if (problem.name, encoding, solver) in LONG else [],
+        )
+        for problem in BUILDABLE for encoding in ENCODINGS for solver in SOLVERS
+    ],
+)  # fmt: skip
 def test_known_answer(problem: Problem, encoding: str, solver: str):
     m, model = encoded(problem, encoding)
     try:

@@ -6,6 +6,7 @@ from functools import cache
 
 import problems
 import pytest
+from found import BY_NAME, answer
 from other_units import in_units
 
 import kktgen as kg
@@ -14,13 +15,14 @@ QUANTITIES = (1e-9, 1e-7, 1e-5, 1e-3, 1.0, 1e3, 1e5, 1e7, 1e9)
 MONEY = (1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9)
 CORNERS = ((1e-9, 1e-6), (1e-9, 1e9), (1e9, 1e-6), (1e9, 1e9))
 LIMIT = 30.0
+ALL_CORNERS = ("handbook", "market", "toll")
+"""Problems that the quick tests see in all corners; the others in one each, by turns."""
 KNOWN = [p for p in problems.ALL if p.outcome == "optimal"]
 
 
 @cache
 def plain(name: str) -> tuple[float, str]:
-    known = next(p for p in KNOWN if p.name == name)
-    result = kg.optimize(known.build(), time_limit=LIMIT)
+    known, result = BY_NAME[name], answer(name)[1]
     assert result.solution.objective == pytest.approx(known.objective, rel=1e-4, abs=1e-4)
     return result.solution.objective, result.report.claim
 
@@ -36,8 +38,14 @@ def check(known: problems.Problem, a: float, c: float) -> None:
     assert result.report.claim == claim, str(result.report)
 
 
-@pytest.mark.parametrize("units", CORNERS, ids=lambda u: f"{u[0]:g}-{u[1]:g}")
-@pytest.mark.parametrize("known", KNOWN, ids=str)
+@pytest.mark.parametrize(
+    ("known", "units"),
+    [
+        pytest.param(known, units, id=f"{known}-{units[0]:g}-{units[1]:g}")
+        for place, known in enumerate(KNOWN)
+        for units in (CORNERS if known.name in ALL_CORNERS else CORNERS[place % 4 : place % 4 + 1])
+    ],
+)
 def test_value_and_claim_are_those_of_the_plain_problem(known, units):
     check(known, *units)
 
@@ -112,7 +120,7 @@ def scale_of(m: kg.Bilevel, name: str) -> float:
 
 
 @pytest.mark.parametrize("units", CORNERS, ids=lambda u: f"{u[0]:g}-{u[1]:g}")
-@pytest.mark.parametrize("name", ["handbook", "market", "toll", "cournot_tax"])
+@pytest.mark.parametrize("name", ["handbook", "market", "toll", pytest.param("cournot_tax", marks=pytest.mark.slow)])
 def test_explanation_and_comparison_agree_with_the_optimum(name, units):
     known = next(p for p in KNOWN if p.name == name)
     m = in_units(known.build(), *units)
