@@ -17,7 +17,7 @@ from ..formats import formats
 from ..formats.problems import bundle
 from ..formats.writing.files import replace_file
 from ..search import Search
-from . import problem_files
+from . import bundles
 from .task import Job
 
 
@@ -119,7 +119,7 @@ def write(
         **({".sol": partial(kg.write_solution, result.solution)} if result.solution.z is not None else {}),
         ".json": partial(_write_json, answer),
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
-        bundle.SUFFIX: lambda path: problem_files.write_bundle(job, path, paths, known(result)),
+        bundle.SUFFIX: lambda path: bundles.write_bundle(job, path, paths, known(result)),
     }
     order = list(makers)
     for suffix in sorted(makers, key=lambda one: one != ".sol"):  # boxes of its value go out beside a start alone

@@ -61,24 +61,34 @@ class StrongDuality:
         followers, counts = np.unique(pairs.follower, return_counts=True)
         gaps = [DualityGap.of(model, int(f), lb, ub) for f in followers]
         faults = [_fault(model, gap, lb, ub) for gap in gaps]
-        held = [gap for gap, fault in zip(gaps, faults, strict=True) if not fault]
-        lifted, columns = with_products(model, held, lb, ub, "w", "encoding")
-        linear = [(gap, w) for gap, w in zip(held, columns, strict=True) if not len(gap.v)]
-        curved = [(gap, _curved(lifted, gap, w)) for gap, w in zip(held, columns, strict=True) if len(gap.v)]
-        curved += [(gap, duality_gap(lifted, gap.follower)) for gap, why in zip(gaps, faults, strict=True) if why]
+        lifted, linear, curved = _stated(model, gaps, faults, lb, ub)
         trust = {gap.follower: _trust(model, gap) for gap, _ in linear}
         trust |= {gap.follower: "eps" if self.eps else _trust(model, gap) for gap, _ in curved}
         side = float(self.eps) * cost_units(model)[[gap.follower for gap, _ in curved]]
         blocks = _blocks(model, [gap for gap, _ in curved])
         table = QuadTable.of([quad for _, quad in curved], np.full(len(curved), -np.inf), side, blocks, lifted.n)
-        count = {word: sum(int(c) for f, c in zip(followers, counts, strict=True) if trust[f] == word)
-                 for word in dict.fromkeys(trust.values())}  # fmt: skip
+        words = np.array([trust[f] for f in followers])
+        encoded = (
+            Encoded("StrongDuality", int(counts[words == word].sum()), word) for word in dict.fromkeys(trust.values())
+        )
         return replace(
             lifted.with_rows(_linear_rows(lifted, linear)),
             quads=join_quads([model.quads, table], lifted.n),
-            encodings=(*model.encodings, *(Encoded("StrongDuality", n, word) for word, n in count.items())),
+            encodings=(*model.encodings, *encoded),
             notes=(*model.notes, *_notes(model, gaps, faults)),
         )
+
+
+def _stated(
+    model: Model, gaps: list[DualityGap], faults: list[str], lb: np.ndarray, ub: np.ndarray
+) -> tuple[Model, list[tuple[DualityGap, np.ndarray]], list[tuple[DualityGap, Quad]]]:
+    """Return the model with columns for products that are replaced exactly, the linear rows, and the quadratic ones."""
+    held = [gap for gap, fault in zip(gaps, faults, strict=True) if not fault]
+    lifted, columns = with_products(model, held, lb, ub, "w", "encoding")
+    both = list(zip(held, columns, strict=True))
+    curved = [(gap, _curved(lifted, gap, w)) for gap, w in both if len(gap.v)]
+    curved += [(gap, duality_gap(lifted, gap.follower)) for gap, why in zip(gaps, faults, strict=True) if why]
+    return lifted, [(gap, w) for gap, w in both if not len(gap.v)], curved
 
 
 def _switches(model: Model, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import sys
 from collections import defaultdict
 from fractions import Fraction
 from math import lcm
-from typing import Any
+from typing import Any, NamedTuple
 
 Verdict = tuple[list[str], Fraction]
 """What is wrong with a response, in words, and by how much it may miss the optimum otherwise."""
@@ -48,63 +48,85 @@ def amount(terms: Any, z: list[Fraction], products: Any = ()) -> Fraction:
     return linear + sum((F(v) * z[i] * z[j] for i, j, v in products), Fraction(0))
 
 
+class Whole(NamedTuple):
+    """A follower's problem in whole numbers: its data times ``unit``, its point times ``base``."""
+
+    unit: int
+    base: int
+    z: dict[int, int]
+
+    @classmethod
+    def of(cls, follower: Any, z: list[Fraction]) -> Whole:
+        """Return the smallest units in which a follower's data, and the columns it uses, are whole."""
+        rows = follower["equations"] + follower["inequalities"]
+        data = [row[2] for row in rows] + [entry[-1] for row in rows for entry in row[1]]
+        data += [entry[-1] for entry in follower["linear"] + follower["products"]]
+        used = {*follower["y"], *(row[0] for row in rows), *(entry[0] for row in rows for entry in row[1])}
+        used |= {j for entry in follower["products"] for j in entry[:2]}
+        if min(used, default=0) < 0:
+            raise IndexError("a column is negative")
+        base = lcm(1, *(z[j].denominator for j in used))
+        return cls(lcm(1, *(F(v).denominator for v in data)), base, {j: int(z[j] * base) for j in used})
+
+    def terms(self, row: Any) -> list[tuple[int, int]]:
+        """Return the terms of a row in units of the data."""
+        return [(j, int(F(v) * self.unit)) for j, v in row]
+
+
 def follower_faults(follower: Any, squares: Any, z: list[Fraction], names: Any) -> Verdict:
     """Return what is wrong with a follower's response, in words, and by how much it may miss the optimum otherwise."""
-    own, name, out, rows = set(follower["y"]), follower["name"], [], follower["equations"] + follower["inequalities"]
-    data = [row[2] for row in rows] + [entry[-1] for row in rows for entry in row[1]]
-    data += [entry[-1] for entry in follower["linear"] + follower["products"]]
-    unit = lcm(1, *(F(v).denominator for v in data))  # all in whole numbers: the data times unit, z times base
-    used = {*own, *(row[0] for row in rows), *(entry[0] for row in rows for entry in row[1])}
-    used |= {j for entry in follower["products"] for j in entry[:2]}
-    if min(used, default=0) < 0:
-        raise IndexError("a column is negative")
-    base = lcm(1, *(z[j].denominator for j in used))
-    whole, size = {j: int(z[j] * base) for j in used}, unit * base
-    slope: dict[int, int] = defaultdict(int)
-    hessian: dict[tuple[int, int], Fraction] = defaultdict(Fraction)
+    own, whole, out = set(follower["y"]), Whole.of(follower, z), []
+    slope, hessian = gradient(follower, whole)
+    size = whole.unit * whole.base
     room: dict[tuple[int, bool], Fraction] = {}
-    for j, v in follower["linear"]:
-        slope[j] += int(F(v) * size)
-    for i, j, v in follower["products"]:
-        slope[i] += int(F(v) * unit) * whole[j]
-        slope[j] += int(F(v) * unit) * whole[i]
-        if i in own and j in own:
-            hessian[min(i, j), max(i, j)] += F(v) * (2 if i == j else 1)
-    for k, (price, terms, side, row) in enumerate(rows):
-        terms = [(j, int(F(v) * unit)) for j, v in terms]
-        slack, equation = int(F(side) * size) - sum(v * whole[j] for j, v in terms), k < len(follower["equations"])
-        if slack != 0 if equation else slack < 0 or whole[price] < 0 or whole[price] * slack != 0:
-            paid = "" if equation else f" at a price of {float(z[price]):.1e}"
-            out.append(f"{row} has slack {float(Fraction(slack, size)):.1e}{paid}")
-        for j, v in terms:
-            slope[j] -= whole[price] * (v if equation else -v)
-        alone = [(j, v) for j, v in terms if j in own and v]
-        if len(alone) == 1 and not equation:
+    for price, row, side, name in follower["equations"]:
+        slack = int(F(side) * size) - weigh(whole, row, price, slope, 1)
+        if slack != 0:
+            out.append(f"{name} has slack {float(Fraction(slack, size)):.1e}")
+    for price, row, side, name in follower["inequalities"]:
+        slack, paid = int(F(side) * size) - weigh(whole, row, price, slope, -1), whole.z[price]
+        if slack < 0 or paid < 0 or paid * slack != 0:
+            out.append(f"{name} has slack {float(Fraction(slack, size)):.1e} at a price of {float(z[price]):.1e}")
+        alone = [(j, v) for j, v in whole.terms(row) if j in own and v]
+        if len(alone) == 1:
             j, v = alone[0]
-            free = Fraction(slack, abs(v) * base)
+            free = Fraction(slack, abs(v) * whole.base)
             room[j, v > 0] = min(free, room.get((j, v > 0), free))
     bad = [(j, float(Fraction(slope[j], size))) for j in follower["y"] if slope[j] != 0]
     out += [f"{names[j]} would lower the cost, slope {v:.1e}" for j, v in bad]
-    return convex(squares, hessian, room, own, names, name, out)
+    return convex(squares, hessian, room, own, names, follower["name"], out)
+
+
+def gradient(follower: Any, whole: Whole) -> tuple[dict[int, int], dict[tuple[int, int], Fraction]]:
+    """Return the slope of a follower's cost in every column, and its Hessian in the follower's own."""
+    own, size = set(follower["y"]), whole.unit * whole.base
+    slope: dict[int, int] = defaultdict(int)
+    hessian: dict[tuple[int, int], Fraction] = defaultdict(Fraction)
+    for j, v in follower["linear"]:
+        slope[j] += int(F(v) * size)
+    for i, j, v in follower["products"]:
+        slope[i] += int(F(v) * whole.unit) * whole.z[j]
+        slope[j] += int(F(v) * whole.unit) * whole.z[i]
+        if i in own and j in own:
+            hessian[min(i, j), max(i, j)] += F(v) * (2 if i == j else 1)
+    return slope, hessian
+
+
+def weigh(whole: Whole, row: Any, price: int, slope: dict[int, int], sign: int) -> int:
+    """Return the value of a row's left side; its price times its entries is taken off the slope."""
+    value = 0
+    for j, v in whole.terms(row):
+        value += v * whole.z[j]
+        slope[j] -= sign * whole.z[price] * v
+    return value
 
 
 def convex(squares: Any, hessian: Any, room: Any, own: set[int], names: Any, name: str, out: list[str]) -> Verdict:
     """Return the faults ``out`` and those of the squares, and what a Hessian that is not convex in full may cost."""
-    squares = [(F(weight), sorted((i, F(v)) for i, v in dict(vector).items())) for weight, vector in squares]
-    out += [f"{name} has a square of negative weight" for weight, _ in squares if weight < 0]
-    unit = lcm(1, *(v.denominator for _, vector in squares for _, v in vector))
-    heavy = lcm(1, *(weight.denominator for weight, _ in squares))
-    summed: dict[tuple[int, int], int] = defaultdict(int)
     rest: dict[int, Fraction] = defaultdict(Fraction)
-    gap = Fraction(0)
-    for weight, vector in squares:
-        vector = [(i, int(v * unit)) for i, v in vector]
-        for k, (i, v) in enumerate(vector):
-            factor = int(weight * heavy) * v
-            for j, w in vector[k:]:
-                summed[i, j] += factor * w
+    gap, summed = Fraction(0), sum_of_squares(squares, name, out)
     for i, j in {*hessian, *summed}:
-        v = hessian[i, j] - Fraction(summed[i, j], heavy * unit * unit)
+        v = hessian[i, j] - summed.get((i, j), Fraction(0))
         rest[i] += v if i == j else -abs(v)
         rest[j] += 0 if i == j else -abs(v)
     for j, v in rest.items():
@@ -113,6 +135,22 @@ def convex(squares: Any, hessian: Any, room: Any, own: set[int], names: Any, nam
         elif v < 0:
             gap -= v * max(room[j, True], room[j, False]) ** 2 / 2
     return out, gap
+
+
+def sum_of_squares(squares: Any, name: str, out: list[str]) -> dict[tuple[int, int], Fraction]:
+    """Return ``sum weight v v'`` of some squares, upper triangle; weights below zero are faults."""
+    squares = [(F(weight), sorted((i, F(v)) for i, v in dict(vector).items())) for weight, vector in squares]
+    out += [f"{name} has a square of negative weight" for weight, _ in squares if weight < 0]
+    unit = lcm(1, *(v.denominator for _, vector in squares for _, v in vector))
+    heavy = lcm(1, *(weight.denominator for weight, _ in squares))
+    summed: dict[tuple[int, int], int] = defaultdict(int)
+    for weight, vector in squares:
+        vector = [(i, int(v * unit)) for i, v in vector]
+        for k, (i, v) in enumerate(vector):
+            factor = int(weight * heavy) * v
+            for j, w in vector[k:]:
+                summed[i, j] += factor * w
+    return {at: Fraction(v, heavy * unit * unit) for at, v in summed.items()}
 
 
 def violation(problem: Any, z: list[Fraction]) -> tuple[Fraction, str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.model import Model
 from ..model.tables import RowTable
-from ..numerics.sparse import Csr
+from ..numerics.sparse import Csr, joined
 from ..problem.columns import labels
 from ..problem.expressions import Quad
 from ..verification.residuals import _row_name as row_name
@@ -73,7 +73,7 @@ def _function(cost: Quad) -> dict[str, Any]:
 def leader_rows(model: Model) -> np.ndarray:
     """Return which of the model's rows are the leader's own (k,)."""
     spans = [np.arange(b.start, b.stop) for b in model.rows.blocks if b.role == "leader"]
-    return np.concatenate([np.empty(0, dtype=np.int64), *spans])
+    return joined(spans, int)
 
 
 def _rows(model: Model) -> list[list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numerics.sparse import vstack
+from ..numerics.sparse import joined, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
 from ..problem.follower_rows import System
@@ -27,8 +27,8 @@ def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTab
         starts.append(begin)
     table = RowTable(
         vstack([d.M for d in parts], n),
-        np.concatenate([np.empty(0), *(d.lo for d in parts)]),
-        np.concatenate([np.empty(0), *(d.hi for d in parts)]),
+        joined(d.lo for d in parts),
+        joined(d.hi for d in parts),
         tuple(blocks),
     )
     return table, starts
@@ -43,8 +43,8 @@ def leader_rows(bilevel: Bilevel) -> RowTable:
     )
     return RowTable(
         vstack([rows.M for rows in bilevel.rows], len(bilevel.space)),
-        np.concatenate([np.empty(0), *(rows.lo for rows in bilevel.rows)]),
-        np.concatenate([np.empty(0), *(rows.hi for rows in bilevel.rows)]),
+        joined(rows.lo for rows in bilevel.rows),
+        joined(rows.hi for rows in bilevel.rows),
         blocks,
     )
 

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsmr
 
-from ..numerics.sparse import Csr, coo, row_index
+from ..numerics.sparse import Csr, coo, joined, row_index
 from ..problem.expressions import Quad
 from .kkt_system import Kkt
 from .model import Model
@@ -251,7 +251,7 @@ def _two_sided(kkt: Kkt, rows: np.ndarray) -> np.ndarray:
     """Return the logarithms of the inequalities' units, the same for both sides of a row."""
     sources = [s.source * (1 + s.position.max(initial=0)) + s.position for s in kkt.systems]
     start = np.cumsum([0, *(1 + key.max(initial=0) for key in sources)])
-    key = np.concatenate([np.empty(0, dtype=np.int64), *(k + a for k, a in zip(sources, start[:-1], strict=True))])
+    key = joined((k + a for k, a in zip(sources, start[:-1], strict=True)), int)
     _, of = np.unique(key, return_inverse=True)
     return (np.bincount(of, weights=rows) / np.bincount(of))[of] if len(of) else rows
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import expect
-from ..numerics.sparse import coo, csr, row_index, vstack
+from ..numerics.sparse import Csr, coo, joined, row_index, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
 from ..problem.follower_rows import System
@@ -76,49 +76,43 @@ def kkt(bilevel: Bilevel) -> Model:
 
 def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:
     """Return the KKT system of all followers, as rows over all columns."""
-    n = len(bilevel.space)
-    none = np.empty(0, dtype=np.int64)
-    y = np.concatenate([none, *(s.y for s in systems)])
-    lam = np.concatenate([none, *(s.lam for s in systems)])
-    mu = np.concatenate([none, *(s.mu for s in systems)])
-    index = np.arange(len(systems))
-    y_of, lam_of, mu_of = (np.repeat(index, [len(part) for part in parts]) for parts in
-                           ([s.y for s in systems], [s.lam for s in systems], [s.mu for s in systems]))  # fmt: skip
+    n, every = len(bilevel.space), range(len(systems))
+    y, lam, mu = (joined((getattr(s, key) for s in systems), int) for key in ("y", "lam", "mu"))
+    y_of, lam_of, mu_of = (np.repeat(every, [len(getattr(s, key)) for s in systems]) for key in ("y", "lam", "mu"))
     E, C = vstack([s.E for s in systems], n), vstack([s.C for s in systems], n)
-    e, c = (
-        np.concatenate([np.empty(0), *(s.e for s in systems)]),
-        np.concatenate([np.empty(0), *(s.c for s in systems)]),
-    )
-
-    row_of = np.full(n, -1)  # stationarity row of a follower's own column
-    row_of[y] = np.arange(len(y))
-    cost_of = np.repeat(index, [len(s.cost.v) for s in systems])
-    i = np.concatenate([none, *(s.cost.i for s in systems)])
-    j = np.concatenate([none, *(s.cost.j for s in systems)])
-    v = np.concatenate([np.empty(0), *(s.cost.v for s in systems)])
-    linear_of = np.repeat(index, [s.cost.linear.nnz for s in systems])
-    columns = np.concatenate([none, *(s.cost.linear.indices for s in systems)])
-    q = np.concatenate([np.empty(0), *(s.cost.linear.data for s in systems)])
-
-    owner = np.full(n, -1)
-    owner[y] = y_of
-    own_i, own_j = owner[i] == cost_of, owner[j] == cost_of
+    P, s0 = _gradients(systems, y, y_of, n)
+    owner, row_of = np.full(n, -1), np.full(n, -1)  # of a follower's own column; its stationarity row
+    owner[y], row_of[y] = y_of, np.arange(len(y))
     E_row, C_row = row_index(E), row_index(C)
     own_E, own_C = owner[E.indices] == lam_of[E_row], owner[C.indices] == mu_of[C_row]
     S = coo(
-        np.concatenate([v[own_i], v[own_j], -E.data[own_E], C.data[own_C]]),
-        np.concatenate([row_of[i[own_i]], row_of[j[own_j]], row_of[E.indices[own_E]], row_of[C.indices[own_C]]]),
-        np.concatenate([j[own_i], i[own_j], lam[E_row[own_E]], mu[C_row[own_C]]]),
+        np.concatenate([P.data, -E.data[own_E], C.data[own_C]]),
+        np.concatenate([row_index(P), row_of[E.indices[own_E]], row_of[C.indices[own_C]]]),
+        np.concatenate([P.indices, lam[E_row[own_E]], mu[C_row[own_C]]]),
         (len(y), n),
     )
-    mine = owner[columns] == linear_of
-    s0 = np.bincount(row_of[columns[mine]], weights=q[mine], minlength=len(y))
-    minus_C = csr(-C.data, C.indices, C.indptr, C.shape)
-    minus_E = csr(-E.data, E.indices, E.indptr, E.shape)
+    e, c = joined(s.e for s in systems), joined(s.c for s in systems)
     return Kkt(
-        S, s0, y, minus_E, e, lam, minus_C, c, mu, y_of, lam_of, mu_of,
+        S, s0, y, Csr(-E), e, lam, Csr(-C), c, mu, y_of, lam_of, mu_of,
         _priced(bilevel, systems), tuple(s.name for s in systems), systems,
     )  # fmt: skip
+
+
+def _gradients(systems: tuple[System, ...], y: np.ndarray, y_of: np.ndarray, n: int) -> tuple[Csr, np.ndarray]:
+    """Return ``(P, s0)``: the gradient of every follower's cost in its own columns y is ``P z + s0``."""
+    every, costs = range(len(systems)), [s.cost for s in systems]
+    owner, row_of = np.full(n, -1), np.full(n, -1)
+    owner[y], row_of[y] = y_of, np.arange(len(y))
+    i, j = joined((cost.i for cost in costs), int), joined((cost.j for cost in costs), int)
+    v, of = joined(cost.v for cost in costs), np.repeat(every, [len(cost.v) for cost in costs])
+    own_i, own_j = owner[i] == of, owner[j] == of
+    P = coo(
+        np.concatenate([v[own_i], v[own_j]]), np.concatenate([row_of[i[own_i]], row_of[j[own_j]]]),
+        np.concatenate([j[own_i], i[own_j]]), (len(y), n),
+    )  # fmt: skip
+    column, q = joined((cost.linear.indices for cost in costs), int), joined(cost.linear.data for cost in costs)
+    mine = owner[column] == np.repeat(every, [cost.linear.nnz for cost in costs])
+    return P, np.bincount(row_of[column[mine]], weights=q[mine], minlength=len(y))
 
 
 def _priced(bilevel: Bilevel, systems: tuple[System, ...]) -> np.ndarray:
@@ -167,7 +161,7 @@ def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: 
         at += len(system.mu)
     pairs = Pairs(
         stacked.C, stacked.c0, stacked.mu, stacked.mu_of, np.concatenate(row),
-        np.concatenate([np.empty(0), *(s.side for s in systems)]),
+        joined(s.side for s in systems),
         Bounds.unknown(at), Bounds.unknown(at), tuple(blocks),
     )  # fmt: skip
     live = bilevel.space.ub[pairs.mu] > 0

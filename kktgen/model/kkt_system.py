@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..numerics.sparse import Csr
+from ..numerics.sparse import Csr, joined
 from ..problem.follower_rows import System
 from ..problem.qp import QP
 
@@ -54,7 +54,7 @@ class Kkt:
     @cached_property
     def seen(self) -> np.ndarray:
         """The columns that some follower sees without owning them: parameters of its problem, sorted."""
-        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(system.qp().x for system in self.systems)]))
+        return np.unique(joined((system.qp().x for system in self.systems), int))
 
     def qp(self, k: int) -> QP:
         """Return the matrix form of follower k, with its columns."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .model import Model
+    from .pairs import Pairs
 
 _MEANING = {
     "stationarity": "P y + Q x + q - A'lam + G'mu = 0",
@@ -32,14 +36,14 @@ _TRUST = {
 }
 
 
-def summary(model: Any, followers: int = 6) -> str:
+def summary(model: Model, followers: int = 6) -> str:
     """Return a table of the model's blocks: sizes and meaning, the first few followers one by one."""
     head = f"{model.name}: {model.n} columns, {len(model.rows)} rows, {model.rows.M.nnz} entries"
     lines = [head, *_columns(model, 0), *_leader(model), *_followers(model, followers), *_added(model)]
     return "\n".join([*lines, _objective(model), *(f"  {note}" for note in model.notes)])
 
 
-def changes(model: Any, before: Any) -> str:
+def changes(model: Model, before: Model) -> str:
     """Return what an encoding made of a model: sizes, the columns, rows and sets that are new, the objective."""
     sizes = (
         f"{new} {what} ({new - old:+d})" if new != old else f"{new} {what}"
@@ -59,7 +63,7 @@ def _line(what: str, size: int | str, unit: str, meaning: str = "") -> str:
     return f"  {what:<28} {size:>8} {unit:<8} {meaning}".rstrip()
 
 
-def _columns(model: Any, start: int) -> Iterator[str]:
+def _columns(model: Model, start: int) -> Iterator[str]:
     """Count the columns from ``start`` on by their role."""
     roles, counts = np.unique(model.space.role[start:], return_counts=True)
     for role, word in _COLUMNS.items():
@@ -67,13 +71,13 @@ def _columns(model: Any, start: int) -> Iterator[str]:
             yield _line(word, int(counts[roles == role][0]), "columns")
 
 
-def _leader(model: Any) -> Iterator[str]:
+def _leader(model: Model) -> Iterator[str]:
     rows = sum(b.stop - b.start for b in model.rows.blocks if b.role == "leader")
     if rows:
         yield _line("leader", rows, "rows")
 
 
-def _followers(model: Any, shown: int) -> Iterator[str]:
+def _followers(model: Model, shown: int) -> Iterator[str]:
     kkt, pairs = model.kkt, model.pairs
     if kkt is None:
         return
@@ -94,7 +98,7 @@ def _followers(model: Any, shown: int) -> Iterator[str]:
         yield _line(f"{len(kkt.followers) - shown} more followers", left, "pairs", f"{variables} variables")
 
 
-def _bounds(name: str, pairs: Any, here: np.ndarray) -> Iterator[str]:
+def _bounds(name: str, pairs: Pairs, here: np.ndarray) -> Iterator[str]:
     """Say which tiers bound a follower's multipliers, and how large the constants of a big-M would be."""
     value, proof = pairs.dual_max.value[here], pairs.dual_max.proof[here]
     known = value[np.isfinite(value)]
@@ -112,7 +116,7 @@ def _sizes(values: np.ndarray) -> str:
     return f"median {np.median(values):.3g}, largest {values.max():.3g}" if len(values) else "none"
 
 
-def bounds(model: Any, followers: int = 6) -> str:
+def bounds(model: Model, followers: int = 6) -> str:
     """Return a line per follower on its proved bounds, and the notes of the bounding."""
     kkt, pairs = model.kkt, model.pairs
     if kkt is None or pairs is None:
@@ -124,7 +128,7 @@ def bounds(model: Any, followers: int = 6) -> str:
     return "\n".join([*lines, *(f"  {note}" for note in model.notes if note.startswith("bounds"))])
 
 
-def _added(model: Any) -> Iterator[str]:
+def _added(model: Model) -> Iterator[str]:
     for what, size, unit in (
         ("encoding", sum(b.stop - b.start for b in model.rows.blocks if b.role in ("encoding", "cut")), "rows"),
         ("SOS1", len(model.sos1), "sets"),
@@ -135,7 +139,7 @@ def _added(model: Any) -> Iterator[str]:
             yield _line(what, size, unit)
 
 
-def _objective(model: Any) -> str:
+def _objective(model: Model) -> str:
     products = len(model.objective.canonical().v)
     shape = "nonconvex" if "qobj_nonconvex" in model.features else "convex"
     sense = "minimised" if model.sense > 0 else "maximised (its negative is minimised)"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..numerics.convexity import is_psd
 from ..numerics.product_hull import product_boxes
-from ..numerics.sparse import Csr, coo, vstack
+from ..numerics.sparse import Csr, coo, joined, vstack
 from ..problem.columns import Block, Space, find_label, select, shift
 from ..problem.expressions import Quad
 
@@ -65,8 +65,8 @@ def join(tables: Sequence[RowTable], n: int) -> RowTable:
     blocks = tuple(b for t, start in zip(tables, starts, strict=False) for b in shift(t.blocks, int(start)))
     return RowTable(
         vstack([t.M for t in tables], n),
-        np.concatenate([np.empty(0), *(t.lo for t in tables)]),
-        np.concatenate([np.empty(0), *(t.hi for t in tables)]),
+        joined(t.lo for t in tables),
+        joined(t.hi for t in tables),
         blocks,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -35,6 +35,11 @@ def coo(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[
     out.sum_duplicates()
     out.eliminate_zeros()
     return out
+
+
+def joined(parts: Iterable[np.ndarray], dtype: type = float) -> np.ndarray:
+    """Return arrays one after another; an empty one of a type where there are none."""
+    return np.concatenate([np.empty(0, dtype=np.int64 if dtype is int else dtype), *parts])
 
 
 def widen(M: Csr, n: int) -> Csr:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProblemError, expect
+from ..numerics.sparse import joined
 from .columns import LEADER, Space
 from .expressions import Affine, Quad
 from .follower import Follower
@@ -169,7 +170,7 @@ class Bilevel:
         for part in parts:
             expect(part, Affine, "sos1", "give variables")
             of_problem(part.space, self.space)
-        columns = np.concatenate([np.empty(0, dtype=np.int64), *(part.cols.ravel() for part in parts)])
+        columns = joined((part.cols.ravel() for part in parts), int)
         if len(np.unique(columns)) < len(columns):
             raise ProblemError("sos1: a variable stands twice in the set")
         self.sets.append((name or f"sos{len(self.sets) + 1}", columns))

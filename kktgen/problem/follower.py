@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import ProblemError
-from ..numerics.sparse import Csr, coo, row_index, scale_rows, vstack
+from ..numerics.sparse import Csr, coo, joined, row_index, scale_rows, vstack
 from .columns import Space
 from .curvature import convex
 from .expressions import Affine, Quad
@@ -54,7 +54,7 @@ class Follower:
     @property
     def columns(self) -> np.ndarray:
         """Columns of the follower's variables, in order of declaration."""
-        return np.concatenate([np.empty(0, dtype=np.int64), *self._columns])
+        return joined(self._columns, int)
 
     def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
         """Declare a variable of the follower; finite bounds are rows with multipliers.
@@ -280,13 +280,12 @@ class Follower:
                     side.append(np.full(len(at), sign))
                     source.append(np.full(len(at), k))
                     place.append(at)
-        whole = np.empty(0, dtype=np.int64)
         return System(
-            self.name, self.columns, vstack(E, n), np.concatenate([np.empty(0), *e]), np.concatenate([whole, *lam]),
-            vstack(C, n), np.concatenate([np.empty(0), *c]), np.concatenate([whole, *mu]),
-            np.concatenate([np.empty(0), *side]), np.concatenate([whole, *source]), np.concatenate([whole, *place]),
-            np.concatenate([whole, *lam_source]),
-            np.concatenate([whole, *lam_place]), self.cost, tuple(self.declared),
+            self.name, self.columns, vstack(E, n), joined(e), joined(lam, int),
+            vstack(C, n), joined(c), joined(mu, int),
+            joined(side), joined(source, int), joined(place, int),
+            joined(lam_source, int),
+            joined(lam_place, int), self.cost, tuple(self.declared),
         )  # fmt: skip
 
     def qp(self) -> QP:

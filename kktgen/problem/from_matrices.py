@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,8 +15,11 @@ from .qp import QP
 from .rows import Rows
 from .variables import bounds_of
 
+if TYPE_CHECKING:
+    from .bilevel import Bilevel
 
-def declare_followers(m: Any, qps: Mapping[str, QP], lb: Any, ub: Any, kind: Any) -> np.ndarray:
+
+def declare_followers(m: Bilevel, qps: Mapping[str, QP], lb: Any, ub: Any, kind: Any) -> np.ndarray:
     """Declare leader variable ``x`` and every follower's ``y``, rows and cost; return the columns of (x, y...)."""
     widths = {qp.nx for qp in qps.values()}
     if len(widths) > 1:
@@ -46,7 +49,7 @@ def declare_followers(m: Any, qps: Mapping[str, QP], lb: Any, ub: Any, kind: Any
     return np.concatenate(parts)
 
 
-def declare_leader(m: Any, z: np.ndarray, P: Any, q: Any, r: float, rows: Any, sense: str) -> None:
+def declare_leader(m: Bilevel, z: np.ndarray, P: Any, q: Any, r: float, rows: Any, sense: str) -> None:
     """Set the leader's objective and rows over the columns z."""
     n = len(m.space)
     linear = numbers(q).ravel()

@@ -245,9 +245,7 @@ def _conclude(
     value, size = model.value(z), objective_size(model, z)
     failing = sorted((c for c in lines if c.counts and not c.ok), key=lambda c: -c.excess)
     if failing:
-        reasons = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
-        if len(failing) > SHOWN:
-            reasons.append(f"{len(failing) - SHOWN} more conditions fail")
+        reasons = _why_it_fails(failing)
         if known is not None:
             reasons += claims.refuted(model, known, witnesses, tolerances)
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
@@ -255,15 +253,7 @@ def _conclude(
         found = claims.Grounds([PLAIN])
     else:
         found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
-    if wrong:
-        found.against.append(
-            f"the point's multipliers break {first_names(wrong, SHOWN)}; the leader uses none of them, so the response "
-            "stands, but the point violates the model it was found in"
-        )
-    for c in lines:
-        if c.name == AT_CONSTANT and not c.ok:
-            more = f" (and {c.value - 1:.0f} more)" if c.value > 1 else ""
-            found.against.append(f"the point sits at a constant nobody proved: {c.where}{more}")
+    found.against += _against(lines, wrong)
     if notes:
         found.rests.append(
             f"no multipliers in the point for {first_names(notes, SHOWN)}, and nobody uses them: "
@@ -276,6 +266,27 @@ def _conclude(
         model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
         found.sentences, tolerances, size=size, attained=reached,
     )  # fmt: skip
+
+
+def _why_it_fails(failing: list[Line]) -> list[str]:
+    """Return the conditions that fail, the worst first, in words."""
+    out = [f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:SHOWN]]
+    return out + [f"{len(failing) - SHOWN} more conditions fail"] * (len(failing) > SHOWN)
+
+
+def _against(lines: list[Line], wrong: list[str]) -> list[str]:
+    """Return what stands against ``optimal`` in a point that holds: its own multipliers, or constants it sits at."""
+    out = []
+    if wrong:
+        out.append(
+            f"the point's multipliers break {first_names(wrong, SHOWN)}; the leader uses none of them, so the response "
+            "stands, but the point violates the model it was found in"
+        )
+    for c in lines:
+        if c.name == AT_CONSTANT and not c.ok:
+            more = f" (and {c.value - 1:.0f} more)" if c.value > 1 else ""
+            out.append(f"the point sits at a constant nobody proved: {c.where}{more}")
+    return out
 
 
 def _witnesses(

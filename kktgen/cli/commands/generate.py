@@ -8,7 +8,7 @@ import click
 
 from ...formats.targets import target_name
 from ...formats.targets.table import READERS
-from .. import checks, model_files, printing, problem_files, task
+from .. import bundles, checks, model_files, printing, task
 from ..options import encoding_option, folder_option, lower, parameter_options
 
 
@@ -66,5 +66,5 @@ def command(
                 scaled=scaled,
                 progress=progress,
             )
-    written += problem_files.write(job, whole, output, written)
+    written += bundles.write(job, whole, output, written)
     printing.section("Files", "\n".join([printing.files(written), *refused]))

@@ -10,7 +10,7 @@ from ...model.appended_columns import Lift
 from ...model.model import Model
 from ...model.pairs import Pairs
 from ...model.tables import RowTable, join
-from ...numerics.sparse import Csr, coo, csr, row_index
+from ...numerics.sparse import Csr, coo, csr, joined, row_index
 from ...problem.columns import Block, select
 
 
@@ -73,7 +73,7 @@ def binaries(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
         )
         for b in pairs.blocks
     ]  # fmt: skip
-    column = np.concatenate([np.empty(0, dtype=np.int64), *columns])
+    column = joined(columns, int)
     lift = Lift(column, pairs.M, pairs.r, pairs.mu, binary=True)
     return replace(model, space=space, lifts=(*model.lifts, lift)), column
 

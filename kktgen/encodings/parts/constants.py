@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ProblemError
 from ...model.model import Model
 from ...model.pairs import Bounds, Pairs
-from ...numerics.sparse import position, row_index
+from ...numerics.sparse import joined, position, row_index
 from ...problem.columns import Block
 from ...problem.expressions import Affine, numbers
 from ...problem.follower import Follower
@@ -163,7 +163,7 @@ def _of_name(model: Model, name: str, what: str) -> Meant:
     if whole:
         columns, entry, shapes = zip(*whole, strict=True)
         return np.concatenate(columns), np.concatenate(entry), shapes[0]
-    columns = np.concatenate([np.empty(0, dtype=np.int64), *single])
+    columns = joined(single, int)
     if len(columns):
         return columns, np.zeros(len(columns), dtype=np.int64), ()
     known = [*kkt.followers[:2], *(block.label(0) for block in pairs.blocks[:4])]

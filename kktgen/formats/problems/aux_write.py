@@ -14,7 +14,7 @@ from ...errors import FormatError, ProblemError, UnsupportedError, expect
 from ...model.model import Model
 from ...model.relaxations import high_point
 from ...model.tables import QuadTable, RowTable
-from ...numerics.sparse import position, take_columns
+from ...numerics.sparse import joined, position, take_columns
 from ...problem.bilevel import Bilevel
 from ...problem.columns import Space
 from ...problem.expressions import Quad
@@ -88,7 +88,7 @@ def single_level(m: Bilevel) -> tuple[Model, np.ndarray, np.ndarray]:
     """Return both levels as one model without multipliers, which columns are the follower's, and his cost over all."""
     relaxed, space = high_point(m), Space(m.name)
     blocks = [block for block in m.space.blocks if block.role in ("leader", "follower")]
-    columns = np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(b.start, b.stop) for b in blocks)])
+    columns = joined((np.arange(b.start, b.stop) for b in blocks), int)
     for block in blocks:
         part = slice(block.start, block.stop)
         at = space.append(block.word, block.role, lb=m.space.lb[part], ub=m.space.ub[part], follower=block.follower,

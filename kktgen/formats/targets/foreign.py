@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import FormatError, KktgenError, SolverNotFound
 from ...model.tables import QuadTable, RowTable, psd_rows
 from ...numerics.quiet_scip import heard
-from ...numerics.sparse import Csr
+from ...numerics.sparse import Csr, joined
 from ..problems.linear_read import read_single_level
 from ..writing.files import file_path
 from ..writing.magnitudes import Magnitudes
@@ -167,4 +167,4 @@ def _by_scip(scip: Any, rows: list[Any], columns: list[Any]) -> Magnitudes:
     sides += [bound for v in columns for bound in (v.getLbOriginal(), v.getUbOriginal())]
     finite = np.array(sides, dtype=float)
     costs = np.array([v.getObj() for v in columns], dtype=float)
-    return Magnitudes.of([np.concatenate([np.empty(0), *entries])], costs, [finite[np.abs(finite) < INFINITY]])
+    return Magnitudes.of([joined(entries)], costs, [finite[np.abs(finite) < INFINITY]])

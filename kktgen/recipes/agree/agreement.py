@@ -233,29 +233,30 @@ def _verdict(model: Model, run: Run, top: VerifiedPoint | None, runs: Sequence[R
     assert run.solution is not None and run.report is not None
     exact = not (cuts(run.solution.model) or loosenings(model, run.solution.model))
     if run.status in ("infeasible", "unbounded"):
-        bounded = [one.origin for one in runs if one.status == "optimal" and one.report and one.report.ok]
-        if run.status == "unbounded" and bounded:
-            return f"called unbounded, against the optimum of {bounded[0]}"
-        return f"{AGREES}: {run.status}" if exact else f"{run.status}, by an encoding that need not be exact"
+        return _of_no_optimum(run, runs, exact)
+    beaten = (
+        top is not None and run.value is not None
+        and beats(model.sense, top.value, run.value, tolerances.optimality, top.size)
+    )  # fmt: skip
     if run.status != "optimal":
         late = run.status.replace("_", " ")
-        worse = (
-            top is not None
-            and run.value is not None
-            and beats(model.sense, top.value, run.value, tolerances.optimality, top.size)
-        )
-        return f"{late}; better point elsewhere ({top.origin})" if worse and top is not None else late
+        return f"{late}; better point elsewhere ({top.origin})" if beaten and top is not None else late
     if not run.report.ok:
         first = run.report.failing[0].name if run.report.failing else "no point"
         return f"its point fails {first}" if exact else f"fails {first}, a tolerance of its encoding"
-    value = run.value
-    assert value is not None and top is not None
-    if beats(model.sense, top.value, value, tolerances.optimality, top.size):
+    if beaten and top is not None:
         return f"better point elsewhere: {top.value:.8g} of {top.origin}"
     if run.gap is None or run.gap > tolerances.optimality:
-        loose = "loose by its tolerance on the product" if not exact else "open"
-        return f"{AGREES} in its point; bound {loose}" if not exact else f"bound {loose}"
+        return "bound open" if exact else f"{AGREES} in its point; bound loose by its tolerance on the product"
     return AGREES
+
+
+def _of_no_optimum(run: Run, runs: Sequence[Run], exact: bool) -> str:
+    """Return the verdict on a run that was called infeasible or unbounded."""
+    bounded = [one.origin for one in runs if one.status == "optimal" and one.report and one.report.ok]
+    if run.status == "unbounded" and bounded:
+        return f"called unbounded, against the optimum of {bounded[0]}"
+    return f"{AGREES}: {run.status}" if exact else f"{run.status}, by an encoding that need not be exact"
 
 
 def _joint(
@@ -263,13 +264,9 @@ def _joint(
 ) -> tuple[Solution | None, Report | None]:
     """Return the best verified point with the tightest bound nothing refutes, and what may be claimed of it."""
     points = [run for run in runs if run.value is not None and run.solution is not None]
-    everyone = [run.solution for run in runs if run.solution is not None]
     if not points:
-        said = [run.solution for run in runs if run.solution is not None and run.agrees]
-        if not (said or everyone):
-            return None, None
-        first = (said or everyone)[0]
-        return first, verify(bilevel, first, tolerances=tolerances, evidence=everyone, time_limit=time_limit)
+        return _without_point(bilevel, runs, tolerances, time_limit)
+    everyone = [run.solution for run in runs if run.solution is not None]
     top = min(points, key=lambda run: model.sense * (run.value or 0.0))
     carrier = _carrier(model, runs, tolerances) or top
     assert carrier.solution is not None and top.solution is not None and top.solution.z is not None
@@ -281,6 +278,17 @@ def _joint(
         why = "the runs disagree, so at least one solver or encoding is wrong: no optimum is claimed before it is known"
         report = replace(report, claim="bilevel-feasible", attained=None, reasons=(why, *report.reasons))
     return joint, report
+
+
+def _without_point(
+    bilevel: Bilevel, runs: Sequence[Run], tolerances: Tolerances, time_limit: float | None
+) -> tuple[Solution | None, Report | None]:
+    """Return a solution without a point, of a run that agrees with the others if there is one, and its report."""
+    everyone = [run.solution for run in runs if run.solution is not None]
+    if not everyone:
+        return None, None
+    first = next((run.solution for run in runs if run.solution is not None and run.agrees), everyone[0])
+    return first, verify(bilevel, first, tolerances=tolerances, evidence=everyone, time_limit=time_limit)
 
 
 def _carrier(model: Model, runs: Sequence[Run], tolerances: Tolerances) -> Run | None:

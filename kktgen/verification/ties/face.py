@@ -26,7 +26,7 @@ from ...errors import UnsupportedError
 from ...model.kkt_system import Kkt
 from ...model.model import Model
 from ...numerics.programs import Polyhedron
-from ...numerics.sparse import Csr, coo, row_index, scale_rows, take_columns, vstack
+from ...numerics.sparse import Csr, coo, joined, row_index, scale_rows, take_columns, vstack
 from ...problem.columns import LEADER
 from ...problem.qp import QP
 from ..residuals import row_scale
@@ -83,7 +83,7 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
                 f"follower {name!r} sees {model.space.label(int(other[0]))}, which is not the leader's: the ties of a "
                 "Nash game are no product of the followers' optimal faces"
             )
-    active = np.concatenate([np.empty(0, dtype=bool), *(_positive(qp, z, deadline) for qp in qps)])
+    active = joined((_positive(qp, z, deadline) for qp in qps), bool)
     priced = np.concatenate([kkt.lam[kkt.priced[kkt.lam_of]], kkt.mu[kkt.priced[kkt.mu_of]]])
     columns = np.concatenate([kkt.y, priced])
     parts = [_equal(kkt.E, kkt.y, z, False), _inequalities(kkt, active, z), _equal(kkt.S, kkt.y, z, True)]
