@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kktgen import deadline
-from kktgen.numerics import programs
+from kktgen.numerics import interior, warm_lp
 
 REAL = 5.0
 """Seconds a program or a solver really gets at most."""
@@ -47,7 +47,7 @@ class Counted:
 def install(monkeypatch: pytest.MonkeyPatch, real: float = REAL) -> Counted:
     """Put the clock in place of the real one; a solver really gets ``real`` seconds."""
     counted = Counted()
-    run_highs, run_clarabel = programs.highs_within, programs.clarabel_within
+    run_highs, run_clarabel = warm_lp.highs_within, interior.clarabel_within
 
     def highs_within(highs: Any, seconds: float | None, run: Any) -> Any:
         counted.work(1.0 if seconds is None else min(1.0, seconds))
@@ -58,8 +58,8 @@ def install(monkeypatch: pytest.MonkeyPatch, real: float = REAL) -> Counted:
         return run_clarabel(solver, entries)
 
     monkeypatch.setattr(deadline, "clock", counted)
-    monkeypatch.setattr(programs, "highs_within", highs_within)
-    monkeypatch.setattr(programs, "clarabel_within", clarabel_within)
+    monkeypatch.setattr(warm_lp, "highs_within", highs_within)
+    monkeypatch.setattr(interior, "clarabel_within", clarabel_within)
     for module in importlib.import_module("kktgen.solvers").solver_modules().values():
         monkeypatch.setattr(module, "solve", _greedy(module.solve, counted, real))
     return counted
