@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 import kktgen as kg
-from kktgen.numerics.convexity import is_psd, nonconvex_block
-from kktgen.numerics.sparse import Csr
 
 
 def follower():
@@ -175,30 +172,3 @@ def test_from_matrices_refuses_what_does_not_fit():
         kg.QP(np.eye(2), [0, 0], G=np.ones((1, 3)), h=[1.0])
     with pytest.raises(kg.ProblemError, match="NaN"):
         kg.QP(np.eye(2), [0, np.nan])
-
-
-def test_psd_test_by_blocks():
-    rng = np.random.default_rng(0)
-    F = sp.random_array((30, 40), density=0.05, random_state=rng)
-    assert is_psd(Csr(F.T @ F))
-    bad = sp.block_diag([np.eye(3), [[1.0, 2.0], [2.0, 1.0]], np.eye(2)], format="csr")
-    np.testing.assert_array_equal(nonconvex_block(Csr(bad)), [3, 4])
-    singular = Csr(sp.block_diag([[[1.0, -1.0], [-1.0, 1.0]]] * 3, format="csr"))
-    assert is_psd(singular)
-    assert not is_psd(Csr(np.array([[0.0, 1.0], [1.0, 5.0]])))
-    np.testing.assert_array_equal(nonconvex_block(Csr(np.diag([1e6, -1e-3]))), [1])  # small, but a block of its own
-    assert is_psd(Csr(np.diag([1.0, 0.1 + 0.2 - 0.3 - 6e-17])))  # what rounding leaves
-
-
-def test_psd_test_at_a_hundred_thousand_columns():
-    n = 100_000
-    chain = sp.diags_array(
-        [np.full(n, 2.0), np.full(n - 1, -1.0), np.full(n - 1, -1.0)], offsets=[0, 1, -1], format="csr"
-    )
-    assert is_psd(Csr(chain))
-    assert not is_psd(Csr(chain - 0.1 * sp.eye_array(n)))
-    pairs = sp.kron(sp.eye_array(n // 2), np.array([[1.0, -1.0], [-1.0, 1.0]]), format="csr")
-    assert is_psd(Csr(pairs))
-    broken = pairs.tolil()
-    broken[70_000, 70_001] = broken[70_001, 70_000] = -1.5
-    np.testing.assert_array_equal(nonconvex_block(Csr(broken.tocsr())), [70_000, 70_001])
