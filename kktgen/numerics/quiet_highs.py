@@ -21,7 +21,8 @@ import highspy
 SHOWN = 3
 """Most complaints of HiGHS that a message repeats."""
 _GREETING = re.compile(rb"^(?:Running HiGHS |Includes third-party software).*\n", re.MULTILINE)
-_SCHEDULER = re.compile(r"'threads' is set to \d+ but .*\bscheduler has already been initialized to use (\d+) thread")
+SCHEDULER = re.compile(r"'threads' is set to \d+ but .*\bscheduler has already been initialized to use (\d+) thread")
+"""What HiGHS says where its scheduler has another number of threads than its options."""
 _lock = threading.Lock()
 _greeted = False
 
@@ -30,13 +31,13 @@ def quiet() -> Any:
     """Return a silent HiGHS object, its options at their defaults otherwise."""
     global _greeted
     with _lock:
-        highs = highspy.Highs() if _greeted else _first()
+        highs = highspy.Highs() if _greeted else first_of_process()
         _greeted = True
     highs.setOptionValue("output_flag", False)
     return highs
 
 
-def _first() -> Any:
+def first_of_process() -> Any:
     """Return a HiGHS object without the lines that version 1.16 prints with the first one of a process.
 
     It does so before any option can be set. What others write to stdout in the meantime is passed on.
@@ -106,7 +107,7 @@ def run(highs: Any, listen: bool = False) -> str:
         return ""
     with logged(highs) as said:
         status, words = highs.run(), said()
-        scheduler = _SCHEDULER.search(words) if status == failed else None
+        scheduler = SCHEDULER.search(words) if status == failed else None
         if scheduler:
             highs.setOptionValue("threads", int(scheduler[1]))
             status = highs.run()

@@ -63,7 +63,7 @@ def _hear(data: int | None, file: int | None, text: bytes | None) -> None:
 
 
 @cache
-def _library() -> Any:
+def scip_library() -> Any:
     """Return the library with SCIP's functions, None where it does not show them."""
     import pyscipopt.scip
 
@@ -87,7 +87,7 @@ def heard() -> Iterator[Said]:
         Empty where the library does not let itself be heard.
     """
     global _listening
-    said, library = Said(), _library()
+    said, library = Said(), scip_library()
     if library is None:
         yield said
         return

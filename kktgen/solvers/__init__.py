@@ -36,7 +36,7 @@ from .driving.watch import Progress, Watch
 from .isolation.parent import isolated
 from .programs import PREFIX, External, external, ready
 
-__all__ = ["SolverInfo", "solve", "solvers"]
+__all__ = ["SolverInfo", "solve", "solver_modules", "solvers"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SolverInfo:
     tol: float
 
 
-def _modules() -> dict[str, Any]:
+def solver_modules() -> dict[str, Any]:
     """Return the solver modules by name, in alphabetical order."""
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
@@ -92,7 +92,7 @@ def solvers() -> dict[str, SolverInfo]:
             module.FEATURES,
             module.TOL,
         )  # fmt: skip
-        for name, module in {**_modules(), **ready()}.items()
+        for name, module in {**solver_modules(), **ready()}.items()
     }
 
 
@@ -260,7 +260,7 @@ def _installed(name: str) -> Any:
     """Return the module of an installed solver."""
     if str(name).strip().lower().startswith(PREFIX):
         return external(str(name))
-    modules = _modules()
+    modules = solver_modules()
     if name in modules and modules[name].available():
         return modules[name]
     ready = ", ".join(other for other, module in modules.items() if module.available()) or "none"
@@ -278,7 +278,7 @@ def _solvable(problem: Any, module: Any) -> Model:
     if not (set(FEATURES) - {"pairs"} <= module.FEATURES):  # else it is not worth finding out
         words = _lacking(module, model.features)
         if words:
-            able = {name: other for name, other in _modules().items() if not _lacking(other, model.features)}
+            able = {name: other for name, other in solver_modules().items() if not _lacking(other, model.features)}
             here = [name for name, other in able.items() if other.available()] or [*able]
             others = {name: other for name, other in ready().items() if name.removeprefix(PREFIX) not in here}
             here += [name for name, other in others.items() if not _lacking(other, model.features)]

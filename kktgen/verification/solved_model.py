@@ -30,7 +30,7 @@ def encoding_faults(original: Model, encoded: Model) -> list[str]:
     original : Model
         As :func:`kktgen.kkt` returns it.
     encoded : Model
-        Stands for the same problem, see :func:`kktgen.model.model.fingerprint.other_problem`.
+        Stands for the same problem, see :func:`kktgen.model.fingerprint.other_problem`.
     """
     return cuts(encoded) + loosenings(original, encoded)
 

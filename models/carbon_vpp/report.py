@@ -68,7 +68,7 @@ class Operation:
         return accounted, own + factor["trade"] * float(self.import_.clip(0).sum())
 
 
-def _run(game: Any, read: Callable[[kg.Affine | kg.Quad], Any]) -> Operation:
+def operation(game: Any, read: Callable[[kg.Affine | kg.Quad], Any]) -> Operation:
     """Return how the VPPs run at a point that ``read`` takes values from."""
     words = [field.name for field in fields(Operation) if field.name != "carbon_price"]
     series = {word: np.array([read(getattr(plant, word)) for plant in game.plants]) for word in words}
@@ -90,12 +90,12 @@ def respond(game: Any, lp: np.ndarray, ls: np.ndarray) -> Operation:
     found = Responder(game)(z)
     if found is None:
         raise kg.SolverError("carbon_vpp: a VPP's own problem could not be solved at these prices")
-    return _run(game, lambda expr: expr.value(found))
+    return operation(game, lambda expr: expr.value(found))
 
 
 def played(game: Any, solution: kg.Solution) -> Operation:
     """Return how the VPPs run at a solution of the game."""
-    return _run(game, lambda expr: solution[expr])
+    return operation(game, lambda expr: solution[expr])
 
 
 def profit(data: Any, run: Operation, lp: np.ndarray, ls: np.ndarray) -> float:

@@ -161,7 +161,7 @@ class Case:
 
 
 @cache
-def _data() -> dict[str, Any]:
+def stored_data() -> dict[str, Any]:
     return json.loads(DATA.read_text(encoding="utf-8"))
 
 
@@ -173,7 +173,7 @@ def case(parameters: Parameters) -> Case:
     ProblemError
         A shift leaves no demand.
     """
-    data, p = _data(), parameters
+    data, p = stored_data(), parameters
     day, keep = data["days"][p.day], slice(DAY - p.hours, DAY)
     demand = np.array(day["demand"]) + p.demand_shift
     if demand.min() <= 0:
@@ -230,7 +230,7 @@ class Hour:
 
 def _declare(owner: Any, p: Parameters, data: Case, t: int, price: Any) -> Hour:
     """Declare the DSO in hour t for ``owner``: a follower, or a problem of its own."""
-    limits, rho, lines = _data(), data.rho[t], len(data.z)
+    limits, rho, lines = stored_data(), data.rho[t], len(data.z)
     line, station = (limits["line_max"], limits["substation_max"]) if p.limits else (np.inf, np.inf)
     dlc = owner.var("dlc", data.most.shape[0], lb=0, ub=data.most[:, t])
     purchase = owner.var("purchase", lb=0 if p.limits else -np.inf, ub=station)
@@ -370,7 +370,7 @@ def exact(game: Game, price: float, dlc: np.ndarray) -> Any:
     ProblemError
         A schedule of another shape, or a load the network cannot carry.
     """
-    return kg.beside(__file__, "flow").power_flow(game.case, _data()["voltage"]["substation"], price, dlc)
+    return kg.beside(__file__, "flow").power_flow(game.case, stored_data()["voltage"]["substation"], price, dlc)
 
 
 UNCERTAIN = ("price", "demand", "wind")
@@ -384,7 +384,7 @@ def uncertain(parameters: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     parameters : mapping
         As for :func:`build`; its shifts are the means.
     """
-    p, data = Parameters(**parameters), _data()
+    p, data = Parameters(**parameters), stored_data()
     spread = {"price": data["sigma_price"], "demand": data["sigma_demand"], "wind": 1.0}
     return {word: (getattr(p, f"{word}_shift"), spread[word]) for word in UNCERTAIN}
 
@@ -458,7 +458,7 @@ def report(result: Any, estimated: kg.Estimate | None = None) -> Any:
     game = _game(result, "report")
     if estimated is None and game.parameters.estimate:
         estimated = estimate(asdict(game.parameters))
-    return reports().findings(game, result, estimated, _data(), exact)
+    return reports().findings(game, result, estimated, stored_data(), exact)
 
 
 def _game(result: Any, who: str) -> Game:

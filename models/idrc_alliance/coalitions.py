@@ -15,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 import kktgen as kg
+from kktgen.formats.writing.files import replace_file
 
 Coalition = tuple[int, ...]
 
@@ -105,7 +106,7 @@ class Record:
         def fill(file: IO[bytes]) -> None:
             file.write(f"{text}\n".encode())
 
-        kg.formats.writing.files.replace_file(self.path, fill)
+        replace_file(self.path, fill)
 
 
 def values(

@@ -17,7 +17,7 @@ objective of the file times ``objective_unit`` is that of the model, and so is c
 
 The arrays have one entry a column, row or set, in the order of the file: its name there, its label in the model, its
 block (-1: none) and its flat position (C order) in the shape of the block. The kinds are those of
-:func:`kktgen.formats.maps.write.provenance.kind_of`. ``follower`` is empty for the leader. ``source`` is null, or the
+:func:`kktgen.formats.maps.provenance.kind_of`. ``follower`` is empty for the leader. ``source`` is null, or the
 row, bound or variable of the follower that the entry belongs to: ``word(follower,item,indices)``.
 """
 

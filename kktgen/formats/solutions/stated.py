@@ -27,7 +27,7 @@ class Stated:
     word : str
         Its own word for the outcome; empty where it has none.
     status : str or None
-        Ours for it, of :data:`kktgen.model.model.solution.STATUSES`; None where the file does not say.
+        Ours for it, of :data:`kktgen.model.solution.STATUSES`; None where the file does not say.
     names : ndarray (k,) of bytes, or None
         Names of columns; None where the file holds no point.
     values : ndarray (k,), or None

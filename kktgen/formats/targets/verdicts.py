@@ -15,7 +15,7 @@ class Fault(NamedTuple):
     Parameters
     ----------
     need : str
-        What it stumbles over: a row of the table, or a field of :class:`Magnitudes`.
+        What it stumbles over: a row of the table, or a field of :class:`kktgen.formats.writing.magnitudes.Magnitudes`.
     does, what : str
         ``rejects`` and ``SOS1 sets``, in words.
     remark : str

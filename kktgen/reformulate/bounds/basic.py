@@ -74,7 +74,7 @@ def basic_bounds(
         block, equations = Csr(N[rows_here][:, y]), int((rows_here < me).sum())
         small = len(rows_here) * len(y) <= SMALL
         found = _enumerated(block.toarray(), equations, low[y], high[y]) if small else None
-        scaled = _unimodular(block) if found is None else None
+        scaled = unimodular(block) if found is None else None
         if scaled is not None:
             rows_scale, columns_scale = scaled
             size = rows_scale * (np.maximum(np.abs(low[y]), np.abs(high[y])) * columns_scale).sum()
@@ -124,7 +124,7 @@ def _enumerated(
     return smallest, largest
 
 
-def _unimodular(block: Csr) -> tuple[np.ndarray, np.ndarray] | None:
+def unimodular(block: Csr) -> tuple[np.ndarray, np.ndarray] | None:
     """Return sizes of row and column scales that make rows totally unimodular, None where none are found.
 
     With ``d_i N_ij w_j`` in {-1, 0, 1} multipliers are ``m_i = d_i sum_j (+-1 or 0) w_j g_j``. The test is that of

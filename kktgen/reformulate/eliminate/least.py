@@ -60,11 +60,11 @@ def least(
     of = np.zeros(g, dtype=np.int64)
     of[a] = of[b] = component
     out = np.zeros(size)
-    out[used] = _polished(local, tau) * scale[of]
+    out[used] = exactly_met(local, tau) * scale[of]
     return out
 
 
-def _polished(equations: PairEquations, tau: np.ndarray) -> np.ndarray:
+def exactly_met(equations: PairEquations, tau: np.ndarray) -> np.ndarray:
     """Return tau with the equations it nearly meets, and its zeros, met exactly."""
     met = np.abs(equations.value(tau)) <= MET
     zero = np.flatnonzero(np.abs(tau) <= MET)

@@ -1,7 +1,7 @@
 """Rewrite the leader's objective and rows so that products of variables cancel, exactly at every KKT point.
 
 At a KKT point three families of expressions vanish (stacked over all followers, see
-:class:`kktgen.model.model.kkt_system.Kkt`)::
+:class:`kktgen.model.kkt_system.Kkt`)::
 
     y_j  (S z + s0)_j          stationarity          weight alpha_j
     lam_k (E z + e0)_k         equality rows         weight beta_k

@@ -31,7 +31,7 @@ something by zero: shifting all decisions by a constant changes the hunt. Not ke
 t, evaluates unmoved hawks again, and takes dives where they are worse (its rabbit maximises, its dives minimise).
 
 Here all hawks move at once from the population of the iteration before, so an iteration is two batches of decisions
-that are evaluated independently, at most 2 N. Every decision is clipped to its box and repaired (:mod:`repair`).
+that are evaluated independently, at most 2 N. Every decision is clipped to its box and repaired (:mod:`.repair`).
 """
 
 from __future__ import annotations

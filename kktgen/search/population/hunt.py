@@ -25,7 +25,7 @@ from .repair import DecisionRepair
 Progress = Callable[[Mapping[str, Any]], Any]
 
 
-class _Hunt:
+class Hunt:
     """The population, the best so far, and the record of one search."""
 
     def __init__(
@@ -137,7 +137,7 @@ def _search(
     given = given_decisions(model.space, fitness.columns, start)
     if len(given) > population:
         raise ProblemError(f"search: {len(given)} starts for a population of {population}")
-    hunt = _Hunt(
+    hunt = Hunt(
         fitness, DecisionRepair(model, fitness.columns), method, seed, model.sense, executor, time_limit, progress
     )
     hunt.run(population, iterations, given)

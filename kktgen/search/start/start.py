@@ -127,7 +127,7 @@ def starts_within(
 ) -> list[np.ndarray]:
     """Return bilevel-feasible points found by a deadline, the best first; Ctrl-C stops it (:meth:`Deadline.stop`)."""
     view = scaled(model)
-    search = _Search(view, deadline, progress)
+    search = StartSearch(view, deadline, progress)
     try:
         search.run(search.moves.relaxation.points(deadline))
         search.run(search.nudges(seed))
@@ -171,7 +171,7 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, deadline: Deadline = 
     return None if found is None else view.back(found)
 
 
-class _Search:
+class StartSearch:
     """Collects points, best first, and says when to stop."""
 
     def __init__(self, view: Scaled, deadline: Deadline, progress: Progress | None) -> None:

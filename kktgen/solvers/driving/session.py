@@ -35,7 +35,7 @@ class LibraryAnswer:
     word : str
         Its own word.
     status : str
-        Ours for it, of :data:`kktgen.model.model.solution.STATUSES`.
+        Ours for it, of :data:`kktgen.model.solution.STATUSES`.
     z : ndarray (n,) or None
     bound : float or None
         On the minimised objective.

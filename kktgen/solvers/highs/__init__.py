@@ -148,14 +148,14 @@ def _answer(model: Model, highs: Any, started: float) -> Solution:
     if whole:
         bound = finite(info.mip_dual_bound)
     elif status == "optimal":
-        bound = float(info.objective_function_value) if P.nnz == 0 else _dual_value(model, highs.getSolution())
+        bound = float(info.objective_function_value) if P.nnz == 0 else dual_value(model, highs.getSolution())
     return answer(
         model, status, z, bound, started, f"{TITLE} {highs.version()}", int(info.mip_node_count) if whole else None,
         {"status": highs.modelStatusToString(highs.getModelStatus()), "iterations": int(info.simplex_iteration_count)},
     )  # fmt: skip
 
 
-def _dual_value(model: Model, point: Any) -> float:
+def dual_value(model: Model, point: Any) -> float:
     """Return the dual objective of a QP's optimum, a proof of it.
 
     With y, d the multipliers of rows and bounds (>= 0 where a lower side holds, <= 0 where an upper one does)::

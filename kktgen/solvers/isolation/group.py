@@ -32,17 +32,17 @@ class Group:
     """
 
     def __init__(self, command: Sequence[str], **options: Any) -> None:
-        self._process: subprocess.Popen[bytes]
+        self.process: subprocess.Popen[bytes]
         self._report: BufferedReader | None = None
         # the executable of a frozen application is no Python that could run a guard
         if os.name != "posix" or not sys.executable or getattr(sys, "frozen", False):
-            self._process = subprocess.Popen(list(command), start_new_session=True, **options)
+            self.process = subprocess.Popen(list(command), start_new_session=True, **options)
             return
         read, write = os.pipe()
         self._report = os.fdopen(read, "rb")
         guard = [sys.executable, "-P", "-S", str(Path(lineage.__file__)), str(write), str(os.getpid())]
         try:
-            self._process = subprocess.Popen([*guard, *command], start_new_session=True, pass_fds=(write,), **options)
+            self.process = subprocess.Popen([*guard, *command], start_new_session=True, pass_fds=(write,), **options)
         except BaseException:
             self._report.close()
             raise
@@ -55,7 +55,7 @@ class Group:
             raise
         if word != "started":
             code = self.kill()
-            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
                 if pipe is not None:
                     pipe.close()
             why = os.strerror(int(number[0])) if number else f"its guard ended with exit code {code}"
@@ -65,11 +65,11 @@ class Group:
         """Send a signal to it and to what it has started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # it may have ended
             if self._report is not None:
-                self._process.send_signal(number)
+                self.process.send_signal(number)
             elif hasattr(os, "killpg"):
-                os.killpg(self._process.pid, number)
+                os.killpg(self.process.pid, number)
             else:
-                self._process.terminate()
+                self.process.terminate()
 
     def suspend(self) -> None:
         """Stop together with this process, and go on with it."""
@@ -81,18 +81,18 @@ class Group:
         """End it and all it has started, if it has not ended; return its exit code, minus the number of a signal."""
         if self._report is None:
             self.signal(lineage.KILL)
-            return self._process.wait()
+            return self.process.wait()
         self.signal(signal.SIGTERM)
         try:
-            code = self._process.wait(2 * lineage.PATIENCE)
+            code = self.process.wait(2 * lineage.PATIENCE)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # the guard takes the program with it
-            code = self._process.wait()
+            self.process.kill()  # the guard takes the program with it
+            code = self.process.wait()
         with self._report as report:
             word, *number = report.readline().decode().split() or [""]
         self._report = None
         if word == "ended":
             return int(number[0])
-        for pid in lineage.members(self._process.pid):  # the guard was killed, and what it guarded may be left
+        for pid in lineage.members(self.process.pid):  # the guard was killed, and what it guarded may be left
             lineage.send(lineage.KILL, pid)
         return code

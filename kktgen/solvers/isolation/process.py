@@ -73,11 +73,11 @@ class Child(Group):
 
     def give(self, job: SolveRequest) -> None:
         """Send the job."""
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         try:
-            pickle.dump(sys.path, self._process.stdin)
-            pickle.dump(job, self._process.stdin, protocol=5)
-            self._process.stdin.flush()
+            pickle.dump(sys.path, self.process.stdin)
+            pickle.dump(job, self.process.stdin, protocol=5)
+            self.process.stdin.flush()
         except BrokenPipeError:  # it has died, which its silence says as well
             pass
 
@@ -98,23 +98,23 @@ class Child(Group):
             return
         if self._silent:  # it is about to die by itself
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(GRACE)
+                self.process.wait(GRACE)
         self.code = self.kill()
         for thread in self._threads:
             thread.join(GRACE)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             with contextlib.suppress(OSError):  # what it was to read and did not
                 pipe.close()  # type: ignore[union-attr]
 
     def _read_messages(self) -> None:
         with contextlib.suppress(Exception):  # the end, or a message cut short by it
             while True:
-                self._inbox.put(pickle.load(self._process.stdout))  # type: ignore[arg-type]
+                self._inbox.put(pickle.load(self.process.stdout))  # type: ignore[arg-type]
         self._silent = True
         self._inbox.put(("end",))
 
     def _read_log(self) -> None:
-        for line in self._process.stderr or ():
+        for line in self.process.stderr or ():
             text = line.decode(errors="replace")
             self._lines.append(text.rstrip("\n"))
             if self._verbose:

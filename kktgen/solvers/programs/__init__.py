@@ -21,12 +21,12 @@ from ...wording import near
 from .external import External, not_found
 from .template import Template
 
-__all__ = ["External", "PREFIX", "external", "ready"]
+__all__ = ["External", "PREFIX", "external", "externals", "ready"]
 PREFIX = "files:"
 
 
 @cache
-def _externals() -> dict[str, External]:
+def externals() -> dict[str, External]:
     """Return the external solvers by name, in alphabetical order."""
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
@@ -35,7 +35,7 @@ def _externals() -> dict[str, External]:
 
 def ready() -> dict[str, External]:
     """Return the external solvers that are on this machine, by name."""
-    return {name: one for name, one in _externals().items() if one.available()}
+    return {name: one for name, one in externals().items() if one.available()}
 
 
 def external(name: str) -> External:
@@ -48,7 +48,7 @@ def external(name: str) -> External:
     ProblemError
         A command that cannot be used.
     """
-    known = _externals()
+    known = externals()
     found = known.get(name.strip().lower())
     if found is None and not ("{" in name or len(name.split()) > 1):
         raise SolverNotFound(

@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import FormatError
 from ...formats.solutions.stated import Stated, place, table
 from ...formats.writing.plain import plain
-from ..highs import _dual_value
+from ..highs import dual_value as value_of_duals
 from .task import Task
 
 
@@ -33,4 +33,4 @@ def dual_value(task: Task, z: np.ndarray) -> float:
     d = place(Stated(names=names, values=values), task.content, where)
     _, multipliers = table(text, where, text.find(b"\n", rows) + 1, end + 1)
     y = np.bincount(form.linear.source, weights=multipliers, minlength=len(task.content.rows))
-    return _dual_value(task.content, SimpleNamespace(col_value=z, row_dual=y, col_dual=d))
+    return value_of_duals(task.content, SimpleNamespace(col_value=z, row_dual=y, col_dual=d))

@@ -66,7 +66,7 @@ class External:
             return "(files)"
         if len(program) > 1:
             return f"{self.record.stand_in_version()} (files, {self.record.STAND_IN})"
-        return f"{_version((*program, *asked[0]), asked[1])} (files)"
+        return f"{answered_version((*program, *asked[0]), asked[1])} (files)"
 
     def solve(
         self, model: Model, *, time_limit: float | None = None, gap: float | None = None, threads: int = 1,
@@ -132,7 +132,7 @@ class External:
 
 
 @cache
-def _version(command: tuple[str, ...], pattern: str) -> str:
+def answered_version(command: tuple[str, ...], pattern: str) -> str:
     """Return what a program says of its version."""
     with tempfile.TemporaryDirectory(prefix="kktgen-", ignore_cleanup_errors=True) as folder:
         try:

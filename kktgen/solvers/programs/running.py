@@ -137,8 +137,8 @@ class _Running(Group):
     def ended(self) -> bool:
         """Return whether it has ended, after a short wait."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(TICK)
-        return self._process.returncode is not None
+            self.process.wait(TICK)
+        return self.process.returncode is not None
 
     def end(self) -> int:
         """See that nothing is left of it and of what it has started; return its exit code."""
@@ -147,7 +147,7 @@ class _Running(Group):
         return code
 
     def _read(self) -> None:
-        with self._process.stdout as pipe:  # type: ignore[union-attr]
+        with self.process.stdout as pipe:  # type: ignore[union-attr]
             for line in pipe:
                 text = line.decode("utf-8", "replace")
                 self._lines.append(text)

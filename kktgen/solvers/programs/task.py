@@ -68,7 +68,7 @@ class Reply:
     Parameters
     ----------
     status : str or None
-        Of :data:`kktgen.model.model.solution.STATUSES`; None where its answer cannot be told.
+        Of :data:`kktgen.model.solution.STATUSES`; None where its answer cannot be told.
     word : str
         Its own word.
     z : ndarray (n,) or None

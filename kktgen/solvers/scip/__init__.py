@@ -117,16 +117,16 @@ def _attempts(
     """Solve a model in the first of the ways in which the LPs of the tree can be solved."""
     for way in WAYS[:-1]:
         try:
-            return _attempt(model, started, deadline, gap, threads, verbose, start, progress,
+            return attempt(model, started, deadline, gap, threads, verbose, start, progress,
                             {**way, **options})  # fmt: skip
         except Exception as error:
             if LP_FAILED not in str(error):
                 raise
-    return _attempt(model, started, deadline, gap, threads, verbose, start, progress,
+    return attempt(model, started, deadline, gap, threads, verbose, start, progress,
                     {**WAYS[-1], **options})  # fmt: skip
 
 
-def _attempt(
+def attempt(
     model: Model, started: float, deadline: Deadline, gap: float | None, threads: int, verbose: bool,
     start: Sequence[np.ndarray], progress: Watch | None, options: dict[str, Any],
 ) -> Solution:  # fmt: skip
