@@ -79,7 +79,8 @@ from .problem.rows import QuadRow, Rows
 from .recipes.agree import agree
 from .recipes.agree.agreement import Agreement
 from .recipes.explain import Explanation, explain
-from .recipes.optimize import Result, optimize
+from .recipes.optimize import optimize
+from .recipes.pipeline import Result
 from .recipes.point_estimate import Estimate, point_estimate
 from .recipes.robust import robust
 from .reformulate import bounds  # noqa: F401

@@ -21,7 +21,7 @@ ROOT = PACKAGE.parent
 TESTS = Path(__file__).parents[1]
 SAYING = (
     "verification/**/*.py", "reformulate/**/*.py", "encodings/**/*.py", "model/*.py", "recipes/agree/*.py",
-    "recipes/optimize.py", "problem/curvature.py",
+    "recipes/pipeline.py", "problem/curvature.py",
 )  # fmt: skip
 """Files whose sentences stand in reports and in the notes of models."""
 HOLE = "\x00"
@@ -48,7 +48,7 @@ NOT_SENTENCES = {
         f"run {HOLE} of {HOLE}: {HOLE} by {HOLE}", f"run {HOLE} of {HOLE}: {HOLE} by {HOLE}: {HOLE}",
     },
     "recipes/agree/agreement.py": {f"{HOLE}: encodings and solvers compared", f", best verified value {HOLE}"},
-    "recipes/optimize.py": {f"start point: objective {HOLE}", "no start point", "no solver was reached"},
+    "recipes/pipeline.py": {f"start point: objective {HOLE}", "no start point", "no solver was reached"},
 }  # fmt: skip
 """Headings, names of features, progress, and parts of errors: they are no sentences of a report."""
 ERRORS = ("make one with kg.kkt(m)", "encode the model first: kg.encode(kg.kkt(m), kg.SOS1())")

@@ -19,7 +19,7 @@ from kktgen.recipes.agree.agreement import HEADER
 
 pytest.importorskip("pyscipopt", reason="SCIP's library is not installed")
 
-agreeing, optimizing = import_module("kktgen.recipes.agree"), import_module("kktgen.recipes.optimize")
+agreeing, optimizing = import_module("kktgen.recipes.agree"), import_module("kktgen.recipes.pipeline")
 BY_NAME = {problem.name: problem for problem in ALL}
 SCIP = ["scip"]
 REAL = kg.solve
@@ -187,7 +187,7 @@ def test_a_point_that_fails(monkeypatch):
         return replace(found, z=z)
 
     lying(monkeypatch, spoil)
-    monkeypatch.setattr(agreeing, "polish", lambda model, z, deadline: z)
+    monkeypatch.setattr(agreeing, "polished", lambda model, found, deadline: (found, None))
     found = agree(handbook(), ["indicator", "sos1"], SCIP)
     assert verdicts(found)["indicator by scip"].startswith("its point fails ") and not found.agreed
     assert found.solution.objective == pytest.approx(92 / 15)
@@ -254,7 +254,7 @@ def test_the_recipe_holds_its_start_point_against_the_solver(monkeypatch):
         return replace(found, z=z, objective=0.0, bound=7.0)
 
     lying(monkeypatch, fake, encoding="", where=optimizing)
-    monkeypatch.setattr(optimizing, "polish", lambda model, z, deadline: z)
+    monkeypatch.setattr(optimizing, "polished", lambda model, found, deadline: (found, None))
     report = kg.optimize(handbook()).report
     assert report.claim == "bilevel-feasible" and report.value == pytest.approx(92 / 15)
     assert report.reasons[0].endswith("this is the start point")

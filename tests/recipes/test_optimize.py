@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from problems import ALL
 import kktgen as kg
 
 OPTIMAL = [problem for problem in ALL if problem.outcome == "optimal"]
+
+PIPELINE = importlib.import_module("kktgen.recipes.pipeline")
 
 
 @pytest.mark.parametrize("problem", OPTIMAL, ids=lambda problem: problem.name)
@@ -146,7 +149,7 @@ def test_infeasible_is_asked_twice(monkeypatch):
             return kg.solve(model, solver, **options)
         return kg.Solution("infeasible", None, None, None, 0.0, "nobody", model)
 
-    monkeypatch.setitem(kg.optimize.__globals__, "solve", wrong)
+    monkeypatch.setattr(PIPELINE, "solve", wrong)
     assert kg.optimize(handbook(), start=False, evidence=False).report.claim == "infeasible"
     report = kg.optimize(handbook(), start=False).report
     assert report.claim == "unverified" and any("solver fault" in reason for reason in report.reasons)
@@ -157,7 +160,7 @@ def test_a_solver_that_finds_nothing_leaves_the_start_point(monkeypatch, status,
     def nothing(model, solver, **options):
         return kg.Solution(status, None, None, None, 0.0, "nobody", model)
 
-    monkeypatch.setitem(kg.optimize.__globals__, "solve", nothing)
+    monkeypatch.setattr(PIPELINE, "solve", nothing)
     result = kg.optimize(two_storages())
     assert result.solution.status == told
     assert result.solution.objective == pytest.approx(result.start)
@@ -168,7 +171,7 @@ def test_a_solver_that_fails_leaves_the_start_point_or_says_so(monkeypatch):
     def broken(model, solver, **options):
         raise kg.SolverError("error in LP solver")
 
-    monkeypatch.setitem(kg.optimize.__globals__, "solve", broken)
+    monkeypatch.setattr(PIPELINE, "solve", broken)
     result = kg.optimize(two_storages())
     assert result.solution.status == "error" and result.solution.raw["error"] == "error in LP solver"
     assert result.solution.objective == pytest.approx(result.start)
@@ -178,7 +181,7 @@ def test_a_solver_that_fails_leaves_the_start_point_or_says_so(monkeypatch):
 
 
 def test_a_second_run_that_fails_is_no_evidence_and_no_error(monkeypatch):
-    real, calls = kg.optimize.__globals__["solve"], []
+    real, calls = PIPELINE.solve, []
 
     def flaky(model, solver, **options):
         calls.append(model)
@@ -186,7 +189,7 @@ def test_a_second_run_that_fails_is_no_evidence_and_no_error(monkeypatch):
             raise kg.SolverError("error in LP solver")
         return real(model, solver, **options)
 
-    monkeypatch.setitem(kg.optimize.__globals__, "solve", flaky)
+    monkeypatch.setattr(PIPELINE, "solve", flaky)
     result = kg.optimize(handbook(1.0))
     assert len(calls) == 2
     assert result.report.claim == "bilevel-feasible"
@@ -225,9 +228,9 @@ def test_constants_of_the_users_get_no_second_solve(monkeypatch):
     both = g.add(w >= x, w <= x)  # the multipliers of an equation in two halves have no bound
     g.minimize(w)
     m.minimize((x - 2) * (x - 2) + y + 0 * w + 1e-3 * both[0].dual)
-    real, calls = kg.optimize.__globals__["solve"], []
+    real, calls = PIPELINE.solve, []
     counted = lambda model, solver, **options: calls.append(model) or real(model, solver, **options)  # noqa: E731
-    monkeypatch.setitem(kg.optimize.__globals__, "solve", counted)
+    monkeypatch.setattr(PIPELINE, "solve", counted)
     kg.optimize(m, kg.SOS1())
     assert len(calls) == 2
     result = kg.optimize(m, kg.SOS1(), choices={f: kg.BigM(dual=0.5)})
@@ -246,7 +249,7 @@ def test_a_solvers_point_that_fails_gives_way_to_a_start_point_that_holds(monkey
     m.minimize(y - 2 * x)
     right = kg.optimize(m)
     assert right.solution.objective == pytest.approx(-2)
-    honest = kg.optimize.__globals__["solve"]
+    honest = PIPELINE.solve
 
     def wrong(model, *args, **options):
         found = honest(model, *args, **options)
@@ -254,8 +257,8 @@ def test_a_solvers_point_that_fails_gives_way_to_a_start_point_that_holds(monkey
         z[y.cols[()]] = 0.0
         return replace(found, z=z, objective=model.value(z), bound=model.value(z))
 
-    monkeypatch.setitem(kg.optimize.__globals__, "solve", wrong)
-    monkeypatch.setitem(kg.optimize.__globals__, "polish", lambda model, z, deadline: z)
+    monkeypatch.setattr(PIPELINE, "solve", wrong)
+    monkeypatch.setattr(PIPELINE, "polished", lambda model, found, deadline: (found, None))
     result = kg.optimize(m)
     assert result.solution.objective == pytest.approx(-2) and result.report.ok
     assert result.report.claim == "bilevel-feasible"  # its bound of -4 proves nothing of this point

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from types import ModuleType
 
@@ -13,6 +14,8 @@ from kktgen.reformulate.level import Relaxed, level, with_boxes, without_cutoff
 from kktgen.verification.claims import RELAXATION
 
 LIMIT = 30
+
+PIPELINE = importlib.import_module("kktgen.recipes.pipeline")
 
 
 def near(c):
@@ -211,10 +214,8 @@ def tight():
 
 def test_the_relaxation_is_the_bound_where_the_solver_brings_none(monkeypatch):
     m, value = tight()
-    real = kg.optimize.__globals__["solve"]
-    monkeypatch.setitem(
-        kg.optimize.__globals__, "solve", lambda *a, **k: replace(real(*a, **k), bound=None, status="time_limit")
-    )
+    real = PIPELINE.solve
+    monkeypatch.setattr(PIPELINE, "solve", lambda *a, **k: replace(real(*a, **k), bound=None, status="time_limit"))
     found = kg.optimize(m, time_limit=LIMIT, evidence=False)
     assert found.bound == pytest.approx(value, rel=1e-5) and found.solution.raw[RELAXATION]
     assert found.report.claim == "optimal"
@@ -224,20 +225,16 @@ def test_the_relaxation_is_the_bound_where_the_solver_brings_none(monkeypatch):
 def test_the_relaxation_is_the_bound_where_the_solver_s_is_worse(monkeypatch):
     """``near(4)`` has 9, its relaxation 0 + 9 as y >= 4: a solver that stops at -100 leaves the relaxation's."""
     m, value = near(4)
-    real = kg.optimize.__globals__["solve"]
-    monkeypatch.setitem(
-        kg.optimize.__globals__, "solve", lambda *a, **k: replace(real(*a, **k), bound=-100.0, status="time_limit")
-    )
+    real = PIPELINE.solve
+    monkeypatch.setattr(PIPELINE, "solve", lambda *a, **k: replace(real(*a, **k), bound=-100.0, status="time_limit"))
     found = kg.optimize(m, time_limit=LIMIT, evidence=False)
     assert found.bound == pytest.approx(value, rel=1e-4) and found.report.claim == "optimal"
 
 
 def test_a_relaxation_with_a_gap_is_no_proof(monkeypatch):
     m, value = scale()
-    real = kg.optimize.__globals__["solve"]
-    monkeypatch.setitem(
-        kg.optimize.__globals__, "solve", lambda *a, **k: replace(real(*a, **k), bound=None, status="time_limit")
-    )
+    real = PIPELINE.solve
+    monkeypatch.setattr(PIPELINE, "solve", lambda *a, **k: replace(real(*a, **k), bound=None, status="time_limit"))
     found = kg.optimize(m, time_limit=LIMIT, evidence=False)
     assert found.bound < value - 0.1 and found.report.claim == "bilevel-feasible"
 

@@ -340,7 +340,7 @@ def test_every_instance_keeps_its_limit(name, monkeypatch):
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in WHOLE]
 )
 def test_the_solver_gets_half_at_least(name, monkeypatch, counted):
-    optimizing, given = importlib.import_module("kktgen.recipes.optimize"), []
+    optimizing, given = importlib.import_module("kktgen.recipes.pipeline"), []
     solve = optimizing.solve
 
     def asked(model, solver, **options):

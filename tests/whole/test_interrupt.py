@@ -18,7 +18,7 @@ import kktgen as kg
 from kktgen.search.start import start as search
 from kktgen.solvers.driving.checks import interrupted
 
-optimizing = importlib.import_module("kktgen.recipes.optimize")
+optimizing = importlib.import_module("kktgen.recipes.pipeline")
 
 
 def pressed(*_, **__):
@@ -100,7 +100,7 @@ def test_a_solver_that_is_not_reached_leaves_the_start_point(monkeypatch):
 
 
 def test_a_polish_that_is_stopped_leaves_the_solvers_point(monkeypatch):
-    press_in(monkeypatch, "polish")
+    press_in(monkeypatch, "polished")
     result = kg.optimize(problems.toll()[0], time_limit=60.0)
     assert result.polished is None
     assert result.solution.status == "optimal" and result.report.claim == "optimal"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,10 @@ from ...errors import BoundError, ProblemError, SolverError, SolverNotFound, Uns
 from ...model.model import Model
 from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
-from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
 from ...reformulate.bounds import bound
 from ...reformulate.eliminate import eliminate
-from ...search.start.pattern import polish
+from ...search.start.pattern import polished
 from ...search.start.start import starts_within
 from ...solvers import check_arguments, solve, solvers
 from ...solvers.driving.checks import interrupted
@@ -227,14 +225,6 @@ def _run(
         return Run(name, solver, deadline.spent, why=f"{REFUSED}: {_brief(error)}")
     except SolverError as error:
         return Run(name, solver, deadline.spent, why=f"error: {error}")
-    found = _polished(model, found, deadline.share("verify"))
+    found, _ = polished(model, found, deadline.share("verify"))
     report = verify(bilevel, found, tolerances=tolerances, time_limit=deadline.last().left())
     return Run(name, solver, found.seconds, found, report)
-
-
-def _polished(model: Model, found: Solution, deadline: Deadline) -> Solution:
-    """Return the solution with its complementarity pattern fixed and the continuous problem solved again."""
-    if found.z is None or model.pairs is None:
-        return found
-    z = polish(model, found.z[: model.n], deadline)
-    return replace(found, z=found.model.complete(z), objective=model.value(z))

@@ -7,11 +7,14 @@ mathematical programs with complementarity constraints: Fukushima and Tseng 2002
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...deadline import NEVER, Deadline
 from ...model.model import Model
 from ...model.pairs import Pairs
+from ...model.solution import Solution
 from ...reformulate.scale import scaled
 from ..residual import FEASIBLE, violation
 from .step import Step, active_pairs, pattern_step
@@ -168,3 +171,22 @@ def polish(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarra
     if before <= FEASIBLE and best.value > value + LOSS * (1.0 + abs(value)):
         return given
     return view.back(best.z)
+
+
+def polished(
+    model: Model, found: Solution, deadline: Deadline = NEVER
+) -> tuple[Solution, tuple[float, float] | None]:  # fmt: skip
+    """Return a solver's solution after :func:`polish`, and its objective before and after; itself without a point.
+
+    Parameters
+    ----------
+    model : Model
+        With the complementarity pairs that the model of the solution has encoded.
+    found : Solution
+    deadline : Deadline
+    """
+    if found.z is None or found.objective is None or model.pairs is None:
+        return found, None
+    z = polish(model, found.z[: model.n], deadline)
+    after = model.value(z)
+    return replace(found, z=found.model.complete(z), objective=after), (found.objective, after)
