@@ -5,9 +5,9 @@ value where that lies beyond it, an equation's side to the candidate's value. So
 response that is 1e-9 outside never makes the follower infeasible, and ``f* <= f(y)`` must hold.
 
 With y* the re-solved response, d = y - y* and g = P (y + y*) / 2 + q, the cost above the optimum is ``g'd``. It is held
-against the size of the whole cost. And the slope of the cost along the variables that truly moved,
-M = {j : |d_j| > 1e-6 max(1, |y_j|)}, must be that of a tie, ``sum_M g_j d_j <= 3e-6 sum_M |d_j|``: beside a cost of
-50 000, a response that is wrong in a variable worth 0.01 is wrong.
+against the size of the whole cost. Where the cost truly falls along the variables that moved,
+M = {j : |d_j| > 1e-6 max(1, |y_j|)}, which is no tie: ``sum_M g_j d_j > 3e-6 sum_M |d_j|``, it is also held against the
+size of their terms alone: beside a cost of 50 000, a response that is wrong in a variable worth 0.01 is wrong.
 """
 
 from __future__ import annotations
@@ -55,17 +55,21 @@ class FollowerAtPoint:
 
 @dataclass(frozen=True, eq=False)
 class Resolved:
-    """Scaled cost of a response above the optimum, what went wrong if anything did, and the optimal response."""
+    """Scaled cost of a response above the optimum, what went wrong if anything did, and the optimal response.
+
+    ``moved`` says which variables are not those of the optimal response, where that is no tie.
+    """
 
     gap: float
     trouble: str = ""
     y: np.ndarray | None = None
+    moved: np.ndarray | None = None
 
 
 def solve(job: FollowerAtPoint, deadline: Deadline = NEVER) -> Resolved:
     """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum.
 
-    Where the slope along the variables that moved is more than ``SLOPE``, it is at least the share of it.
+    It is the same of the variables that moved, over the size of their terms, where that is more and no tie.
     """
     program, y = job.program, job.y
     if len(y) == 0:
@@ -88,17 +92,20 @@ def solve(job: FollowerAtPoint, deadline: Deadline = NEVER) -> Resolved:
     loss = cost - answer.value
     gap = loss / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
     trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
-    slope = _slope(job, answer.x, loss)
-    return Resolved(max(abs(float(gap)), slope if slope > SLOPE else 0.0), trouble, answer.x)
+    own, moved = _moved(job, answer.x, loss)
+    return Resolved(max(abs(float(gap)), own), trouble, answer.x, moved)
 
 
-def _slope(job: FollowerAtPoint, best: np.ndarray, loss: float) -> float:
-    """Return the mean slope of the cost along the variables that differ from the re-solved ones."""
+def _moved(job: FollowerAtPoint, best: np.ndarray, loss: float) -> tuple[float, np.ndarray | None]:
+    """Return what the variables that moved lose, over the size of their terms, and which they are; none in a tie."""
     P, q, y = job.program.P, job.program.q, job.y
-    d = y - best
+    d, curved = y - best, 0.5 * (P @ (y + best))
     moved = np.abs(d) > MOVED * np.maximum(1.0, np.abs(y))
-    own = float(((0.5 * (P @ (y + best)) + q) * d)[moved].sum())
-    return max(0.0, min(loss, own)) / max(float(np.abs(d[moved]).sum()), MOVED)
+    own = min(loss, float(((curved + q) * d)[moved].sum()))
+    if not own > SLOPE * float(np.abs(d[moved]).sum()):
+        return 0.0, None
+    terms = float(((np.abs(curved) + np.abs(q)) * np.maximum(np.abs(y), np.abs(best)))[moved].sum())
+    return own / terms, moved
 
 
 def _scaled(program: Program, deadline: Deadline) -> Answer:
@@ -120,10 +127,8 @@ def solve_all(jobs: Sequence[FollowerAtPoint], deadline: Deadline = NEVER) -> li
     return [Resolved(np.inf, LATE) if deadline.over else solve(job, deadline) for job in jobs]
 
 
-def response_lines(
-    view: Scaled, z: np.ndarray, tolerance: float, executor: Executor | None, deadline: Deadline = NEVER
-) -> list[Line]:
-    """Return for every follower the line ``follower gap``: its response against its re-solved optimum.
+def resolved(view: Scaled, z: np.ndarray, executor: Executor | None, deadline: Deadline = NEVER) -> list[Resolved]:
+    """Return for every follower what became of its response at a point z (n,) in the user's units.
 
     Raises
     ------
@@ -132,20 +137,24 @@ def response_lines(
     """
     kkt = view.model.kkt
     assert kkt is not None
-    qps = [kkt.qp(k) for k in range(len(kkt.followers))]
     scaled_z = view.point(z)
-    jobs = [FollowerAtPoint.of(qp, scaled_z) for qp in qps]
+    jobs = [FollowerAtPoint.of(kkt.qp(k), scaled_z) for k in range(len(kkt.followers))]
     if executor is None:
-        outcomes = solve_all(jobs, deadline)
-    else:
-        chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
-        try:
-            outcomes = [outcome for part in executor.map(solve_all, chunks, repeat(deadline)) for outcome in part]
-        except BrokenExecutor as error:
-            raise SolverError(f"the executor that re-solves the followers died: {error}") from error
+        return solve_all(jobs, deadline)
+    chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
+    try:
+        return [outcome for part in executor.map(solve_all, chunks, repeat(deadline)) for outcome in part]
+    except BrokenExecutor as error:
+        raise SolverError(f"the executor that re-solves the followers died: {error}") from error
+
+
+def response_lines(view: Scaled, z: np.ndarray, outcomes: Sequence[Resolved], tolerance: float) -> list[Line]:
+    """Return for every follower the line ``follower gap``: its response against its re-solved optimum."""
+    kkt = view.model.kkt
+    assert kkt is not None
     return [
-        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, qp, z), name)
-        for name, outcome, qp in zip(kkt.followers, outcomes, qps, strict=True)
+        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, kkt.qp(k), z), name)
+        for k, (name, outcome) in enumerate(zip(kkt.followers, outcomes, strict=True))
     ]
 
 

@@ -23,7 +23,7 @@ from ..reformulate.scale import scaled
 from ..wording import first_names
 from . import claims
 from .attained import attained
-from .followers import response_lines
+from .followers import resolved, response_lines
 from .refutation import VerifiedPoint, gap, origin
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
@@ -188,11 +188,12 @@ def _of_point(
     notes: list[str] = []
     wrong: list[str] = []
     if model.kkt is not None:
-        responses = response_lines(view, z, tolerances.follower_gap, executor, deadline)
+        outcomes = resolved(view, z, executor, deadline)
+        responses = response_lines(view, z, outcomes, tolerances.follower_gap)
         priced = model.kkt.priced
         for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
-        lines += worth_lines(view, z, tolerances, deadline)
+        lines += worth_lines(view, z, outcomes, tolerances, deadline)
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]

@@ -243,7 +243,7 @@ def test_a_map_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_same_bytes_for_any_hash_seed_and_number_of_threads(tmp_path: Path) -> None:
     code = (
-        "import sys; from kktgen import formats; import kktgen as kg; from test_name_maps import market, market_model;"
+        "import sys; from kktgen import formats; import kktgen as kg; from test_maps import market, market_model;"
         "from format_models import rich_bilevel; folder = sys.argv[1];"
         "[formats.write(rich_bilevel(5), f'{folder}/rich.{s}', map=True) for s in ('lp', 'mps', 'cip')];"
         "[formats.write(market_model(), f'{folder}/m.{s}', names='short') for s in ('lp', 'mps', 'cip')];"
@@ -253,7 +253,7 @@ def test_same_bytes_for_any_hash_seed_and_number_of_threads(tmp_path: Path) -> N
     for seed, threads in (("1", "1"), ("2", "3")):
         folder = tmp_path / seed
         folder.mkdir()
-        paths = os.pathsep.join(sys.path)
+        paths = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
         done = subprocess.run(
             [sys.executable, "-c", code, str(folder)],
             env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,

@@ -480,8 +480,8 @@ def test_large_vectors_are_built_without_a_loop_over_their_entries():
         assert time.process_time() - begin < 1.0, k
 
 
-def test_the_readme_names_functions_that_work():
-    text = (Path(kg.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+def test_the_guide_names_functions_that_work():
+    text = (Path(kg.__file__).parent / "guide" / "start.md").read_text(encoding="utf-8")
     listed = text.partition("Functions of NumPy on expressions do what they say:")[2].partition("All others")[0]
     names = {name for block in re.findall(r"`([^`]*)`", listed) for name in re.findall(r"[a-z_]{3,}", block)}
     names -= {"axis", "weights", "mask"}

@@ -291,8 +291,8 @@ def verdict(c: Case, spoiled: kg.Solution) -> tuple[str, Any]:
         return ("missed" if report.ok else "caught"), report
     if not found.is_right:
         return "undecided", report
-    if not report.ok:
-        return "false alarm", report
+    if not report.ok:  # the oracle weighs a response by its cost alone, not by what it is worth to the leader
+        return "undecided" if {c.kind for c in report.failing if c.counts} == {"worth"} else "false alarm", report
     if found.breaks_multipliers:
         return ("caught" if report.claim != "optimal" and report.failing else "missed"), report
     right = is_optimal(c, found, spoiled)
