@@ -326,7 +326,7 @@ def test_bombs_are_refused_in_little_memory_and_time(tmp_path):
     source = """
     import resource, sys, time
     import kktgen as kg, highspy
-    from kktgen.instance import load_instance
+    from kktgen.catalog.instance import load_instance
     kg.solve(kg.Bilevel("warm"), "highs")
     m = kg.Bilevel("m")
     m.var("x", lb=0, ub=1)

@@ -243,7 +243,7 @@ def test_a_map_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_same_bytes_for_any_hash_seed_and_number_of_threads(tmp_path: Path) -> None:
     code = (
-        "import sys; from kktgen import formats; import kktgen as kg; from test_name_maps import market, market_model;"
+        "import sys; from kktgen import formats; import kktgen as kg; from test_maps import market, market_model;"
         "from format_models import rich_bilevel; folder = sys.argv[1];"
         "[formats.write(rich_bilevel(5), f'{folder}/rich.{s}', map=True) for s in ('lp', 'mps', 'cip')];"
         "[formats.write(market_model(), f'{folder}/m.{s}', names='short') for s in ('lp', 'mps', 'cip')];"

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 import kktgen as kg
 from kktgen.encodings.sos1 import SOS1
+from kktgen.model.appended_columns import Encoded
 from kktgen.model.fingerprint import other_problem
 from kktgen.model.tables import RowTable
 
@@ -122,7 +123,7 @@ HANDS = {
     "sets": lambda a, model: replace(model, sos1=type(model.sos1).empty()),
     "indicators": lambda a, model: replace(model, indicators=None),
     "quadratic rows": lambda a, model: replace(model, quads=type(model.quads).empty(model.n)),
-    "pairs": lambda a, model: replace(model, pairs=None, encodings=(kg.model.Encoded("SOS1", 99, "exact"),)),
+    "pairs": lambda a, model: replace(model, pairs=None, encodings=(Encoded("SOS1", 99, "exact"),)),
     "the origin": lambda a, model: replace(model, origin=None),
 }  # fmt: skip
 
