@@ -36,6 +36,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     exact           solution to certificate in rational numbers
     search          points without a proof: start points, population searches
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
+    guide           the pages of kktgen help, in Markdown
     cli             the command line
 """
 

@@ -14,6 +14,18 @@ class Table:
     """A printed table: title, header, rows of text, and a note below.
 
     Columns of figures stand to the right, columns of words to the left.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> print(kg.Table("Profits (EUR)", ("firm", "profit"), (("north", "12.5"), ("south", "7.0")), "both optimal"))
+    Profits (EUR)
+    -------------
+    firm   profit
+    -------------
+    north    12.5
+    south     7.0
+    both optimal
     """
 
     title: str

@@ -60,6 +60,19 @@ class ModelInfo:
     path : Path
     instances : tuple of str
         ``model/case`` names.
+
+    See Also
+    --------
+    kktgen.catalog.describe : Makes one.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> info = catalog.describe("random_bilevel")
+    >>> info.name, "random_bilevel/toll_small" in info.instances
+    ('random_bilevel', True)
+    >>> [parameter.name for parameter in info.parameters][:3]
+    ['family', 'followers', 'rows']
     """
 
     name: str
@@ -76,12 +89,25 @@ def models() -> dict[str, ModelInfo]:
     ------
     ProblemError
         When a model file cannot be imported.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> print(catalog.models()["dso_vpp"].summary)
+    A distribution system operator sets hourly prices for virtual power plants.
     """
     return {name: describe(name) for name in model_names()}
 
 
 def describe(name_or_path: str | Path) -> ModelInfo:
-    """Return what the catalogue knows of one model (name or path of a file)."""
+    """Return what the catalogue knows of one model (name or path of a file).
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> print(catalog.describe("random_bilevel").summary)
+    Seeded random bilevel problems for benchmarks: LP and QP followers, and tolls on a network.
+    """
     module, path = load_model(name_or_path), model_path(name_or_path)
     name = model_name(path)
     lines = (module.__doc__ or "").strip().splitlines()
@@ -106,6 +132,18 @@ def build(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) 
     ------
     ProblemError
         Unknown model or parameter, a value of the wrong type, or whatever ``build`` objects to.
+
+    See Also
+    --------
+    kktgen.optimize : Solves the problem.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> catalog.build("random_bilevel/toll_small")
+    Bilevel('random_bilevel', 201 columns, 4 followers)
+    >>> catalog.build("random_bilevel", {"family": "qp", "leaders": "3", "cols": 4, "rows": 4})
+    Bilevel('random_bilevel', 19 columns, 1 followers)
     """
     model, given = resolve(name_or_path)
     module = load_model(model)
@@ -113,12 +151,31 @@ def build(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) 
 
 
 def checked(module: ModuleType, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameter values for a loaded model, checked and read by the types of its parameters."""
+    """Return parameter values for a loaded model, checked and read by the types of its parameters.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> catalog.checked(catalog.load_model("random_bilevel"), {"leaders": "12"})["leaders"]
+    12
+    """
     return convert(parameters_of(module), overrides, module.__name__.rpartition(".")[2])
 
 
 def call(module: ModuleType, values: Mapping[str, Any]) -> Bilevel:
-    """Call ``build`` of a loaded model with checked parameter values."""
+    """Call ``build`` of a loaded model with checked parameter values.
+
+    See Also
+    --------
+    build : By name, in one step.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> module = catalog.load_model("random_bilevel")
+    >>> catalog.call(module, catalog.checked(module, {"family": "lp", "leaders": 2}))
+    Bilevel('random_bilevel', 27 columns, 1 followers)
+    """
     try:
         out = module.build(**values)
     except KktgenError:
@@ -131,7 +188,14 @@ def call(module: ModuleType, values: Mapping[str, Any]) -> Bilevel:
 
 
 def resolve(target: str | Path) -> tuple[str, dict[str, Any]]:
-    """Return the model (name or path) behind a target and the parameters of its instance, if it is one."""
+    """Return the model (name or path) behind a target and the parameters of its instance, if it is one.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> catalog.resolve("random_bilevel/toll_small")
+    ('random_bilevel', {'family': 'toll', 'rows': 8, 'cols': 6, 'leaders': 5, 'followers': 4, 'seed': 4})
+    """
     text = str(target)
     if text.endswith(".toml") or (not text.endswith(".py") and "/" in text and not is_folder(text)):
         instance = load_instance(target)

@@ -30,6 +30,17 @@ class Instance:
     description : str
         The file's ``description``, else its first line when that is a comment.
     path : Path
+
+    See Also
+    --------
+    kktgen.catalog.load_instance : Reads one.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> instance = catalog.load_instance("random_bilevel/toll_small")
+    >>> instance.model, instance.quick, round(instance.known["objective"], 4)
+    ('random_bilevel', True, 123.4303)
     """
 
     name: str
@@ -42,7 +53,7 @@ class Instance:
 
 
 def load_instance(target: str | Path) -> Instance:
-    """Read an instance.
+    r"""Read an instance.
 
     Parameters
     ----------
@@ -54,6 +65,17 @@ def load_instance(target: str | Path) -> Instance:
     ------
     ProblemError
         No such instance, or the file is not one.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from kktgen import catalog
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "mine.toml"
+    ...     _ = path.write_text('model = "random_bilevel"\n[parameters]\nleaders = 3\n')
+    ...     instance = catalog.load_instance(path)
+    >>> instance.model, instance.parameters
+    ('random_bilevel', {'leaders': 3})
     """
     path = instance_path(target)
     try:

@@ -25,6 +25,16 @@ class Function:
         Of the model file.
     name : str
     args : tuple
+
+    Examples
+    --------
+    A model's function for a pool of processes, which cannot take functions of files.
+
+    >>> from kktgen import catalog
+    >>> path = catalog.load_model("random_bilevel").__file__
+    >>> build = catalog.Function(path, "build")
+    >>> build().name
+    'random_bilevel'
     """
 
     path: str
@@ -58,6 +68,17 @@ def load_model(name_or_path: str | Path) -> ModuleType:
     ------
     ProblemError
         No such model, the file fails on import, or it has no ``build``.
+
+    See Also
+    --------
+    kktgen.catalog.build : The problem of a model, in one step.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> module = catalog.load_model("random_bilevel")
+    >>> module.build(family="lp", leaders=2, seed=1)
+    Bilevel('random_bilevel', 27 columns, 1 followers)
     """
     path = model_path(name_or_path)
     name = f"kktgen_models.{model_name(path)}"
@@ -101,6 +122,18 @@ def beside(file: str, name: str) -> ModuleType:
     ------
     ProblemError
         No such file.
+
+    Examples
+    --------
+    A model file whose data stand in another file of its folder:
+
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (pathlib.Path(folder) / "data.py").write_text("TARIFF = [30, 45]")
+    ...     data = kg.beside(f"{folder}/model.py", "data")      # in the model: kg.beside(__file__, "data")
+    >>> data.TARIFF
+    [30, 45]
     """
     path = (Path(file).parent / f"{name}.py").resolve()
     spec = importlib.util.spec_from_file_location(f"kktgen_models.{path.parent.name}.{path.stem}", path)
@@ -112,7 +145,17 @@ def beside(file: str, name: str) -> ModuleType:
 
 
 def where(error: BaseException, path: str | None) -> str:
-    """Return the last line of the model's own file on the way to an error, and the error, in one line."""
+    r"""Return the last line of the model's own file on the way to an error, and the error, in one line.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> try:
+    ...     exec(compile("x = 1\ny = x / 0", "mine.py", "exec"))
+    ... except ZeroDivisionError as error:
+    ...     print(catalog.where(error, "mine.py"))
+    line 2: ZeroDivisionError: division by zero
+    """
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     if isinstance(error, SyntaxError):
         lines = [error.lineno]

@@ -13,21 +13,42 @@ MODEL = "model.py"
 
 
 def folder(kind: str) -> Path:
-    """Return the folder of the ``"models"`` or ``"instances"``: inside an installed package, else beside it."""
+    """Return the folder of the ``"models"`` or ``"instances"``: inside an installed package, else beside it.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> (catalog.folder("models") / "random_bilevel").is_dir()
+    True
+    """
     package = Path(__file__).resolve().parents[1]
     inside = package / f"_{kind}"
     return inside if inside.is_dir() else package.parent / kind
 
 
 def model_names() -> tuple[str, ...]:
-    """Return the names of the models in the folder, sorted."""
+    """Return the names of the models in the folder, sorted.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> "dso_vpp" in catalog.model_names()
+    True
+    """
     here = folder("models")
     files = {p.stem for p in here.glob("*.py") if not p.stem.startswith("_")}
     return tuple(sorted(files | {p.parent.name for p in here.glob(f"*/{MODEL}")}))
 
 
 def instance_names(model: str = "*") -> tuple[str, ...]:
-    """Return the ``model/case`` names of the instances in the folder, sorted."""
+    """Return the ``model/case`` names of the instances in the folder, sorted.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> "dso_vpp/short" in catalog.instance_names("dso_vpp")
+    True
+    """
     return tuple(sorted(f"{p.parent.name}/{p.stem}" for p in folder("instances").glob(f"{model}/*.toml")))
 
 

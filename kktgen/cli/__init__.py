@@ -34,6 +34,7 @@ def cli() -> None:
     """Bilevel problems with convex-QP followers: single-level models, files, certified answers.
 
     \b
+    kktgen help                                 the guide: topics, pages
     kktgen models                               what there is
     kktgen solve dso_vpp --set hours=6 -o out/  build, solve, verify, write
     kktgen generate dso_vpp -o out/             only write .lp, .mps and .cip

@@ -67,6 +67,16 @@ def encodings() -> dict[str, type]:
     -------
     dict of str to type
         ``{"auto": Auto, "bigm": BigM, ...}``; a name may stand wherever an encoding does.
+
+    See Also
+    --------
+    kktgen.encode : Takes one, or its name.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> sorted(kg.encodings())
+    ['auto', 'bigm', 'indicator', 'product', 'sos1', 'strongduality']
     """
     found = {}
     for module in pkgutil.iter_modules(__path__):
@@ -107,7 +117,7 @@ def named(encoding: Any) -> Encoding:
 def encode(
     model: Model, encoding: Any = "auto", choices: Mapping[Any, Any] | None = None, *, time_limit: float | None = None
 ) -> Model:
-    """Replace the model's complementarity pairs.
+    """Replace the model's complementarity pairs ``0 <= s_i, mu_i >= 0, s_i mu_i = 0`` by what solvers take.
 
     Parameters
     ----------
@@ -133,15 +143,43 @@ def encode(
     ProblemError
         Unknown encoding or choice.
 
+    See Also
+    --------
+    kktgen.bound : Bounds that encodings use, and that the claim needs.
+    kktgen.encodings : What there is.
+    kktgen.solve, kktgen.write : What may be done with the result.
+
     Notes
     -----
-    Every encoding exports the boxes that stand on prices, multipliers and slacks. Big-M, indicators and ``Auto`` have
-    them proved first when nobody did: on the flagship, SCIP calls the indicator model without them optimal at 10.64
-    with gap 0, where the optimum is 11.34. ``SOS1``, ``Product`` and ``StrongDuality`` need no constant, and SCIP's
-    bounds of them held without boxes, so they encode at once, a thousand followers in a second (``StrongDuality`` has
-    boxes proved where they rid a row of its products with binary decisions): call :func:`kktgen.bound` first
-    (:func:`kktgen.optimize` does). Without it the model carries a note, and no optimum is claimed unless a second,
-    different solution agrees.
+    Every encoding exports the boxes (lower and upper bounds) of multipliers and slacks. Big-M, indicators and ``Auto``
+    have them proved first when nobody did: of the model ``dso_vpp`` SCIP calls the indicator model without them optimal
+    at 10.64 with gap 0, where the optimum is 11.34. ``SOS1``, ``Product`` and ``StrongDuality`` need no constant, and
+    SCIP's bounds of them held without boxes, so they encode at once, a thousand followers in a second
+    (``StrongDuality`` has boxes proved where they rid a row of its products with binary decisions): call
+    :func:`kktgen.bound` first (:func:`kktgen.optimize` does). Without it the model carries a note, and no optimum is
+    claimed unless a second, different solution agrees.
+
+    Examples
+    --------
+    One encoding for all, another for some rows.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("handbook")
+    >>> x = m.var("x", lb=0, ub=8)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y")
+    >>> m.minimize(x + 3 * y)
+    >>> _ = m.add(y <= 5)
+    >>> lower.minimize(-y)
+    >>> _ = lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    >>> mpec = kg.bound(kg.kkt(m))
+    >>> sorted(kg.encode(mpec, kg.SOS1()).features)
+    ['sos1']
+    >>> mixed = kg.encode(mpec, kg.BigM(), {"comp(lower,c1)": kg.SOS1()})
+    >>> sorted(mixed.features)
+    ['int', 'sos1']
+    >>> print(f"{kg.solve(mixed).objective:.4f}")
+    6.1333
     """
     expect(model, Model, "encode", "make one with kg.kkt(m)")
     if choices is not None and not isinstance(choices, Mapping):

@@ -35,13 +35,38 @@ def safe(model: Model, pairs: Pairs) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Auto:
-    """Row by row: :class:`BigM` with proved, numerically safe constants, else :class:`SOS1`; never an unproved M."""
+    """Row by row: :class:`BigM` with proved, numerically safe constants, else :class:`SOS1`; never an unproved M.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.encode(kg.kkt(m), kg.Auto())                 # the default
+    >>> [(part.encoding, part.pairs, part.trust) for part in model.encodings]
+    [('BigM', 2, 'proved')]
+    """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "sos1"})
     RANK: ClassVar[int] = 0
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return that it does: a constant is proved or not used."""
+        """Return that it does: a constant is proved or not used.
+
+        See Also
+        --------
+        BigM.needs_boxes : Does not, where the user gives all constants.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Auto().needs_boxes(kg.kkt(kg.Bilevel("any")))
+        True
+        """
         return True
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:

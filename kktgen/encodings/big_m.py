@@ -42,9 +42,31 @@ class BigM:
     ProblemError
         An unknown key, an array of another length, a constant that is negative, NaN or inf.
 
+    See Also
+    --------
+    SOS1 : Needs no constants.
+
     Notes
     -----
     The provenance of ``Md`` stands on the column of mu, that of ``Ms`` on the binary.
+
+    Examples
+    --------
+    Here nothing bounds the slacks, so constants have to be given; the answer rests on them, and is not called optimal.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("open")
+    >>> x = m.var("x", lb=0)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y", lb=0)
+    >>> least = lower.add(y >= x, name="least")
+    >>> lower.minimize(y)
+    >>> m.minimize(x + y)
+    >>> model = kg.encode(kg.kkt(m), kg.BigM(slack=100, dual={least: 10, y: 20}))
+    >>> model.encodings[0].trust
+    'user'
+    >>> print(kg.verify(m, kg.solve(model)).claim)
+    bilevel-feasible
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int"})
@@ -54,7 +76,15 @@ class BigM:
     dual: Any = None
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return whether some constant was not given."""
+        """Return whether some constant was not given.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> model = kg.kkt(kg.Bilevel("any"))
+        >>> kg.BigM().needs_boxes(model), kg.BigM(slack=100, dual=20).needs_boxes(model)
+        (True, False)
+        """
         return any(part is None or isinstance(part, Mapping) for part in (self.slack, self.dual))
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:

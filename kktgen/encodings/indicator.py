@@ -19,8 +19,23 @@ from .parts.added_columns import binaries, mu_rows, renamed
 class Indicator:
     """``z_i = 1 -> s_i <= 0``, ``z_i = 0 -> mu_i <= 0`` with a binary z_i (1: the row is active).
 
-    Exact; but solvers have returned false optima when a column in an indicator row has no finite box, so the
-    claim ``optimal`` needs proved boxes (see :func:`kktgen.verify`).
+    Exact; but solvers have returned false optima when a column in an indicator row has no finite bounds, so the
+    claim ``optimal`` needs proved ones (:func:`kktgen.bound`, see :func:`kktgen.verify`).
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.encode(kg.bound(kg.eliminate(kg.kkt(m))), kg.Indicator())
+    >>> sorted(model.features), len(model.indicators)
+    (['indicator', 'int'], 4)
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    2.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "indicator"})
@@ -28,7 +43,18 @@ class Indicator:
     RANK: ClassVar[int] = 2
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return that it does: solvers err over indicator rows of columns without a box."""
+        """Return that it does: solvers err over indicator rows of columns without bounds.
+
+        See Also
+        --------
+        SOS1 : An encoding that needs none.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Indicator().needs_boxes(kg.kkt(kg.Bilevel("any")))
+        True
+        """
         return True
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:

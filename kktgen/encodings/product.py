@@ -31,6 +31,26 @@ class Product:
         :mod:`kktgen.reformulate.scale` chooses for it.
     summed : bool
         One row a follower instead of one a pair.
+
+    See Also
+    --------
+    StrongDuality : One such row a follower, without the pairs.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> mpec = kg.bound(kg.eliminate(kg.kkt(m)))
+    >>> model = kg.encode(mpec, kg.Product(eps=1e-6))
+    >>> len(model.quads), model.encodings[0].trust
+    (2, 'eps')
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    2.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow_nonconvex"})

@@ -18,8 +18,27 @@ from .parts.added_columns import renamed, slack_columns
 class SOS1:
     """``SOS1{s_i, mu_i}`` with the slack as a column.
 
-    Exact without any constant; no bound is needed (Siddiqui & Gabriel 2013). Boxes that were proved stand on
-    the columns and help the solver.
+    Exact without any constant; no bound is needed (Siddiqui & Gabriel 2013). Bounds that were proved
+    (:func:`kktgen.bound`) stand on the columns and help the solver.
+
+    See Also
+    --------
+    BigM : Binaries instead of sets, for solvers without SOS1.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.encode(kg.bound(kg.eliminate(kg.kkt(m))), kg.SOS1())
+    >>> len(model.sos1), sorted(model.features)
+    (2, ['sos1'])
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    2.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"sos1"})

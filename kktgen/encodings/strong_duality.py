@@ -29,15 +29,39 @@ class StrongDuality:
     The left side is ``mu's`` at every primal-dual feasible point, so the row forces complementarity as
     ``eps -> 0``. It settles all pairs of a follower together. It holds the products (x, y), (x, lam), (x, mu).
 
-    Where every such x is binary (or integer between two neighbours) and the other factor has a proved box, each product
-    is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0, stated
-    with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say why.
+    Where every such x is binary (or integer between two neighbours) and the other factor has proved bounds, each
+    product is a column w between the McCormick rows, which are exact at both values of x: the row is linear for P = 0,
+    stated with ``<= 0`` and exact, and convex quadratic else. Elsewhere the row is nonconvex; the model's notes say
+    why.
 
     Parameters
     ----------
     eps : float
         Tolerance on the duality gap of rows that are not linear, in units of the follower's cost: 1 in problems of
         ordinary numbers, else the unit that :mod:`kktgen.reformulate.scale` chooses for it.
+
+    See Also
+    --------
+    Product : One row a pair.
+    kktgen.cut : The same row as a valid inequality.
+
+    Examples
+    --------
+    A follower that sees binary decisions alone: the row becomes linear, and exact.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("interdiction")
+    >>> closed = m.var("closed", kind="B")
+    >>> flow = m.follower("flow")
+    >>> y = flow.var("y", 2, lb=0, ub=[4, 3])
+    >>> row = flow.add(y[0] <= 4 - 3 * closed)
+    >>> flow.maximize(y.sum())
+    >>> m.minimize(y.sum() + 2 * closed)
+    >>> model = kg.encode(kg.kkt(m), kg.StrongDuality())
+    >>> sorted(model.features), len(model.quads), model.encodings[0].encoding
+    (['int'], 0, 'StrongDuality')
+    >>> print(f"{kg.solve(model).objective:.3f}")
+    6.000
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"qrow", "qrow_nonconvex"})
@@ -45,7 +69,20 @@ class StrongDuality:
     eps: float = 1e-7
 
     def needs_boxes(self, model: Model) -> bool:
-        """Return whether boxes on prices and multipliers would rid some follower's row of its products."""
+        """Return whether bounds on the multipliers would rid some follower's row of its products.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("interdiction")
+        >>> closed = m.var("closed", kind="B")
+        >>> flow = m.follower("flow")
+        >>> y = flow.var("y", lb=0, ub=4)
+        >>> row = flow.add(y <= 4 - 3 * closed)
+        >>> flow.maximize(y)
+        >>> kg.StrongDuality().needs_boxes(kg.kkt(m))      # closed * mu is a column once mu is bounded
+        True
+        """
         if model.kkt is None:
             return False
         lb, ub = boxes(model)

@@ -73,6 +73,27 @@ class Certificate:
     faults : tuple of str
         What the checker says against it; empty when it holds.
     seconds : float
+
+    See Also
+    --------
+    kktgen.certify : Makes one.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> proof = kg.certify(m, kg.optimize(m).solution)
+    >>> proof.name, proof.followers, str(proof.value)
+    ('toll', {'driver': 'exact'}, '2')
+    >>> proof.ok, proof.exact, [str(entry) for entry in proof.z[:2]]
+    (True, True, ['2', '1'])
+    >>> [str(number) for number in (proof.gap, proof.violation, proof.distance, proof.moved)]
+    ['0', '0', '0', '0']
     """
 
     data: dict[str, Any]
@@ -134,12 +155,45 @@ class Certificate:
         return self._claim("moved")
 
     def belongs_to(self, bilevel: Bilevel) -> bool:
-        """Return whether the certificate holds the data of this problem, digit by digit."""
+        """Return whether the certificate holds the data of this problem, digit by digit.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> proof = kg.certify(m, kg.search.respond(m, [1.0]))
+        >>> proof.belongs_to(m)
+        True
+        >>> _ = m.add(toll <= 2)
+        >>> proof.belongs_to(m)
+        False
+        """
         expect(bilevel, Bilevel, "belongs_to")
         return bool(checker.digest(plain(shared_kkt(bilevel))) == checker.digest(self.data["problem"]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the certificate as plain data that JSON can hold, for the checker."""
+        """Return the certificate as plain data that JSON can hold, for the checker.
+
+        Examples
+        --------
+        >>> import json
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> proof = kg.certify(m, kg.search.respond(m, [1.0]))
+        >>> text = json.dumps(proof.to_dict())             # python -m kktgen.exact FILE checks such a file
+        >>> kg.Certificate.from_dict(json.loads(text)).ok
+        True
+        """
         return self.data
 
     @classmethod
@@ -150,6 +204,23 @@ class Certificate:
         ------
         ProblemError
             The data are no certificate.
+
+        Examples
+        --------
+        A certificate that somebody changed does not hold.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> data = kg.certify(m, kg.search.respond(m, [1.0])).to_dict()
+        >>> kg.Certificate.from_dict(data).ok
+        True
+        >>> kg.Certificate.from_dict({**data, "point": [2, 0, 0, 1]}).ok
+        False
         """
         faults = checker.check(data)
         if faults and faults[0].startswith("this is no certificate"):

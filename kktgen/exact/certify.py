@@ -69,6 +69,27 @@ def certify(bilevel: Bilevel, solution: Any, *, move: bool = True, seconds: floa
         The point has too few entries, or is no array of finite numbers.
     NoSolutionError
         The solution has no point.
+
+    See Also
+    --------
+    kktgen.verify : In floats, and with a claim about the leader's optimum.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("handbook")
+    >>> x = m.var("x", lb=0, ub=8)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y")
+    >>> m.minimize(x + 3 * y)
+    >>> _ = m.add(y <= 5)
+    >>> lower.minimize(-y)
+    >>> _ = lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    >>> proof = kg.certify(m, kg.optimize(m).solution)
+    >>> proof.ok, proof.exact, str(proof.value)
+    (True, True, '92/15')
+    >>> [str(entry) for entry in proof.z[:2]]
+    ['8/15', '28/15']
     """
     expect(bilevel, Bilevel, "certify")
     deadline = Deadline(seconds)

@@ -64,7 +64,14 @@ def __dir__() -> list[str]:
 
 
 def formats() -> dict[str, Any]:
-    """Return the format modules by suffix, e.g. ``{".cip": <module>, ".lp": <module>, ".mps": <module>}``."""
+    """Return the format modules by suffix, e.g. ``{".cip": <module>, ".lp": <module>, ".mps": <module>}``.
+
+    Examples
+    --------
+    >>> from kktgen.formats import formats
+    >>> sorted(formats())
+    ['.cip', '.lp', '.mps']
+    """
     modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
     return {module.SUFFIX: module for module in sorted(modules, key=lambda m: m.__name__) if hasattr(module, "SUFFIX")}
 
@@ -129,11 +136,41 @@ def write(
     ProblemError
         NaN or inf where a number is needed, an unknown target, or an option that the format does not have.
 
+    See Also
+    --------
+    kktgen.dumps : The same as text.
+    kktgen.read : Problems from ``.bilevel.json`` and ``.aux`` files.
+    kktgen.readers : Which solver takes which file.
+
     Notes
     -----
     The objective is always minimised: of a maximised problem the negated objective is written. Boxes that rest on the
     value of a verified point (``proved(cutoff ..)``, see :func:`kktgen.optimize`) are written only where a start lies
     beside the file, ``.sol`` or ``.mst`` of the same name.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> milp = kg.encode(kg.bound(kg.eliminate(kg.kkt(m))))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kg.write(milp, pathlib.Path(folder) / "toll.mps.gz").name
+    ...     kg.write(m, pathlib.Path(folder) / "toll.bilevel.json").name
+    'toll.mps.gz'
+    'toll.bilevel.json'
+
+    What the reader would get wrong is refused, with the cures:
+
+    >>> kg.write(kg.encode(kg.kkt(m), kg.Product()), "toll.lp", target="highs")
+    Traceback (most recent call last):
+        ...
+    kktgen.errors.UnsupportedError: model 'toll' as .lp for highs: ... Cures: kg.eliminate rids the objective of ...
     """
     file = file_path(path)
     zipped = file.suffix.lower() == ".gz"
@@ -218,6 +255,32 @@ def dumps(
     ------
     FormatError, UnsupportedError, ProblemError
         As :func:`write`.
+
+    See Also
+    --------
+    kktgen.write : Into a file.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("tiny")
+    >>> x = m.var("x", 2, lb=0, ub=1)
+    >>> m.maximize(3 * x[0] + 2 * x[1])
+    >>> row = m.add(x.sum() <= 1, name="limit")
+    >>> print(kg.dumps(m, "lp"))
+    Minimize
+     obj:
+     - 3.0 x(0)
+     - 2.0 x(1)
+    Subject To
+     limit:
+     + 1.0 x(0)
+     + 1.0 x(1)
+     <= 1.0
+    Bounds
+     0.0 <= x(0) <= 1.0
+     0.0 <= x(1) <= 1.0
+    End
     """
     suffix, file = "." + str(format).lower().lstrip("."), io.BytesIO()
     if suffix == problems.bundle.SUFFIX:

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import lsmr
 
 from ..numerics.sparse import Csr, coo, joined, row_index
+from ..problem.columns import Space
 from ..problem.expressions import Quad
 from .kkt_system import Kkt
 from .model import Model
@@ -38,8 +39,11 @@ FAR = 3.0
 """Residuals, in powers of two, from which on an equation is weighed down."""
 BEYOND = 1.0
 """The same of sides and bounds that are larger than what they bound."""
-NOISE = 2.0**-30
-"""A bound that reaches less than this of an equation's side is a rounding error: it sets no unit."""
+NOISE, ZERO = 2.0**-30, 1e-10
+"""A bound that reaches less than this share of an equation's side, or of the other bound of its column, is a rounding
+error and sets no unit; so is a side or a bound of this size as it stands, where there are larger ones."""
+CLEAR = 8.0
+"""The smallest slope of a follower's cost is at least two to minus this in units of the cost: solvers must see it."""
 MOST = 200.0
 """Largest power of two of a unit."""
 STEEPEST = 13.0
@@ -73,7 +77,8 @@ def equilibrate(model: Model) -> Units | None:
         return None
     width = sum(len(table) for table in tables)
     columns, rows, followers = _solved(model, data, width)
-    columns, followers = _rounded(columns), _rounded(followers)
+    columns = _rounded(columns)
+    followers = _rounded(np.minimum(followers, _slopes(model, data, columns)[0] + CLEAR))
     rows = _singles(tables, columns, rows)
     units = 2.0**columns
     kkt = model.kkt
@@ -85,7 +90,27 @@ def equilibrate(model: Model) -> Units | None:
             units[price] = 2.0 ** (followers[of] - rows[at : at + len(price)])
     term = goal.size * _unit(units, goal.first) * _unit(units, goal.second)
     objective = 2.0 ** float(_rounded(_middle(np.log2(term))))
-    return Units(units, 2.0**followers, objective, _wide(model, units))
+    return Units(units, 2.0**followers, objective, (*_wide(model, units), *_steep(model, data, columns)))
+
+
+def _slopes(model: Model, data: _Data, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logarithms of the smallest and the largest slope of every follower's cost in one of its columns.
+
+    The slope in column j is the largest ``|v| c_i c_j`` and ``|q_j| c_j`` of its terms; inf and -inf without any.
+    """
+    count = 0 if model.kkt is None else len(model.kkt.followers)
+    term = data.cost >= 0
+    left, right, of = data.first[term], data.second[term], data.cost[term]
+    size = np.log2(data.size[term]) + columns[left] + np.where(right >= 0, columns[right], 0.0)
+    steepest = np.full(model.n, -np.inf)
+    for column in (left, np.where(right >= 0, right, left)):
+        own = model.space.owner[column] == of
+        np.maximum.at(steepest, column[own], size[own])
+    at = np.flatnonzero(np.isfinite(steepest))
+    least, most = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(least, model.space.owner[at], steepest[at])
+    np.maximum.at(most, model.space.owner[at], steepest[at])
+    return least, most
 
 
 def _count(model: Model) -> int:
@@ -122,15 +147,16 @@ def _nonzero(
 def _data(model: Model, tables: list[RowTable]) -> _Data:
     """Return the numbers of all rows, of the bounds and of the followers' costs."""
     space, parts, start = model.space, [], 0
-    negligible = _negligible(model, tables)
+    negligible, reach, least = _negligible(model, tables), _reach(space), _least(model, tables)
     for table in tables:
         M, k = table.M, len(table)
         none = np.full(M.nnz, -1)
         parts.append(_nonzero(M.data, M.indices.astype(np.int64), none, start + row_index(M), none))
         blank, loose = np.full(k, -1), table.lo != table.hi
         rounding = np.bincount(row_index(M)[~negligible[M.indices]], minlength=k) == 0  # bounds as rows
+        noise = np.where(np.diff(M.indptr) == 1, NOISE * _most(M, np.abs(M.data) * reach[M.indices]), 0.0)
         for side in (table.lo, np.where(loose, table.hi, 0.0)):
-            side = np.where(rounding, 0.0, _limited(side))
+            side = np.where(rounding | (np.abs(side) < noise), 0.0, _limited(side, least))
             parts.append(_nonzero(side, blank, blank, start + np.arange(k), blank, loose))
         start += k
     quads = model.quads
@@ -141,7 +167,8 @@ def _data(model: Model, tables: list[RowTable]) -> _Data:
     none = np.full(len(own), -1)
     fixed = space.lb[own] == space.ub[own]
     for side in (space.lb[own], np.where(fixed, 0.0, space.ub[own])):
-        parts.append(_nonzero(_limited(side), own, none, none, none, ~fixed))
+        side = np.where(np.abs(side) < NOISE * reach[own], 0.0, _limited(side, least))
+        parts.append(_nonzero(side, own, none, none, none, ~fixed))
     if model.kkt is not None:
         parts += [_monomials(system.cost, k) for k, system in enumerate(model.kkt.systems)]
     return _join(parts)
@@ -172,9 +199,30 @@ def _negligible(model: Model, tables: list[RowTable]) -> np.ndarray:
     return out
 
 
-def _limited(side: np.ndarray) -> np.ndarray:
-    """Return sides or bounds with zero in place of those that stand for none."""
-    return np.where(np.abs(side) < INFINITE, side, 0.0)
+def _reach(space: Space) -> np.ndarray:
+    """Return the larger bound of every column (n,), zero where none is of a size that numbers have."""
+    ends = (np.where(np.abs(side) < SPAN, np.abs(side), 0.0) for side in (space.lb, space.ub))
+    return np.maximum(*ends)
+
+
+def _least(model: Model, tables: list[RowTable]) -> float:
+    """Return the size below which sides and bounds are rounding errors: ``ZERO`` where there are larger ones."""
+    own = _primal(model)
+    sides = [model.space.lb[own], model.space.ub[own], *(side for table in tables for side in (table.lo, table.hi))]
+    size = np.abs(np.concatenate(sides))
+    return ZERO if ((size >= ZERO) & (size < INFINITE)).any() else 0.0
+
+
+def _most(M: Csr, size: np.ndarray) -> np.ndarray:
+    """Return the largest of some sizes of the entries of every row (m,), zero where there are none."""
+    out = np.zeros(M.shape[0])
+    np.maximum.at(out, row_index(M), size)
+    return out
+
+
+def _limited(side: np.ndarray, least: float) -> np.ndarray:
+    """Return sides or bounds with zero in place of those that stand for none or are rounding errors."""
+    return np.where((np.abs(side) < INFINITE) & (np.abs(side) >= least), side, 0.0)
 
 
 def _monomials(quad: Quad, k: int) -> _Data:
@@ -285,9 +333,16 @@ def _wide(model: Model, units: np.ndarray) -> tuple[str, ...]:
     own, space = _primal(model), model.space
     fixed = space.lb[own] == space.ub[own]
     side = np.maximum(*(np.where(np.isfinite(ends[own]), np.abs(ends[own]), 0.0) for ends in (space.lb, space.ub)))
-    away = np.where(fixed, side > SPAN * units[own], (side >= VOID * units[own]) & (side < SPAN))
+    away = np.where(fixed, side > SPAN * units[own], (side >= VOID * units[own]) & (side < VOID))
     out += [space.label(int(j)) for j in own[away]]
     return tuple(out)
+
+
+def _steep(model: Model, data: _Data, columns: np.ndarray) -> list[str]:
+    """Return the followers whose cost has slopes that are more than ``SPAN`` apart."""
+    least, most = _slopes(model, data, columns)
+    names = () if model.kkt is None else model.kkt.followers
+    return [f"the cost of {names[k]}" for k in np.flatnonzero(most - least > np.log2(SPAN))]
 
 
 def _spread(table: RowTable, units: np.ndarray) -> np.ndarray:

@@ -53,6 +53,33 @@ def kkt(bilevel: Bilevel) -> Model:
     ------
     ProblemError
         The argument is no Bilevel, or a follower has no objective.
+
+    See Also
+    --------
+    kktgen.eliminate, kktgen.bound, kktgen.encode, kktgen.solve : The steps that follow.
+    kktgen.optimize : All of them in one call.
+
+    Examples
+    --------
+    The driver of a toll road has one row of stationarity, and a pair for each of the bounds of ``road``.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> mpec = kg.kkt(m)
+    >>> print(mpec)
+    toll: 4 columns, 1 rows, 3 entries
+      leader variables                    1 columns
+      follower variables                  1 columns
+      multipliers mu >= 0                 2 columns
+      stationarity(driver)                1 rows     P y + Q x + q - A'lam + G'mu = 0
+      inequalities(driver)                2 rows     G y + H x <= h (bounds as column bounds)
+      complementarity(driver)             2 pairs    0 <= h - G y - H x  _|_  mu >= 0
+      objective                           1 products nonconvex, maximised (its negative is minimised)
     """
     expect(bilevel, Bilevel, "kkt")
     space, quads = bilevel.space.copy(), declared_quads(bilevel)

@@ -100,7 +100,7 @@ class Model:
     constants : ndarray (k,), k <= n
         Values of the leader's columns whose products were made linear, NaN elsewhere (:mod:`kktgen.model.constants`).
     cutoff : Cutoff or None
-        Set where boxes rest on the value of a verified point (:mod:`kktgen.reformulate.level`): the optimum is the
+        Set where bounds rest on the value of a verified point (:mod:`kktgen.reformulate.level`): the optimum is the
         same, points that are worse may be missing.
     units : Units or None
         Units in which the numbers are of order one; None where they are so as they stand. The model itself is in the
@@ -109,7 +109,27 @@ class Model:
         Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
         is claimed of it.
     bounded : bool
-        Whether :func:`kktgen.bound` has tried to prove boxes: nobody tries again.
+        Whether :func:`kktgen.bound` has tried to prove bounds; the later stages then do not try again.
+
+    See Also
+    --------
+    kktgen.kkt : Makes one of a bilevel problem.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> mpec = kg.kkt(m)
+    >>> mpec.n, len(mpec.rows), len(mpec.pairs), sorted(mpec.features)
+    (4, 1, 2, ['pairs', 'qobj_nonconvex'])
+    >>> milp = kg.encode(mpec, kg.BigM())
+    >>> milp.n, len(milp.rows), sorted(milp.features), milp.encodings[0].trust
+    (6, 5, ['int', 'qobj_nonconvex'], 'proved')
     """
 
     name: str
@@ -133,25 +153,88 @@ class Model:
 
     @property
     def n(self) -> int:
-        """Number of columns."""
+        """Number of columns.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("columns")
+        >>> x = m.var("x", 3)
+        >>> kg.kkt(m).n
+        3
+        """
         return len(self.space)
 
     @cached_property
     def matrices(self) -> tuple[Csr, np.ndarray, float]:
-        """The minimised objective ``1/2 z'Pz + q'z + r`` as (P, q, r) over the columns."""
+        """The minimised objective ``1/2 z'Pz + q'z + r`` as (P, q, r) over the columns.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("quadratic")
+        >>> x = m.var("x", 2)
+        >>> m.maximize(3 * x[0] - x @ x)                # its negative is minimised
+        >>> P, q, r = kg.kkt(m).matrices
+        >>> P.toarray().tolist(), (q + 0.0).tolist(), abs(r)
+        ([[2.0, 0.0], [0.0, 2.0]], [-3.0, 0.0], 0.0)
+        """
         return self.objective.matrices(self.n)
 
     def value(self, z: np.ndarray) -> float:
-        """Return the objective at z in the user's own sense."""
+        """Return the objective at z in the user's own sense.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("linear")
+        >>> x = m.var("x", 2)
+        >>> m.maximize(3 * x[0] - x[1])
+        >>> kg.kkt(m).value(np.array([2.0, 1.0]))
+        5.0
+        """
         return self.sense * self.objective.value(z)
 
     @cached_property
     def terms(self) -> Terms:
-        """Columns that stand for products of the leader's variables in followers' rows (:mod:`kktgen.model.terms`)."""
+        """Columns that stand for products of the leader's variables in followers' rows (:mod:`kktgen.model.terms`).
+
+        Examples
+        --------
+        The follower's row holds a product of the leader's variables, for which a column of the model stands.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("terms")
+        >>> a, b = m.var("a", lb=0, ub=2), m.var("b", lb=0, ub=2)
+        >>> lower = m.follower("lower")
+        >>> y = lower.var("y", lb=0)
+        >>> row = lower.add(y >= a * b)
+        >>> lower.minimize(y)
+        >>> len(kg.kkt(m).terms.columns)
+        1
+        """
         return Terms.of(self.space.role, self.rows, self.quads)
 
     def complete(self, z: np.ndarray) -> np.ndarray:
-        """Return a point over all columns from a point of the KKT model (its columns come first)."""
+        """Return a point over all columns from a point of the KKT model (its columns come first).
+
+        Examples
+        --------
+        The binaries of a big-M encoding follow from a point of the KKT model: 1 where a row is active.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> milp = kg.encode(kg.kkt(m), kg.BigM())
+        >>> z = kg.search.respond(m, [1.0])             # toll 1, road 1, and the multipliers of road >= 0, road <= 1
+        >>> z.tolist(), milp.complete(z)[len(z):].tolist()
+        ([1.0, 1.0, 0.0, 1.0], [0.0, 1.0])
+        """
         out = np.zeros(self.n)
         out[: len(z)] = z[: self.n]
         out = self.terms.settled(out)
@@ -160,12 +243,48 @@ class Model:
         return out
 
     def with_rows(self, *tables: RowTable) -> Model:
-        """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows)."""
+        """Return the model with more rows; by hand, it is another problem's model then (give the problem the rows).
+
+        See Also
+        --------
+        Bilevel.add : Rows of the problem itself, under which an optimum can be claimed.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("rows")
+        >>> x = m.var("x", lb=0, ub=1)
+        >>> half = m.add(x <= 0.5, name="half")
+        >>> model = kg.kkt(m)
+        >>> twice = model.with_rows(model.rows)
+        >>> len(model.rows), len(twice.rows)
+        (1, 2)
+        """
         return replace(self, rows=join([self.rows, *tables], self.n))
 
     @cached_property
     def features(self) -> frozenset[str]:
-        """What a format or solver must offer to take this model (keys of ``FEATURES``)."""
+        """What a format or solver must offer to take this model (keys of ``FEATURES``).
+
+        See Also
+        --------
+        kktgen.readers : Which solver takes a model.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> mpec = kg.kkt(m)
+        >>> sorted(mpec.features)
+        ['pairs', 'qobj_nonconvex']
+        >>> sorted(kg.encode(kg.eliminate(mpec), kg.SOS1()).features)
+        ['sos1']
+        """
         out: set[str] = set()
         if (self.space.kind != "C").any():
             out.add("int")

@@ -36,6 +36,27 @@ def relax(model: Model) -> Model:
     ------
     ProblemError
         The argument is no Model.
+
+    See Also
+    --------
+    kktgen.high_point : Leaves out stationarity as well.
+
+    Examples
+    --------
+    Once the product ``toll @ road`` is eliminated the relaxation shows that no toll earns more than 2.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> relaxed = kg.relax(kg.eliminate(kg.kkt(m)))
+    >>> relaxed.pairs is None
+    True
+    >>> print(f"{kg.solve(relaxed).objective:.4f}")
+    2.0000
     """
     expect(model, Model, "relax", "make one with kg.kkt(m)")
     return replace(model, pairs=None, notes=(*model.notes, "complementarity relaxed"))
@@ -59,6 +80,24 @@ def high_point(bilevel: Bilevel) -> Model:
     ------
     ProblemError
         The argument is no Bilevel, or a follower has no objective.
+
+    See Also
+    --------
+    relax : The KKT model without complementarity, which is tighter.
+
+    Examples
+    --------
+    If the driver did as the leader likes, the toll could be 3; the driver's own choice leaves 2.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> print(f"{kg.solve(kg.high_point(m)).objective:.4f} {kg.optimize(m).solution.objective:.4f}")
+    3.0000 2.0000
     """
     expect(bilevel, Bilevel, "high_point")
     space, (own_quads, terms) = bilevel.space.copy(), declared_quads(bilevel)

@@ -48,6 +48,30 @@ class Solution:
         Branch-and-bound nodes.
     raw : dict
         Anything else the solver said.
+
+    See Also
+    --------
+    kktgen.solve, kktgen.optimize : Return one.
+    kktgen.verify : What may be claimed of it.
+
+    Examples
+    --------
+    Values are read off by expressions.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> solution = kg.solve(kg.encode(kg.bound(kg.kkt(m))))
+    >>> solution.status
+    'optimal'
+    >>> print(f"{solution.objective:.2f} {solution[toll]:.2f} {solution[3 * road + 1]:.2f}")
+    2.00 2.00 4.00
+    >>> print(f"{solution.gap:.4f}")
+    0.0000
     """
 
     status: str

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .equilibrate import INFINITE, VOID
+from .equilibrate import INFINITE, SPAN, VOID
 from .model import Model
 from .own_units import column_units, pair_units
 
@@ -14,15 +14,16 @@ from .own_units import column_units, pair_units
 def without_void(model: Model) -> Model:
     """Return a KKT model without bounds, and without sides of inequalities, that are none (``VOID``, ``INFINITE``).
 
-    The multiplier of such a side is zero. Points are checked against them all the same.
+    They are none in the problem's own units, and far as they stand as well. The multiplier of such a side is zero.
+    Points are checked against them all the same.
     """
     space, pairs, rows = model.space.copy(), model.pairs, model.rows
-    void = np.minimum(VOID * column_units(model), INFINITE)
+    void = _void(column_units(model))
     low, high = space.lb <= -void, space.ub >= void
     count = int((np.isfinite(space.lb) & low).sum() + (np.isfinite(space.ub) & high).sum())
     space.lb[low], space.ub[high] = -np.inf, np.inf
     if pairs is not None:
-        gone = np.abs(pairs.r) >= np.minimum(VOID * pair_units(model, pairs)[0], INFINITE)
+        gone = np.abs(pairs.r) >= _void(pair_units(model, pairs)[0])
         taken, lo, hi = pairs.take(gone), rows.lo.copy(), rows.hi.copy()
         stated = taken.row >= 0
         count += int(stated.sum())
@@ -34,3 +35,8 @@ def without_void(model: Model) -> Model:
         return model
     note = f"{count} bounds or sides are {VOID:.0e} and more in the problem's own units: taken for none"
     return replace(model, space=space, rows=rows, pairs=pairs, notes=(*model.notes, note))
+
+
+def _void(units: np.ndarray) -> np.ndarray:
+    """Return from which size on bounds and sides of some units are none."""
+    return np.clip(VOID * units, SPAN, INFINITE)

@@ -32,8 +32,16 @@ class Bilevel:
         What is known of the problem: ``model``, ``parameters``, ``known`` (objective, bound, claim, ..), ``source``,
         ``version``, ``files``, ``names``; travels in ``.bilevel.json`` files.
 
+    See Also
+    --------
+    kktgen.optimize : Solve the problem and verify the answer.
+    kktgen.kkt : The first step of the pipeline, by hand.
+
     Examples
     --------
+    A road owner sets a toll of at most 3; a driver takes the road (``road`` = 1) while it costs no more than the
+    detour, which costs 2.
+
     >>> import kktgen as kg
     >>> m = kg.Bilevel("toll")
     >>> toll = m.var("toll", lb=0, ub=3)
@@ -41,8 +49,10 @@ class Bilevel:
     >>> road = driver.var("road", lb=0, ub=1)
     >>> driver.minimize(toll @ road - 2 * road)
     >>> m.maximize(toll @ road)
-    >>> round(kg.optimize(m).solution.objective, 4)
-    2.0
+    >>> m
+    Bilevel('toll', 4 columns, 1 followers)
+    >>> print(f"{kg.optimize(m).solution.objective:.4f}")
+    2.0000
     """
 
     def __init__(self, name: str = "bilevel") -> None:
@@ -64,7 +74,16 @@ class Bilevel:
 
     @property
     def followers(self) -> tuple[Follower, ...]:
-        """The followers in order of declaration."""
+        """The followers in order of declaration.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("duopoly")
+        >>> north, south = m.follower("north"), m.follower("south")
+        >>> [follower.name for follower in m.followers]
+        ['north', 'south']
+        """
         return tuple(self._followers.values())
 
     def follower(self, name: str) -> Follower:
@@ -82,6 +101,22 @@ class Bilevel:
         ------
         ProblemError
             The name is empty or taken.
+
+        See Also
+        --------
+        Follower : What can be declared on it.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("contract")
+        >>> price = m.var("price", lb=0, ub=4)
+        >>> buyer = m.follower("buyer")
+        >>> use = buyer.var("use", lb=0)
+        >>> buyer.minimize(price @ use + use @ use - 4 * use)    # uses (4 - price) / 2
+        >>> m.maximize(price @ use)
+        >>> print(f"{kg.optimize(m).solution[use]:.4f}")
+        1.0000
         """
         if named(name, "follower") in self._followers:
             raise ProblemError(f"{self.name!r} already has a follower {name!r}")
@@ -110,13 +145,27 @@ class Bilevel:
         ------
         ProblemError
             Name taken or none, a shape or bounds that do not fit, bounds that leave no value.
+
+        See Also
+        --------
+        Follower.var : A variable of a follower.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("design")
+        >>> size = m.var("size", lb=0, ub=10)
+        >>> built = m.var("built", 3, kind="B")
+        >>> flow = m.var("flow", (3, 24), lb=0)
+        >>> size, built, flow[:, 0]
+        (Variable('size', shape=()), Variable('built', shape=(3,)), Affine(shape=(3,), 3 terms over 3 columns))
         """
         columns, _, _, dims = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "")
         none = np.full(len(columns), -1)
         return variable(self.space, columns, dims, name, none, none)
 
     def add(self, *rows: Any, name: str | None = None) -> Any:
-        """Add leader rows, linear or quadratic (coupling constraints may hold follower variables and prices).
+        """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
         ----------
@@ -133,6 +182,29 @@ class Bilevel:
         ------
         ProblemError
             Something else than rows, rows of another problem, NaN, or an infinite side that excludes every point.
+
+        See Also
+        --------
+        Follower.add : Rows that the follower has to keep, with multipliers.
+        kktgen.between : Two-sided rows.
+
+        Examples
+        --------
+        A leader's row restricts the leader alone: the follower does not look at it when it responds.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("quota")
+        >>> x = m.var("x", lb=0, ub=8)
+        >>> lower = m.follower("lower")
+        >>> y = lower.var("y", lb=0)
+        >>> lower.minimize(y)
+        >>> lower.add(y >= x)
+        Rows(c1, shape=(), 2 entries)
+        >>> m.maximize(x)
+        >>> m.add(x + y <= 10, name="cap")         # the response is y = x, so x is at most 5
+        Rows(cap, shape=(), 2 entries)
+        >>> print(f"{kg.optimize(m).solution[x]:.4f}")
+        5.0000
         """
         if name is not None:
             named(name, "row")
@@ -165,7 +237,30 @@ class Bilevel:
         return f"c{self._unnamed}"
 
     def sos1(self, variables: Any, name: str | None = None) -> None:
-        """Require that at most one of the variables (an expression of plain variables, or a sequence) is nonzero."""
+        """Require that at most one of some variables is nonzero.
+
+        Parameters
+        ----------
+        variables : Affine or sequence of Affine
+            Plain variables, or slices of them.
+        name : str, optional
+            Name of the set.
+
+        Raises
+        ------
+        ProblemError
+            Something else than plain variables, variables of another problem, or one of them twice.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("site")
+        >>> plant = m.var("plant", 3, lb=0, ub=[4, 6, 5])
+        >>> m.maximize(plant.sum())
+        >>> m.sos1(plant, name="one_site")         # at most one plant is built: the one of size 6
+        >>> kg.solve(m).objective
+        6.0
+        """
         parts = [variables] if isinstance(variables, Affine) else list(variables)
         for part in parts:
             expect(part, Affine, "sos1", "give variables")
@@ -176,7 +271,36 @@ class Bilevel:
         self.sets.append((name or f"sos{len(self.sets) + 1}", columns))
 
     def indicator(self, binary: Affine, value: int, rows: Rows, name: str | None = None) -> None:
-        """Require ``rows`` whenever the leader's binary has the value 0 or 1."""
+        """Require rows whenever a binary variable of the leader has a value.
+
+        Parameters
+        ----------
+        binary : Affine
+            One variable of ``kind="B"``.
+        value : int
+            0 or 1: the value at which the rows hold.
+        rows : Rows
+            Linear rows.
+        name : str, optional
+
+        Raises
+        ------
+        ProblemError
+            No single binary, another value, or no linear rows.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("plant")
+        >>> on, power = m.var("on", kind="B"), m.var("power", lb=0, ub=9)
+        >>> m.indicator(on, 1, power >= 5)         # at least 5 when it runs
+        >>> m.indicator(on, 0, power <= 0)
+        >>> m.add(power >= 2)
+        Rows(c1, shape=(), 1 entries)
+        >>> m.minimize(power)
+        >>> print(f"{kg.solve(m)[power]:.4f}")
+        5.0000
+        """
         expect(binary, Affine, "indicator", "give a binary variable")
         of_problem(binary.space, self.space)
         column = binary.cols.ravel()
@@ -188,11 +312,59 @@ class Bilevel:
         self.conditions.append((label, int(column[0]), int(value), checked(rows, self.space, f"indicator {label!r}")))
 
     def minimize(self, expr: Any) -> None:
-        """Set the leader's objective, minimised (it may hold multipliers and any products of two variables)."""
+        """Set the leader's objective, minimised.
+
+        Parameters
+        ----------
+        expr : Affine, Quad or float
+            A scalar; it may hold followers' variables, multipliers (``rows.dual``) and products of any two of these.
+
+        Raises
+        ------
+        ProblemError
+            No scalar, an expression of another problem, NaN or inf.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("target")
+        >>> x = m.var("x", lb=0, ub=8)
+        >>> m.minimize((x - 3) ** 2 + 1)
+        >>> print(f"{kg.solve(m).objective:.4f}")
+        1.0000
+        """
         self.objective, self.sense = self._objective(expr), 1
 
     def maximize(self, expr: Any) -> None:
-        """Set the leader's objective, maximised (inside, ``-expr`` is minimised)."""
+        """Set the leader's objective, maximised (inside, ``-expr`` is minimised).
+
+        Parameters
+        ----------
+        expr : Affine, Quad or float
+            As of :meth:`minimize`.
+
+        Raises
+        ------
+        ProblemError
+            As of :meth:`minimize`.
+
+        Examples
+        --------
+        The profit of a plant is *price x quantity* less its cost: the price is ``dual``, the multiplier of the market's
+        balance.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("market")
+        >>> offer = m.var("offer", lb=0, ub=60)
+        >>> market = m.follower("market")
+        >>> g = market.var("g", 2, lb=0, ub=[60, 80])
+        >>> balance = market.add(g.sum() == 100, name="balance")
+        >>> market.minimize(offer @ g[0] + 30 * g[1])
+        >>> m.maximize(balance.dual @ g[0] - 10 * g[0])
+        >>> result = kg.optimize(m)
+        >>> print(f"{result.solution.objective:.2f} at a price of {result.solution[balance.dual]:.2f}")
+        1200.00 at a price of 30.00
+        """
         self.objective, self.sense = -self._objective(expr), -1
 
     def _objective(self, expr: Any) -> Quad:
@@ -237,6 +409,26 @@ class Bilevel:
         -------
         Bilevel
             Leader variable ``x``, follower variables ``y``, rows ``eq`` and ``in``.
+
+        Raises
+        ------
+        ProblemError
+            Shapes that clash, NaN or inf, an unknown kind or sense.
+
+        See Also
+        --------
+        QP : The matrices of one follower.
+
+        Examples
+        --------
+        The leader pays ``x + 3 y``; the follower keeps y as small as ``y >= 2 - x`` and ``y >= 0`` allow.
+
+        >>> import kktgen as kg
+        >>> follower = kg.QP(q=[1], G=[[-1], [-1]], H=[[-1], [0]], h=[-2, 0])
+        >>> m = kg.Bilevel.from_matrices(follower, q=[1, 3], lb=0, ub=5)
+        >>> solution = kg.optimize(m).solution
+        >>> print(f"{solution.objective:.4f}")
+        2.0000
         """
         m = cls(name)
         if not isinstance(followers, QP | Mapping):

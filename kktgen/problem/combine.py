@@ -39,6 +39,19 @@ def between(lo: Any, expr: Affine, hi: Any) -> Rows:
     ------
     ProblemError
         No linear expression, sides of another shape, NaN, or ``lo > hi``.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("ramp")
+    >>> power = m.var("power", 4, lb=0, ub=9)
+    >>> m.add(kg.between(-2, power[1:] - power[:-1], 2), name="ramp")
+    Rows(ramp, shape=(3,), 6 entries)
+    >>> m.maximize(power.sum())
+    >>> m.add(power[0] == 3)
+    Rows(c1, shape=(), 1 entries)
+    >>> print(f"{kg.solve(m).objective:.2f}")                # 3 + 5 + 7 + 9
+    24.00
     """
     _affine([expr], "between")
     try:
@@ -123,6 +136,18 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> Affine:
     ------
     ProblemError
         No expression to join, something else than expressions and numbers, shapes that do not fit.
+
+    See Also
+    --------
+    stack : Joins along a new axis.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("join")
+    >>> wind, sun = m.var("wind", 3), m.var("sun", 2)
+    >>> kg.concatenate([wind, sun, [0]])
+    Affine(shape=(6,), 5 terms over 5 columns)
     """
     whole: Affine = rearranged(lambda *index: np.concatenate(index, axis=axis), list(parts), "concatenate")
     return whole
@@ -145,6 +170,21 @@ def stack(parts: Sequence[Any], axis: int = 0) -> Affine:
     ------
     ProblemError
         No expression to join, something else than expressions and numbers, several shapes.
+
+    See Also
+    --------
+    concatenate : Joins along an existing axis.
+
+    Examples
+    --------
+    The output of two plants in 24 hours, and of both together.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("join")
+    >>> wind, sun = m.var("wind", 24), m.var("sun", 24)
+    >>> both = kg.stack([wind, sun])
+    >>> both.shape, both.sum(axis=0).shape
+    ((2, 24), (24,))
     """
     whole: Affine = rearranged(lambda *index: np.stack(index, axis=axis), list(parts), "stack")
     return whole
@@ -167,6 +207,22 @@ def total(parts: Sequence[Any]) -> Any:
     ------
     ProblemError
         A part that is no scalar, or expressions of two problems.
+
+    See Also
+    --------
+    Affine.sum : The sum of the entries of one expression.
+
+    Examples
+    --------
+    Python's own ``sum`` copies the running sum at every step; this one is made in a single pass.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("sum")
+    >>> x = [m.var(f"x{k}") for k in range(100)]
+    >>> kg.sum(k * x[k] for k in range(1, 100))
+    Affine(shape=(), 99 terms over 99 columns)
+    >>> kg.sum([x[0] * x[1], x[2], 5])
+    Quad(1 products, 1 linear terms)
     """
     parts = list(parts)
     spaces = [part.space for part in parts if isinstance(part, Affine | Quad)]

@@ -25,6 +25,27 @@ class Follower:
     Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, and squares and
     products of the leader's variables, which are constants to it; the objective may hold products of its variables with
     parameters.
+
+    See Also
+    --------
+    Bilevel.follower : Makes one.
+
+    Examples
+    --------
+    A shop orders what it is asked for, at the leader's price and at costs of its own that grow with the amount.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("supply")
+    >>> price = m.var("price", lb=0, ub=10)
+    >>> shop = m.follower("shop")
+    >>> amount = shop.var("amount", 2, lb=0)
+    >>> need = shop.add(amount.sum() >= 6, name="need")
+    >>> shop.minimize(price @ amount[0] + 8 * amount[1] + amount @ amount)
+    >>> shop
+    Follower('shop', 2 variables)
+    >>> m.maximize(price @ amount[0])
+    >>> print(kg.optimize(m).solution[amount].round(3))
+    [2.5 3.5]
     """
 
     def __init__(self, space: Space, name: str, index: int) -> None:
@@ -53,7 +74,18 @@ class Follower:
 
     @property
     def columns(self) -> np.ndarray:
-        """Columns of the follower's variables, in order of declaration."""
+        """Columns of the follower's variables, in order of declaration.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("columns")
+        >>> x = m.var("x", 2)
+        >>> lower = m.follower("lower")
+        >>> y = lower.var("y", 3)
+        >>> lower.columns
+        array([2, 3, 4])
+        """
         return joined(self._columns, int)
 
     def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
@@ -78,6 +110,23 @@ class Follower:
         ------
         ProblemError
             Integer kind, name taken, bounds that leave no value.
+
+        See Also
+        --------
+        Affine.upper_dual : The multiplier of an upper bound.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("storage")
+        >>> battery = m.follower("battery")
+        >>> charge = battery.var("charge", 24, lb=0, ub=5)
+        >>> charge[:6].sum()
+        Affine(shape=(), 6 terms over 6 columns)
+        >>> battery.var("units", kind="I")
+        Traceback (most recent call last):
+            ...
+        kktgen.errors.ProblemError: follower 'battery': variable 'units' is of kind 'I'; a follower with integer ...
         """
         if kind != "C":
             raise ProblemError(
@@ -117,6 +166,25 @@ class Follower:
         ProblemError
             A product that holds another variable than the leader's, NaN, rows of another problem, or its own
             multipliers in a row.
+
+        See Also
+        --------
+        Bilevel.add : Rows of the leader alone.
+        Rows.dual : The multiplier of a row, its price.
+
+        Examples
+        --------
+        Two plants of cost 20 and 30 serve a demand of 100; one unit more would cost 30.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("market")
+        >>> market = m.follower("market")
+        >>> g = market.var("g", 2, lb=0, ub=[60, 80])
+        >>> balance = market.add(g.sum() == 100, name="balance")
+        >>> market.minimize(20 * g[0] + 30 * g[1])
+        >>> m.minimize(balance.dual)
+        >>> print(f"{kg.optimize(m).solution[balance.dual]:.4f}")
+        30.0000
         """
         if name is not None:
             named(name, "row")
@@ -226,11 +294,41 @@ class Follower:
         -----
         A Hessian that is positive semidefinite only up to the rounding of its data has its diagonal raised by that
         much: what kktgen proves rests on the exact matrix. ``kg.kkt(m).notes`` says so.
+
+        Examples
+        --------
+        A product of the follower's variable with the leader's is fine; a cost that is not convex in the follower's own
+        variables is refused.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("heat")
+        >>> tariff = m.var("tariff", lb=0, ub=5)
+        >>> house = m.follower("house")
+        >>> heat = house.var("heat", lb=0, ub=4)
+        >>> house.minimize(tariff @ heat + (heat - 3) ** 2)
+        >>> house.minimize(tariff @ heat - heat @ heat)
+        Traceback (most recent call last):
+            ...
+        kktgen.errors.ProblemError: follower 'house': the cost is not convex in its own variables: ...
         """
         self._set(Quad.of(self.space, expr), 1)
 
     def maximize(self, expr: Any) -> None:
-        """Set the follower's profit; the cost that is minimised, and that ``dual`` refers to, is ``-expr``."""
+        """Set the follower's profit; the cost that is minimised, and that ``dual`` refers to, is ``-expr``.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("farm")
+        >>> water = m.var("water", lb=0, ub=9)
+        >>> farm = m.follower("farm")
+        >>> crop = farm.var("crop", lb=0)
+        >>> limit = farm.add(crop <= water, name="limit")
+        >>> farm.maximize(5 * crop)
+        >>> m.minimize(2 * water - crop + limit.dual)
+        >>> print(f"{kg.optimize(m).solution[limit.dual]:.4f}")    # one unit of water more lowers the cost -5 crop by 5
+        -5.0000
+        """
         self._set(-Quad.of(self.space, expr), -1)
 
     def _set(self, cost: Quad, sense: int) -> None:
@@ -253,6 +351,24 @@ class Follower:
         ------
         ProblemError
             No objective was given.
+
+        See Also
+        --------
+        Follower.qp : The same over the follower's own columns and parameters.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> system = driver.system()
+        >>> print(system.C.toarray())                # -road <= 0 and road <= 1, over (toll, road, two multipliers)
+        [[ 0. -1.  0.  0.]
+         [ 0.  1.  0.  0.]]
         """
         if self.cost is None:
             raise ProblemError(
@@ -289,5 +405,23 @@ class Follower:
         )  # fmt: skip
 
     def qp(self) -> QP:
-        """Return the follower in matrix form (:class:`QP`), with the columns each part stands for."""
+        """Return the follower in matrix form (:class:`QP`), with the columns each part stands for.
+
+        See Also
+        --------
+        Bilevel.from_matrices : The way back.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> qp = driver.qp()
+        >>> print(qp.q, qp.Q.toarray(), qp.G.toarray().ravel())    # cost (-2 + 1 toll) road, rows -road .. and road ..
+        [-2.] [[1.]] [-1.  1.]
+        """
         return self.system().qp()

@@ -63,7 +63,7 @@ class QP:
     G, H, h : (mi, ny), (mi, nx), (mi,), optional
         Inequality rows.
     Q : (ny, nx), optional
-        Price matrix: how parameters enter the linear cost.
+        How the parameters enter the linear cost, for instance as prices of y.
     y, x, lam, mu : ndarray of int, optional
         Columns of a model the parts stand for, when the QP was taken from one.
 
@@ -71,6 +71,22 @@ class QP:
     ------
     ProblemError
         Shapes that clash, NaN or inf.
+
+    See Also
+    --------
+    Bilevel.from_matrices : A bilevel problem from such followers.
+    Follower.qp : The matrices of a follower that was declared by expressions.
+
+    Examples
+    --------
+    The follower ``min y1^2 + y2^2  s.t.  y1 + y2 = x``: at x = 4 its optimum is (2, 2) with the multiplier 4.
+
+    >>> import numpy as np
+    >>> import kktgen as kg
+    >>> qp = kg.QP(P=[[2, 0], [0, 2]], q=[0, 0], A=[[1, 1]], B=[[-1]], b=[0])
+    >>> y, x, lam, none = np.array([2.0, 2.0]), np.array([4.0]), np.array([4.0]), np.empty(0)
+    >>> qp.cost(y, x), qp.stationarity(y, x, lam, none).tolist()
+    (8.0, [0.0, 0.0])
     """
 
     P: Any = None
@@ -126,28 +142,81 @@ class QP:
 
     @property
     def ny(self) -> int:
-        """Number of variables."""
+        """Number of variables.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[1, 2, 3], G=[[-1, -1, -1]], H=[[1]], h=[0])
+        >>> qp.ny, qp.nx
+        (3, 1)
+        """
         return len(self.q)
 
     @property
     def nx(self) -> int:
-        """Number of parameters."""
+        """Number of parameters.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.QP(q=[1], Q=[[1, 1]]).nx                 # the cost is (1 + x1 + x2) y
+        2
+        """
         return self.Q.shape[1]
 
     def cost(self, y: np.ndarray, x: np.ndarray) -> float:
-        """Return ``1/2 y'P y + (Q x + q)'y``."""
+        """Return ``1/2 y'P y + (Q x + q)'y``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(P=[[2]], q=[-6], Q=[[1]])        # y^2 - 6 y + x y
+        >>> qp.cost(np.array([3.0]), np.array([2.0]))
+        -3.0
+        """
         return float(0.5 * y @ (self.P @ y) + (self.Q @ x + self.q) @ y)
 
     def gradient(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return ``P y + Q x + q`` (ny,)."""
+        """Return ``P y + Q x + q`` (ny,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(P=[[2]], q=[-6], Q=[[1]])        # y^2 - 6 y + x y, smallest at y = 2 when x = 2
+        >>> qp.gradient(np.array([2.0]), np.array([2.0])).tolist()
+        [0.0]
+        """
         return self.P @ y + self.Q @ x + self.q
 
     def stationarity(self, y: np.ndarray, x: np.ndarray, lam: np.ndarray, mu: np.ndarray) -> np.ndarray:
-        """Return ``P y + Q x + q - A'lam + G'mu`` (ny,), zero at a KKT point."""
+        """Return ``P y + Q x + q - A'lam + G'mu`` (ny,), zero at a KKT point.
+
+        Examples
+        --------
+        The follower ``min -y  s.t.  y <= x`` rests on its row, whose multiplier is 1.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[-1], G=[[1]], H=[[-1]], h=[0])
+        >>> qp.stationarity(np.array([3.0]), np.array([3.0]), np.empty(0), np.array([1.0])).tolist()
+        [0.0]
+        """
         return self.gradient(y, x) - self.A.T @ lam + self.G.T @ mu
 
     def slack(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return ``s = h - G y - H x`` (mi,)."""
+        """Return ``s = h - G y - H x`` (mi,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[-1], G=[[1]], H=[[-1]], h=[0])    # y <= x
+        >>> qp.slack(np.array([2.0]), np.array([3.0])).tolist()
+        [1.0]
+        """
         return self.h - self.G @ y - self.H @ x
 
     def at(self, x: np.ndarray, elastic: np.ndarray | None = None) -> Program:
@@ -158,6 +227,17 @@ class QP:
         x : ndarray (nx,)
         elastic : ndarray (ny,), optional
             A point that is to be feasible: sides it lies beyond are moved to it.
+
+        Examples
+        --------
+        The follower ``min -y  s.t.  y <= x`` at x = 3.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[-1], G=[[1]], H=[[-1]], h=[0])
+        >>> program = qp.at(np.array([3.0]))
+        >>> program.A.toarray().tolist(), program.hi.tolist()
+        ([[1.0]], [3.0])
         """
         b, h = self.b - self.B @ x, self.h - self.H @ x
         if elastic is not None:
@@ -167,7 +247,19 @@ class QP:
         return Program(self.P, self.Q @ x + self.q, vstack([self.A, self.G], self.ny), lo, hi, -free, free)
 
     def prices(self, row_dual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return lam (me,) and mu (mi,) from the row duals of :meth:`at`."""
+        """Return the multipliers lam (me,) and mu >= 0 (mi,) from the row duals (me + mi,) of the program :meth:`at` x.
+
+        Examples
+        --------
+        The multiplier of an equation keeps its sign, that of an inequality ``<=`` becomes nonnegative.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[1, 2], A=[[1, 1]], b=[4], G=[[1, 0]], h=[3])
+        >>> lam, mu = qp.prices(np.array([2.0, -1.0]))
+        >>> lam.tolist(), mu.tolist()
+        ([2.0], [1.0])
+        """
         return row_dual[: len(self.b)], np.maximum(-row_dual[len(self.b) :], 0.0)
 
     def multipliers(
@@ -176,6 +268,18 @@ class QP:
         """Return basic multipliers ``(lam, mu)`` of a response y; None where they are not found.
 
         They are a dual optimum of ``min c'y`` over the rows, c the gradient at y, which all optima share.
+
+        Examples
+        --------
+        Two goods of cost 1 and 2 make up 4 units, of the cheap one at most 3: one unit more costs 2, one unit more of
+        the cheap good would save 1.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> qp = kg.QP(q=[1, 2], A=[[1, 1]], b=[4], G=[[1, 0], [0, -1]], h=[3, 0])
+        >>> lam, mu = qp.multipliers(np.array([3.0, 1.0]), np.empty(0))
+        >>> lam.round(6).tolist(), abs(mu).round(6).tolist()
+        ([2.0], [1.0, 0.0])
         """
         c, program = self.gradient(y, x), self.at(x, y)
         size = max(1.0, float(np.abs(c).max(initial=0.0)))

@@ -36,6 +36,24 @@ class Rows(Constraint):
         For ``maximize(e)`` the cost is ``-e``.
     price : callable or None
         Makes ``dual``; set when the rows are added to a follower.
+
+    See Also
+    --------
+    kktgen.between : Rows with two sides.
+    Bilevel.add, Follower.add : Who has to keep them.
+
+    Examples
+    --------
+    Comparisons of expressions make rows; nothing is required until they are added.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("rows")
+    >>> x = m.var("x", 3)
+    >>> rows = x <= [1, 2, 3]
+    >>> rows
+    Rows(unnamed, shape=(3,), 3 entries)
+    >>> len(rows), rows.hi.tolist()
+    (3, [1.0, 2.0, 3.0])
     """
 
     __slots__ = ("space", "M", "lo", "hi", "shape", "name", "price")
@@ -54,11 +72,42 @@ class Rows(Constraint):
 
     @property
     def dual(self) -> Any:
-        """For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report."""
+        """The multiplier of a follower's row: d(minimised follower cost)/d(right-hand side), the sign solvers report.
+
+        One a row, in the shape of the rows: free for ``==`` (a price), nonpositive for ``<=``, nonnegative for
+        ``>=``. None where the rows were not added to a follower.
+
+        Examples
+        --------
+        A cheap plant can give 60 of the 100 that are asked for. One unit more of it would lower the cost by 30 - 20, so
+        the multiplier of ``cheap <= 60`` is -10; one unit more of demand would cost 30.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("market")
+        >>> market = m.follower("market")
+        >>> cheap, dear = market.var("cheap", lb=0), market.var("dear", lb=0)
+        >>> balance = market.add(cheap + dear == 100, name="balance")
+        >>> limit = market.add(cheap <= 60, name="limit")
+        >>> market.minimize(20 * cheap + 30 * dear)
+        >>> sol = kg.optimize(m).solution
+        >>> print(f"{sol[balance.dual]:.2f} {sol[limit.dual]:.2f}")
+        30.00 -10.00
+        """
         return None if self.price is None else self.price()
 
     def fresh(self) -> Rows:
-        """Return the rows themselves the first time they are added, and afterwards a copy with a name of its own."""
+        """Return the rows themselves the first time they are added, and afterwards a copy with a name of its own.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("rows")
+        >>> x = m.var("x")
+        >>> first = m.add(x <= 4, name="limit")
+        >>> second = m.add(first, name="again")
+        >>> first.name, second.name
+        ('limit', 'again')
+        """
         return Rows(self.space, self.M, self.lo, self.hi, self.shape) if self.name else self
 
     def __len__(self) -> int:
@@ -68,13 +117,37 @@ class Rows(Constraint):
         return f"Rows({self.name or 'unnamed'}, shape={self.shape}, {self.M.nnz} entries)"
 
     def residual(self, z: np.ndarray) -> np.ndarray:
-        """Return by how much each row is violated at z (k,)."""
+        """Return by how much each row is violated at z (k,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("rows")
+        >>> x = m.var("x", 2)
+        >>> (x <= 3).residual(np.array([2.0, 5.0])).tolist()
+        [0.0, 2.0]
+        """
         value = self.M @ z[: self.M.shape[1]]
         return np.maximum(np.maximum(self.lo - value, value - self.hi), 0.0)
 
 
 class QuadRow(Constraint):
-    """The quadratic constraint ``lo <= quad(z) <= hi`` (constant of ``quad`` is zero)."""
+    """The quadratic constraint ``lo <= quad(z) <= hi`` (constant of ``quad`` is zero).
+
+    Examples
+    --------
+    Comparisons with squares or products make quadratic rows, for the leader.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("disc")
+    >>> x = m.var("x", 2)
+    >>> m.add(x @ x <= 25, name="disc")
+    QuadRow(disc, 2 products)
+    >>> m.maximize(3 * x[0] + 4 * x[1])
+    >>> print(f"{kg.solve(m).objective:.3f}")
+    25.000
+    """
 
     __slots__ = ("quad", "lo", "hi", "name")
 

@@ -62,6 +62,25 @@ class Result:
         Objective of the solver's point before and after the polish.
     seconds : dict of str to float
         Wall time per stage.
+
+    See Also
+    --------
+    kktgen.optimize : Returns one.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> result = kg.optimize(m)
+    >>> print(f"{result.solution[toll]:.2f} {result.bound:.2f} {result.report.claim}")
+    2.00 2.00 optimal
+    >>> list(result.seconds)
+    ['kkt', 'eliminate', 'bound', 'encode', 'cut', 'start', 'solve', 'polish', 'verify']
     """
 
     bilevel: Bilevel
@@ -137,7 +156,7 @@ def optimize(
         search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern
         and its neighbours; where none satisfies the model, a start point is looked for.
     evidence : bool
-        Where a multiplier has no proved box, solve a second time in another encoding: agreement is the evidence the
+        Where a multiplier has no proved bounds, solve a second time in another encoding: agreement is the evidence the
         claim ``optimal`` then needs. So is a model that the solver calls infeasible. The second run gets ten times the
         first one's time at most.
     range : bool
@@ -164,6 +183,28 @@ def optimize(
     KktgenError
         Whatever the stages refuse; a solver that ends without a point is no error but a status, and one that fails
         leaves the start point, when there is one, with status ``error``.
+
+    See Also
+    --------
+    kktgen.kkt, kktgen.eliminate, kktgen.bound, kktgen.encode, kktgen.solve, kktgen.verify : The steps one by one.
+    kktgen.explain : Why there is no point, or no optimum.
+    kktgen.agree : Several encodings and solvers on one problem.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("handbook")
+    >>> x = m.var("x", lb=0, ub=8)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y")
+    >>> m.minimize(x + 3 * y)
+    >>> _ = m.add(y <= 5)
+    >>> lower.minimize(-y)
+    >>> _ = lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    >>> result = kg.optimize(m, time_limit=60)
+    >>> solution = result.solution
+    >>> print(f"{solution.objective:.4f} {solution[x]:.4f} {solution[y]:.4f} {result.report.claim}")
+    6.1333 0.5333 1.8667 optimal
     """
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
     check_cuts(cuts)

@@ -65,6 +65,15 @@ class Estimate:
         All 2m, two for each input in order.
     seconds : float
         Wall time.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> estimate = kg.point_estimate(lambda at: 3 * at["load"] + 1, {"load": (10, 2)})
+    >>> print(f"{estimate.mean:.1f} {estimate.std:.1f}")
+    31.0 6.0
+    >>> print([f"{point.at['load']:.1f}" for point in estimate.points])
+    ['12.0', '8.0']
     """
 
     mean: Any
@@ -74,7 +83,19 @@ class Estimate:
 
     @property
     def failed(self) -> tuple[Point, ...]:
-        """The points at which the function failed."""
+        """The points at which the function failed.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> def price(at):
+        ...     if at["load"] < 9:
+        ...         raise ValueError("nobody buys")
+        ...     return 2 * at["load"]
+        >>> estimate = kg.point_estimate(price, {"load": (10, 2)})
+        >>> [point.error for point in estimate.failed], estimate.mean
+        (['ValueError: nobody buys'], None)
+        """
         return tuple(point for point in self.points if point.error)
 
     def __str__(self) -> str:
@@ -122,6 +143,22 @@ def point_estimate(
     ProblemError
         No inputs; a mean, standard deviation or skewness that is none; outputs of different shapes; an executor that
         takes no work.
+
+    See Also
+    --------
+    Estimate : What comes back.
+
+    Examples
+    --------
+    The profit ``price * sales`` where both are uncertain and independent.
+
+    >>> import kktgen as kg
+    >>> inputs = {"price": (50, 5), "sales": (100, 20)}
+    >>> estimate = kg.point_estimate(lambda at: at["price"] * at["sales"], inputs)
+    >>> len(estimate.points)
+    4
+    >>> print(f"{estimate.mean:.1f} {estimate.std:.1f}")
+    5000.0 1118.0
     """
     if not callable(f):
         raise ProblemError(f"point_estimate: f must be callable, got {type(f).__name__}")

@@ -85,6 +85,28 @@ class Responder:
         The leader's columns that some follower sees.
     nash : bool
         Whether some follower sees columns of another.
+
+    See Also
+    --------
+    respond : For a single response.
+
+    Examples
+    --------
+    The road is taken up to a toll of 2.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> responder = kg.search.Responder(m)
+    >>> for x in (0.5, 1.5, 2.5):
+    ...     print(x, bool(responder([x])[road.cols] > 0.5))
+    0.5 True
+    1.5 True
+    2.5 False
     """
 
     def __init__(self, problem: Bilevel | Model) -> None:
@@ -194,5 +216,23 @@ def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -
         Leader's decisions, followers' variables and multipliers, in the sign convention of :class:`kktgen.QP`; None
         when a follower is infeasible or unbounded, or a Nash game does not settle. Where a follower has several
         optima, one of them: the leader's rows may ask for another.
+
+    See Also
+    --------
+    Responder : Keeps the matrices for many responses.
+    kktgen.verify : Takes the point.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> z = kg.search.respond(m, [1.5])
+    >>> print(f"toll {z[toll.cols]:.1f}, road {z[road.cols]:.1f}")
+    toll 1.5, road 1.0
     """
     return Responder(bilevel)(x, executor)

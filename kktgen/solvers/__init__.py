@@ -76,6 +76,14 @@ def solvers() -> dict[str, SolverInfo]:
     dict of str to SolverInfo
         By name: ``available``, ``version``, ``features``, ``tol``. Of the programs (``files:cbc`` and so on) those that
         are on this machine.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> [name for name, info in kg.solvers().items() if info.available and name in ("highs", "scip")]
+    ['highs', 'scip']
+    >>> "sos1" in kg.solvers()["highs"].features, "sos1" in kg.solvers()["scip"].features
+    (False, True)
     """
     return {
         name: SolverInfo(
@@ -154,6 +162,23 @@ def solve(
         Bad data, a bad argument, or an option the solver does not have.
     SolverError
         The solver failed, when it was not isolated.
+
+    See Also
+    --------
+    kktgen.optimize : Solves a bilevel problem, start point, bounds and verification included.
+
+    Examples
+    --------
+    An ordinary problem as it stands; a bilevel problem once its pairs are encoded.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("knapsack")
+    >>> take = m.var("take", 3, kind="B")
+    >>> m.maximize([5, 4, 3] @ take)
+    >>> row = m.add([2, 3, 1] @ take <= 5)
+    >>> solution = kg.solve(m, "highs", time_limit=60)
+    >>> print(solution.status, solution[take].round(), f"{solution.objective:.2f}")
+    optimal [1. 1. 0.] 9.00
     """
     started = time.perf_counter()
     module = _installed(solver)

@@ -5,8 +5,9 @@ value where that lies beyond it, an equation's side to the candidate's value. So
 response that is 1e-9 outside never makes the follower infeasible, and ``f* <= f(y)`` must hold.
 
 With y* the re-solved response, d = y - y* and g = P (y + y*) / 2 + q, the cost above the optimum is ``g'd``. It is held
-against the size of the whole cost, and the part of the variables that truly moved, |d_j| > 1e-6 max(1, |y_j|), against
-the size of theirs: beside a cost of 50 000, a response that is wrong in a variable worth 0.01 is wrong.
+against the size of the whole cost. And the slope of the cost along the variables that truly moved,
+M = {j : |d_j| > 1e-6 max(1, |y_j|)}, must be that of a tie, ``sum_M g_j d_j <= 3e-6 sum_M |d_j|``: beside a cost of
+50 000, a response that is wrong in a variable worth 0.01 is wrong.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ CHUNK = 16
 """Followers a worker gets at a time."""
 MOVED = 1e-6
 """A variable that differs by more than this, over ``max(1, |y_j|)``, is not the re-solved one."""
+SLOPE = 3e-6
+"""Slope of a follower's cost from a response to the re-solved one up to which they count as a tie."""
 LATE = "not re-solved: the time was over before"
 """Trouble of a response that nobody had time to judge."""
 
@@ -62,7 +65,7 @@ class Resolved:
 def solve(job: FollowerAtPoint, deadline: Deadline = NEVER) -> Resolved:
     """Return ``|f(y) - f*|`` over ``max(1, |f|, sum_j |q_j y_j|, 1/2 y'Py)``; inf when there is no optimum.
 
-    It is the same of the variables that moved, over the size of their terms, where that is more.
+    Where the slope along the variables that moved is more than ``SLOPE``, it is at least the share of it.
     """
     program, y = job.program, job.y
     if len(y) == 0:
@@ -82,19 +85,20 @@ def solve(job: FollowerAtPoint, deadline: Deadline = NEVER) -> Resolved:
             "limit": LATE,
         }
         return Resolved(np.inf, why.get(answer.status, f"not re-solved: the solver stopped with {answer.ending}"))
-    gap = (cost - answer.value) / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
+    loss = cost - answer.value
+    gap = loss / max(1.0, abs(cost), float(np.abs(terms).sum()), abs(float(square)))
     trouble = "the re-solve stopped above the response it judges" if gap < 0 else ""
-    return Resolved(max(abs(float(gap)), _moved(job, answer.x, cost - answer.value)), trouble, answer.x)
+    slope = _slope(job, answer.x, loss)
+    return Resolved(max(abs(float(gap)), slope if slope > SLOPE else 0.0), trouble, answer.x)
 
 
-def _moved(job: FollowerAtPoint, best: np.ndarray, loss: float) -> float:
-    """Return what the variables that differ from the re-solved ones lose, over the size of their terms."""
+def _slope(job: FollowerAtPoint, best: np.ndarray, loss: float) -> float:
+    """Return the mean slope of the cost along the variables that differ from the re-solved ones."""
     P, q, y = job.program.P, job.program.q, job.y
-    d, curved = y - best, 0.5 * (P @ (y + best))
+    d = y - best
     moved = np.abs(d) > MOVED * np.maximum(1.0, np.abs(y))
-    own = float(((curved + q) * d)[moved].sum())
-    terms = float(((np.abs(curved) + np.abs(q)) * np.maximum(np.abs(y), np.abs(best)))[moved].sum())
-    return max(0.0, min(loss, own)) / max(1.0, terms)
+    own = float(((0.5 * (P @ (y + best)) + q) * d)[moved].sum())
+    return max(0.0, min(loss, own)) / max(float(np.abs(d[moved]).sum()), MOVED)
 
 
 def _scaled(program: Program, deadline: Deadline) -> Answer:

@@ -29,6 +29,19 @@ class Tolerances:
         Cost of a follower's response above its re-solved optimum.
     optimality : float
         Relative gap between the leader's objective and the solver's bound.
+
+    Examples
+    --------
+    A point that violates a row by 5e-6, held against the usual 1e-6, and against more.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("row")
+    >>> x = m.var("x", lb=0, ub=1)
+    >>> half = m.add(x <= 0.5, name="half")
+    >>> print(kg.verify(m, [0.500005]).claim)
+    unverified
+    >>> print(kg.verify(m, [0.500005], tolerances=kg.Tolerances(feasibility=1e-5)).claim)
+    bilevel-feasible
     """
 
     feasibility: float = 1e-6
@@ -199,6 +212,29 @@ class Report:
     attained : bool or None
         With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
         not known and there may be an infimum alone (:func:`kktgen.verification.attained.attained`).
+
+    See Also
+    --------
+    kktgen.verify : Returns one.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> report = kg.optimize(m).report
+    >>> print(report.claim, report.ok, f"{report.value:.2f} {report.bound:.2f} {report.gap:.4f}")
+    optimal True 2.00 2.00 0.0000
+    >>> for reason in report.reasons:
+    ...     print(reason)
+    pairs encoded: BigM (2, proved)
+    every multiplier and slack lies in a proved box
+    >>> report.failing
+    ()
     """
 
     name: str
@@ -227,7 +263,21 @@ class Report:
         return tuple(sorted((line for line in self.lines if not line.ok), key=lambda line: -line.excess))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data that JSON can hold (numbers that are not finite become None)."""
+        """Return the report as plain data that JSON can hold (numbers that are not finite become None).
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> data = kg.verify(m, kg.search.respond(m, [1.0])).to_dict()
+        >>> data["claim"], data["ok"], [line["name"] for line in data["lines"]][:2]
+        ('bilevel-feasible', True, ['leader bounds', 'stationarity(driver)'])
+        """
         return {
             "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
             "bound": _plain(self.bound), "gap": _plain(self.gap), "size": _plain(self.size), "attained": self.attained,

@@ -87,7 +87,7 @@ def verify(
         ``claim`` is
 
         * ``optimal``: verified, the solver's bound closes the gap against the original objective, every pair encoded
-          exactly or with proved constants, every multiplier and slack in a proved box (or agreeing evidence);
+          exactly or with proved constants, every multiplier and slack between proved bounds (or agreeing evidence);
         * ``bilevel-feasible``: all conditions hold. Where the leader uses no multipliers of a follower, the
           multipliers need not be in the point: feasibility and the re-solved optimum decide;
         * ``unverified``: some condition fails, or there is no point;
@@ -99,6 +99,37 @@ def verify(
         The point has fewer entries than the problem has columns, or is no array of numbers.
     SolverError
         The executor died.
+
+    See Also
+    --------
+    kktgen.certify : The same in rational numbers, without tolerances.
+    kktgen.robust : A decision nearby at which followers are not indifferent.
+
+    Examples
+    --------
+    A point that no solver touched: toll 1 is bilevel-feasible, and 2.5 with the road still taken is not.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> print(kg.verify(m, kg.search.respond(m, [1.0])).claim)
+    bilevel-feasible
+    >>> z = kg.search.respond(m, [1.0])
+    >>> z[toll.cols] = 2.5
+    >>> report = kg.verify(m, z)
+    >>> print(report.claim, [line.name for line in report.failing])
+    unverified ['stationarity(driver)', 'follower gap(driver)']
+
+    At the optimal toll 2 the driver is indifferent, which is worth 2 to the leader.
+
+    >>> solution = kg.optimize(m).solution
+    >>> ties = kg.verify(m, solution, range=True).range
+    >>> print(f"{ties.best:.2f} {ties.worst:.2f}")
+    2.00 0.00
     """
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)

@@ -81,6 +81,7 @@ def check_runs(bin_folder: Path, package: Path, cwd: Path) -> None:
         == package
     )
     assert "dso_vpp" in ran(bin_folder / "kktgen", "models", cwd=cwd)
+    assert "bilevel-feasible" in ran(bin_folder / "kktgen", "help", "claims", cwd=cwd)
     assert "dso_vpp/short" in ran(bin_folder / "kktgen", "models", "dso_vpp", cwd=cwd)
     assert "1.3314" in ran(bin_folder / "kktgen", "solve", "dso_vpp", "--set", "hours=6", "-q", cwd=cwd)
     assert "1.3314" in ran(bin_folder / "kktgen", "solve", "dso_vpp/short", "-q", "-o", "out", cwd=cwd)
@@ -92,6 +93,8 @@ def test_wheel_holds_everything_it_needs(source, tmp_path):
     wheel = built("wheel", source, tmp_path)
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "kktgen/py.typed" in names
+    for page in (source / "kktgen" / "guide").glob("*.md"):
+        assert f"kktgen/guide/{page.name}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     for kind in ("models", "instances"):
         for path in (source / kind).rglob("*.*"):

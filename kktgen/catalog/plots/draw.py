@@ -31,7 +31,18 @@ WIDTH, HEADER, LINE = 9.5, 0.72, 0.19
 
 
 def check_suffix(suffix: str) -> str:
-    """Return the suffix of a figure's file, or refuse one that cannot be written."""
+    """Return the suffix of a figure's file, or refuse one that cannot be written.
+
+    Examples
+    --------
+    >>> from kktgen import catalog
+    >>> catalog.plots.check_suffix(".svg")
+    '.svg'
+    >>> catalog.plots.check_suffix(".pdf")
+    Traceback (most recent call last):
+        ...
+    kktgen.errors.FormatError: no figures are written as '.pdf'; take .png or .svg
+    """
     if suffix not in SUFFIXES:
         raise FormatError(f"no figures are written as {suffix!r}{near(suffix, SUFFIXES)}; take {' or '.join(SUFFIXES)}")
     return suffix
@@ -44,6 +55,16 @@ def check_library() -> None:
     ------
     UnsupportedError
         With the line that installs it.
+
+    Examples
+    --------
+    Before a long solve whose result is to be drawn:
+
+    >>> import kktgen as kg
+    >>> try:
+    ...     kg.plots.check_library()
+    ... except kg.UnsupportedError as error:
+    ...     assert "pip install" in str(error)
     """
     try:
         import matplotlib  # noqa: F401
@@ -52,7 +73,20 @@ def check_library() -> None:
 
 
 def claim(result: Any) -> str:
-    """Return what may be claimed of a result, in one line: optimal with its gap, or how far it is proved."""
+    """Return what may be claimed of a result, in one line: optimal with its gap, or how far it is proved.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> print(kg.plots.claim(kg.optimize(m)))
+    proved optimal (gap 0 %)
+    """
     report = result.report
     if report is None or not report.ok:
         return "not verified"
@@ -82,6 +116,21 @@ def figure(plot: Plot, standing: str = "") -> Any:
         The description is not one: which panel and series, and what was expected.
     UnsupportedError
         Without matplotlib.
+
+    See Also
+    --------
+    kktgen.catalog.plots.save : Into a file.
+
+    Examples
+    --------
+    >>> import importlib.util
+    >>> import kktgen as kg
+    >>> day = {"title": "Prices", "x": [1, 2, 3], "xlabel": "hour", "panels": [
+    ...     {"quantity": "price", "unit": "EUR/MWh", "series": [
+    ...         {"label": "wholesale", "kind": "step", "values": [30, 45, 40]}]}]}
+    >>> if importlib.util.find_spec("matplotlib"):      # pip install 'kktgen[plots]'
+    ...     drawn = kg.plots.figure(day, "proved optimal")
+    ...     assert drawn.axes[0].get_ylabel() == "price (EUR/MWh)"
     """
     check_library()
     check(plot)
@@ -113,6 +162,17 @@ def save(plot: Plot, path: str | os.PathLike[str], standing: str = "") -> Path:
         Another suffix, or the folder is not there or cannot be written.
     ProblemError, UnsupportedError
         See :func:`figure`.
+
+    Examples
+    --------
+    >>> import importlib.util, pathlib, tempfile
+    >>> import kktgen as kg
+    >>> day = {"title": "Prices", "x": [1, 2, 3], "xlabel": "hour", "panels": [
+    ...     {"quantity": "price", "unit": "EUR/MWh", "series": [
+    ...         {"label": "wholesale", "kind": "step", "values": [30, 45, 40]}]}]}
+    >>> if importlib.util.find_spec("matplotlib"):      # pip install 'kktgen[plots]'
+    ...     with tempfile.TemporaryDirectory() as folder:
+    ...         assert kg.plots.save(day, pathlib.Path(folder) / "day.svg").is_file()
     """
     target = file_path(path)
     suffix = check_suffix(target.suffix.lower())

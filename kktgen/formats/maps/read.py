@@ -122,6 +122,23 @@ class NameMap:
     columns, rows, sets : Entries
     objective_unit : float
         The file's objective times this is that of the model: 1 unless the file was written with ``scaled=True``.
+
+    See Also
+    --------
+    kktgen.read_map : Reads one.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("tiny")
+    >>> x = m.var("x", 2, lb=0, ub=1)
+    >>> m.maximize(x.sum())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = kg.write(m, pathlib.Path(folder) / "tiny.lp", map=True)
+    ...     names = kg.read_map(path)
+    >>> names.file, names.sense, names.columns.label, names.columns.kind.tolist()
+    ('tiny.lp', 'maximize', ('x(0)', 'x(1)'), ['leader', 'leader'])
     """
 
     file: str
@@ -158,6 +175,30 @@ def read_map(path: Any) -> NameMap:
     ------
     FormatError
         There is no such file, or it is no map of this version: what was expected.
+
+    See Also
+    --------
+    kktgen.write : With ``map=True`` or ``names="short"`` it writes the map as well.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> milp = kg.encode(kg.bound(kg.kkt(m)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = kg.write(milp, pathlib.Path(folder) / "toll.cip", names="short")
+    ...     names = kg.read_map(path)
+    >>> names.columns.name
+    ('x1', 'x2', 'x3', 'x4', 'x5', 'x6', 'qobj_t')
+    >>> about = names.columns.about("x4")
+    >>> about["label"], about["kind"], about["source"]
+    ('mu_ub(driver,road)', 'dual', 'ub(driver,road)')
     """
     source = file_path(path)
     if not source.name.lower().endswith(SUFFIX_OF_MAP):

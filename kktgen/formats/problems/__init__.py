@@ -43,15 +43,27 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     ProblemError
         Integer followers, which have no KKT conditions: how many.
 
+    See Also
+    --------
+    kktgen.write : Writes such files.
+
     Examples
     --------
-    >>> import tempfile, pathlib, kktgen as kg
-    >>> m = kg.Bilevel("tiny")
-    >>> x = m.var("x", lb=0, ub=1)
-    >>> m.maximize(x)
-    >>> path = kg.write(m, pathlib.Path(tempfile.mkdtemp()) / "tiny.bilevel.json")
-    >>> kg.read(path)
-    Bilevel('tiny', 1 columns, 0 followers)
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = kg.write(m, pathlib.Path(folder) / "toll.bilevel.json")
+    ...     back = kg.read(path)
+    >>> back
+    Bilevel('toll', 4 columns, 1 followers)
+    >>> kg.dumps(back, "bilevel.json") == kg.dumps(m, "bilevel.json")
+    True
     """
     source = file_path(path)
     suffix = suffix_of(source)

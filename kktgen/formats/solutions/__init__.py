@@ -74,10 +74,31 @@ def write_solution(
     FormatError
         The file cannot be written.
 
+    See Also
+    --------
+    kktgen.read_solution : The way back.
+
     Notes
     -----
     Columns have the names they have in the files kktgen writes. An objective value is that of the minimised objective,
     which is the one model files hold. Values have 17 digits; columns at zero are written as well.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> solution = kg.optimize(m).solution
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = kg.write_solution(solution, pathlib.Path(folder) / "toll.sol")
+    ...     z = kg.read_solution(path, solution.model)
+    >>> bool((z == solution.z).all())
+    True
     """
     expect(solution, Solution, "write_solution")
     target, model, z = file_path(path), solution.model, solution.z
@@ -101,7 +122,7 @@ def write_point(model: Model, z: np.ndarray, target: Path, dialect: str, status:
 
 
 def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = False) -> np.ndarray:
-    """Return the point of a solution file over the columns of a model.
+    r"""Return the point of a solution file over the columns of a model.
 
     Parameters
     ----------
@@ -125,6 +146,32 @@ def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = 
         The file is none of these (file, line, what was expected), or no name in it is a column of the model.
     NoSolutionError
         The file says that there is no point.
+
+    See Also
+    --------
+    kktgen.write_solution : The way out.
+    kktgen.verify : What the point is worth.
+
+    Examples
+    --------
+    A point that another solver wrote for the file of the model, here in SCIP's dialect.
+
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> milp = kg.encode(kg.bound(kg.eliminate(kg.kkt(m))), kg.SOS1())
+    >>> text = "solution status: optimal\nobjective value: -2\ntoll 2\nroad(driver) 1\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "toll.sol"
+    ...     _ = path.write_text(text)
+    ...     z = kg.read_solution(path, milp)
+    >>> print(z[toll.cols], z[road.cols], kg.verify(m, z).claim)
+    2.0 1.0 bilevel-feasible
     """
     expect(model, Model, "read_solution", "give the model whose file was solved")
     found, z = read_stated(path, model)

@@ -94,10 +94,27 @@ def file_features(path: str | os.PathLike[str]) -> ModelFile:
     FormatError, SolverNotFound
         As :func:`scip_model`.
 
+    See Also
+    --------
+    kktgen.readers : Takes the answer, or the path itself.
+
     Notes
     -----
     Convexity is judged as of any model. Coefficients that the reading itself drops (at most 1e-12 where HiGHS takes the
     file, else 1e-9) are not seen, nor how the file spells things.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("choice")
+    >>> x = m.var("x", 2, kind="B")
+    >>> m.maximize(x.sum())
+    >>> m.sos1(x)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asked = kg.formats.file_features(kg.write(m, pathlib.Path(folder) / "choice.lp"))
+    >>> sorted(asked.needs.features)
+    ['int', 'sos1']
     """
     source = file_path(path)
     scip = scip_model(source)

@@ -44,6 +44,10 @@ def readers(problem: Model | Bilevel | str | os.PathLike[str] | ModelFile | froz
     ProblemError
         An unknown feature.
 
+    See Also
+    --------
+    kktgen.solvers : Those that can be driven from here.
+
     Notes
     -----
     What is known was measured on files of kktgen's own dialect (``kktgen.formats.readers.table``). Numbers count as
@@ -56,7 +60,7 @@ def readers(problem: Model | Bilevel | str | os.PathLike[str] | ModelFile | froz
     >>> m = kg.Bilevel("sets")
     >>> x = m.var("x", 2, lb=0, ub=1)
     >>> m.sos1(x)
-    >>> [str(v) for v in readers(m) if v.format == ".lp"][:2]
+    >>> [str(verdict) for verdict in kg.readers(m) if verdict.format == ".lp"][:2]
     ['scip .lp: ok', 'highs .lp: rejects SOS1 sets']
     """
     if isinstance(problem, str | os.PathLike):
@@ -79,7 +83,15 @@ def _asked(problem: Model | Bilevel | frozenset[str]) -> Needs:
 
 
 def reader_rows(verdicts: Iterable[Verdict]) -> Printed:
-    """Return a row for every solver: name and version, the formats it takes, why not the others or what to know."""
+    """Return a row for every solver: name and version, the formats it takes, why not the others or what to know.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> rows = kg.formats.reader_rows(kg.readers(frozenset({"sos1"})))
+    >>> [(name.split()[0], formats) for name, formats, why in rows][:3]
+    [('SCIP', '.lp .mps .cip'), ('HiGHS', '-'), ('Gurobi', '.lp .mps')]
+    """
     by: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by.setdefault(verdict.reader, []).append(verdict)
@@ -104,6 +116,24 @@ def encoding_rows(model: Model) -> Printed:
     ----------
     model : Model
         With complementarity pairs; better after :func:`kktgen.eliminate`, for products in the objective count.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> for name, needs, solvers in kg.formats.encoding_rows(kg.eliminate(kg.kkt(m))):
+    ...     print(f"{name:14}{needs}")
+    Auto          integer variables, SOS1 sets
+    BigM          integer variables
+    Indicator     integer variables, indicator rows
+    Product       nonconvex quadratic rows (products of variables)
+    SOS1          SOS1 sets
+    StrongDuality convex quadratic rows, nonconvex quadratic rows (products of variables)
     """
     own, out = needs_of(model), []
     for name, brings in brought().items():

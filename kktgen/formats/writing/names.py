@@ -53,6 +53,20 @@ def column_names(model: Model, names: str = "full") -> np.ndarray:
     ------
     ProblemError
         ``names`` is neither.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> kg.formats.column_names(kg.kkt(m)).tolist()
+    [b'toll', b'road(driver)', b'mu_lb(driver,road)', b'mu_ub(driver,road)']
+    >>> kg.formats.column_names(kg.kkt(m), "short").tolist()
+    [b'x1', b'x2', b'x3', b'x4']
     """
     if is_short(names):
         return numbered(b"x", model.n)

@@ -52,12 +52,36 @@ class Affine(Summed):
         Set on declared variables. They are no class of their own: Python would ask a subclass on the right of ``==``
         or ``<=`` first, and turn the row around.
 
+    See Also
+    --------
+    Quad : Sums of products of two variables.
+    kktgen.concatenate, kktgen.stack, kktgen.sum : Several expressions joined.
+
     Notes
     -----
     ``+ - * /`` broadcast as NumPy does, ``A @ x`` takes dense and sparse matrices on either side,
     ``x @ y`` of two expressions is a :class:`Quad`. Slicing, the methods and the functions of NumPy that
     :mod:`kktgen.problem.array_functions` lists work as on arrays; all others are refused. Numbers of pandas and xarray
     are taken by position, whatever their labels say.
+
+    Examples
+    --------
+    Variables are expressions; arithmetic, slices and matrix products make more of them, comparisons make rows.
+
+    >>> import numpy as np
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("expressions")
+    >>> x = m.var("x", 3, lb=0, ub=1)
+    >>> x
+    Variable('x', shape=(3,))
+    >>> 2 * x[1:] - 1
+    Affine(shape=(2,), 2 terms over 2 columns)
+    >>> np.array([[1, 2, 3], [0, 1, 0]]) @ x
+    Affine(shape=(2,), 4 terms over 3 columns)
+    >>> x.sum() <= 2
+    Rows(unnamed, shape=(), 3 entries)
+    >>> x.ndim, x.size, x.shape
+    (1, 3, (3,))
     """
 
     __slots__ = ("space", "M", "c", "shape", "declared")
@@ -76,22 +100,57 @@ class Affine(Summed):
 
     @property
     def cols(self) -> Array:
-        """Columns of a plain variable (every entry one column with coefficient 1), in the variable's shape."""
+        """Columns of a plain variable (every entry one column with coefficient 1), in the variable's shape.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("columns")
+        >>> x, y = m.var("x", 2), m.var("y", 3)
+        >>> y.cols, y[1].cols
+        (array([2, 3, 4]), array(3))
+        """
         if self.M.nnz != self.size or (np.diff(self.M.indptr) != 1).any() or (self.M.data != 1).any() or self.c.any():
             raise ProblemError("only plain variables have columns; this is an expression of several terms")
         return self.M.indices.reshape(self.shape).astype(np.int64)
 
     @property
     def lower_dual(self) -> Affine:
-        """For a follower's variable: d(minimised follower cost)/d(lower bound) >= 0; zero where there is no bound.
+        """The multiplier of a follower's lower bound: d(minimised follower cost)/d(bound) >= 0, zero without a bound.
 
         A fixed variable (lb = ub) has one free multiplier: this one.
+
+        Examples
+        --------
+        The follower would like y below its lower bound 1: one unit more of the bound costs 3.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("bound")
+        >>> lower = m.follower("lower")
+        >>> y = lower.var("y", lb=1, ub=4)
+        >>> lower.minimize(3 * y)
+        >>> solution = kg.optimize(m).solution
+        >>> print(f"{solution[y.lower_dual]:.2f} {abs(solution[y.upper_dual]):.2f}")
+        3.00 0.00
         """
         return price(self.space, self._declaration().lower, 1.0, self.shape)
 
     @property
     def upper_dual(self) -> Affine:
-        """For a follower's variable: d(minimised follower cost)/d(upper bound) <= 0; zero where there is no bound."""
+        """The multiplier of a follower's upper bound: d(minimised follower cost)/d(bound) <= 0, zero without a bound.
+
+        Examples
+        --------
+        A plant that is worth 5 a unit is used up to its limit 4; one unit more of it would lower the cost by 5.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("limit")
+        >>> lower = m.follower("lower")
+        >>> y = lower.var("y", lb=0, ub=4)
+        >>> lower.minimize(-5 * y)
+        >>> print(f"{kg.optimize(m).solution[y.upper_dual]:.2f}")
+        -5.00
+        """
         return price(self.space, self._declaration().upper, -1.0, self.shape)
 
     def _declaration(self) -> Declaration:
@@ -110,7 +169,16 @@ class Affine(Summed):
         return Affine(self.space, left_multiply(A, self.M), A @ self.c, shape)
 
     def dot(self, other: Any) -> Any:
-        """Return ``x @ other``."""
+        """Return ``x @ other``.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("dot")
+        >>> x = m.var("x", 3)
+        >>> x.dot([1, 2, 3]), x.dot(x)
+        (Affine(shape=(), 3 terms over 3 columns), Quad(3 products, 0 linear terms))
+        """
         return self @ other
 
     def __matmul__(self, other: Any) -> Any:
@@ -259,7 +327,21 @@ class Affine(Summed):
         return Quad(self.space, none, none, np.empty(0), self.M, float(self.c[0]))
 
     def value(self, z: Array) -> Any:
-        """Return ``M z + c`` at a point z (n,): a float for a scalar, else an array of this shape."""
+        """Return ``M z + c`` at a point z (n,): a float for a scalar, else an array of this shape.
+
+        See Also
+        --------
+        kktgen.Solution : ``solution[x]`` does the same at a solver's point.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("value")
+        >>> x = m.var("x", 2)
+        >>> (3 * x + 1).value(np.array([1.0, 2.0])).tolist()
+        [4.0, 7.0]
+        """
         out = self.M @ np.asarray(z)[: self.M.shape[1]] + self.c
         return float(out[0]) if not self.shape else out.reshape(self.shape)
 

@@ -62,7 +62,15 @@ class Expression:
     __pandas_priority__ = 10_000  # above Series and DataFrame, which then leave the operation to the expression
 
     def whole(self) -> np.ndarray:
-        """Return an array of no dimension that holds the expression itself."""
+        """Return an array of no dimension that holds the expression itself.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("shapes").var("x", 3)
+        >>> x.whole().shape, x.whole().item()
+        ((), Variable('x', shape=(3,)))
+        """
         out = np.empty(1, dtype=object)
         out[0] = self
         return out.reshape(())

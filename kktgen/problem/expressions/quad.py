@@ -34,6 +34,23 @@ class Quad(Expression):
         Linear part.
     r : float
         Constant.
+
+    See Also
+    --------
+    Affine : Linear expressions.
+
+    Examples
+    --------
+    Squares and products of variables make one; it stands in objectives, and in rows of the leader.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("quadratic")
+    >>> x, y = m.var("x", 2), m.var("y")
+    >>> cost = x @ x + 2 * x[0] * y - 3 * y + 7
+    >>> cost
+    Quad(3 products, 1 linear terms)
+    >>> cost <= 10
+    QuadRow(unnamed, 3 products)
     """
 
     __slots__ = ("space", "i", "j", "v", "linear", "r")
@@ -51,7 +68,16 @@ class Quad(Expression):
 
     @classmethod
     def of(cls, space: Space, value: Any) -> Quad:
-        """Return a scalar Affine, a number or a Quad as a Quad over ``space``."""
+        """Return a scalar Affine, a number or a Quad as a Quad over ``space``.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("quadratic")
+        >>> x = m.var("x")
+        >>> kg.Quad.of(m.space, 2 * x + 1), kg.Quad.of(m.space, 5).r
+        (Quad(0 products, 1 linear terms), 5.0)
+        """
         if isinstance(value, Quad):
             return value
         if isinstance(value, Expression):
@@ -64,7 +90,21 @@ class Quad(Expression):
 
     @classmethod
     def from_matrices(cls, space: Space, P: Any, q: Array, r: float = 0.0) -> Quad:
-        """Return ``1/2 z'Pz + q'z + r`` from its matrices (P (n, n) is made symmetric, q (n,))."""
+        """Return ``1/2 z'Pz + q'z + r`` from its matrices (P (n, n) is made symmetric, q (n,)).
+
+        Examples
+        --------
+        ``1/2 z'Pz + q'z`` at z = (1, 2), over the two columns of x.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("quadratic")
+        >>> x = m.var("x", 2)
+        >>> cost = kg.Quad.from_matrices(m.space, [[2, 0], [0, 4]], [1, 0])
+        >>> cost.value(np.array([1.0, 2.0]))
+        10.0
+        >>> m.minimize(cost)
+        """
         half = sp.coo_array(P if P is not None else (len(q), len(q)))
         i, j = np.minimum(half.row, half.col), np.maximum(half.row, half.col)
         return cls(
@@ -75,13 +115,31 @@ class Quad(Expression):
         return f"Quad({len(self.v)} products, {self.linear.nnz} linear terms)"
 
     def canonical(self) -> Quad:
-        """Return the same function with every monomial once, in order of columns, and zeros dropped."""
+        """Return the same function with every monomial once, in order of columns, and zeros dropped.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("quadratic").var("x", 2)
+        >>> twice = x[0] * x[1] + x[1] * x[0]
+        >>> twice, twice.canonical()
+        (Quad(2 products, 0 linear terms), Quad(1 products, 0 linear terms))
+        """
         n = int(max(self.i.max(initial=-1), self.j.max(initial=-1)) + 1)
         total = coo(self.v, self.i, self.j, (n, n)) if n else Csr((0, 0))
         return Quad(self.space, row_index(total), total.indices.astype(np.int64), total.data, self.linear, self.r)
 
     def matrices(self, n: int | None = None) -> tuple[Csr, Array, float]:
-        """Return ``(P, q, r)`` over n columns (all of the space by default), P (n, n) symmetric, q (n,)."""
+        """Return ``(P, q, r)`` over n columns (all of the space by default), P (n, n) symmetric, q (n,).
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("quadratic").var("x", 2)
+        >>> P, q, r = (x @ x + 3 * x[0] * x[1] - x[1] + 4).matrices()
+        >>> P.toarray().tolist(), q.tolist(), r
+        ([[2.0, 3.0], [3.0, 2.0]], [0.0, -1.0], 4.0)
+        """
         n = len(self.space) if n is None else n
         half = coo(self.v, self.i, self.j, (n, n))
         q = np.zeros(n)
@@ -90,16 +148,41 @@ class Quad(Expression):
 
     @property
     def P(self) -> Csr:
-        """Hessian (n, n), symmetric, over the columns declared so far."""
+        """Hessian (n, n), symmetric, over the columns declared so far.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("quadratic").var("x", 2)
+        >>> (x[0] * x[1]).P.toarray().tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+        """
         return self.matrices()[0]
 
     @property
     def q(self) -> Array:
-        """Linear coefficients (n,) over the columns declared so far."""
+        """Linear coefficients (n,) over the columns declared so far.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("quadratic").var("x", 2)
+        >>> (x @ x - 3 * x[1]).q.tolist()
+        [0.0, -3.0]
+        """
         return self.matrices()[1]
 
     def value(self, z: Array) -> float:
-        """Return the value at a point z (n,)."""
+        """Return the value at a point z (n,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("quadratic").var("x", 2)
+        >>> (x @ x + x[0] * x[1]).value(np.array([1.0, 2.0]))
+        7.0
+        """
         z = np.asarray(z)
         return float((self.v * z[self.i] * z[self.j]).sum() + self.linear.data @ z[self.linear.indices] + self.r)
 

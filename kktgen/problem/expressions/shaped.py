@@ -30,25 +30,63 @@ class Shaped(Expression):
 
     @property
     def ndim(self) -> int:
-        """Number of dimensions."""
+        """Number of dimensions.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Bilevel("shapes").var("x", (2, 3)).ndim
+        2
+        """
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """Number of entries."""
+        """Number of entries.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Bilevel("shapes").var("x", (2, 3)).size
+        6
+        """
         return len(self.c)
 
     def positions(self) -> Array:
-        """Return the positions of the entries in C order, in the shape of the expression."""
+        """Return the positions of the entries in C order, in the shape of the expression.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Bilevel("shapes").var("x", (2, 3)).positions().tolist()
+        [[0, 1, 2], [3, 4, 5]]
+        """
         return np.arange(self.size).reshape(self.shape)
 
     def gather(self, index: Array) -> Self:
-        """Return the entries at flat positions ``index``, in the shape of ``index``."""
+        """Return the entries at flat positions ``index``, in the shape of ``index``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("shapes").var("x", (2, 3))
+        >>> x.gather(np.array([5, 0])).cols.tolist()
+        [5, 0]
+        """
         flat = index.ravel()
         return type(self)(self.space, take_rows(self.M, flat), self.c[flat], index.shape)
 
     def broadcast_to(self, shape: tuple[int, ...]) -> Self:
-        """Return the entries repeated to fill a larger shape, as NumPy broadcasts."""
+        """Return the entries repeated to fill a larger shape, as NumPy broadcasts.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> price = kg.Bilevel("shapes").var("price", (1, 3))
+        >>> price.broadcast_to((2, 3)).cols.tolist()
+        [[0, 1, 2], [0, 1, 2]]
+        """
         return self if shape == self.shape else self.gather(np.broadcast_to(self.positions(), shape))
 
     def _entry(self, k: int) -> Self:
@@ -101,7 +139,15 @@ class Shaped(Expression):
     # -- another shape -----------------------------------------------------------------------
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Self:
-        """Return the same entries in another shape."""
+        """Return the same entries in another shape.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> week = kg.Bilevel("shapes").var("week", 7 * 24)
+        >>> week.reshape(7, 24)
+        Affine(shape=(7, 24), 168 terms over 168 columns)
+        """
         wanted: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
         try:
             index = np.arange(self.size).reshape(wanted)
@@ -110,18 +156,40 @@ class Shaped(Expression):
         return type(self)(self.space, self.M, self.c, index.shape)
 
     def ravel(self) -> Self:
-        """Return the entries as a vector."""
+        """Return the entries as a vector.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Bilevel("shapes").var("x", (2, 3)).ravel()
+        Affine(shape=(6,), 6 terms over 6 columns)
+        """
         return self.reshape(self.size)
 
     flatten = ravel
 
     @property
     def T(self) -> Self:
-        """The transpose."""
+        """The transpose.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Bilevel("shapes").var("x", (2, 3)).T.cols.tolist()
+        [[0, 3], [1, 4], [2, 5]]
+        """
         return self.gather(self.positions().T)
 
     def transpose(self, *axes: Any) -> Self:
-        """Return the entries with the axes in another order, reversed by default."""
+        """Return the entries with the axes in another order, reversed by default.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("shapes").var("x", (2, 3, 4))
+        >>> x.transpose().shape, x.transpose(1, 0, 2).shape
+        ((4, 3, 2), (3, 2, 4))
+        """
         wanted: Any = axes[0] if len(axes) == 1 else axes or None
         try:
             return self.gather(self.positions().transpose(wanted))
@@ -129,7 +197,14 @@ class Shaped(Expression):
             raise ProblemError(f"transpose of an expression of shape {self.shape}: {error}") from None
 
     def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Self:
-        """Return the entries without axes of length one."""
+        """Return the entries without axes of length one.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> kg.Bilevel("shapes").var("x", (1, 3)).squeeze().shape
+        (3,)
+        """
         try:
             return self.gather(self.positions().squeeze(axis))
         except (TypeError, ValueError) as error:

@@ -23,7 +23,15 @@ class Summed(Shaped):
         raise NotImplementedError
 
     def last(self, axis: int | tuple[int, ...]) -> Array:
-        """Return the positions of the entries, the axes named moved to the end and made one."""
+        """Return the positions of the entries, the axes named moved to the end and made one.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("axes").var("x", (2, 3))
+        >>> x.last(0).tolist()
+        [[0, 3], [1, 4], [2, 5]]
+        """
         axes = axis if isinstance(axis, tuple) else (axis,)
         for one in axes:
             if not isinstance(one, int | np.integer) or not -self.ndim <= one < self.ndim:
@@ -35,7 +43,19 @@ class Summed(Shaped):
         return moved.reshape(*rest, int(np.prod(moved.shape[len(rest) :], dtype=np.int64)))
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Self:
-        """Return the sum over all entries, or along one axis or several."""
+        """Return the sum over all entries, or along one axis or several.
+
+        See Also
+        --------
+        kktgen.sum : The sum of a list of expressions.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("sums").var("x", (2, 24))
+        >>> x.sum(), x.sum(axis=1).shape, x.sum(axis=1, keepdims=True).shape
+        (Affine(shape=(), 48 terms over 48 columns), (2,), (2, 1))
+        """
         if axis is None:
             ones = np.ones(self.size)
             shape = (1,) * self.ndim if keepdims else ()
@@ -49,7 +69,16 @@ class Summed(Shaped):
         return type(self)(self.space, left_multiply(A, self.M), A @ self.c, kept if keepdims else rest)
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Self:
-        """Return the mean over all entries, or along one axis or several."""
+        """Return the mean over all entries, or along one axis or several.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("means").var("x", (2, 2))
+        >>> x.mean(axis=0).value(np.array([1.0, 2.0, 3.0, 6.0])).tolist()
+        [2.0, 4.0]
+        """
         if self.size == 0:
             raise ProblemError(f"an expression of shape {self.shape} has no entries, so it has no mean")
         total = self.sum(axis, keepdims)
@@ -62,6 +91,16 @@ class Summed(Shaped):
         ------
         ProblemError
             The sums have more than 1e8 terms; a variable for the running sum has two a row.
+
+        Examples
+        --------
+        A battery's state of charge after every hour.
+
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> charge = kg.Bilevel("battery").var("charge", 4)
+        >>> (10 + charge.cumsum()).value(np.array([2.0, 1.0, -3.0, 4.0])).tolist()
+        [12.0, 13.0, 10.0, 14.0]
         """
         if axis is None:
             return self.ravel().cumsum(0)

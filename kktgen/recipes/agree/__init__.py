@@ -90,9 +90,30 @@ def agree(
     SolverNotFound
         Unknown solver, or one that is not installed.
 
+    See Also
+    --------
+    kktgen.optimize : One encoding and one solver.
+
     Examples
     --------
-    >>> print(kg.agree(m, ["sos1", "bigm"], time_limit=60))  # doctest: +SKIP
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("handbook")
+    >>> x = m.var("x", lb=0, ub=8)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y")
+    >>> m.minimize(x + 3 * y)
+    >>> _ = m.add(y <= 5)
+    >>> lower.minimize(-y)
+    >>> _ = lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    >>> agreement = kg.agree(m, ["sos1", "bigm"], ["scip", "highs"], time_limit=60)
+    >>> for run in agreement.runs:
+    ...     print(run.encoding, run.solver, run.verdict)
+    sos1 scip agrees
+    sos1 highs refused: HiGHS cannot solve SOS1 sets
+    bigm scip agrees
+    bigm highs agrees
+    >>> agreement.agreed, agreement.report.claim
+    (True, 'optimal')
     """
     expect(bilevel, Bilevel, "agree")
     check_arguments(time_limit, None)

@@ -125,6 +125,27 @@ class Agreement:
         That point and bound.
     tolerance : float
         Relative difference up to which values and bounds agree.
+
+    See Also
+    --------
+    kktgen.agree : Makes one; ``print`` shows its table.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> agreement = kg.agree(m, ["bigm", "indicator"], ["scip"], time_limit=60)
+    >>> agreement.agreed
+    True
+    >>> print(agreement.conclusion)
+    2 of 2 runs finished, all agree within 1e-04: 2
+    >>> print(f"{agreement.solution.objective:.2f} {agreement.report.claim}")
+    2.00 optimal
     """
 
     name: str
@@ -160,7 +181,21 @@ class Agreement:
         return f"{count}, all agree{f' within {self.tolerance:.0e}' if found else ''}: {outcome}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the agreement as plain data that JSON can hold."""
+        """Return the agreement as plain data that JSON can hold.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> data = kg.agree(m, ["bigm"], ["scip", "highs"], time_limit=60).to_dict()
+        >>> data["agreed"], [run["solver"] for run in data["runs"]]
+        (True, ['scip', 'highs'])
+        """
         return {
             "name": self.name, "agreed": self.agreed, "conclusion": self.conclusion, "tolerance": self.tolerance,
             "objective": None if self.solution is None else self.solution.objective,

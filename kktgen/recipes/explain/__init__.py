@@ -40,8 +40,8 @@ def explain(bilevel: Bilevel, *, time_limit: float | None = None, solver: str = 
     Returns
     -------
     Explanation
-        ``kind`` is a key of :data:`KINDS`. Linear programs are proved by their row prices (Farkas) or a direction that
-        is checked entry by entry; what rests on a solver's tree says so.
+        ``kind`` is a key of :data:`KINDS`. Linear programs are proved by their row multipliers (Farkas) or by a
+        direction that is checked entry by entry; what rests on a solver's tree says so.
 
     Raises
     ------
@@ -49,6 +49,29 @@ def explain(bilevel: Bilevel, *, time_limit: float | None = None, solver: str = 
         The argument is no Bilevel, or a limit that means nothing.
     SolverNotFound, UnsupportedError
         The solver is not installed, or does not take the problem's rows.
+
+    See Also
+    --------
+    kktgen.optimize : Where the problem has an optimum.
+
+    Examples
+    --------
+    The follower goes up to ``8 - x``, the leader wants it below ``7 - x``: there are points, but no response.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("coupled")
+    >>> x = m.var("x", lb=0, ub=4)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y", lb=0)
+    >>> row = lower.add(x + y <= 8)
+    >>> lower.maximize(y)
+    >>> m.minimize(x)
+    >>> cap = m.add(x + y <= 7, name="cap")
+    >>> found = kg.explain(m)
+    >>> found.kind, found.rows
+    ('coupling_infeasible', ("coupling row 'cap'",))
+    >>> print(found.sentences[0])
+    followers respond, but every optimal response to every decision breaks a coupling row
     """
     expect(bilevel, Bilevel, "explain", "give the problem itself, not its model")
     check_arguments(time_limit, None)

@@ -84,6 +84,24 @@ class Explanation:
     notes : tuple of str
         What else was seen, and what was not looked at.
     seconds : float
+
+    See Also
+    --------
+    kktgen.explain : Makes one.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("empty")
+    >>> x = m.var("x", lb=0, ub=1)
+    >>> rows = m.add(x >= 2, name="more"), m.add(x <= 5, name="less")
+    >>> found = kg.explain(m)
+    >>> found.kind, found.irreducible, found.rows
+    ('high_point_infeasible', True, ("leader row 'more'", "bound of 'x'"))
+    >>> print(f"{found.least:.3f}")
+    1.000
+    >>> [table.title for table in found.tables]
+    ['rows in conflict (each of them is needed)']
     """
 
     name: str
@@ -133,7 +151,18 @@ class Explanation:
         return "\n".join([*lines, *([""] if self.notes and self.tables else []), *(f"  - {n}" for n in self.notes)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain data, for JSON; numbers that are not known are None."""
+        """Return the same as plain data, for JSON; numbers that are not known are None.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("endless")
+        >>> x = m.var("x", lb=0)
+        >>> m.maximize(x)
+        >>> data = kg.explain(m).to_dict()
+        >>> data["kind"], data["ray"]
+        ('leader_unbounded', {'x': 1.0})
+        """
         return {
             "name": self.name,
             "kind": self.kind,

@@ -101,6 +101,8 @@ class Robust:
 def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit: float | None = None) -> Robust:
     """Look for a decision of the leader nearby whose worst tie is as good as possible.
 
+    A tie is another response that costs its follower the same; which of them the follower takes nobody can say.
+
     Parameters
     ----------
     bilevel : Bilevel
@@ -124,6 +126,27 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
         The margin is not positive, the point fails verification or has no multipliers.
     UnsupportedError
         The range at the point cannot be computed.
+
+    See Also
+    --------
+    kktgen.verify : With ``range=True``, what the ties are worth at one decision.
+
+    Examples
+    --------
+    At the toll 2 the driver may as well take the detour, and the leader would get nothing. A little less settles it.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> result = kg.robust(m, kg.optimize(m).solution)
+    >>> print(f"{result.before.best:.3f} {result.before.worst:.3f}")
+    2.000 0.000
+    >>> print(f"{result.range.best:.3f} {result.range.worst:.3f} {result.recovered:.2f}")
+    2.000 2.000 1.00
     """
     if not isinstance(margin, int | float) or not 0 < margin < np.inf:
         raise ProblemError(f"robust: margin is {margin!r}; give a positive number")

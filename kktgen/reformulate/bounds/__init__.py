@@ -60,7 +60,11 @@ def bound(
     executor: Executor | None = None,
     progress: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Model:
-    """Return the KKT model with proved boxes on every slack, price and multiplier it can bound.
+    """Return the KKT model with proved bounds on every slack and multiplier it can bound.
+
+    A slack ``s >= 0`` is what an inequality of a follower leaves, a multiplier what one unit more of the right-hand
+    side is worth to the follower: mu >= 0 of an inequality, lam of an equation (its price). The lower and the upper
+    bound of one of them together are its box.
 
     Parameters
     ----------
@@ -87,6 +91,29 @@ def bound(
         The argument is no Model, or the executor is shut down.
     SolverError
         A linear program fails, for instance because a number is too large.
+
+    See Also
+    --------
+    kktgen.encode : Uses the bounds as big-M constants, and exports them with every encoding.
+
+    Examples
+    --------
+    The driver's toll is at most 3 and the detour costs 2, so neither multiplier exceeds 2 (a bound is rounded outward).
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> mpec = kg.bound(kg.kkt(m))
+    >>> mpec.pairs.slack_max.value.round(2).tolist()
+    [1.0, 1.0]
+    >>> mpec.pairs.dual_max.value.round(2).tolist()
+    [1.0, 2.0]
+    >>> mpec.pairs.dual_max.proof.tolist()
+    ['proved(D3)', 'proved(D3)']
     """
     expect(model, Model, "bound", "make one with kg.kkt(m)")
     if model.kkt is None or model.pairs is None:

@@ -79,7 +79,9 @@ def _unchanged(model: Model, goal: Quad) -> Weights:
 
 @equivalent
 def eliminate(model: Model, *, time_limit: float | None = None) -> Model:
-    """Return the model with the leader's products cancelled by vanishing expressions of the followers' KKT system.
+    """Return the model with the leader's products, such as price x quantity, replaced by expressions without them.
+
+    What is added to the objective or a row vanishes at every point of the followers' KKT system.
 
     The objective and every rewritten row keep their value at every KKT point. Away from complementarity each is the
     old one plus ``sum_i gamma_i mu_i s_i``, so that gamma >= 0 makes the relaxation (:func:`kktgen.relax`) penalise
@@ -107,6 +109,11 @@ def eliminate(model: Model, *, time_limit: float | None = None) -> Model:
     ProblemError
         The argument is no Model, or constants of it have got other bounds since.
 
+    See Also
+    --------
+    kktgen.relax : A convex relaxation once the products are gone.
+    kktgen.bound : The next step.
+
     Notes
     -----
     *Multipliers that are not unique.* A rewritten row may hold multipliers where the leader wrote none. Its value is
@@ -123,6 +130,25 @@ def eliminate(model: Model, *, time_limit: float | None = None) -> Model:
     ----------
     Ruiz, Conejo (2009), Pool strategy of a producer with endogenous formation of locational marginal prices,
     IEEE Trans. Power Systems 24(4).
+
+    Examples
+    --------
+    The leader earns price x quantity; at every KKT point that is a linear expression.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("market")
+    >>> offer = m.var("offer", lb=0, ub=60)
+    >>> market = m.follower("market")
+    >>> g = market.var("g", 2, lb=0, ub=[60, 80])
+    >>> balance = market.add(g.sum() == 100, name="balance")
+    >>> market.minimize(offer @ g[0] + 30 * g[1])
+    >>> m.maximize(balance.dual @ g[0] - 10 * g[0])
+    >>> mpec = kg.kkt(m)
+    >>> linear = kg.eliminate(mpec)
+    >>> mpec.objective, linear.objective
+    (Quad(1 products, 1 linear terms), Quad(0 products, 4 linear terms))
+    >>> print(linear.notes[0])
+    eliminated exactly: 1 product g x lam(balance) (market)
     """
     expect(model, Model, "eliminate", "make one with kg.kkt(m)")
     check_constants(model)

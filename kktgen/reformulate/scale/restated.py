@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...model.equilibrate import INFINITE
 from ...model.units import Units
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
@@ -30,8 +31,7 @@ def restated(bilevel: Bilevel, units: Units) -> Bilevel:
     c = units.columns
     m = copy.copy(bilevel)
     m.space = bilevel.space.copy()
-    m.space.lb[:] /= c
-    m.space.ub[:] /= c
+    m.space.lb[:], m.space.ub[:] = _sides(m.space.lb, c), _sides(m.space.ub, c)
     m.objective = _quad(bilevel.objective, c, units.objective)
     m.rows = [_rows(rows, c) for rows in bilevel.rows]
     m.quads = [_quad_row(row, c) for row in bilevel.quads]
@@ -53,6 +53,12 @@ def _entries(M: Csr, c: np.ndarray, rows: np.ndarray) -> Csr:
     return csr(M.data * c[M.indices] / np.repeat(rows, np.diff(M.indptr)), M.indices, M.indptr, M.shape)
 
 
+def _sides(side: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Return bounds or sides in other units; those that stand for none still do."""
+    out = side / unit
+    return np.where(np.abs(side) >= INFINITE, np.copysign(np.maximum(np.abs(out), INFINITE), side), out)
+
+
 def _middle(units: np.ndarray) -> float:
     """Return the power of two nearest to the middle of some units, 1 without any."""
     return 2.0 ** float(np.round(np.log2(units).mean())) if len(units) else 1.0
@@ -61,7 +67,7 @@ def _middle(units: np.ndarray) -> float:
 def _rows(rows: Rows, c: np.ndarray) -> Rows:
     M = rows.M
     r = np.array([_middle(c[M.indices[a:b]]) for a, b in zip(M.indptr[:-1], M.indptr[1:], strict=True)])
-    return Rows(rows.space, _entries(M, c, r), rows.lo / r, rows.hi / r, rows.shape, rows.name)
+    return Rows(rows.space, _entries(M, c, r), _sides(rows.lo, r), _sides(rows.hi, r), rows.shape, rows.name)
 
 
 def _quad(quad: Quad, c: np.ndarray, unit: float) -> Quad:
@@ -78,4 +84,4 @@ def _quad_row(row: QuadRow, c: np.ndarray) -> QuadRow:
 def _declared(d: Declared, c: np.ndarray, f: float) -> Declared:
     price = np.maximum(np.maximum(d.lam, d.mu_lo), d.mu_hi)
     r = np.where(price >= 0, f / c[price], 1.0)
-    return replace(d, M=_entries(d.M, c, r), lo=d.lo / r, hi=d.hi / r)
+    return replace(d, M=_entries(d.M, c, r), lo=_sides(d.lo, r), hi=_sides(d.hi, r))

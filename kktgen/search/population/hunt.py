@@ -198,6 +198,26 @@ def hho(
     ProblemError
         Followers see an integer or an unbounded variable or none at all; none of the first decisions has a response,
         as in a Nash game whose best responses run in a circle; the leader's own rows have no point.
+
+    See Also
+    --------
+    nchho : The same with other controls.
+    kktgen.optimize : Proves what it finds.
+
+    Examples
+    --------
+    The best toll is 2; a search comes near it, and knows no bound.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> found = kg.search.hho(m, population=10, iterations=30, seed=0)
+    >>> print(f"{found.objective:.1f} {found.report.claim} {found.bound}")
+    2.0 bilevel-feasible None
     """
     return _search(bilevel, HHO, population, iterations, seed, start, time_limit, executor, progress)
 
@@ -214,5 +234,22 @@ def nchho(
     Returns
     -------
     Search
+
+    See Also
+    --------
+    hho : With the parameters explained.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> found = kg.search.nchho(m, population=10, iterations=30, seed=0)
+    >>> print(f"{found.objective:.1f} {found.report.claim}")
+    2.0 bilevel-feasible
     """
     return _search(bilevel, NCHHO, population, iterations, seed, start, time_limit, executor, progress)

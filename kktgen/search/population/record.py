@@ -29,6 +29,25 @@ class Record:
         Decisions evaluated so far.
     seconds : ndarray (k,)
         Wall time so far.
+
+    See Also
+    --------
+    hho : Keeps one.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> record = kg.search.hho(m, population=6, iterations=5).record
+    >>> len(record.best), bool((record.best[1:] >= record.best[:-1]).all())
+    (6, True)
+    >>> int(record.evaluations[0])
+    6
     """
 
     best: np.ndarray
@@ -72,6 +91,25 @@ class Search:
         ``iterations``, ``time limit`` or ``interrupted``.
     seconds : dict of str to float
         Wall time per stage.
+
+    See Also
+    --------
+    hho, nchho : Return one.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> found = kg.search.hho(m, population=6, iterations=5)
+    >>> found.method, found.stopped, found.bound, found.solution.status
+    ('hho', 'iterations', None, 'heuristic')
+    >>> found.objective == found.solution.objective, found.evaluations >= 36, found.model.n
+    (True, True, 4)
     """
 
     bilevel: Bilevel

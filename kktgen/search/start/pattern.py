@@ -50,6 +50,27 @@ def pattern_search(
     ndarray (n,)
         Never worse than z where z is feasible. z itself when its pattern cannot be solved: it holds no feasible
         point, or there are nonconvex quadratic rows.
+
+    See Also
+    --------
+    polish : One pattern alone.
+    start_points : Looks for points to begin with.
+
+    Examples
+    --------
+    From the toll 1 to the best toll at which the road is taken.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.eliminate(kg.kkt(m))
+    >>> z = kg.search.pattern_search(model, kg.search.respond(m, [1.0]))
+    >>> print(f"{z[toll.cols]:.3f}")
+    2.000
     """
     view, given = scaled(model), z
     model, z = view.model, view.point(z)
@@ -110,6 +131,26 @@ def polish(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarra
     ndarray (n,)
         The polished point: no further from feasible than 1e-6 or than z. It may cost more than z only where z itself
         is not feasible to 1e-6, or by 1e-5 relative. The point z otherwise.
+
+    See Also
+    --------
+    pattern_search : Goes on to other patterns.
+
+    Examples
+    --------
+    A toll that a solver left a little below 2.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.eliminate(kg.kkt(m))
+    >>> z = kg.search.polish(model, kg.search.respond(m, [1.9999]))
+    >>> print(f"{z[toll.cols]:.6f}")
+    2.000000
     """
     view, given = scaled(model), z[: model.n]
     model, z = view.model, view.point(given)

@@ -49,6 +49,23 @@ def relax_and_respond(bilevel: Bilevel, model: Model, deadline: Deadline = NEVER
     ndarray (n,) or None
         A bilevel-feasible point. Without a convex relaxation that is bounded, the decisions begin in the middle of the
         leader's box. None when no decision found there lets every follower respond within the leader's rows.
+
+    See Also
+    --------
+    start_points : Goes on from there.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> z = kg.search.relax_and_respond(m, kg.eliminate(kg.kkt(m)))
+    >>> print(kg.verify(m, z).claim)
+    bilevel-feasible
     """
     view = scaled(model)
     moves = Moves(view.model)
@@ -82,6 +99,25 @@ def start_points(
     list of ndarray (n,)
         At most five of different value, each satisfying rows, bounds and pairs of the model to 1e-6; empty when none
         is found.
+
+    See Also
+    --------
+    kktgen.optimize : Does this by itself, or takes such points as ``start``.
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("handbook")
+    >>> x = m.var("x", lb=0, ub=8)
+    >>> lower = m.follower("lower")
+    >>> y = lower.var("y")
+    >>> m.minimize(x + 3 * y)
+    >>> _ = m.add(y <= 5)
+    >>> lower.minimize(-y)
+    >>> _ = lower.add(x + y <= 8, x + 4 * y >= 8, x + 2 * y <= 13, 2 * y <= 7 * x)
+    >>> points = kg.search.start_points(m, kg.bound(kg.kkt(m)), seconds=5)
+    >>> print([f"{kg.kkt(m).value(z):.4f}" for z in points])
+    ['6.1333']
     """
     return starts_within(bilevel, model, Deadline(seconds), progress, seed)
 

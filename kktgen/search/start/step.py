@@ -83,6 +83,23 @@ def pattern_step(model: Model, z: np.ndarray, active: np.ndarray, deadline: Dead
         None when the pattern has no feasible point or no optimum, or none in time, or when there are nonconvex
         quadratic rows other than those that define terms (:mod:`kktgen.model.terms`): of these the factors are moved
         along tangents first, and then held.
+
+    Examples
+    --------
+    The best point at which the row ``road <= 1`` is active and ``road >= 0`` is not.
+
+    >>> import numpy as np
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> model = kg.eliminate(kg.kkt(m))
+    >>> step = kg.search.pattern_step(model, kg.search.respond(m, [1.0]), np.array([False, True]))
+    >>> print(f"{step.z[toll.cols]:.3f} {step.value:.3f}")      # minimised
+    2.000 -2.000
     """
     if not _can_be_cut_off(model):
         return None

@@ -79,7 +79,9 @@ def die_with_parent() -> None:
     Examples
     --------
     >>> from concurrent.futures import ProcessPoolExecutor
-    >>> pool = ProcessPoolExecutor(2, initializer=kg.die_with_parent)
+    >>> import kktgen as kg
+    >>> with ProcessPoolExecutor(2, initializer=kg.die_with_parent) as pool:
+    ...     pass                                   # for instance kg.optimize(m, executor=pool)
     """
     import multiprocessing
 

@@ -36,6 +36,8 @@ WAYS: tuple[dict[str, Any], ...] = (
 """Options of the attempts at a model, one after the other, while LPs of the tree fail for numerical troubles."""
 NEAR_ZERO = 1e-9
 """Distance of value and bound at which a search with a relative gap ends as well: at zero there is no relative one."""
+DENSE = 2e7
+"""Entries of rows times columns in SOS1 sets above which SCIP does not tighten bounds set by set in its presolve."""
 LP_FAILED = "error in LP solver"
 MEMORY = "limits/memory"
 """The option that limits its memory, in MB."""
@@ -148,6 +150,8 @@ def attempt(
             # one was made: sets {x, y} in [0, 7.21] x [0, 7.30] got 7.30 x + 0.741 y <= 5.41, and the model was called
             # infeasible. Without them the trees are of the same size.
             scip.setParam("constraints/SOS1/boundcutsfreq", -1)
+            if model.rows.M.nnz * len(model.sos1.columns) > DENSE:
+                scip.setParam("constraints/SOS1/maxtightenbds", 0)  # it never looks at the clock meanwhile
         _set_options(scip, options)
         try:
             loaded = load(model, scip, deadline)
