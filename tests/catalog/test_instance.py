@@ -7,7 +7,7 @@ from found import instance_answer
 
 from kktgen import catalog
 
-LONG = {"dso_vpp/published"}
+LONG = {"dso_vpp/published", "dlc_contract/short"}
 """Quick for a user, but not among thousands of tests."""
 KNOWN = [
     pytest.param(name, marks=[] if catalog.load_instance(name).quick and name not in LONG else [pytest.mark.slow])

@@ -283,7 +283,16 @@ def test_a_full_disk_behind_stdout_is_one_line(model_file, tmp_path, args):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closed streams are a matter of POSIX shells")
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "| head -1", "| true"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        ">&-",
+        pytest.param("2>&-", marks=pytest.mark.slow),
+        ">&- 2>&-",
+        "| head -1",
+        pytest.param("| true", marks=pytest.mark.slow),
+    ],
+)
 def test_closed_streams_and_pipes_leave_no_traceback(model_file, tmp_path, closed):
     command = f"{sys.executable} -m kktgen solve {model_file()} {closed}"
     process = subprocess.run(
@@ -333,6 +342,7 @@ def test_an_encoding_that_needs_what_nobody_can_prove_is_a_wrong_question(model_
     assert "use SOS1()" in out.stderr
 
 
+@pytest.mark.slow
 def test_solve_an_instance_with_its_known_answer():
     out = run("solve", "dso_vpp/short", "--json")
     assert out.exit_code == 0, out.output

@@ -73,7 +73,9 @@ def prices_of(record: dict[str, Any], hours: int = 24) -> tuple[np.ndarray, np.n
 # ---- the optimum
 
 
-@pytest.mark.parametrize("name", ["short", "short_linear", "short_no_carbon"])
+@pytest.mark.parametrize(
+    "name", ["short_linear", *(pytest.param(name, marks=pytest.mark.slow) for name in ("short", "short_no_carbon"))]
+)
 def test_a_second_encoding_reaches_the_value_on_record(name: str) -> None:
     instance = catalog.load_instance(f"carbon_vpp/{name}")
     game = catalog.build(instance.model, instance.parameters)

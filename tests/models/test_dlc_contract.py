@@ -248,7 +248,8 @@ def test_the_working_day_is_dearer_and_the_weekend_saves_more():
     assert saving["weekend"] > saving["working"]
 
 
-@pytest.mark.parametrize("parameters", [{}, {"day": "weekend"}, {"network": "pwl", "zones": 4}])
+@pytest.mark.parametrize("parameters", [{}, {"day": "weekend"},
+                         pytest.param({"network": "pwl", "zones": 4}, marks=pytest.mark.slow)])  # fmt: skip
 def test_dlc_is_bought_only_where_load_is_worth_the_price(parameters):
     m, found = game(**parameters), solved(**parameters)
     for hour in m.hours:

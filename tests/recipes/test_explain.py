@@ -23,7 +23,7 @@ import kktgen as kg
 from kktgen import cli
 from kktgen.catalog.loading import load_model
 from kktgen.model.model import Model
-from kktgen.numerics.sparse import as_graph, widen
+from kktgen.numerics.sparse import widen
 from kktgen.recipes.explain import KINDS, Explanation, attainment, explain
 from kktgen.recipes.explain.endless import piece_direction
 from kktgen.recipes.explain.sides import Members, describe, elastic, members, without
@@ -44,10 +44,12 @@ def of_labels(model: Model, found: Explanation) -> tuple[Members, np.ndarray]:
 def least(model: Model, cost: np.ndarray | None = None) -> float | None:
     """Return SciPy's optimum of a (mixed-integer) linear model; None when it is infeasible."""
     space, rows = model.space, model.rows
+    M = widen(rows.M, model.n)
+    M.indices, M.indptr = M.indices.astype(np.int32), M.indptr.astype(np.int32)  # older SciPy takes no others
     found = milp(
         np.zeros(model.n) if cost is None else cost, bounds=Bounds(space.lb, space.ub),
         integrality=(space.kind != "C").astype(int),
-        constraints=LinearConstraint(as_graph(widen(rows.M, model.n)), rows.lo, rows.hi),  # indices of 32 bits
+        constraints=LinearConstraint(M, rows.lo, rows.hi),
     )  # fmt: skip
     assert found.status in (0, 2)
     return found.fun if found.status == 0 else None

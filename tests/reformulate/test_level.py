@@ -103,7 +103,7 @@ def test_the_boxes_have_a_provenance_and_a_note_and_hold_all_better_points():
 def test_random_boxes_hold_all_points_of_the_level_set():
     rng = np.random.default_rng(11)
     boxed = 0
-    for _ in range(8):
+    for _ in range(11):
         n = int(rng.integers(1, 4))
         half = rng.integers(-3, 4, (n + 2, n + 1)).astype(float)
         P, q = half.T @ half, rng.integers(-4, 5, n + 1).astype(float)

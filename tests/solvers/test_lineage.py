@@ -231,7 +231,9 @@ def at_work(family: Family, folder: Path, way: str) -> subprocess.Popen[str]:
     return top
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[pytest.mark.slow] if way in ("another-solver", "pool") else []) for way in WAYS]
+)
 def test_nothing_outlives_the_command(family, tmp_path, way):
     top = at_work(family, tmp_path, way)
     top.kill()
@@ -257,10 +259,10 @@ def test_nothing_is_left_whoever_is_killed(family, tmp_path, victim):
     ("way", "numbers", "code"),
     [
         ("isolated", [signal.SIGINT], 130),
-        ("stand-in", [signal.SIGINT], 130),
+        pytest.param("stand-in", [signal.SIGINT], 130, marks=pytest.mark.slow),
         ("own-command", [signal.SIGINT, signal.SIGINT], 130),
         ("own-command", [signal.SIGTERM], 143),
-        ("isolated", [signal.SIGHUP], 129),
+        pytest.param("isolated", [signal.SIGHUP], 129, marks=pytest.mark.slow),
         pytest.param("isolated", [signal.SIGTERM], 143, marks=pytest.mark.slow),
         pytest.param("pool", [signal.SIGTERM], 143, marks=pytest.mark.slow),
     ],
@@ -345,8 +347,11 @@ def test_nothing_outlives_a_program_that_solves(family, tmp_path, solver):
     assert until(lambda: family.pids() == [other], SOON), family.words()
 
 
-@pytest.mark.parametrize("way", ["isolated", "own-command"])
-@pytest.mark.parametrize("lacks", ["prctl", "/proc"])
+@pytest.mark.parametrize(
+    ("lacks", "way"),
+    [("prctl", "isolated"), ("/proc", "own-command"), pytest.param("/proc", "isolated", marks=pytest.mark.slow),
+     pytest.param("prctl", "own-command", marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_systems_that_know_less(family, tmp_path, way, lacks):
     """Without the calls of Linux a guard finds its session and all below; a forked half looks after itself."""
     source = Path(lineage.__file__).read_text(encoding="utf-8")

@@ -290,7 +290,7 @@ def test_ctrl_c_returns_the_best_point(solver: str, tmp_path: Path):
     import test_programs as t
     from kktgen.solvers.driving.checks import interrupted
     threading.Timer(2.5, lambda: print("ready", flush=True)).start()
-    sol = t.kg.solve(t.knapsack(), sys.argv[1], time_limit=60)
+    sol = kg.solve(knapsack(), sys.argv[1], time_limit=60)
     print(sol.status, sol.objective is not None, interrupted(sol), flush=True)
     """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}

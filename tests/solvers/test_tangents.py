@@ -179,6 +179,7 @@ def test_quadratic_followers_with_big_m(name):
     assert kg.verify(m, sol).ok
 
 
+@pytest.mark.slow
 def test_six_hours_of_the_flagship():
     case = catalog.load_instance("dso_vpp/short")
     result = kg.optimize(catalog.build(case.model, case.parameters), encoding="bigm", solver="highs", time_limit=60)
@@ -316,7 +317,7 @@ def test_a_limit_on_nodes_ends_with_point_and_bound():
 
 def test_progress_is_told_of_the_whole_solve():
     model, heard = least_squares(**HARD), []
-    sol = solve(model, "highs", time_limit=3, start=np.zeros(model.n), progress=heard.append)
+    sol = solve(model, "highs", time_limit=2, start=np.zeros(model.n), progress=heard.append)
     assert heard
     assert len(heard) <= 4 * sol.seconds + 1
     best, bound = [info["incumbent"] for info in heard], [info["bound"] for info in heard if info["bound"] is not None]

@@ -304,11 +304,14 @@ def verdict(c: Case, spoiled: kg.Solution) -> tuple[str, Any]:
 
 
 @cache
-def tally(kind: Callable[[Case], Iterator[kg.Solution]]) -> tuple[Counter[str], tuple[str, ...]]:
-    """Return how often each verdict was given for one kind of corruption, and what went wrong in words."""
+def tally(kind: Callable[[Case], Iterator[kg.Solution]], every: int) -> tuple[Counter[str], tuple[str, ...]]:
+    """Return how often each verdict was given for one kind of corruption, and what went wrong in words.
+
+    ``every``: 2 takes every other problem.
+    """
     counts: Counter[str] = Counter()
     wrong = []
-    for problem in KNOWN:
+    for problem in KNOWN[::every]:
         c = case(problem, kind.__name__)
         for spoiled in kind(c):
             word, report = verdict(c, spoiled)
@@ -320,7 +323,7 @@ def tally(kind: Callable[[Case], Iterator[kg.Solution]]) -> tuple[Counter[str], 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_corruption_is_caught(kind):
-    counts, wrong = tally(kind)
+    counts, wrong = tally(kind, 2)
     print(f"{kind.__name__}: {sum(counts.values())} tried, {dict(counts)}")
     assert not wrong, "\n\n".join(wrong)
     assert counts["caught"] > 0
@@ -328,7 +331,7 @@ def test_every_corruption_is_caught(kind):
 
 @pytest.mark.slow
 def test_enough_corruptions_were_caught():
-    total: Counter[str] = sum((tally(kind)[0] for kind in KINDS), Counter())
+    total: Counter[str] = sum((tally(kind, 1)[0] for kind in KINDS), Counter())
     print(f"{sum(total.values())} tried on {len(KNOWN)} problems: {dict(total)}")
     assert total["caught"] >= LEAST and not total["missed"] and not total["false alarm"]
     assert total["undecided"] <= 0.1 * sum(total.values())

@@ -229,7 +229,7 @@ def test_the_search_of_start_points_keeps_its_limit(build, counted):
 
 @pytest.mark.parametrize("given", ["decisions", "point"])
 def test_a_given_start_keeps_its_limit(given, counted):
-    m = roads.firms(20)
+    m = roads.firms(10)
     start = np.array([10.0]) if given == "decisions" else np.full(len(m.space), 1.0)
     kg.optimize(m, time_limit=50.0, start=start)
     kept(counted, 50.0)
@@ -301,6 +301,7 @@ ONCE = (("roads, a game", 3.0), ("roads, one follower", 3.0), ("firms", 40.0))
 """Those solved once by the quick tests."""
 
 
+@pytest.mark.slow
 def test_a_game_of_100_players_keeps_its_limit(counted):
     kg.optimize(roads.firms(100), time_limit=30.0)
     kept(counted, 30.0)

@@ -120,7 +120,9 @@ def scale_of(m: kg.Bilevel, name: str) -> float:
 
 
 @pytest.mark.parametrize("units", CORNERS, ids=lambda u: f"{u[0]:g}-{u[1]:g}")
-@pytest.mark.parametrize("name", ["handbook", "market", "toll", pytest.param("cournot_tax", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["handbook", "toll", *(pytest.param(name, marks=pytest.mark.slow) for name in ("market", "cournot_tax"))]
+)
 def test_explanation_and_comparison_agree_with_the_optimum(name, units):
     known = next(p for p in KNOWN if p.name == name)
     m = in_units(known.build(), *units)
