@@ -39,9 +39,10 @@ FAR = 3.0
 """Residuals, in powers of two, from which on an equation is weighed down."""
 BEYOND = 1.0
 """The same of sides and bounds that are larger than what they bound."""
-NOISE, ZERO = 2.0**-30, 1e-10
-"""A bound that reaches less than this share of an equation's side, or of the other bound of its column, is a rounding
-error and sets no unit; so is a side or a bound of this size as it stands, where there are larger ones."""
+NOISE, ZERO = 2.0**-30, 1e-14
+"""A bound or a side that is less than this share of what it stands beside (an equation's side, the other bound of the
+column, what bounded columns reach in the row) is a rounding error and sets no unit; so is a bound of this size as it
+stands, where there are larger ones."""
 CLEAR = 8.0
 """The smallest slope of a follower's cost is at least two to minus this in units of the cost: solvers must see it."""
 MOST = 200.0
@@ -90,7 +91,8 @@ def equilibrate(model: Model) -> Units | None:
             units[price] = 2.0 ** (followers[of] - rows[at : at + len(price)])
     term = goal.size * _unit(units, goal.first) * _unit(units, goal.second)
     objective = 2.0 ** float(_rounded(_middle(np.log2(term))))
-    return Units(units, 2.0**followers, objective, (*_wide(model, units), *_steep(model, data, columns)))
+    wide = (*_wide(model, units), *_steep(model, data, columns), *_hidden(model, data, units))
+    return Units(units, 2.0**followers, objective, wide)
 
 
 def _slopes(model: Model, data: _Data, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,16 +149,17 @@ def _nonzero(
 def _data(model: Model, tables: list[RowTable]) -> _Data:
     """Return the numbers of all rows, of the bounds and of the followers' costs."""
     space, parts, start = model.space, [], 0
-    negligible, reach, least = _negligible(model, tables), _reach(space), _least(model, tables)
+    negligible, reach, least = _negligible(model, tables), _reach(space), _least(model)
     for table in tables:
         M, k = table.M, len(table)
         none = np.full(M.nnz, -1)
         parts.append(_nonzero(M.data, M.indices.astype(np.int64), none, start + row_index(M), none))
         blank, loose = np.full(k, -1), table.lo != table.hi
         rounding = np.bincount(row_index(M)[~negligible[M.indices]], minlength=k) == 0  # bounds as rows
-        noise = np.where(np.diff(M.indptr) == 1, NOISE * _most(M, np.abs(M.data) * reach[M.indices]), 0.0)
+        noise = NOISE * _most(M, np.abs(M.data) * reach[M.indices])
+        noise = np.maximum(noise, np.where(np.diff(M.indptr) == 1, least * _most(M, np.abs(M.data)), 0.0))
         for side in (table.lo, np.where(loose, table.hi, 0.0)):
-            side = np.where(rounding | (np.abs(side) < noise), 0.0, _limited(side, least))
+            side = np.where(rounding, 0.0, _limited(side, noise))
             parts.append(_nonzero(side, blank, blank, start + np.arange(k), blank, loose))
         start += k
     quads = model.quads
@@ -167,8 +170,7 @@ def _data(model: Model, tables: list[RowTable]) -> _Data:
     none = np.full(len(own), -1)
     fixed = space.lb[own] == space.ub[own]
     for side in (space.lb[own], np.where(fixed, 0.0, space.ub[own])):
-        side = np.where(np.abs(side) < NOISE * reach[own], 0.0, _limited(side, least))
-        parts.append(_nonzero(side, own, none, none, none, ~fixed))
+        parts.append(_nonzero(_limited(side, np.maximum(NOISE * reach[own], least)), own, none, none, none, ~fixed))
     if model.kkt is not None:
         parts += [_monomials(system.cost, k) for k, system in enumerate(model.kkt.systems)]
     return _join(parts)
@@ -205,11 +207,10 @@ def _reach(space: Space) -> np.ndarray:
     return np.maximum(*ends)
 
 
-def _least(model: Model, tables: list[RowTable]) -> float:
-    """Return the size below which sides and bounds are rounding errors: ``ZERO`` where there are larger ones."""
+def _least(model: Model) -> float:
+    """Return the size below which bounds are rounding errors: ``ZERO`` where there are larger ones."""
     own = _primal(model)
-    sides = [model.space.lb[own], model.space.ub[own], *(side for table in tables for side in (table.lo, table.hi))]
-    size = np.abs(np.concatenate(sides))
+    size = np.abs(np.concatenate([model.space.lb[own], model.space.ub[own]]))
     return ZERO if ((size >= ZERO) & (size < INFINITE)).any() else 0.0
 
 
@@ -220,7 +221,7 @@ def _most(M: Csr, size: np.ndarray) -> np.ndarray:
     return out
 
 
-def _limited(side: np.ndarray, least: float) -> np.ndarray:
+def _limited(side: np.ndarray, least: np.ndarray) -> np.ndarray:
     """Return sides or bounds with zero in place of those that stand for none or are rounding errors."""
     return np.where((np.abs(side) < INFINITE) & (np.abs(side) >= least), side, 0.0)
 
@@ -343,6 +344,13 @@ def _steep(model: Model, data: _Data, columns: np.ndarray) -> list[str]:
     least, most = _slopes(model, data, columns)
     names = () if model.kkt is None else model.kkt.followers
     return [f"the cost of {names[k]}" for k in np.flatnonzero(most - least > np.log2(SPAN))]
+
+
+def _hidden(model: Model, data: _Data, units: np.ndarray) -> list[str]:
+    """Return the columns with a bound that is no rounding error and yet too small to be seen beside numbers of one."""
+    bound = (data.row < 0) & (data.cost < 0)
+    column = data.first[bound]
+    return [model.space.label(int(j)) for j in np.unique(column[data.size[bound] * SPAN < units[column]])]
 
 
 def _spread(table: RowTable, units: np.ndarray) -> np.ndarray:
