@@ -186,6 +186,8 @@ def equations() -> tuple[kg.Model, np.ndarray]:
 
 @pytest.mark.parametrize("solver", [one for one in SOLVERS if one.values[0] != "files:glpk"])
 def test_a_start_is_taken(solver: str):
+    if solver == "files:highs" and READY[solver].version().startswith("1.11."):
+        pytest.skip("HiGHS 1.11 reads a start and makes nothing of it")
     model, z = equations()
     few = {"time_limit": 10.0} if solver == "files:cbc" else {}
     nothing = NO_SEARCH[solver] if solver != "files:cbc" else {**NO_SEARCH[solver], "seconds": 1}
@@ -287,13 +289,14 @@ def test_ctrl_c_returns_the_best_point(solver: str, tmp_path: Path):
     source = """
     import sys, tempfile, threading
     tempfile.tempdir = sys.argv[2]
-    import test_programs as t
+    import kktgen as kg
+    from file_solver_models import knapsack
     from kktgen.solvers.driving.checks import interrupted
     threading.Timer(2.5, lambda: print("ready", flush=True)).start()
     sol = kg.solve(knapsack(), sys.argv[1], time_limit=60)
     print(sol.status, sol.objective is not None, interrupted(sol), flush=True)
     """
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source), solver, str(tmp_path / "temporary")],
         stdout=subprocess.PIPE, text=True, env=env,
