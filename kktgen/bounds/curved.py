@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from ..convexity import DENSE, is_psd
 from ..kernel import within_reach
@@ -22,7 +21,7 @@ from ..mccormick import product_boxes, product_sums
 from ..model import Model
 from ..scale import scaled
 from ..space import on_integers
-from ..sparse import Csr, coo, row_index, widen
+from ..sparse import Csr, components, coo, row_index, widen
 from ..tables import QuadTable
 from .activity import tighten
 from .safe import OUTWARD
@@ -207,7 +206,7 @@ class Blocks:
     @classmethod
     def of(cls, P: Csr) -> Blocks:
         """Return the blocks of a matrix."""
-        count, label = connected_components(P, directed=False)
+        count, label = components(P)
         sizes = np.bincount(label, minlength=count)
         start = np.concatenate([[0], np.cumsum(sizes)])
         return cls(sizes[label] == 1, np.argsort(label, kind="stable"), start, np.flatnonzero(sizes > 1))
