@@ -287,13 +287,14 @@ def test_ctrl_c_returns_the_best_point(solver: str, tmp_path: Path):
     source = """
     import sys, tempfile, threading
     tempfile.tempdir = sys.argv[2]
-    import test_programs as t
+    import kktgen as kg
+    from file_solver_models import knapsack
     from kktgen.solvers.driving.checks import interrupted
     threading.Timer(2.5, lambda: print("ready", flush=True)).start()
     sol = kg.solve(knapsack(), sys.argv[1], time_limit=60)
     print(sol.status, sol.objective is not None, interrupted(sol), flush=True)
     """
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source), solver, str(tmp_path / "temporary")],
         stdout=subprocess.PIPE, text=True, env=env,
