@@ -13,10 +13,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from ..deadline import NEVER, Deadline
-from ..numerics.sparse import Csr
+from ..numerics.sparse import Csr, components
 from ..problem.qp import QP
 
 LARGEST = 60
@@ -35,7 +34,7 @@ def squares(qp: QP, deadline: Deadline = NEVER) -> list[Square]:
         The deadline has passed.
     """
     out: list[Square] = []
-    count, label = connected_components(qp.P, directed=False)
+    count, label = components(qp.P)
     order = np.argsort(label, kind="stable")
     for block in np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1]):
         if len(block) > 1:

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from .sparse import Csr
+from .sparse import Csr, components
 
 if TYPE_CHECKING:
     pass
@@ -112,7 +111,7 @@ def _blocks(P: Csr, level: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.n
     if len(touched) == 0:
         return
     inner = Csr(P[touched][:, touched])
-    count, label = connected_components(inner, directed=False)
+    count, label = components(inner)
     largest = np.zeros(count)
     np.maximum.at(largest, label, abs(inner).max(axis=1).toarray().ravel())
     own, most = inner.diagonal(), largest[label]

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse.csgraph import NegativeCycleError, bellman_ford, dijkstra
 
 from ..deadline import Deadline
-from .sparse import Csr
+from .sparse import Csr, as_graph
 
 WORK = 5e7
 """Largest number of sources times edges over which distances between pairs are computed."""
@@ -50,7 +50,7 @@ class Distances:
     def around(self, node: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the distances from a node, and those to it (n,)."""
         shift = self.potential - self.potential[node]
-        return dijkstra(self.graph, indices=node) + shift, dijkstra(Csr(self.graph.T), indices=node) - shift
+        return dijkstra(self.graph, indices=node) + shift, dijkstra(as_graph(Csr(self.graph.T)), indices=node) - shift
 
     def between(self, start: np.ndarray, end: np.ndarray, most: np.ndarray, deadline: Deadline) -> np.ndarray:
         """Return the distances of some pairs of nodes (k,), at most ``most``; that where the graph is large or late."""
@@ -82,4 +82,4 @@ class Distances:
 def _graph(start: np.ndarray, end: np.ndarray, length: np.ndarray, n: int | None = None) -> Csr:
     """Return the CSR array of edges sorted by start and end."""
     n = int(max(start.max(), end.max())) + 1 if n is None else n
-    return Csr((length, end, np.searchsorted(start, np.arange(n + 1))), shape=(n, n))
+    return as_graph(Csr((length, end, np.searchsorted(start, np.arange(n + 1))), shape=(n, n)))

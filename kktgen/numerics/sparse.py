@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 
 Csr: TypeAlias = sp.csr_array
 
@@ -133,3 +134,15 @@ def take_columns(M: Csr, columns: np.ndarray) -> Csr:
     at = position(columns, M.indices)
     keep = at >= 0
     return coo(M.data[keep], row_index(M)[keep], at[keep], (M.shape[0], len(columns)))
+
+
+def as_graph(M: Csr) -> Csr:
+    """Return a square matrix as SciPy's graph algorithms take it: with indices of 32 bits."""
+    indices, indptr = (part.astype(np.int32, copy=False) for part in (M.indices, M.indptr))
+    return Csr((M.data, indices, indptr), shape=M.shape)
+
+
+def components(M: Csr) -> tuple[int, np.ndarray]:
+    """Return the number of connected components of a symmetric matrix, and that of every row (n,)."""
+    count, label = connected_components(as_graph(M), directed=False)
+    return int(count), label

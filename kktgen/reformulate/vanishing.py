@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from ..deadline import NEVER, Deadline
 from ..model.constants import constants, fold_entries
 from ..model.model import Model
-from ..numerics.sparse import Csr, coo, csr, row_index, vstack
+from ..numerics.sparse import Csr, components, coo, csr, row_index, vstack
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,7 @@ class Conditions:
         other = position[self.M.indices]
         tied = other >= 0
         graph = coo(np.ones(tied.sum()), row_index(self.M)[tied], other[tied], (k, k))
-        count, label = connected_components(graph, directed=False)
+        count, label = components(graph)
         component = np.full(len(self.columns), -1)
         component[self.weighted] = label
         start = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=count))])

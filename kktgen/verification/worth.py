@@ -51,10 +51,11 @@ def worth_lines(
     at, out = view.point(z), {}
     value = model.value(at)
     whole = max(1.0, abs(value))
+    stand = [outcome.gap <= tolerances.follower_gap for outcome in outcomes]  # of those that do not, that is said
     for k, other, gains in (*_moved(view, at, outcomes), *_within(view, at, tolerances, deadline)):
         change = value - model.value(model.terms.settled(other))
         worth = max(-model.sense * change, 0.0) if gains else abs(change)
-        if worth <= tolerances.optimality * whole or k in out:
+        if worth <= tolerances.optimality * whole or k in out or not stand[k]:
             continue
         most = int(np.argmax(np.abs(other - at)))
         where = f"{model.space.label(most)}: {z[most]:.6g}, re-solved {view.back(other)[most] + 0.0:.6g}"

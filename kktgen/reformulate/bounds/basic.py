@@ -17,12 +17,11 @@ from math import comb
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from ...deadline import NEVER, Deadline
 from ...numerics.intervals import interval
 from ...numerics.safe_bound import OUTWARD
-from ...numerics.sparse import Csr, row_index
+from ...numerics.sparse import Csr, components, row_index
 from ...problem.qp import QP
 from .network import scales
 
@@ -62,7 +61,7 @@ def basic_bounds(
     low, high = low + qp.q, high + qp.q
     N = Csr(sp.vstack([-qp.A, qp.G], format="csr"))  # one row a multiplier, one column a variable
     pattern = sp.block_array([[None, N.T], [N, None]], format="csr")
-    count, label = connected_components(pattern, directed=False)
+    count, label = components(pattern)
     variables, multipliers = np.split(np.arange(qp.ny + me + mi), [qp.ny])
     for component in range(count):
         y = variables[label[: qp.ny] == component]

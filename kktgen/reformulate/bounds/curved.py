@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from ...model.model import Model
 from ...model.tables import QuadTable, product_sums
@@ -22,7 +21,7 @@ from ...numerics.convexity import DENSE, is_psd
 from ...numerics.intervals import tighten, within_reach
 from ...numerics.product_hull import product_boxes
 from ...numerics.safe_bound import OUTWARD
-from ...numerics.sparse import Csr, coo, row_index, widen
+from ...numerics.sparse import Csr, components, coo, row_index, widen
 from ...problem.columns import on_integers
 from ..scale import scaled
 
@@ -206,7 +205,7 @@ class Blocks:
     @classmethod
     def of(cls, P: Csr) -> Blocks:
         """Return the blocks of a matrix."""
-        count, label = connected_components(P, directed=False)
+        count, label = components(P)
         sizes = np.bincount(label, minlength=count)
         start = np.concatenate([[0], np.cumsum(sizes)])
         return cls(sizes[label] == 1, np.argsort(label, kind="stable"), start, np.flatnonzero(sizes > 1))

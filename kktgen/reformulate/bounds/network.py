@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse.csgraph import dijkstra
 
-from ...numerics.sparse import Csr, coo, row_index
+from ...numerics.sparse import Csr, as_graph, components, coo, row_index
 from ...problem.qp import QP
 
 SAME = 1e-12
@@ -158,9 +158,9 @@ def scales(M: sp.csc_array) -> tuple[np.ndarray, np.ndarray] | None:
     start, end, ratio = np.append(one, other), np.append(other, one), np.append(-a / b, -b / a)
     key, first = np.unique(start.astype(np.int64) * k + end, return_index=True)
     graph = sp.csr_array((np.ones(len(start)), (start, end)), shape=(k, k))
-    _, part = connected_components(graph, directed=False)
+    _, part = components(graph)
     roots = np.unique(part, return_index=True)[1]
-    hops, before, _ = dijkstra(graph, indices=roots, unweighted=True, min_only=True, return_predecessors=True)
+    hops, before, _ = dijkstra(as_graph(graph), indices=roots, unweighted=True, min_only=True, return_predecessors=True)
     scale = np.ones(k)
     for level in range(1, int(hops.max(initial=0)) + 1):
         node = np.flatnonzero(hops == level)

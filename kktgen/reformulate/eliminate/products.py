@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from ...numerics.convexity import is_psd
-from ...numerics.sparse import Csr, coo, row_index
+from ...numerics.sparse import Csr, components, coo, row_index
 from ..vanishing import Conditions
 from .propagation import ZERO, PairEquations
 
@@ -142,7 +141,7 @@ def _convex(n: int, i: np.ndarray, j: np.ndarray, v: np.ndarray) -> np.ndarray:
     i, j = where[: used.sum()], where[used.sum() :]
     half = coo(v[used], i, j, (len(columns), len(columns)))
     P = Csr(half + half.T)
-    count, label = connected_components(P, directed=False)
+    count, label = components(P)
     diagonal = P.diagonal()
     cross = i != j
     bad = np.zeros(count, dtype=bool)

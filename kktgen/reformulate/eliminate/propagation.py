@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.sparse.csgraph import breadth_first_order
 
-from ...numerics.sparse import Csr
+from ...numerics.sparse import Csr, as_graph, components
 
 ZERO = 1e-12
 """A sum that is this small against the sum of its absolute terms counts as zero."""
@@ -123,12 +123,12 @@ def _tree(size: int, equations: PairEquations) -> tuple[np.ndarray, np.ndarray, 
     a, b = equations.a[edge], equations.b[edge]
     ones = np.ones(2 * len(edge))
     graph = Csr((ones, (np.concatenate([a, b]), np.concatenate([b, a]))), shape=(size, size))
-    count, label = connected_components(graph, directed=False)
+    count, label = components(graph)
     _, root = np.unique(label, return_index=True)
     indptr = np.append(graph.indptr, graph.indptr[-1] + count)
     indices = np.concatenate([graph.indices, root])
     forest = Csr((np.ones(len(indices)), indices, indptr), shape=(size + 1, size + 1))
-    _, parent = breadth_first_order(forest, size, directed=True)
+    _, parent = breadth_first_order(as_graph(forest), size, directed=True)
     parent = parent[:size].astype(np.int64)
     parent[root] = root
 

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from ...errors import SolverError
-from ...numerics.sparse import Csr, coo, row_index, vstack
+from ...numerics.sparse import Csr, components, coo, row_index, vstack
 
 DENSE = 500
 """Largest connected block that is factored densely, with pivoting: exact in rank."""
@@ -53,7 +52,7 @@ def squares(P: Csr) -> Csr:
         return Csr((0, P.shape[0]))
     scale = np.sqrt(diagonal[used])
     unit = Csr(sp.diags_array(1.0 / scale) @ P[used][:, used] @ sp.diags_array(1.0 / scale))
-    count, label = connected_components(unit, directed=False)
+    count, label = components(unit)
     order, sizes = np.argsort(label, kind="stable"), np.bincount(label, minlength=count)
     starts = np.cumsum(sizes) - sizes
     parts = []
