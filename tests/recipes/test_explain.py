@@ -799,7 +799,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("change", EXPECTED)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 6))])
 def test_random_problems_with_one_flaw(seed, change):
     m = drawn(seed, change)
     found = explain(m, time_limit=60)

@@ -254,7 +254,9 @@ KNOWN = [p for p in ALL if p.outcome != "refused" and p.sizes[0]]
 QUADRATIC_ROWS = {"disc"}
 
 
-@pytest.mark.parametrize("problem", KNOWN, ids=str)
+@pytest.mark.parametrize(
+    "problem", [*KNOWN[::2], *(pytest.param(one, marks=pytest.mark.slow) for one in KNOWN[1::2])], ids=str
+)
 def test_start_points_are_feasible_and_reach_the_known_optimum(problem):
     m = problem.build()
     model = model_of(m)

@@ -222,7 +222,7 @@ def test_an_answer_is_that_of_the_solver(fake):
     ("do", "words"),
     [
         ("abort", f"signal {int(signal.SIGABRT)}"),
-        ("segv", f"signal {int(signal.SIGSEGV)}"),
+        pytest.param("segv", f"signal {int(signal.SIGSEGV)}", marks=pytest.mark.slow),
         ("killed", "out of memory?"),
         ("exit", "exit code 3"),
         ("fail", "Fake 1.0 failed: the factorisation is singular"),

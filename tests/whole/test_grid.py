@@ -22,6 +22,11 @@ LONG = {("cournot_tax", "product", "scip")}
 BUILDABLE = [problem for problem in ALL if problem.outcome in ("optimal", "infeasible")]
 
 
+def loose(encoding: str) -> bool:
+    """Return whether a tolerance on the product stays in the model; the quick tests solve every other problem so."""
+    return encoding in ("product", "strongduality")
+
+
 def encoded(problem: Problem, encoding: str) -> tuple[kg.Bilevel, kg.Model]:
     m = problem.build()
     model = kg.bound(kg.eliminate(kg.kkt(m)))
@@ -40,9 +45,9 @@ def test_every_encoding_is_in_the_grid():
     [
         pytest.param(
             problem, encoding, solver, id=f"{problem.name}-{encoding}-{solver}",
-            marks=[pytest.mark.slow] if (problem.name, encoding, solver) in LONG else [],
+            marks=[pytest.mark.slow] if (problem.name, encoding, solver) in LONG or (loose(encoding) and place % 2) else [],
         )
-        for problem in BUILDABLE for encoding in ENCODINGS for solver in SOLVERS
+        for place, problem in enumerate(BUILDABLE) for encoding in ENCODINGS for solver in SOLVERS
     ],
 )  # fmt: skip
 def test_known_answer(problem: Problem, encoding: str, solver: str):
@@ -60,10 +65,9 @@ def test_known_answer(problem: Problem, encoding: str, solver: str):
         assert solution.objective is None
         return
     assert solution.status == "optimal"
-    loose = encoding in ("product", "strongduality")  # a tolerance on the product stays in the model
-    tolerance = max(problem.tolerance, 1e-3 if loose else 1e-4)  # the optimality tolerance of a claim
+    tolerance = max(problem.tolerance, 1e-3 if loose(encoding) else 1e-4)  # the optimality tolerance of a claim
     assert solution.objective == pytest.approx(problem.objective, rel=tolerance, abs=tolerance)
-    if not loose:
+    if not loose(encoding):
         report = kg.verify(m, solution)
         assert report.ok, str(report)
         assert report.value == pytest.approx(problem.objective, rel=tolerance, abs=tolerance)
