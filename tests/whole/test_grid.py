@@ -45,7 +45,7 @@ def test_every_encoding_is_in_the_grid():
     [
         pytest.param(
             problem, encoding, solver, id=f"{problem.name}-{encoding}-{solver}",
-            marks=[pytest.mark.slow] * ((problem.name, encoding, solver) in LONG or (loose(encoding) and place % 2 > 0)),
+            marks=[pytest.mark.slow] * ((problem.name, encoding, solver) in LONG or loose(encoding) and place % 2 > 0),
         )
         for place, problem in enumerate(BUILDABLE) for encoding in ENCODINGS for solver in SOLVERS
     ],
