@@ -13,10 +13,11 @@ from found import answer, instance_answer
 from problems import ALL
 
 import kktgen as kg
+from kktgen.catalog import load_model
 from kktgen.exact import Certificate, certify, checker
 from kktgen.exact.certificate import sealed
-from models import dso_vpp, random_bilevel
 
+dso_vpp, random_bilevel = load_model("dso_vpp"), load_model("random_bilevel")
 RIGHT = [problem for problem in ALL if problem.outcome == "optimal"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from problems import ALL
 from random_problems import kkt_residual, random_problem
 
 import kktgen as kg
+from kktgen.catalog import load_model
 from kktgen.reformulate.eliminate import eliminate
 from kktgen.search import Responder, pattern_search, pattern_step, polish, relax_and_respond, respond, start_points
 from kktgen.search.residual import violation
@@ -286,10 +286,7 @@ def test_relax_and_respond_gives_a_bilevel_feasible_point():
 
 
 def flagship(**parameters):
-    try:
-        return importlib.import_module("models.dso_vpp").build(**parameters)
-    except ImportError as missing:
-        pytest.skip(f"the model dso_vpp is not here: {missing}")
+    return load_model("dso_vpp").build(**parameters)
 
 
 @pytest.mark.parametrize("netting", ["convex", pytest.param("published", marks=pytest.mark.slow)])
