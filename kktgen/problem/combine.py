@@ -79,15 +79,10 @@ def rearranged(function: Callable[..., Any], parts: Sequence[Any], where: str) -
     """
     spaces = [part.space for part in parts if isinstance(part, Affine)]
     if not spaces:
-        odd = next((part for part in parts if not isinstance(part, Affine)), None)
-        raise ProblemError(
-            f"{where}: "
-            + (
-                "nothing to join"
-                if odd is None
-                else f"linear expressions of variables are needed, got {type(odd).__name__}"
-            )
+        got = (
+            f"linear expressions of variables are needed, got {type(parts[0]).__name__}" if parts else "nothing to join"
         )
+        raise ProblemError(f"{where}: {got}")
     lifted = [part if isinstance(part, Affine) else _constant(part, spaces[0], where) for part in parts]
     for part in lifted[1:]:
         same_space(lifted[0], part)
@@ -99,16 +94,16 @@ def rearranged(function: Callable[..., Any], parts: Sequence[Any], where: str) -
             raise
         shapes = " and ".join(str(part.shape) for part in lifted)
         raise ProblemError(f"{where} of expressions of shape {shapes}: {error}") from None
-    whole = lifted[0]
-    if len(lifted) > 1:
-        n = max(part.M.shape[1] for part in lifted)
-        whole = Affine(
-            spaces[0], vstack([part.M for part in lifted], n), np.concatenate([part.c for part in lifted]),
-            (int(starts[-1]),),
-        )  # fmt: skip
+    whole = lifted[0] if len(lifted) == 1 else _stacked(lifted)
     if isinstance(moved, list | tuple):
         return type(moved)([whole.gather(index) for index in moved])
     return whole.gather(np.asarray(moved))
+
+
+def _stacked(parts: Sequence[Affine]) -> Affine:
+    """Return expressions one after another, as one of a single dimension."""
+    M = vstack([part.M for part in parts], max(part.M.shape[1] for part in parts))
+    return Affine(parts[0].space, M, np.concatenate([part.c for part in parts]), (M.shape[0],))
 
 
 def _constant(value: Any, space: Space, where: str) -> Affine:

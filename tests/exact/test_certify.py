@@ -20,6 +20,8 @@ from kktgen.exact.certificate import sealed
 dso_vpp, random_bilevel = load_model("dso_vpp"), load_model("random_bilevel")
 RIGHT = [problem for problem in ALL if problem.outcome == "optimal"]
 
+dso_vpp, random_bilevel = load_model("dso_vpp"), load_model("random_bilevel")
+
 
 def build(name: str) -> kg.Bilevel:
     return next(problem for problem in ALL if problem.name == name).build()

@@ -7,7 +7,8 @@ import numpy as np
 from ...numerics.sparse import Csr, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
-from ...problem.follower_rows import System
+from ...problem.follower_rows import Declared, System
+from ...problem.rows import Rows
 
 _KINDS = (("C", "continuous"), ("I", "integer"), ("B", "binary"))
 
@@ -42,43 +43,64 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     the leader are linear, quadratic and indicator rows. Source: bobilib.org, documentation.
     """
     space, systems = m.space, [follower.system() for follower in m.followers]
-    n, kind = len(space), space.kind
-    is_x, is_y = space.role == "leader", space.role == "follower"
-    price = space.is_price
-    term = space.role == "term"
-    declared = [d for system in systems for d in system.declared if not d.is_bound]
-    linked = _used(n, *(part for d in declared for part in [d.M.indices[d.M.data != 0]]),
-                   *(part for s in systems for part in (s.cost.i[s.cost.v != 0], s.cost.j[s.cost.v != 0])))  # fmt: skip
-    factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
-    linked = (linked | _used(n, *factors)) & is_x
-
-    leader = [*m.rows, *(rows for *_, rows in m.conditions)]
-    coupled = sum(_touching(rows.M, ~is_x) for rows in leader)
-    coupled += sum(bool((~is_x)[np.concatenate([q.quad.i, q.quad.j, q.quad.linear.indices])].any()) for q in m.quads)
-    used = _used(n, m.objective.i, m.objective.j, m.objective.linear.indices, *(rows.M.indices for rows in leader),
-                 *(part for q in m.quads for part in (q.quad.i, q.quad.j, q.quad.linear.indices)))  # fmt: skip
-    out: dict[str, int | float | None] = {
-        "n_x": int(is_x.sum()),
-        "I_u": _of(kind, is_x, "I"),
-        "B_u": _of(kind, is_x, "B"),
-    }
-    out |= {
-        "n_y": int(is_y.sum()),
-        "I_l": _of(kind, is_y, "I"),
-        "B_l": _of(kind, is_y, "B"),
+    kind, is_x, is_y = space.kind, space.role == "leader", space.role == "follower"
+    linked = _linking(m, systems) & is_x
+    return {
+        "n_x": int(is_x.sum()), "I_u": _of(kind, is_x, "I"), "B_u": _of(kind, is_x, "B"),
+        "n_y": int(is_y.sum()), "I_l": _of(kind, is_y, "I"), "B_l": _of(kind, is_y, "B"),
         "n_link": int(linked.sum()),
-    }
-    out |= {f"n_link^{letter}": _of(kind, linked, letter) for letter, _ in _KINDS}
-    out |= {
-        "m_u": sum(map(len, leader)) + len(m.quads), "m_l": sum(len(d.lo) for d in declared), "m_coup": int(coupled),
-        "m_link": sum(_touching(d.M, is_x | term) for d in declared), "alpha": _alignment(m, systems, is_y),
-        "followers": len(systems), "priced": int((used & price).sum()),
-        "products_u": len(m.objective.canonical().v) + sum(len(q.quad.canonical().v) for q in m.quads),
-        "products_l": sum(len(s.cost.canonical().v) for s in systems)
-        + sum(len(t.quad.v) for f in m.followers for t in f.terms),
+        **{f"n_link^{letter}": _of(kind, linked, letter) for letter, _ in _KINDS},
+        **_rows(m, systems),
+        "alpha": _alignment(m, systems, is_y),
+        "followers": len(systems), "priced": int((_used_by_leader(m) & space.is_price).sum()),
+        **_products(m, systems),
         "nash": sum(_sees_others(space.owner, k, s) for k, s in enumerate(systems)),
     }  # fmt: skip
-    return out
+
+
+def _linking(m: Bilevel, systems: list[System]) -> np.ndarray:
+    """Return which columns stand in some follower's rows or cost (n,) bool."""
+    rows = [d.M.indices[d.M.data != 0] for d in _declared(systems)]
+    costs = [part[s.cost.v != 0] for s in systems for part in (s.cost.i, s.cost.j)]
+    factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
+    return _used(len(m.space), *rows, *costs, *factors)
+
+
+def _declared(systems: list[System]) -> list[Declared]:
+    """Return the followers' rows, bounds left out."""
+    return [d for system in systems for d in system.declared if not d.is_bound]
+
+
+def _leaders(m: Bilevel) -> list[Rows]:
+    """Return the leader's linear and indicator rows."""
+    return [*m.rows, *(rows for *_, rows in m.conditions)]
+
+
+def _used_by_leader(m: Bilevel) -> np.ndarray:
+    """Return which columns stand in the leader's objective or rows (n,) bool."""
+    goal = m.objective
+    used = [goal.i, goal.j, goal.linear.indices, *(rows.M.indices for rows in _leaders(m))]
+    used += [part for q in m.quads for part in (q.quad.i, q.quad.j, q.quad.linear.indices)]
+    return _used(len(m.space), *used)
+
+
+def _rows(m: Bilevel, systems: list[System]) -> dict[str, int]:
+    """Return the numbers of rows, and of those that hold columns of the other side."""
+    role, leaders, declared = m.space.role, _leaders(m), _declared(systems)
+    others = role != "leader"
+    coupled = sum(_touching(rows.M, others) for rows in leaders)
+    coupled += sum(bool(others[np.concatenate([q.quad.i, q.quad.j, q.quad.linear.indices])].any()) for q in m.quads)
+    return {
+        "m_u": sum(map(len, leaders)) + len(m.quads), "m_l": sum(len(d.lo) for d in declared), "m_coup": int(coupled),
+        "m_link": sum(_touching(d.M, np.isin(role, ["leader", "term"])) for d in declared),
+    }  # fmt: skip
+
+
+def _products(m: Bilevel, systems: list[System]) -> dict[str, int]:
+    """Return the numbers of products in the leader's objective and rows, and in the followers' costs and rows."""
+    upper = [m.objective.canonical(), *(q.quad.canonical() for q in m.quads)]
+    lower = [*(s.cost.canonical() for s in systems), *(t.quad for f in m.followers for t in f.terms)]
+    return {"products_u": sum(len(q.v) for q in upper), "products_l": sum(len(q.v) for q in lower)}
 
 
 def _of(kind: np.ndarray, among: np.ndarray, letter: str) -> int:
