@@ -17,6 +17,7 @@ from kktgen.catalog import load_model
 from kktgen.exact import Certificate, certify, checker
 from kktgen.exact.certificate import sealed
 
+dso_vpp, random_bilevel = load_model("dso_vpp"), load_model("random_bilevel")
 RIGHT = [problem for problem in ALL if problem.outcome == "optimal"]
 
 dso_vpp, random_bilevel = load_model("dso_vpp"), load_model("random_bilevel")
