@@ -12,37 +12,25 @@ multiply the solution: the scaled model stays the same up to the rounding to pow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsmr
 
 from ..numerics.sparse import Csr, coo, joined, row_index
-from ..problem.columns import Space
-from ..problem.expressions import Quad
 from .kkt_system import Kkt
 from .model import Model
 from .tables import RowTable
+from .unit_data import SPAN, VOID, UnitData, monomials, primal_columns, unit_data, unit_tables
 from .units import Units
 
 BAND = (1e-3, 1e3)
 """Problems whose numbers all lie in this band are left as they are."""
-SPAN = 1e9
-"""Numbers of one row that are farther apart are more than a solver holds."""
-VOID, INFINITE = 1e15, 1e20
-"""A bound or side of this size, in the problem's own units or as it stands, is none: no solver holds it beside numbers
-of order one, and all take it for infinity."""
 PASSES = 8
 """Least-squares problems solved, each weighing the residuals of the one before."""
 FAR = 3.0
 """Residuals, in powers of two, from which on an equation is weighed down."""
 BEYOND = 1.0
 """The same of sides and bounds that are larger than what they bound."""
-NOISE, ZERO = 2.0**-30, 1e-14
-"""A bound or a side that is less than this share of what it stands beside (an equation's side, the other bound of the
-column, what bounded columns reach in the row) is a rounding error and sets no unit; so is a bound of this size as it
-stands, where there are larger ones."""
 CLEAR = 8.0
 """The smallest slope of a follower's cost is at least two to minus this in units of the cost: solvers must see it."""
 MOST = 200.0
@@ -51,28 +39,11 @@ STEEPEST = 13.0
 """The largest term of a cost is at most two to this power in units of the cost."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """Nonzero numbers of the problem: entries of rows and terms of costs, sides, and bounds of columns.
-
-    ``first``, ``second`` are columns (-1: none), ``row`` is the index of a row unit, ``cost`` of a follower's cost unit
-    (-1: none); ``row`` and ``cost`` both -1 mark bounds, which are divided by the unit of their column. ``loose`` are
-    bounds and sides that may stand for none: not the values of fixed columns, not the right-hand sides of equations.
-    """
-
-    size: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    row: np.ndarray
-    cost: np.ndarray
-    loose: np.ndarray
-
-
 def equilibrate(model: Model) -> Units | None:
     """Return the units of a KKT model, or None where all its numbers lie within ``BAND``."""
-    tables = _tables(model)
-    data = _data(model, tables)
-    goal = _monomials(model.objective, -1)
+    tables = unit_tables(model)
+    data = unit_data(model, tables)
+    goal = monomials(model.objective, -1)
     sizes = np.concatenate([data.size, goal.size])
     if not len(sizes) or (sizes.min() >= BAND[0] and sizes.max() <= BAND[1]):
         return None
@@ -95,7 +66,7 @@ def equilibrate(model: Model) -> Units | None:
     return Units(units, 2.0**followers, objective, wide)
 
 
-def _slopes(model: Model, data: _Data, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _slopes(model: Model, data: UnitData, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the logarithms of the smallest and the largest slope of every follower's cost in one of its columns.
 
     The slope in column j is the largest ``|v| c_i c_j`` and ``|q_j| c_j`` of its terms; inf and -inf without any.
@@ -113,127 +84,6 @@ def _slopes(model: Model, data: _Data, columns: np.ndarray) -> tuple[np.ndarray,
     np.minimum.at(least, model.space.owner[at], steepest[at])
     np.maximum.at(most, model.space.owner[at], steepest[at])
     return least, most
-
-
-def _count(model: Model) -> int:
-    """Return the number of the leader's rows."""
-    return int(model.rows.of_role("leader").sum())
-
-
-def _tables(model: Model) -> list[RowTable]:
-    """Return all rows with units of their own: the leader's, quadratic, indicator rows, the followers' rows."""
-    out = [model.rows.take(model.rows.of_role("leader")), model.quads.linear]
-    if model.indicators is not None:
-        out.append(model.indicators.rows)
-    if model.kkt is not None:
-        kkt = model.kkt
-        out += [RowTable(kkt.E, -kkt.e0, -kkt.e0), RowTable(kkt.C, -kkt.c0, np.full(len(kkt.c0), np.inf))]
-    return out
-
-
-def _join(parts: list[_Data]) -> _Data:
-    keys = ("size", "first", "second", "row", "cost", "loose")
-    return _Data(*(np.concatenate([getattr(p, key) for p in parts]) for key in keys))
-
-
-def _nonzero(
-    size: np.ndarray, first: np.ndarray, second: np.ndarray, row: np.ndarray, cost: np.ndarray,
-    loose: np.ndarray | None = None,
-) -> _Data:  # fmt: skip
-    size = np.abs(size)
-    keep = size > 0
-    loose = np.zeros(len(size), dtype=bool) if loose is None else loose
-    return _Data(size[keep], first[keep], second[keep], row[keep], cost[keep], loose[keep])
-
-
-def _data(model: Model, tables: list[RowTable]) -> _Data:
-    """Return the numbers of all rows, of the bounds and of the followers' costs."""
-    space, parts, start = model.space, [], 0
-    negligible, reach, least = _negligible(model, tables), _reach(space), _least(model)
-    for table in tables:
-        M, k = table.M, len(table)
-        none = np.full(M.nnz, -1)
-        parts.append(_nonzero(M.data, M.indices.astype(np.int64), none, start + row_index(M), none))
-        blank, loose = np.full(k, -1), table.lo != table.hi
-        rounding = np.bincount(row_index(M)[~negligible[M.indices]], minlength=k) == 0  # bounds as rows
-        noise = NOISE * _most(M, np.abs(M.data) * reach[M.indices])
-        noise = np.maximum(noise, np.where(np.diff(M.indptr) == 1, least * _most(M, np.abs(M.data)), 0.0))
-        for side in (table.lo, np.where(loose, table.hi, 0.0)):
-            side = np.where(rounding, 0.0, _limited(side, noise))
-            parts.append(_nonzero(side, blank, blank, start + np.arange(k), blank, loose))
-        start += k
-    quads = model.quads
-    at = _count(model) + quads.row
-    parts.append(_nonzero(quads.v, quads.i, quads.j, at, np.full(len(at), -1)))
-    own = _primal(model)
-    own = own[~negligible[own]]
-    none = np.full(len(own), -1)
-    fixed = space.lb[own] == space.ub[own]
-    for side in (space.lb[own], np.where(fixed, 0.0, space.ub[own])):
-        parts.append(_nonzero(_limited(side, np.maximum(NOISE * reach[own], least)), own, none, none, none, ~fixed))
-    if model.kkt is not None:
-        parts += [_monomials(system.cost, k) for k, system in enumerate(model.kkt.systems)]
-    return _join(parts)
-
-
-def _primal(model: Model) -> np.ndarray:
-    """Return the continuous columns of the leader and the followers."""
-    return np.flatnonzero(np.isin(model.space.role, ["leader", "follower"]) & (model.space.kind == "C"))
-
-
-def _negligible(model: Model, tables: list[RowTable]) -> np.ndarray:
-    """Return which columns are so narrow that they are rounding errors of some equation (n,) bool.
-
-    The size of an equation is its side, or the largest of its terms that are fixed.
-    """
-    space, out = model.space, np.zeros(model.n, dtype=bool)
-    fixed = space.lb == space.ub
-    reach = np.maximum(np.abs(space.lb), np.abs(space.ub))
-    for table in tables:
-        M, row = table.M, row_index(table.M)
-        with np.errstate(invalid="ignore"):  # an entry of zero reaches nothing
-            term = np.nan_to_num(np.abs(M.data) * reach[M.indices], nan=0.0)
-        equal = table.lo == table.hi
-        size = np.where(equal, np.abs(table.lo), 0.0)
-        held = equal[row] & fixed[M.indices]
-        np.maximum.at(size, row[held], term[held])
-        out[M.indices[equal[row] & (term < NOISE * size[row])]] = True
-    return out
-
-
-def _reach(space: Space) -> np.ndarray:
-    """Return the larger bound of every column (n,), zero where none is of a size that numbers have."""
-    ends = (np.where(np.abs(side) < SPAN, np.abs(side), 0.0) for side in (space.lb, space.ub))
-    return np.maximum(*ends)
-
-
-def _least(model: Model) -> float:
-    """Return the size below which bounds are rounding errors: ``ZERO`` where there are larger ones."""
-    own = _primal(model)
-    size = np.abs(np.concatenate([model.space.lb[own], model.space.ub[own]]))
-    return ZERO if ((size >= ZERO) & (size < INFINITE)).any() else 0.0
-
-
-def _most(M: Csr, size: np.ndarray) -> np.ndarray:
-    """Return the largest of some sizes of the entries of every row (m,), zero where there are none."""
-    out = np.zeros(M.shape[0])
-    np.maximum.at(out, row_index(M), size)
-    return out
-
-
-def _limited(side: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Return sides or bounds with zero in place of those that stand for none or are rounding errors."""
-    return np.where((np.abs(side) < INFINITE) & (np.abs(side) >= least), side, 0.0)
-
-
-def _monomials(quad: Quad, k: int) -> _Data:
-    """Return the terms of a cost: products, linear terms."""
-    quad = quad.canonical()
-    linear = quad.linear.indices.astype(np.int64)
-    size = np.concatenate([quad.v, quad.linear.data])
-    none = np.full(len(size), -1)
-    first, second = np.concatenate([quad.i, linear]), np.concatenate([quad.j, np.full(len(linear), -1)])
-    return _nonzero(size, first, second, none, np.full(len(size), k))
 
 
 def _logs(model: Model, width: int) -> Csr:
@@ -255,7 +105,7 @@ def _logs(model: Model, width: int) -> Csr:
     return coo(value, row, column, (n, n + width + count))
 
 
-def _solved(model: Model, data: _Data, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _solved(model: Model, data: UnitData, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the least-squares logarithms of the units of columns (n,), rows (width,) and followers' costs."""
     n, logs = model.n, _logs(model, width)
     unknowns, k = logs.shape[1], len(data.size)
@@ -331,7 +181,7 @@ def _wide(model: Model, units: np.ndarray) -> tuple[str, ...]:
     terms = np.abs(terms[terms != 0])
     if len(terms) and terms.max() > SPAN * terms.min():
         out.append("the leader's objective")
-    own, space = _primal(model), model.space
+    own, space = primal_columns(model), model.space
     fixed = space.lb[own] == space.ub[own]
     side = np.maximum(*(np.where(np.isfinite(ends[own]), np.abs(ends[own]), 0.0) for ends in (space.lb, space.ub)))
     away = np.where(fixed, side > SPAN * units[own], (side >= VOID * units[own]) & (side < VOID))
@@ -339,14 +189,14 @@ def _wide(model: Model, units: np.ndarray) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _steep(model: Model, data: _Data, columns: np.ndarray) -> list[str]:
+def _steep(model: Model, data: UnitData, columns: np.ndarray) -> list[str]:
     """Return the followers whose cost has slopes that are more than ``SPAN`` apart."""
     least, most = _slopes(model, data, columns)
     names = () if model.kkt is None else model.kkt.followers
     return [f"the cost of {names[k]}" for k in np.flatnonzero(most - least > np.log2(SPAN))]
 
 
-def _hidden(model: Model, data: _Data, units: np.ndarray) -> list[str]:
+def _hidden(model: Model, data: UnitData, units: np.ndarray) -> list[str]:
     """Return the columns with a bound that is no rounding error and yet too small to be seen beside numbers of one."""
     bound = (data.row < 0) & (data.cost < 0)
     column = data.first[bound]

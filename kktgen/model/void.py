@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .equilibrate import INFINITE, SPAN, VOID
 from .model import Model
 from .own_units import column_units, pair_units
+from .unit_data import INFINITE, SPAN, VOID
 
 
 def without_void(model: Model) -> Model:

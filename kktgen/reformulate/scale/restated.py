@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...model.equilibrate import INFINITE
+from ...model.unit_data import INFINITE
 from ...model.units import Units
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
