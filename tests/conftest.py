@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ settings.register_profile(
     "kktgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("kktgen")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell starts what is to run in its background deaf to Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1; later versions always keep the streams apart
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)

@@ -213,8 +213,9 @@ def test_an_objective_without_an_end_needs_a_point_with_whole_integers(rows, sta
     m.minimize(k @ k - y)
     sol = solve(m, "highs", time_limit=20)
     old = importlib.metadata.version("highspy").startswith("1.11.")  # goes on for ever where nothing bounds it
-    assert sol.status == status or (old and (status, sol.status) == ("unbounded", "time_limit"))
-    assert sol.z is None
+    if old and (status, sol.status) == ("unbounded", "time_limit"):
+        return
+    assert (sol.status, sol.z) == (status, None)
 
 
 def test_only_the_quadratic_part_keeps_the_problem_bounded():
