@@ -159,6 +159,7 @@ def test_the_scan_beats_a_fine_grid_by_next_to_nothing():
         assert earned.max() == pytest.approx(best, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_dso_never_buys_more_at_a_higher_price():
     for parameters in ({}, {"network": "pwl", "zones": 4}, {"network": "lossless"}):
         x = np.linspace(*game(**parameters).case.prices, 200)
@@ -286,6 +287,7 @@ def test_a_euro_on_every_market_price_is_worth_the_energy_sold(day):
     assert after["profit"] - before["profit"] == pytest.approx(before["energy"], rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"network": "lossless", "zones": 4}, {"network": "pwl", "zones": 4},
                                         {"limits": True, "zones": 4}])  # fmt: skip
 def test_strong_duality_of_every_hour(parameters):

@@ -417,6 +417,7 @@ def test_hours_cut_out_of_the_day_keep_the_connection():
 # ---- report and plots
 
 
+@pytest.mark.slow
 def test_report_and_plots(tmp_path: Path):
     pytest.importorskip("networkx")
     record = tmp_path / "values.json"

@@ -333,6 +333,7 @@ def test_in_other_units(quantity, money):
     assert found.report.claim == "optimal", str(found.report)
 
 
+@pytest.mark.slow
 def test_random_problems_are_those_with_a_column_of_the_leaders_own():
     """The same problem with ``t == x'Q x`` declared by hand."""
     rng = np.random.default_rng(9)

@@ -275,6 +275,7 @@ def test_a_solver_that_ignores_its_limit_and_interrupts_is_killed(fake, impatien
     keeps_the_point(found)
 
 
+@pytest.mark.slow
 def test_a_solver_that_only_ignores_its_limit_may_answer(fake, impatient, monkeypatch):
     monkeypatch.setattr(parent, "GRACE", 20.0)
     found = run("end_well", time_limit=3.0)

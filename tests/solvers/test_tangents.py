@@ -318,6 +318,7 @@ def test_a_limit_on_nodes_ends_with_point_and_bound():
     assert sol.bound <= sol.objective
 
 
+@pytest.mark.slow
 def test_progress_is_told_of_the_whole_solve():
     model, heard = least_squares(**HARD), []
     sol = solve(model, "highs", time_limit=2, start=np.zeros(model.n), progress=heard.append)

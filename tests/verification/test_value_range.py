@@ -541,6 +541,7 @@ def answered(responder, recourse, z, tilt):
     return -worth.value
 
 
+@pytest.mark.slow
 def test_responses_with_small_extra_costs_lie_in_the_range():
     """Followers re-solved by another method, with extra costs that only decide between ties."""
     case = load_instance("dso_vpp/short")

@@ -739,6 +739,7 @@ def test_executors_agree():
         assert verify(m, z, executor=pool).to_dict() == serial.to_dict()
 
 
+@pytest.mark.slow
 def test_a_crowd_is_quick_and_printed_short():
     m, z = crowd(300)
     begun = time.perf_counter()

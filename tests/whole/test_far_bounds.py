@@ -131,6 +131,7 @@ def test_a_quadratic_program_with_far_sides_is_solved_as_without_them():
     assert found.x is None or found.x[0] == pytest.approx(1e10, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_random_problems_are_the_same_with_far_bounds_and_with_none():
     rng = np.random.default_rng(4)
     checked = 0
