@@ -19,7 +19,7 @@ from kktgen.solvers.isolation import lineage
 from kktgen.solvers.isolation.group import Group
 
 ROOT = Path(kg.__file__).parents[1]
-SOON = 8.0
+SOON = 30.0
 """Seconds within which everything has to be gone; a fraction of one is usual."""
 MARK = "KKTGEN_TEST_FAMILY"
 
