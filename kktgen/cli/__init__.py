@@ -37,8 +37,8 @@ def cli() -> None:
     kktgen help                                 the guide: topics, pages
     kktgen models                               what there is
     kktgen solve dso_vpp --set hours=6 -o out/  build, solve, verify, write
-    kktgen generate dso_vpp -o out/             only write .lp, .mps and .cip
-    kktgen verify dso_vpp out/dso_vpp.sol       judge a point from any solver
+    kktgen verify out/dso_vpp.bilevel.json out/dso_vpp.sol  judge a point from any solver
+    kktgen generate dso_vpp -o files/           only write .lp, .mps and .cip
     kktgen check dso_vpp --set hours=6          do encodings and solvers agree?
     kktgen plot dso_vpp -o out/                 solve and draw its plots
     """

@@ -20,7 +20,7 @@ from ..numerics.sparse import Csr, coo, joined, row_index
 from .kkt_system import Kkt
 from .model import Model
 from .tables import RowTable
-from .unit_data import SPAN, VOID, UnitData, monomials, primal_columns, unit_data, unit_tables
+from .unit_data import SPAN, VOID, UnitData, monomials, primal_columns, reaches, unit_data, unit_tables
 from .units import Units
 
 BAND = (1e-3, 1e3)
@@ -40,12 +40,13 @@ STEEPEST = 13.0
 
 
 def equilibrate(model: Model) -> Units | None:
-    """Return the units of a KKT model, or None where all its numbers lie within ``BAND``."""
+    """Return the units of a KKT model, or None where all its numbers lie within ``BAND``, and its objective above."""
     tables = unit_tables(model)
     data = unit_data(model, tables)
     goal = monomials(model.objective, -1)
     sizes = np.concatenate([data.size, goal.size])
-    if not len(sizes) or (sizes.min() >= BAND[0] and sizes.max() <= BAND[1]):
+    ordinary = not len(sizes) or (sizes.min() >= BAND[0] and sizes.max() <= BAND[1])
+    if ordinary and not _is_small(model, tables, goal):
         return None
     width = sum(len(table) for table in tables)
     columns, rows, followers = _solved(model, data, width)
@@ -64,6 +65,20 @@ def equilibrate(model: Model) -> Units | None:
     objective = 2.0 ** float(_rounded(_middle(np.log2(term))))
     wide = (*_wide(model, units), *_steep(model, data, columns), *_hidden(model, data, units))
     return Units(units, 2.0**followers, objective, wide)
+
+
+def _is_small(model: Model, tables: list[RowTable], goal: UnitData) -> bool:
+    """Return whether no term of the leader's objective reaches ``BAND`` within the bounds of its columns.
+
+    Columns without bounds are taken to reach as far as the others and the sides of the rows do, in the middle.
+    """
+    reach = reaches(model.space)
+    sides = np.concatenate([np.where(np.isfinite(side), np.abs(side), 0.0) for t in tables for side in (t.lo, t.hi)])
+    known = np.concatenate([reach, sides])
+    known = known[(known > 0) & (known < SPAN)]
+    reach[reach == 0] = float(np.median(known)) if len(known) else 1.0
+    size = goal.size * _unit(reach, goal.first) * _unit(reach, goal.second)
+    return len(size) > 0 and float(size.max()) < 10 * BAND[0]
 
 
 def _slopes(model: Model, data: UnitData, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def _nonzero(
 def unit_data(model: Model, tables: list[RowTable]) -> UnitData:
     """Return the numbers of all rows, of the bounds and of the followers' costs."""
     space, parts, start = model.space, [], 0
-    negligible, reach, least = _negligible(model, tables), _reach(space), _least(model)
+    negligible, reach, least = _negligible(model, tables), reaches(space), _least(model)
     for table in tables:
         M, k = table.M, len(table)
         none = np.full(M.nnz, -1)
@@ -125,7 +125,7 @@ def _negligible(model: Model, tables: list[RowTable]) -> np.ndarray:
     return out
 
 
-def _reach(space: Space) -> np.ndarray:
+def reaches(space: Space) -> np.ndarray:
     """Return the larger bound of every column (n,), zero where none is of a size that numbers have."""
     ends = (np.where(np.abs(side) < SPAN, np.abs(side), 0.0) for side in (space.lb, space.ub))
     return np.maximum(*ends)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ProblemError
 from ..numerics.sparse import Csr
 from .columns import Space
 from .refusals import Constraint
@@ -30,7 +31,7 @@ class Rows(Constraint):
 
     Attributes
     ----------
-    dual : Affine or None
+    dual : Affine
         For rows of a follower: d(minimised follower cost)/d(right-hand side), the sign solvers report, where the row
         reads "left minus right": ``5 == x`` is read by Python as ``x == 5``, ``5 - x == 0`` has the opposite sign.
         For ``maximize(e)`` the cost is ``-e``.
@@ -75,7 +76,12 @@ class Rows(Constraint):
         """The multiplier of a follower's row: d(minimised follower cost)/d(right-hand side), the sign solvers report.
 
         One a row, in the shape of the rows: free for ``==`` (a price), nonpositive for ``<=``, nonnegative for
-        ``>=``. None where the rows were not added to a follower.
+        ``>=``.
+
+        Raises
+        ------
+        ProblemError
+            The rows were not added to a follower.
 
         Examples
         --------
@@ -93,7 +99,12 @@ class Rows(Constraint):
         >>> print(f"{sol[balance.dual]:.2f} {sol[limit.dual]:.2f}")
         30.00 -10.00
         """
-        return None if self.price is None else self.price()
+        if self.price is None:
+            raise ProblemError(
+                f"{self.name or 'these rows'!r}: rows have a multiplier once a follower has them: follower.add(rows); "
+                "the leader's rows have none"
+            )
+        return self.price()
 
     def fresh(self) -> Rows:
         """Return the rows themselves the first time they are added, and afterwards a copy with a name of its own.

@@ -97,3 +97,18 @@ def test_what_is_no_row_is_refused_before_anything_is_added(p, name):
     assert words in str(caught.value)
     assert "add() takes rows such as x <= 1" in str(caught.value)
     assert sides(p) == []
+
+
+def test_what_has_no_multiplier_says_so():
+    m = kg.Bilevel("slip")
+    x = m.var("x", lb=1, ub=4)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=4)
+    f.minimize(-y)
+    balance = m.add(y <= 3, name="balance")
+    for ask in (lambda: balance.dual, lambda: (y <= 2).dual):
+        with pytest.raises(kg.ProblemError, match="rows have a multiplier once a follower has them"):
+            ask()
+    for ask in (lambda: x.lower_dual, lambda: x.upper_dual):
+        with pytest.raises(kg.ProblemError, match="'x' is the leader's"):
+            ask()

@@ -11,7 +11,7 @@ from ...errors import ProblemError
 from ...model.model import Model
 from ...model.pairs import Bounds, Pairs
 from ...numerics.sparse import joined, position, row_index
-from ...problem.columns import Block
+from ...problem.columns import LEADER, Block
 from ...problem.expressions import Affine, numbers
 from ...problem.follower import Follower
 from ...problem.rows import Rows
@@ -49,10 +49,12 @@ def multipliers(model: Model, key: Any, what: str) -> Meant:
     if isinstance(key, str):
         return _of_name(model, key, what)
     if isinstance(key, Rows):
-        if key.dual is None:
+        if key.price is None:
             raise ProblemError(f"{what}: {key!r} was not added to a follower; {KEYS}")
         return _of_prices(model, [key.dual], key, what)
     if isinstance(key, Affine):
+        if key.declared is not None and (model.space.owner[key.cols.ravel()] == LEADER).any():
+            raise ProblemError(f"{what}: {key.declared.name!r} has no inequality: it is the leader's; {KEYS}")
         return _of_prices(model, [key] if key.declared is None else [key.lower_dual, key.upper_dual], key, what)
     raise ProblemError(f"{what}: {KEYS}, got {type(key).__name__}")
 

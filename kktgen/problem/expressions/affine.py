@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from ...errors import ProblemError
 from ...numerics.sparse import Csr, add, compress, csr, left_multiply, row_combination, scale_rows, widen
-from ..columns import Space
+from ..columns import LEADER, Space
 from ..refusals import refusal
 from ..rows import Rows
 from .numbers import common_shape, numbers
@@ -156,6 +156,10 @@ class Affine(Summed):
     def _declaration(self) -> Declaration:
         if self.declared is None:
             raise ProblemError("only a declared variable has bounds, and prices of them; take the entries afterwards")
+        if (self.space.owner[self.cols.ravel()] == LEADER).any():
+            raise ProblemError(
+                f"{self.declared.name!r} is the leader's: bounds of followers' variables have multipliers"
+            )
         return self.declared
 
     def __repr__(self) -> str:
