@@ -37,6 +37,10 @@ def safe(model: Model, pairs: Pairs) -> np.ndarray:
 class Auto:
     """Row by row: :class:`BigM` with proved, numerically safe constants, else :class:`SOS1`; never an unproved M.
 
+    Safe are constants with ``max(Ms, Md) <= 100`` and ``Ms Md <= 1000``, in the model's own units: at an integrality
+    tolerance of 1e-6 a pair can then leak 1e-4 of slack or multiplier, and 1e-3 of their product. With a solver that
+    takes no SOS1 sets ask for ``"bigm"``.
+
     Examples
     --------
     >>> import kktgen as kg

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from ..encodings import encodings
 from ..errors import KktgenError, ProblemError, SolverError, SolverNotFound, UnsupportedError
 from ..model.model import FEATURES, Model
 from ..model.single_level import single_level
@@ -283,9 +284,17 @@ def _solvable(problem: Any, module: Any) -> Model:
             others = {name: other for name, other in ready().items() if name.removeprefix(PREFIX) not in here}
             here += [name for name, other in others.items() if not _lacking(other, model.features)]
             cure = f"solvers that can: {', '.join(here)}" if here else "no solver here can"
-            cure += "; or take another encoding (kg.readers, kktgen info MODEL)" if model.encodings else ""
+            cure += _others(module) if model.encodings else ""
             raise UnsupportedError(f"{module.TITLE} cannot solve {words} (model {model.name!r}); {cure}")
     return model
+
+
+def _others(module: Any) -> str:
+    """Return which exact encodings a solver takes, as the cure of a model it does not take."""
+    known: dict[str, Any] = dict(encodings())
+    exact = {name: kind.FEATURES for name, kind in known.items() if getattr(kind, "EXACT", False)}
+    taken = [name for name, features in exact.items() if not _lacking(module, features)]
+    return f"; or take another encoding, such as {' or '.join(taken)} (kktgen info MODEL)" if taken else ""
 
 
 def _lacking(module: Any, features: frozenset[str]) -> str:
