@@ -68,7 +68,7 @@ def equilibrate(model: Model) -> Units | None:
 
 
 def _is_small(model: Model, tables: list[RowTable], goal: UnitData) -> bool:
-    """Return whether no term of the leader's objective reaches ``BAND`` within the bounds of its columns.
+    """Return whether no term of the leader's objective reaches a tenth within the bounds of its columns.
 
     Columns without bounds are taken to reach as far as the others and the sides of the rows do, in the middle.
     """
@@ -76,9 +76,12 @@ def _is_small(model: Model, tables: list[RowTable], goal: UnitData) -> bool:
     sides = np.concatenate([np.where(np.isfinite(side), np.abs(side), 0.0) for t in tables for side in (t.lo, t.hi)])
     known = np.concatenate([reach, sides])
     known = known[(known > 0) & (known < SPAN)]
+    square = goal.second >= 0
+    if not len(known) and square.any() and not square.all():  # where slope and curvature of the objective meet
+        known = np.array([goal.size[~square].max() / goal.size[square].max()])
     reach[reach == 0] = float(np.median(known)) if len(known) else 1.0
     size = goal.size * _unit(reach, goal.first) * _unit(reach, goal.second)
-    return len(size) > 0 and float(size.max()) < 10 * BAND[0]
+    return len(size) > 0 and float(size.max()) < 100 * BAND[0]
 
 
 def _slopes(model: Model, data: UnitData, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
