@@ -138,6 +138,7 @@ def test_the_weekend_at_a_price_of_a_coarser_search():
     assert figures(day="weekend")["profit"] > 278.54
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"zones": 4, "day": "weekend"}, {"network": "pwl", "zones": 1, "hours": 4},
                                         {"network": "lossless", "zones": 4}, {"limits": True, "zones": 4}])  # fmt: skip
 def test_a_scan_is_bilevel_feasible_and_no_price_of_a_grid_earns_more(parameters):
@@ -351,6 +352,7 @@ def test_schedules_that_do_not_fit_and_loads_beyond_the_network_are_refused():
 # ---- the single-level model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -369,6 +371,7 @@ def test_the_recipe_proves_what_the_scan_finds(parameters):
     assert result.solution.objective == pytest.approx(dlc.scan(m).objective, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_cells_cut_off_no_answer_of_the_dso():
     m = dlc.build(zones=4, cells=15)
     assert len(m.ends) == 16
