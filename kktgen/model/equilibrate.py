@@ -24,7 +24,9 @@ from .unit_data import SPAN, VOID, UnitData, monomials, primal_columns, reaches,
 from .units import Units
 
 BAND = (1e-3, 1e3)
-"""Problems whose numbers all lie in this band are left as they are."""
+"""Problems whose numbers all lie in this band are left as they are, unless their objective is small."""
+SMALL = 0.1
+"""An objective is small if none of its terms reaches this."""
 PASSES = 8
 """Least-squares problems solved, each weighing the residuals of the one before."""
 FAR = 3.0
@@ -40,7 +42,7 @@ STEEPEST = 13.0
 
 
 def equilibrate(model: Model) -> Units | None:
-    """Return the units of a KKT model, or None where all its numbers lie within ``BAND``, and its objective above."""
+    """Return the units of a KKT model, or None if its numbers lie in ``BAND`` and its objective reaches ``SMALL``."""
     tables = unit_tables(model)
     data = unit_data(model, tables)
     goal = monomials(model.objective, -1)
@@ -81,7 +83,7 @@ def _is_small(model: Model, tables: list[RowTable], goal: UnitData) -> bool:
         known = np.array([goal.size[~square].max() / goal.size[square].max()])
     reach[reach == 0] = float(np.median(known)) if len(known) else 1.0
     size = goal.size * _unit(reach, goal.first) * _unit(reach, goal.second)
-    return len(size) > 0 and float(size.max()) < 100 * BAND[0]
+    return len(size) > 0 and float(size.max()) < SMALL
 
 
 def _slopes(model: Model, data: UnitData, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
