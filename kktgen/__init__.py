@@ -7,6 +7,7 @@
     kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
                                                     '--> kg.write, kg.dumps
     kg.write(m, "x.bilevel.json"), kg.read     problems as files; linear ones also as .aux with .mps
+    kg.decompose(model), kg.tighten(model, point)     many followers: subproblems, smaller boxes by rounds over them
     kg.cut(model)                                valid inequalities from strong duality
     kg.certify(m, solution)                      the followers' responses proved optimal in rational numbers
     kg.explain(m)                                why there is no point, or no optimum
@@ -35,6 +36,8 @@ The house, from the ground up: a room imports only from rooms above it in this l
     verification    solution to report: residuals, followers re-solved, claims, ties
     exact           solution to certificate in rational numbers
     search          points without a proof: start points, population searches
+    decompose       many followers: subproblems, Lagrangian bounds, smaller boxes
+    lagrangian      what rounds over many followers have proved, as a file, and its check
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
     guide           the pages of kktgen help, in Markdown
     cli             the command line
@@ -45,6 +48,8 @@ from .catalog import (
     plots,  # noqa: F401
 )
 from .catalog.findings import Findings
+from .decompose.blocks import Blocks, decompose
+from .decompose.tighten import tighten
 from .encodings import encode, encodings
 from .encodings.auto import Auto
 from .encodings.big_m import BigM
@@ -99,6 +104,7 @@ __all__ = [
     "Auto",
     "BigM",
     "Bilevel",
+    "Blocks",
     "BoundError",
     "Certificate",
     "Estimate",
@@ -133,6 +139,7 @@ __all__ = [
     "certify",
     "concatenate",
     "cut",
+    "decompose",
     "die_with_parent",
     "dumps",
     "eliminate",
@@ -153,6 +160,7 @@ __all__ = [
     "solvers",
     "stack",
     "sum",
+    "tighten",
     "verify",
     "write",
     "write_solution",

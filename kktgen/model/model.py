@@ -67,11 +67,14 @@ class Cutoff:
         The columns with the boxes that hold for all points.
     notes : tuple of str
         The model's notes without it.
+    rows : RowTable or None
+        The model's rows without those that rest on it; None where there are none.
     """
 
     value: float
     space: Space
     notes: tuple[str, ...]
+    rows: RowTable | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from ..problem.bilevel import Bilevel
 from ..reformulate.cuts import check_cuts
 from ..search.given import given_point
 from ..solvers import check_arguments
+from .many_followers import check_decompose
 from .pipeline import Pipeline, Result, Stages, unboxed
 
 
@@ -24,6 +25,7 @@ def optimize(
     gap: float | None = None,
     choices: Mapping[Any, Any] | None = None,
     cuts: bool | str = "auto",
+    decompose: bool | str = "auto",
     start: Any = True,
     evidence: bool = True,
     range: bool = False,  # noqa: A002
@@ -55,6 +57,9 @@ def optimize(
     cuts : bool or "auto"
         Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
         the optimum of the encoded model's relaxation.
+    decompose : bool or "auto"
+        Rounds over the followers before the solver is called (:func:`kktgen.tighten`): where eight or more meet only
+        through the leader, always, or never.
     start : bool, Solution or array
         Look for a start point (relax and respond, pattern search) first; or a point to begin with: the solution of a
         search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern
@@ -112,6 +117,7 @@ def optimize(
     """
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
     check_cuts(cuts)
+    check_decompose(decompose)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     deadline, clock = Deadline(time_limit), Stages(stages)
     model = shared_kkt(bilevel)
@@ -123,6 +129,7 @@ def optimize(
         run.prepare(encoding, choices, cuts, solver)
         run.search(given)
         run.box()
+        run.tighten(decompose)
         run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved)
     except KeyboardInterrupt:
         run.interrupted(given)

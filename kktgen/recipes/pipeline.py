@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..deadline import Deadline
+from ..decompose.rounds import Rounds
+from ..decompose.tighten import tightened_model
 from ..encodings import encode, named
 from ..encodings.indicator import Indicator
 from ..encodings.sos1 import SOS1
 from ..errors import BoundError, SolverError, UnsupportedError
+from ..lagrangian import Lagrangian
 from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.printed import bounds, changes
@@ -29,10 +32,11 @@ from ..search.start.pattern import polished
 from ..search.start.start import land_start, starts_within
 from ..solvers import check_solvable, solve
 from ..solvers.driving.checks import INTERRUPTED
-from ..verification.claims import CALLED, RELAXATION
+from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
 from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
 from ..verification.verify import Report, verify, with_range
+from .many_followers import begun, pays, worked
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
@@ -60,6 +64,9 @@ class Result:
         Objective of the solver's point before and after the polish.
     seconds : dict of str to float
         Wall time per stage.
+    lagrangian : Lagrangian or None
+        Where rounds over many followers were made (``decompose``): what their bound and boxes rest on, to be written
+        (``result.lagrangian.write("x.lagrangian.npz")``) and checked (``python -m kktgen.lagrangian FILE``).
 
     See Also
     --------
@@ -89,6 +96,7 @@ class Result:
     start: float | None = None
     polished: tuple[float, float] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    lagrangian: Lagrangian | None = None
 
     def __str__(self) -> str:
         times = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items())
@@ -143,6 +151,7 @@ class Pipeline:
     gap: float | None = None
     found: Solution | None = None
     polished: tuple[float, float] | None = None
+    rounds: Rounds | None = None
 
     def prepare(self, encoding: Any, choices: Mapping[Any, Any] | None, cuts: bool | str, solver: str) -> None:
         """Eliminate, bound, encode, cut; refuse what the solver does not take."""
@@ -184,13 +193,25 @@ class Pipeline:
             self.ready = with_boxes(self.ready, self.model)
         self.clock.done("level", lambda: "\n".join(note for note in self.ready.notes if note.startswith("cutoff")))
 
+    def tighten(self, decompose: bool | str) -> None:
+        """Make boxes smaller by rounds over the subproblems, where many followers meet only through the leader."""
+        if not self.points or not pays(self.ready, decompose):
+            return
+        rounds = begun(self.ready, self.points, self.executor, self.progress, decompose)
+        if rounds is None:
+            return
+        self.rounds = rounds
+        self.points = worked(rounds, self.model, self.points, self.deadline)
+        self.ready = tightened_model(rounds)
+        self.clock.done("tighten", lambda: "\n".join(self.ready.notes[-1:]))
+
     def solve(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve, with the shares of some stages after it kept; then polish."""
         limit = self.deadline.before("verify", *reserved).left()
         gap = self.gap = _enough(self.ready, solver) if gap is None else gap
         lifted = [self.ready.complete(z) for z in self.points]
         more = {"time_limit": limit, "gap": gap, "progress": self.progress, **self.options}
-        self.found = _solved(self.ready, solver, lifted, **more)
+        self.found = self._with_lagrangian(_solved(self.ready, solver, lifted, **more))
         self.clock.done("solve", self.found.__str__)
         self.found, moved = polished(self.model, self.found, self.deadline.share("verify"))
         self.polished = moved
@@ -235,8 +256,18 @@ class Pipeline:
         self.clock.done("verify", report.__str__)
         begun_at = self.model.value(self.points[0]) if self.points else None
         return Result(
-            self.bilevel, self.ready, found, report, found.bound, begun_at, self.polished, self.clock.seconds
+            self.bilevel, self.ready, found, report, found.bound, begun_at, self.polished, self.clock.seconds,
+            None if self.rounds is None else Lagrangian.of(self.rounds),
         )  # fmt: skip
+
+    def _with_lagrangian(self, found: Solution) -> Solution:
+        """Return the solution with the bound of the rounds where that one is better."""
+        if self.rounds is None or found.status not in ("optimal", "time_limit"):
+            return found
+        bound, said = self.rounds.told_bound
+        if bound is None or (found.bound is not None and found.model.sense * (bound - found.bound) <= 0):
+            return found
+        return replace(found, bound=bound, raw={**(found.raw or {}), LAGRANGIAN: said})
 
     def _with_first_bound(self, found: Solution, report: Report) -> Solution:
         """Return the solution with the bound of the convex relaxation where it is better than the solver's, or enough.

@@ -248,10 +248,11 @@ def _slacks(lift: Lift, bounded: Model, lb: np.ndarray, ub: np.ndarray) -> tuple
 
 @equivalent
 def without_cutoff(model: Model) -> Model:
-    """Return the model with the boxes that hold for all points, not only for those of its cutoff."""
+    """Return the model with the boxes and rows that hold for all points, not only for those of its cutoff."""
     cutoff = model.cutoff
     if cutoff is None:
         return model
     space, k = model.space.copy(), len(cutoff.space)
     space.lb[:k], space.ub[:k], space.proof[:k] = cutoff.space.lb, cutoff.space.ub, cutoff.space.proof
-    return replace(model, space=space, cutoff=None, notes=cutoff.notes)
+    rows = model.rows if cutoff.rows is None else cutoff.rows
+    return replace(model, space=space, rows=rows, cutoff=None, notes=cutoff.notes)

@@ -27,6 +27,8 @@ CALLED = "called"
 """Key of ``Solution.raw`` for the status the solver gave where a point that was handed to it refutes that status."""
 RELAXATION = "bound of the convex relaxation"
 """Key of ``Solution.raw`` where the bound is that of the relaxation, not the solver's."""
+LAGRANGIAN = "bound over the subproblems"
+"""Key of ``Solution.raw`` where the bound is the Lagrangian one over subproblems; its value says what that rests on."""
 
 
 @dataclass
@@ -116,6 +118,8 @@ def judge(
     if gap(value, stated, size) > tolerances.optimality:
         found.against.append(f"the solved model's objective is {stated:.10g} at the point, the problem's {value:.10g}")
         return found
+    if said := (solution.raw or {}).get(LAGRANGIAN):
+        found.rests.append(str(said))
     if original.pairs is not None:
         by = ", ".join(f"{used.encoding} ({used.pairs}, {used.trust})" for used in encoded.encodings)
         found.rests.append(f"pairs encoded: {by}" if by else "every pair was settled by a proved bound")

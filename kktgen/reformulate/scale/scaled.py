@@ -125,7 +125,8 @@ def _cutoff(cutoff: Cutoff, c: np.ndarray, goal: float) -> Cutoff:
     space = cutoff.space.copy()
     space.lb[:] /= c[: len(space)]
     space.ub[:] /= c[: len(space)]
-    return Cutoff(cutoff.value / goal, space, cutoff.notes)
+    rows = None if cutoff.rows is None else _rows(cutoff.rows, c)[0]
+    return Cutoff(cutoff.value / goal, space, cutoff.notes, rows)
 
 
 def _columns(M: Csr, c: np.ndarray, rows: np.ndarray | None = None) -> Csr:

@@ -1,0 +1,467 @@
+"""Smaller boxes and derived rows for a model of many followers, by rounds over its subproblems.
+
+A round:
+
+1. *rows*: the master's optimum gives a point and multipliers; rows of every subproblem that hold at all its points and
+   cut the master's point off are derived (:mod:`kktgen.solvers.scip.root`), boxes with them;
+2. *bound*: every subproblem is minimised at the multipliers; their sum is a Lagrangian bound
+   (:mod:`~kktgen.decompose.lagrangian`), every minimum a Lagrangian cut;
+3. *boxes*: how far the leader's columns that followers see can go without the convex relaxation becoming worse than
+   the best point known (:mod:`~kktgen.decompose.level_set`).
+
+What complementarity ties, and the relaxation loses, is price and quantity of one follower, and the more so the wider
+the boxes of the prices are: therefore they are made smaller. A box of step 3 may lose points, but none that is better
+than the best one known, so the optimum stays what it is. All steps are independent jobs but for the master.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..deadline import NEVER, Deadline
+from ..model.tables import RowTable
+from ..numerics.sparse import Csr, take_columns, take_rows, vstack
+from ..reformulate.level import SLACK
+from ..search.residual import FEASIBLE
+from ..solvers.scip.root import Root, root_rows
+from .blocks import Blocks, Subproblem
+from .jobs import Job, Shared, run
+from .lagrangian import TOLERANCE, Minimum, admissible, leaders_part, minimum, priced, total
+from .level_set import LevelSet, Prices, boxes_of
+from .master import Master, MasterOptimum, Strengthened
+
+CUT_OFF = 1e-5
+"""By how much (in units of the row's length) a derived row must cut off the master's point to be kept."""
+ROOM = 0.01
+"""Share of the gap, over all subproblems, to which their minima are solved."""
+SECONDS = 30.0
+"""Most seconds for one subproblem in one round; what it has proved by then counts."""
+NARROW = 1e-6
+"""Boxes narrower than this, relative to 1 + |bound|, are not made smaller."""
+OUT = 1e-5
+"""Rounding outward of a box by cutoff, relative to the width of the box before."""
+MOVED = 0.02
+"""A round that narrows no box by this share of its width, and gains less than this share of the gap, is the last."""
+REACHED = 0.01
+"""A side of a box this close to the incumbent, as a share of the width, cannot move: the incumbent stays inside."""
+CHUNK = 8
+"""Sides of boxes that one job asks for at least; a job loads the whole relaxation first."""
+
+Progress = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Dual:
+    """Multipliers with the Lagrangian bound they give.
+
+    Parameters
+    ----------
+    bound : float
+        On the minimised objective.
+    w, sigma
+        Multipliers of coupling rows and of copies.
+    minima : tuple of float
+        D_j of every subproblem.
+    lb, ub : ndarray (n,)
+        The boxes it was computed in.
+    """
+
+    bound: float
+    w: np.ndarray
+    sigma: tuple[np.ndarray, ...]
+    minima: tuple[float, ...]
+    lb: np.ndarray
+    ub: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """One side of a box by cutoff, with the multipliers that prove it.
+
+    Parameters
+    ----------
+    column : int
+    sign : float
+        +1 for a lower bound, -1 for an upper one.
+    value : float
+        ``sign z_column >= value`` for every point that reaches the cutoff.
+    level : int
+        Number of the level set, in order, it was proved over.
+    prices : Prices
+    """
+
+    column: int
+    sign: float
+    value: float
+    level: int
+    prices: Prices
+
+
+@dataclass(eq=False)
+class Rounds:
+    """The rounds over the subproblems of a model, and what they have found so far.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    incumbent : ndarray (n,)
+        The best point known, in the model's own units.
+    witnesses : sequence of ndarray (n,)
+        Other points that satisfy the model, of any value: what is derived for a subproblem must hold at them.
+    executor : Executor or None
+    deadline : Deadline
+    progress : callable, optional
+    solver : str
+        For the subproblems.
+
+    Attributes
+    ----------
+    state : Strengthened
+    bound : float
+        The best proved lower bound on the minimised objective.
+    dual : Dual or None
+        Of the best Lagrangian bound.
+    boxes : list of Box
+    levels : list of LevelSet
+        They were proved over.
+    decisions : list of ndarray
+        Values of the linking columns at the subproblems' minima: where to look for better points.
+    cutoff : float
+        The best value that boxes rest on, that of the incumbent at the beginning at least.
+    refused : int
+        How often what was derived for a subproblem failed at a known point, and was not taken.
+    fault : str
+        Why boxes were given up: one would have lost the incumbent.
+    """
+
+    blocks: Blocks
+    incumbent: np.ndarray
+    witnesses: Sequence[np.ndarray] = ()
+    executor: Executor | None = None
+    deadline: Deadline = NEVER
+    progress: Progress | None = None
+    solver: str = "scip"
+    state: Strengthened = field(init=False)
+    bound: float = -np.inf
+    dual: Dual | None = None
+    boxes: list[Box] = field(default_factory=list)
+    levels: list[LevelSet] = field(default_factory=list)
+    decisions: list[np.ndarray] = field(default_factory=list)
+    fault: str = ""
+    refused: int = 0
+    round: int = 0
+
+    def __post_init__(self) -> None:
+        self.state = Strengthened.of(self.blocks)
+        self.value = self.blocks.model.objective.value(self.incumbent)
+        self.reach = self.value + SLACK * (1.0 + abs(self.value))
+        self.cutoff = self.value
+        self._shares = [Shared.of(part) for part in self.blocks.subproblems]
+        self._seen: set[bytes] = set()
+        self._duals: list[Dual] = []
+
+    @property
+    def gap(self) -> float:
+        """Distance of bound and incumbent, relative to 1 + |value|."""
+        return (self.value - self.bound) / (1.0 + abs(self.value))
+
+    def better(self, z: np.ndarray) -> bool:
+        """Take a better incumbent, and say whether it is: boxes that were proved with the old one stay valid."""
+        value = self.blocks.model.objective.value(z)
+        if value >= self.value:
+            return False
+        self.witnesses = (*self.witnesses, self.incumbent)
+        self.incumbent, self.value, self.reach = z, value, value + SLACK * (1.0 + abs(value))
+        return True
+
+    def once(self, cuts: int = 2, boxes: bool = True) -> bool:
+        """Do one round; return whether another may gain something."""
+        self.round += 1
+        before, widths = self.bound, self._widths()
+        optimum = self._rows(cuts)
+        if optimum is None or self.deadline.over:
+            return False
+        self._lagrangian(optimum)
+        if self.gap <= 0 or self.deadline.over:
+            return False
+        if boxes:
+            self._boxes()
+        gained = (self.bound - before) / max(self.value - before, 1e-12) if np.isfinite(before) else 1.0
+        after = self._widths()
+        narrowed = float(np.max((widths - after) / np.maximum(widths, NARROW), initial=0.0))
+        return not self.deadline.over and (gained > MOVED or narrowed > MOVED)
+
+    @property
+    def told_bound(self) -> tuple[float | None, str]:
+        """The bound in the user's sense and units, and what it rests on; None where there is none."""
+        if not np.isfinite(self.bound):
+            return None, ""
+        model, count = self.blocks.model, len(self.blocks.subproblems)
+        boxes = f", in {len(self.boxes)} boxes proved for points of the cutoff or better" if self.boxes else ""
+        said = (
+            f"the bound is Lagrangian, over {count} subproblems that {self.solver} bounded, each less {TOLERANCE:.0e}"
+            f"{boxes}"
+        )
+        return model.sense * self.blocks.view.objective * self.bound, said
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The leader's columns that followers see: whose boxes are made smaller."""
+        model = self.blocks.model
+        assert model.kkt is not None
+        seen = model.kkt.seen
+        return seen[model.space.role[seen] == "leader"]
+
+    def _widths(self) -> np.ndarray:
+        return (self.state.ub - self.state.lb)[self.targets]
+
+    def _tell(self, step: str, left: int = 0) -> None:
+        if self.progress is None:
+            return
+        sense, unit = self.blocks.model.sense, self.blocks.view.objective
+        text = f"round {self.round}, {step}" + (f", {left} jobs left" if left else "")
+        bound = sense * unit * self.bound if np.isfinite(self.bound) else None
+        self.progress(
+            {
+                "text": text, "seconds": self.deadline.spent, "incumbent": sense * unit * self.value, "bound": bound,
+                "gap": None if bound is None else max(self.gap, 0.0), "round": self.round, "jobs": left,
+            }
+        )  # fmt: skip
+
+    def _rows(self, cuts: int) -> MasterOptimum | None:
+        """Derive rows at the master's optimum, again and again; return the last optimum."""
+        for _ in range(cuts):
+            optimum = self._master()
+            if optimum is None:
+                return None
+            jobs = [
+                Job(derive, share, (self._change(k), optimum.x[part.columns], optimum.w, optimum.sigma[k]))
+                for k, (part, share) in enumerate(zip(self.blocks.subproblems, self._shares, strict=True))
+            ]
+            found = self._run(jobs, "rows")
+            if self._take(list(found), optimum) == 0:
+                break
+        return self._master()
+
+    def _master(self) -> MasterOptimum | None:
+        optimum = Master(self.state).solve(self.deadline)
+        if optimum is not None:
+            self._proved(optimum.bound)
+            self._tell("relaxation")
+        return optimum
+
+    def _proved(self, bound: float) -> None:
+        """Take a bound over the boxes; the incumbent lies in them, so one above its value is a fault."""
+        if bound > self.value + 10.0 * FEASIBLE * (1.0 + abs(self.value)):
+            self.fault = "a bound over the subproblems is better than the best point known: it was not taken"
+        else:
+            self.bound = max(self.bound, min(bound, self.value))
+
+    def _change(self, k: int) -> Change:
+        return Change.of(self.state, k)
+
+    def _run(self, jobs: list[Job], step: str) -> Iterator[Any]:
+        return run(jobs, self.executor, self.deadline, lambda left: self._tell(step, left))
+
+    def _take(self, found: list[tuple[Root, ...] | None], optimum: MasterOptimum) -> int:
+        """Take over boxes, and rows that cut the master's point off; return how many rows."""
+        count, tables, owner = 0, [], []
+        for k, (part, roots) in enumerate(zip(self.blocks.subproblems, found, strict=True)):
+            for root in roots or ():
+                if not self._holds(part, root):
+                    self.refused += 1
+                    continue
+                self.state = self.state.boxed(part.columns, root.lb, root.ub)
+                keep = self._new(k, root, optimum.x[part.columns])
+                if not len(keep):
+                    continue
+                M = take_rows(root.M, keep)
+                wide = Csr((M.data, part.columns[M.indices], M.indptr), shape=(len(keep), self.blocks.model.n))
+                wide.sort_indices()
+                tables.append(RowTable(wide, root.lo[keep], root.hi[keep]))
+                owner.append(np.full(len(keep), k))
+                count += len(keep)
+        if tables:
+            rows = RowTable(
+                vstack([t.M for t in tables], self.blocks.model.n),
+                np.concatenate([t.lo for t in tables]), np.concatenate([t.hi for t in tables]),
+            )  # fmt: skip
+            self.state = self.state.with_rows(rows, np.concatenate(owner))
+        return count
+
+    def _holds(self, part: Subproblem, root: Root) -> bool:
+        """Return whether what was derived for a subproblem holds at the known points, all of which it must."""
+        known = np.array([z[part.columns] for z in (self.incumbent, *self.witnesses)])
+        size = 1.0 + np.abs(known)
+        inside = ((root.lb - known) <= FEASIBLE * size).all() and ((known - root.ub) <= FEASIBLE * size).all()
+        value, room = root.M @ known.T, FEASIBLE * (1.0 + abs(root.M) @ np.abs(known.T))
+        rows = (root.lo[:, None] - value <= room).all() and (value - root.hi[:, None] <= room).all()
+        return bool(inside and rows)
+
+    def _new(self, k: int, root: Root, x: np.ndarray) -> np.ndarray:
+        """Return which rows cut x off and are new."""
+        value = root.M @ x
+        length = np.sqrt(np.maximum(root.M.multiply(root.M).sum(axis=1), 1e-18))
+        off = np.flatnonzero(np.maximum(root.lo - value, value - root.hi) / length > CUT_OFF)
+        out = []
+        for i in off.tolist():
+            a, b = root.M.indptr[i], root.M.indptr[i + 1]
+            size = np.abs(root.M.data[a:b]).max()
+            numbers = np.round(np.append(root.M.data[a:b], [root.lo[i], root.hi[i]]) / size, 7)
+            key = np.int64(k).tobytes() + root.M.indices[a:b].tobytes() + (numbers + 0.0).tobytes()
+            if key not in self._seen:
+                self._seen.add(key)
+                out.append(i)
+        return np.array(out, dtype=np.int64)
+
+    def _lagrangian(self, optimum: MasterOptimum) -> None:
+        """Minimise every subproblem at the master's multipliers."""
+        blocks, state = self.blocks, self.state
+        w = admissible(blocks, optimum.w)
+        room = max(ROOM * (self.value - max(self.bound, optimum.bound)), 1e-6 * (1.0 + abs(self.value)))
+        room /= len(blocks.subproblems)
+        jobs = [
+            Job(exact, share, (self._change(k), w, optimum.sigma[k], room, self.solver))
+            for k, share in enumerate(self._shares)
+        ]
+        found: list[Minimum | None] = list(self._run(jobs, "bound"))
+        minima = tuple(-np.inf if one is None else one.bound for one in found)
+        keep = leaders_part(blocks, w, optimum.sigma, state.lb, state.ub, self.deadline)
+        bound = total(keep, minima)
+        dual = Dual(bound, w, optimum.sigma, minima, state.lb.copy(), state.ub.copy())
+        self._duals = [dual]
+        if self.dual is None or bound > self.dual.bound:
+            self.dual = dual
+        self._proved(bound)
+        self.decisions = [
+            _with(optimum.x, part.columns, one.z)
+            for part, one in zip(blocks.subproblems, found, strict=True)
+            if one is not None and one.z is not None
+        ]
+        self.decisions.insert(0, optimum.x)
+        self._tell("bound")
+
+    def level_set(self) -> LevelSet:
+        """Return the points of the strengthened relaxation that are no worse than the incumbent."""
+        blocks, state, master = self.blocks, self.state, Master(self.state)
+        group = np.full(blocks.model.n, -1)
+        for k, part in enumerate(blocks.subproblems):
+            group[part.columns[: part.own]] = k
+        rows, sides, of = [Csr((0, blocks.model.n))], [], []
+        for dual in self._duals:
+            for k, (part, bound) in enumerate(zip(blocks.subproblems, dual.minima, strict=True)):
+                if np.isfinite(bound):
+                    q = priced(part, dual.w, dual.sigma[k]).matrices[1]
+                    at = np.flatnonzero(q)
+                    order = np.argsort(part.columns[at])
+                    rows.append(Csr((q[at][order], part.columns[at][order], [0, len(at)]), shape=(1, blocks.model.n)))
+                    sides.append(bound)
+                    of.append(k)
+        return LevelSet(
+            master.P, master.q, master.r, self.reach, master.M, master.lo, master.hi, state.lb, state.ub, group,
+            vstack(rows, blocks.model.n), np.array(sides), np.array(of, dtype=np.int64),
+        )  # fmt: skip
+
+    def _boxes(self) -> None:
+        """Make the boxes of the leader's columns that followers see smaller, by the incumbent's value."""
+        state, targets = self.state, self.targets
+        wide = targets[(state.ub - state.lb)[targets] > NARROW * (1.0 + np.abs(state.ub[targets]))]
+        asked = [
+            (int(column), sign)
+            for column in wide
+            for sign, side in ((1.0, state.lb[column]), (-1.0, state.ub[column]))
+            if abs(self.incumbent[column] - side) > REACHED * (state.ub[column] - state.lb[column])
+        ]
+        if not asked:
+            return
+        level = self.level_set()
+        shared, chunks = Shared.of(level), self._chunks(asked)
+        found = self._run([Job(boxes_of, shared, (chunk,)) for chunk in chunks], "boxes")
+        low, high = state.lb.copy(), state.ub.copy()
+        number, kept = len(self.levels), []
+        for chunk, answers in zip(chunks, found, strict=True):
+            for (column, sign), answer in zip(chunk, answers or [None] * len(chunk), strict=True):
+                if answer is None or not np.isfinite(answer[0]):
+                    continue
+                out = OUT * (state.ub[column] - state.lb[column])
+                value = answer[0] - out
+                if sign * self.incumbent[column] < value - 1e-6 * (1.0 + abs(value)):
+                    label = self.blocks.model.space.label(column)
+                    self.fault = f"a box by cutoff would lose the best point known, in {label}; boxes were given up"
+                    return
+                box = low if sign > 0 else high
+                if sign * (sign * value - box[column]) > 0:
+                    box[column] = sign * value
+                    kept.append(Box(column, sign, value, number, answer[1]))
+        self.levels.append(level)
+        self.cutoff = min(self.cutoff, self.value)
+        self.boxes += kept
+        self.state = state.boxed(targets, low[targets], high[targets])
+        self._tell("boxes")
+
+    def _chunks(self, asked: list[tuple[int, float]]) -> list[list[tuple[int, float]]]:
+        """Return the questions in as many parts as keep the workers busy, each worth loading the relaxation."""
+        size = CHUNK if self.executor is not None else len(asked)
+        return [asked[k : k + size] for k in range(0, len(asked), size)]
+
+
+def _with(x: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    out = x.copy()
+    out[columns] = values
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What was derived for one subproblem: it travels with every job, the subproblem once.
+
+    Parameters
+    ----------
+    lb, ub : ndarray (k,)
+    rows : RowTable
+        Over its columns.
+    """
+
+    lb: np.ndarray
+    ub: np.ndarray
+    rows: RowTable
+
+    @classmethod
+    def of(cls, state: Strengthened, k: int) -> Change:
+        """Return what was derived for subproblem k."""
+        columns, mine = state.blocks.subproblems[k].columns, state.rows.take(state.owner == k)
+        return cls(state.lb[columns], state.ub[columns], RowTable(take_columns(mine.M, columns), mine.lo, mine.hi))
+
+    def on(self, part: Subproblem) -> Subproblem:
+        """Return the subproblem with it."""
+        model = part.model
+        space, old = model.space.copy(), model.rows
+        space.lb[:], space.ub[:] = self.lb, self.ub
+        rows = RowTable(
+            vstack([old.M, self.rows.M], model.n), np.concatenate([old.lo, self.rows.lo]),
+            np.concatenate([old.hi, self.rows.hi]),
+        )  # fmt: skip
+        return replace(part, model=replace(model, space=space, rows=rows))
+
+
+def derive(
+    part: Subproblem, change: Change, point: np.ndarray, w: np.ndarray, sigma: np.ndarray, seconds: float | None
+) -> tuple[Root, ...]:
+    """Return rows and boxes of a subproblem: separated at a point, and at the optima of its priced objective."""
+    deadline, now = Deadline(seconds), change.on(part)
+    costs = root_rows(priced(now, w, sigma), time_limit=deadline.left(SECONDS))
+    there = root_rows(now.model, point, time_limit=deadline.left(SECONDS))
+    return costs, there
+
+
+def exact(
+    part: Subproblem, change: Change, w: np.ndarray, sigma: np.ndarray, room: float, solver: str, seconds: float | None
+) -> Minimum:
+    """Return the minimum of a priced subproblem over its own rows, its boxes being those derived so far."""
+    now = change.on(part)
+    return minimum(now, w, sigma, room, Deadline(seconds).left(SECONDS), solver)
