@@ -80,9 +80,9 @@ class Polyhedron:
         """Return the least ``q'x``."""
         return lp(q, self.A, self.lo, self.hi, self.lb, self.ub, deadline)
 
-    def warm(self, deadline: Deadline = NEVER, most: float | None = None) -> WarmLp:
+    def warm(self, deadline: Deadline = NEVER, most: float | None = None, primal: bool = False) -> WarmLp:
         """Return an LP over it that is kept warm from objective to objective, ``most`` seconds for each."""
-        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, deadline, most)
+        return WarmLp(self.A, self.lo, self.hi, self.lb, self.ub, deadline, most, primal)
 
     def with_rows(self, A: Csr, lo: np.ndarray, hi: np.ndarray) -> Polyhedron:
         """Return it with more rows."""

@@ -24,6 +24,8 @@ _STATUS = {
     highspy.HighsModelStatus.kTimeLimit: "limit",
     highspy.HighsModelStatus.kIterationLimit: "limit",
 }
+PRIMAL = 4
+"""The primal method among HiGHS's ``simplex_strategy``."""
 
 
 def as_lp(q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> Any:
@@ -40,19 +42,16 @@ def as_lp(q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray,
     return lp
 
 
-def _answer(highs: Any, words: str) -> Answer:
+def _answer(highs: Any, words: str, point: bool = True) -> Answer:
     status = _STATUS.get(highs.getModelStatus(), "error")
     if status != "optimal":
         own = highs.modelStatusToString(highs.getModelStatus())
         return ended(status, f"HiGHS: {words or own}")
-    point = highs.getSolution()
-    return Answer(
-        status,
-        np.asarray(point.col_value, dtype=float),
-        float(highs.getInfo().objective_function_value),
-        np.asarray(point.row_dual, dtype=float),
-        np.asarray(point.col_dual, dtype=float),
-    )
+    found = highs.getSolution()
+    columns = [found.col_value, found.col_dual] if point else [(), ()]
+    x, reduced = (np.asarray(values, dtype=float) for values in columns)
+    value = float(highs.getInfo().objective_function_value)
+    return Answer(status, x if point else None, value, np.asarray(found.row_dual, dtype=float), reduced)
 
 
 def _proved(highs: Any, answer: Answer) -> Answer:
@@ -74,14 +73,19 @@ class WarmLp:
         Of all solves together.
     most : float, optional
         Seconds per solve.
+    primal : bool
+        Take the primal simplex method, which goes on from where it is when the objective changes; HiGHS's own choice,
+        the dual one, begins anew.
     """
 
     def __init__(
         self, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, deadline: Deadline = NEVER,
-        most: float | None = None,
+        most: float | None = None, primal: bool = False,
     ) -> None:  # fmt: skip
         self.n = A.shape[1]
         self._highs = quiet()
+        if primal:
+            self._highs.setOptionValue("simplex_strategy", PRIMAL)
         self._deadline, self._most = deadline, most
         self._costed = np.empty(0, dtype=np.int32)
         words = pass_model(self._highs, as_lp(np.zeros(self.n), A, lo, hi, lb, ub))
@@ -91,8 +95,8 @@ class WarmLp:
                 f"NaN, or bounds cross; state the data in larger units (HiGHS: {words})"
             )
 
-    def minimize(self, columns: np.ndarray, costs: np.ndarray) -> Answer:
-        """Solve for the objective ``sum costs_k x[columns_k]``."""
+    def minimize(self, columns: np.ndarray, costs: np.ndarray, point: bool = True) -> Answer:
+        """Solve for the objective ``sum costs_k x[columns_k]``; without a point the row prices are all that is told."""
         highs = self._highs
         if len(self._costed):
             highs.changeColsCost(len(self._costed), self._costed, np.zeros(len(self._costed)))
@@ -102,7 +106,7 @@ class WarmLp:
         seconds = self._deadline.left(self._most)
         if seconds == 0.0:
             return ended("limit", "")
-        out = _proved(highs, _answer(highs, highs_within(highs, seconds, lambda: run(highs))))
+        out = _proved(highs, _answer(highs, highs_within(highs, seconds, lambda: run(highs)), point))
         unproved = out.status == "infeasible" and not len(out.row_dual)  # presolve also says so of unbounded LPs
         if unproved or out.status in ("infeasible_or_unbounded", "error"):  # ask once more, cold and without presolve
             highs.clearSolver()
@@ -110,7 +114,7 @@ class WarmLp:
             listening = out.status == "error"
             left = self._deadline.left(self._most)
             words = highs_within(highs, left, lambda: run(highs, listen=listening))
-            out = _proved(highs, _answer(highs, words))
+            out = _proved(highs, _answer(highs, words, point))
             highs.setOptionValue("presolve", "choose")
         return told(out)
 
@@ -123,3 +127,13 @@ class WarmLp:
     def set_row(self, row: int, lo: float, hi: float) -> None:
         """Change one row's sides."""
         self._highs.changeRowBounds(int(row), float(lo), float(hi))
+
+    def vertex(self) -> Any:
+        """Return where the last solve has ended, None where it has no basis: :meth:`go_to` takes it back there."""
+        basis = self._highs.getBasis()
+        return basis if basis.valid else None
+
+    def go_to(self, vertex: Any) -> None:
+        """Begin the next solve at a vertex, of this LP or of one as large; anywhere if there is none."""
+        if vertex is not None:
+            self._highs.setBasis(vertex)

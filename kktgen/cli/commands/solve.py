@@ -26,6 +26,7 @@ from ..options import (
     solver_option,
     time_option,
 )
+from ..pool import pool_for
 
 EXPLAINED = ("infeasible", "unbounded", "infeasible_or_unbounded")
 """Statuses that want an explanation."""
@@ -119,12 +120,13 @@ def _solved(job: task.Job, asked: Mapping[str, Any], progress: printing.Progress
     """Return the result of the method asked for, with the range where that is asked for."""
     method, ranged = asked["search"]["method"], asked["ranged"]
     if method == "exact":
-        return kg.optimize(
-            job.bilevel, encoding=asked["encoding"], solver=asked["solver"], time_limit=asked["time_limit"],
-            gap=asked["gap"], cuts={"on": True, "off": False}.get(asked["cuts"], "auto"), range=ranged, isolate=True,
-            memory_limit=asked["memory_limit"], progress=progress,
-            stages=progress.stage_passed if silent else progress.stage_ended, **job.options(asked["solver"]),
-        )  # fmt: skip
+        with pool_for(job.bilevel) as executor:
+            return kg.optimize(
+                job.bilevel, encoding=asked["encoding"], solver=asked["solver"], time_limit=asked["time_limit"],
+                gap=asked["gap"], cuts={"on": True, "off": False}.get(asked["cuts"], "auto"), range=ranged,
+                executor=executor, isolate=True, memory_limit=asked["memory_limit"], progress=progress,
+                stages=progress.stage_passed if silent else progress.stage_ended, **job.options(asked["solver"]),
+            )  # fmt: skip
     if method in job.methods:
         result: Any = task.own_method(job, method, progress)
     else:

@@ -119,7 +119,7 @@ def bound(
     if model.kkt is None or model.pairs is None:
         return model
     deadline, view = Deadline(time_limit), scaled(model)
-    jobs = _jobs(view.model, rounds, deadline)
+    jobs = jobs_of(view.model, rounds, deadline)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
     for k, proved in enumerate(_run(jobs, executor, deadline)):
@@ -153,7 +153,7 @@ def _run(jobs: Iterator[FollowerToBound], executor: Executor | None, deadline: D
             future.cancel()
 
 
-def _jobs(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerToBound]:
+def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerToBound]:
     """Yield one job per follower over boxes tightened by the leader's and the followers' rows; none when it is late."""
     kkt, space = model.kkt, model.space
     assert kkt is not None

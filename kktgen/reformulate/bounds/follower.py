@@ -15,13 +15,15 @@ import numpy as np
 from ...deadline import NEVER, Deadline
 from ...numerics.answers import failures
 from ...numerics.intervals import FAR, within_reach
-from ...numerics.programs import Polyhedron
 from .basic import basic_bounds
 from .job import FollowerToBound, Proved
+from .lps import Lps
 from .multipliers import (
+    LARGE,
     conditional_bounds,
     conditional_slacks,
     price_boxes,
+    prices_to_ask,
     slack_bounds,
     slack_intervals,
     stationarity_bounds,
@@ -29,9 +31,6 @@ from .multipliers import (
 from .paths import path_bounds
 from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
-
-LARGE = 3.0
-"""Multipliers with a bound this many times the median are asked again in the next round."""
 
 
 class _Best:
@@ -89,18 +88,19 @@ def bound_follower(job: FollowerToBound, deadline: Deadline = NEVER) -> Proved:
 
 
 def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
-    qp, at, best = job.qp, Layout.of(job.qp), _Best(job)
+    qp, best = job.qp, _Best(job)
     if job.network is not None:
         found = _network(job, best, deadline)
         if found is not None:
             return found
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
-    slack_max, slack_tier, lps = slack_bounds(qp, program, best.boxes(), deadline)
+    lps = Lps(program, deadline)
+    slack_max, slack_tier = slack_bounds(qp, lps, best.boxes(), deadline)
     rule = slater_rule(qp, job.x_lb, job.x_ub, slack_max, job.dead, deadline)
-    cut, inner = None, "none"
+    cut, inner, count = None, "none", lps.count
     if rule is not None:
         cut, values = slater(qp, program, rule, job.dead, deadline)
-        lps += 3
+        count += 3
         best.improve(values, "D1")
         inner = "found" if np.isfinite(values).any() or not rule.sigma.any() else "unbounded"
     _activity(job, best)
@@ -109,29 +109,40 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
         best.price(low, high)
         best.improve(values, "D4")
         _activity(job, best, "D4")
-    asked = ~job.dead
-    for _ in range(max(1, job.rounds)):
+    count += _conditional(job, best, cut, deadline)
+    if not np.isfinite(slack_max).all() and not deadline.over:
+        count += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
+    loose = np.concatenate(
+        [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
+    )
+    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, count, late=deadline.over)
+
+
+def _conditional(job: FollowerToBound, best: _Best, cut: tuple | None, deadline: Deadline) -> int:
+    """Tighten prices and multipliers by rounds of conditional LPs (D3); return the number of LPs."""
+    asked, count, lps = ~job.dead, 0, None
+    for k in range(max(1, job.rounds)):
         if deadline.over:
             break
-        program = relaxation(qp, best.boxes(), job.leader)
-        if cut is not None:
-            program = with_rows(program, *cut)
+        lps = _lps(job, best, cut, deadline, lps)
         before = best.mu
-        best.price(*price_boxes(program, at, best.lam, deadline))
-        best.improve(conditional_bounds(qp, program, job, asked, deadline), "D3")
-        lps += 2 * len(qp.b) + int(asked.sum())
+        best.price(*price_boxes(job.qp, lps, best.lam, prices_to_ask(job, best.lam, k > 0), deadline))
+        best.improve(conditional_bounds(job.qp, lps, job, asked, deadline), "D3")
+        count += lps.count
         with np.errstate(invalid="ignore"):
             gained = (before - best.mu) > 0.1 * before
         known = best.mu[asked & np.isfinite(best.mu)]
         asked = asked & (best.mu > LARGE * (np.median(known) if len(known) else 0.0))
         if not gained.any() or not asked.any():
             break
-    if not np.isfinite(slack_max).all() and not deadline.over:
-        lps += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
-    loose = np.concatenate(
-        [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
-    )
-    return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, lps, late=deadline.over)
+    return count
+
+
+def _lps(job: FollowerToBound, best: _Best, cut: tuple | None, deadline: Deadline, before: Lps | None = None) -> Lps:
+    """Return the LPs over the relaxation of the KKT system that the boxes so far make."""
+    program = relaxation(job.qp, best.boxes(), job.leader)
+    identity = len(program.lo) - 1
+    return Lps(program if cut is None else with_rows(program, *cut), deadline, identity, before)
 
 
 def _network(job: FollowerToBound, best: _Best, deadline: Deadline) -> Proved | None:
@@ -170,10 +181,8 @@ def _response_slacks(
 ) -> int:
     """Bound the slacks that the rows alone leave unbounded over the follower's responses; return the number of LPs."""
     _activity(job, best)
-    program: Polyhedron = relaxation(job.qp, best.boxes(), job.leader)
-    if cut is not None:
-        program = with_rows(program, *cut)
-    value = conditional_slacks(job.qp, program, ~np.isfinite(slack_max), deadline)
+    lps = _lps(job, best, cut, deadline)
+    value = conditional_slacks(job.qp, lps, ~np.isfinite(slack_max), deadline)
     better = value < slack_max
     slack_max[better], slack_tier[better] = value[better], "LP"
-    return len(better)
+    return lps.count

@@ -26,9 +26,6 @@ from ...numerics.programs import Polyhedron
 from ...numerics.sparse import Csr, row_index
 from ...problem.qp import QP
 
-SECONDS = 20.0
-"""Seconds for each LP."""
-
 
 @dataclass(frozen=True, eq=False)
 class Boxes:

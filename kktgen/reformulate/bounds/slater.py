@@ -24,7 +24,8 @@ from ...numerics.programs import Polyhedron, lp
 from ...numerics.safe_bound import safe_minimum
 from ...numerics.sparse import Csr, row_index
 from ...problem.qp import QP
-from .relaxation import SECONDS, Layout, products, with_rows
+from .lps import SECONDS
+from .relaxation import Layout, products, with_rows
 
 INSIDE = 1e-6
 """Smallest slack a Slater point is used with."""

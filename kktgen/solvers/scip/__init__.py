@@ -38,6 +38,9 @@ NEAR_ZERO = 1e-9
 """Distance of value and bound at which a search with a relative gap ends as well: at zero there is no relative one."""
 DENSE = 2e7
 """Entries of rows times columns in SOS1 sets above which SCIP does not tighten bounds set by set in its presolve."""
+CONVEX: dict[str, Any] = {"presolving/maxrestarts": 0, "separating/maxroundsroot": 10}
+"""Options where a convex objective is all the nonlinearity there is: rounds and restarts beyond that cost most of the
+time at the root, for bounds that a few nodes of the tree give as well."""
 LP_FAILED = "error in LP solver"
 MEMORY = "limits/memory"
 """The option that limits its memory, in MB."""
@@ -145,6 +148,8 @@ def attempt(
             # An objective that is all the nonlinearity there is, and convex, needs no NLP solver: gradient cuts settle
             # it. Ipopt in the wheels of PySCIPOpt 6.3 can abort the whole process ("free(): invalid pointer").
             scip.setParam("nlp/disable", True)
+            if not len(model.sos1):
+                scip.setParams(CONVEX)
         if len(model.sos1):
             # The bound cuts x / ux + y / uy <= 1 of SCIP 10's SOS1 handler are wrong once a bound was tightened while
             # one was made: sets {x, y} in [0, 7.21] x [0, 7.30] got 7.30 x + 0.741 y <= 5.41, and the model was called

@@ -1,9 +1,4 @@
-"""Hand a model to SCIP: columns, rows, sets, indicators, quadratic rows, objective, starting points.
-
-SCIP minimises a linear objective, so the products of a quadratic one move into an epigraph row::
-
-    min  t + q'z + r    s.t.  sum v z_i z_j - t <= 0
-"""
+"""Hand a model to SCIP: columns, rows, sets, indicators, quadratic rows, objective, starting points."""
 
 from __future__ import annotations
 
@@ -19,6 +14,7 @@ from ...model.model import Model
 from ...model.tables import Indicators, QuadTable, Sos1
 from ...numerics.sparse import Csr
 from ..driving.checks import canonical, column_bounds, sides, violation
+from .epigraph import Epigraph, add_epigraph, products
 
 INFINITY = 1e20
 """SCIP takes numbers of this size and beyond as infinite."""
@@ -36,8 +32,8 @@ class Loaded:
     scip : pyscipopt.Model
     columns : list of pyscipopt.Variable
         One per column of the model, in order.
-    epigraph : pyscipopt.Variable or None
-        The column t.
+    epigraph : Epigraph or None
+        The columns that stand for the objective's products.
     slacks : list of pyscipopt.Variable
         Slack columns SCIP gave the indicator rows ``A z - s <= b``.
     A, b : csr_array (k, n), ndarray (k,)
@@ -46,7 +42,7 @@ class Loaded:
 
     scip: Any
     columns: list[Any]
-    epigraph: Any
+    epigraph: Epigraph | None
     slacks: list[Any]
     A: Csr
     b: np.ndarray
@@ -74,7 +70,7 @@ def load(model: Model, scip: Any, deadline: Deadline = NEVER) -> Loaded:
     _add_sets(scip, columns, model.sos1, deadline)
     slacks, A, b = _add_indicators(scip, columns, terms, model.indicators, model.n, deadline)
     _add_quadratic_rows(scip, columns, terms, model.quads, model.n)
-    return Loaded(scip, columns, _add_epigraph(scip, columns, terms, model), slacks, A, b)
+    return Loaded(scip, columns, add_epigraph(scip, columns, model), slacks, A, b)
 
 
 def _timed(items: Iterable[Item], deadline: Deadline) -> Iterator[Item]:
@@ -132,41 +128,19 @@ def _add_indicators(
     return slacks, A, b
 
 
-def _products(columns: list[Any], i: np.ndarray, j: np.ndarray, v: np.ndarray) -> Iterator[tuple[Any, float]]:
-    from pyscipopt.scip import Term
-
-    for a, b, value in zip(i.tolist(), j.tolist(), v.tolist(), strict=True):
-        yield Term(columns[a], columns[b]), value
-
-
 def _add_quadratic_rows(scip: Any, columns: list[Any], terms: list[Any], quads: QuadTable, n: int) -> None:
     from pyscipopt.scip import Expr, ExprCons
 
     order = np.argsort(quads.row, kind="stable")
     starts = np.searchsorted(quads.row[order], np.arange(len(quads) + 1)).tolist()
-    products = list(_products(columns, quads.i[order], quads.j[order], quads.v[order]))
+    pairs = list(products(columns, quads.i[order], quads.j[order], quads.v[order]))
     lo, hi = sides(quads.linear)
     linear = _sums(terms, canonical(quads.linear.M, n))
     for k, (row, low, high) in enumerate(zip(linear, _side(lo), _side(hi), strict=True)):
-        for term, value in products[starts[k] : starts[k + 1]]:
+        for term, value in pairs[starts[k] : starts[k + 1]]:
             row[term] = row.get(term, 0.0) + value
         if low is not None or high is not None:
             scip.addCons(ExprCons(Expr(row), low, high))
-
-
-def _add_epigraph(scip: Any, columns: list[Any], terms: list[Any], model: Model) -> Any:
-    """Add the column t and its row; return the column, None where the objective is linear."""
-    from pyscipopt.scip import Expr, ExprCons
-
-    goal = model.objective.canonical()
-    if not len(goal.v):
-        return None
-    convex = "qobj" in model.features
-    t = scip.addVar("t", "C", 0.0 if convex else None, None, 1.0)
-    row = dict(_products(columns, goal.i, goal.j, goal.v))
-    row[next(iter(t))] = -1.0
-    scip.addCons(ExprCons(Expr(row), None, 0.0))
-    return t
 
 
 def add_starts(loaded: Loaded, model: Model, points: Sequence[np.ndarray], tol: float) -> int:
@@ -178,7 +152,7 @@ def add_starts(loaded: Loaded, model: Model, points: Sequence[np.ndarray], tol: 
     for z in points:
         complete = not np.isnan(z).any()
         if complete:
-            _add_complete(loaded, model, z)
+            _add_complete(loaded, z)
             if violation(model, z) <= tol:
                 feasible += 1
                 continue
@@ -191,14 +165,14 @@ def add_starts(loaded: Loaded, model: Model, points: Sequence[np.ndarray], tol: 
     return feasible
 
 
-def _add_complete(loaded: Loaded, model: Model, z: np.ndarray) -> None:
+def _add_complete(loaded: Loaded, z: np.ndarray) -> None:
     """Hand over a point with the columns that only SCIP knows."""
-    goal, point = model.objective.canonical(), loaded.scip.createSol()
+    point = loaded.scip.createSol()
     for column, value in zip(loaded.columns, z.tolist(), strict=True):
         point[column] = value
     if loaded.epigraph is not None:
-        t = float((goal.v * z[goal.i] * z[goal.j]).sum())
-        point[loaded.epigraph] = t + 1e-9 * max(1.0, abs(t))
+        for column, value in zip(loaded.epigraph.columns, loaded.epigraph.values(z), strict=True):
+            point[column] = value
     for slack, value in zip(loaded.slacks, np.maximum(loaded.A @ z - loaded.b, 0.0).tolist(), strict=True):
         point[slack] = value
     loaded.scip.addSol(point)
