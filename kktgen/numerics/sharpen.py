@@ -98,8 +98,8 @@ def _solve(
     signs = np.concatenate([np.ones(n), -np.ones(rows.shape[0])])
     scale = max(1.0, float(np.abs(program.P.data).max(initial=0.0)))
     right = np.concatenate([-program.q, side[active]])
-    u = np.concatenate([x, -price[active]])
-    u = _refined(K, sp.csc_array(K + REGULARISATION * scale * sp.diags_array(signs)), right, u)
+    begun = np.concatenate([x, -price[active]])
+    u = _refined(K, sp.csc_array(K + REGULARISATION * scale * sp.diags_array(signs)), right, begun)
     if u is None:
         return None
     out = np.zeros(len(price))
