@@ -17,17 +17,18 @@ clock: Callable[[], float] = time.monotonic
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of a whole limit a stage may take, and how many seconds at most."""
+    """Which part of a whole limit a stage may take, and how many seconds at most: ``most + each * size``."""
 
     part: float
     most: float = inf
+    each: float = 0.0
 
 
 SHARES = {
     "eliminate": Share(0.02),  # the weights that rid the objective of its products
     "bound": Share(0.18),  # proved boxes; what is proved by then is kept
     "cut": Share(0.03),  # both relaxations that say whether the inequalities pay
-    "start": Share(0.10, most=10.0),  # heuristics, also where there is no limit
+    "start": Share(0.10, most=10.0, each=1.5e-3),  # heuristics, also where there is no limit; its size: the pairs
     "level": Share(0.02, most=10.0),  # boxes of the level set of the start point, and the bounds that follow
     "tighten": Share(0.40),  # rounds over the subproblems of many followers, where that pays
     "evidence": Share(0.05),  # kept for a second encoding, where the claim may need one
@@ -114,10 +115,13 @@ class Deadline:
         out._stopped = self._stopped
         return out
 
-    def share(self, stage: str) -> Deadline:
-        """Return the deadline of a stage: its share of the whole limit (:data:`SHARES`), and what is left at most."""
+    def share(self, stage: str, size: int = 0) -> Deadline:
+        """Return the deadline of a stage: its share of the whole limit (:data:`SHARES`), and what is left at most.
+
+        What a stage may take without a limit grows with the size of what it works on.
+        """
         share = SHARES[stage]
-        return self.part(min(share.part * self.limit, share.most))
+        return self.part(min(share.part * self.limit, share.most + share.each * size))
 
     def before(self, *stages: str) -> Deadline:
         """Return the deadline of work after which the shares of some stages are left."""

@@ -29,7 +29,7 @@ from ..reformulate.level import Relaxed, level, with_boxes
 from ..reformulate.scale import scaled
 from ..search.residual import FEASIBLE, violation
 from ..search.start.pattern import polished
-from ..search.start.start import land_start, starts_within
+from ..search.start.start import land_start, pair_count, starts_within
 from ..solvers import check_solvable, solve
 from ..solvers.driving.checks import INTERRUPTED
 from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
@@ -170,7 +170,7 @@ class Pipeline:
 
     def search(self, start: Any) -> None:
         """Find start points: the given one, else what the heuristics find."""
-        own = self.deadline.share("start")
+        own = self.deadline.share("start", pair_count(self.model))
         if self.model.kkt is not None and start is not False:
             given = None if start is True else land_start(self.bilevel, self.model, start, own)
             self.points = [given] if given is not None else starts_within(self.bilevel, self.model, own, self.progress)

@@ -11,11 +11,11 @@ from .population.hunt import hho, nchho
 from .population.record import Record, Search
 from .respond import Responder, respond
 from .start.pattern import pattern_search, pattern_step, polish
-from .start.start import relax_and_respond, start_points
+from .start.start import land_all, relax_and_respond, start_points
 
 __all__ = [
-    "Record", "Responder", "Search", "hho", "nchho", "pattern_search", "pattern_step", "polish", "relax_and_respond",
-    "respond", "start_points",
+    "Record", "Responder", "Search", "hho", "land_all", "nchho", "pattern_search", "pattern_step", "polish",
+    "relax_and_respond", "respond", "start_points",
 ]  # fmt: skip
 
 

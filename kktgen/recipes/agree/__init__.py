@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...deadline import SHARES, Deadline
+from ...deadline import NEVER, Deadline
 from ...encodings import encode, in_order, named
 from ...errors import BoundError, ProblemError, SolverError, SolverNotFound, UnsupportedError, expect
 from ...model.model import Model
@@ -18,7 +18,7 @@ from ...problem.bilevel import Bilevel
 from ...reformulate.bounds import bound
 from ...reformulate.eliminate import eliminate
 from ...search.start.pattern import polished
-from ...search.start.start import starts_within
+from ...search.start.start import pair_count, starts_within
 from ...solvers import check_arguments, solve, solvers
 from ...solvers.driving.checks import interrupted
 from ...solvers.programs import PREFIX
@@ -125,7 +125,7 @@ def agree(
     say(f"bounds: {deadline.spent:.1f} s")
     points: list[np.ndarray] = []
     if start and model.kkt is not None:
-        deadline = Deadline(time_limit).part(SHARES["start"].most)
+        deadline = Deadline(time_limit).part(NEVER.share("start", pair_count(model)).left())
         points = starts_within(bilevel, model, deadline, progress)
         best = f"objective {model.value(points[0]):.6g}" if points else "none found"
         say(f"start point: {best}, {deadline.spent:.1f} s")

@@ -16,6 +16,8 @@ from .discrete import Discrete
 from .pattern import Step, active_pairs, improve
 from .relaxation import Relaxation
 
+ROUNDS = 20
+"""Patterns solved from one point."""
 TIGHT = 1e-7
 """A slack below this can be held at zero."""
 

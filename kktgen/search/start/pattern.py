@@ -25,6 +25,10 @@ BIACTIVE = 1e-6
 """Slack and multiplier of a biactive pair are both below this."""
 GAIN = 1e-9
 """Smallest relative improvement that counts."""
+PATIENCE = (4, 20, 6_000)
+"""A search ends after so many flips that hardly pay: at least, at most, and this over the number of pairs."""
+HARDLY = 1e-5
+"""A relative improvement below this hardly pays."""
 UNCLEAR = 1e-4
 """Slack and multiplier of a solver's point below this leave open which of them is zero."""
 LOSS = 1e-5
@@ -93,10 +97,11 @@ def improve(
     best = pattern_step(model, z, active, deadline)
     if best is None or model.pairs is None:
         return best
-    used, improved = 1, True
-    while improved:
+    patience = within(PATIENCE, len(model.pairs))
+    used, slow, improved = 1, 0, True
+    while improved and slow < patience:
         improved = False
-        for flip in _flips(model.pairs, best):
+        for flip in _flips(model.pairs, best)[:patience]:
             if used >= rounds or deadline.over:
                 return best
             trial = active.copy()
@@ -104,9 +109,16 @@ def improve(
             step = pattern_step(model, best.z, trial, deadline)
             used += 1
             if step is not None and step.value < best.value - GAIN * (1.0 + abs(best.value)):
+                slow = 0 if step.value < best.value - HARDLY * (1.0 + abs(best.value)) else slow + 1
                 best, active, improved = step, trial, True
                 break
     return best
+
+
+def within(limits: tuple[int, int, int], pairs: int) -> int:
+    """Return how often something is tried in a model of so many pairs: a budget over these, within limits."""
+    least, most, budget = limits
+    return min(max(budget // max(pairs, 1), least), most)
 
 
 def _flips(pairs: Pairs, step: Step) -> list[np.ndarray]:

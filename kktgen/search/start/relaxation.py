@@ -1,13 +1,17 @@
-"""Where a leader's decisions may come from: the relaxation without complementarity, and points near it.
+"""Where a leader's decisions may come from: the relaxation without complementarity, and penalties that bring it back.
 
 ``minimise f(z)`` over rows and bounds, pairs dropped, is a convex QP when the products are eliminated; its optimum z0
 bounds the bilevel optimum, and its gap ``mu0's0`` says how far its multipliers and slacks are from complementary. The
-penalty ``rho mu's`` is bilinear; linearised at a point it gives the next one::
+penalty ``rho mu's`` is bilinear; linearised at a point w it gives the next one, between which w moves half of the way::
 
-    z_(k+1) in argmin  f(z) + rho (mu_k's(z) + s_k'mu)            over the same rows and bounds
+    z_k in argmin  f(z) + rho_k (mu(w_k)'s(z) + s(w_k)'mu)          over the same rows and bounds
+    w_(k+1) = (w_k + z_k) / 2,     rho_(k+1) = 1.5 rho_k            until  rho mu's <= 1e-3 (1 + |f|)
 
-For a nonconvex objective f is linearised as well. (Successive linearisation of the complementarity penalty: Bennett and
-Mangasarian, "Bilinear separation of two sets in n-space", 1993.)
+For a nonconvex objective f is linearised as well. Weights that grow lead the prices from the relaxed optimum, where the
+leader has everything its own way, to where followers agree, and the patterns of their responses improve on the way.
+(Successive linearisation of the complementarity penalty: Bennett and Mangasarian, "Bilinear separation of two sets in
+n-space", 1993; weights that grow: Kleinert and Schmidt, "Computing feasible points of bilevel problems with a penalty
+alternating direction method", 2021.)
 """
 
 from __future__ import annotations
@@ -22,12 +26,16 @@ from ...numerics.programs import qp
 from ...numerics.sparse import Csr, widen
 from ..residual import FEASIBLE
 
-WEIGHTS = (0.3, 1.0, 3.0, 0.1, 10.0, 0.03)
-"""Penalty weights rho, in units of (1 + |objective|) / gap at the relaxed optimum."""
-STEPS = 5
-"""Points per weight."""
+FIRST, GROWTH = 0.3, 1.5
+"""First penalty weight rho in units of (1 + |objective|) / gap at the relaxed optimum, and its growth at each step."""
+HEAVY = 3.0, 2.0
+"""The same where the penalties begin heavily."""
+STEPS = 20
+"""Most steps."""
 DAMPING = 0.5
 """Share of the way the point of linearisation moves to each new point."""
+CLOSED = 1e-3
+"""A penalty below this (relative to the objective) has brought complementarity back."""
 
 
 class Relaxation:
@@ -53,6 +61,8 @@ class Relaxation:
         self.P = P if self.convex else Csr(P.shape)
         self.bound = -np.inf
         self._hessian = P
+        self._slopes = Csr((0, model.n)) if model.pairs is None else widen(model.pairs.M, model.n)
+        self._unit: float | None = None
 
     def minimise(
         self, cost: np.ndarray, P: Csr | None = None, deadline: Deadline = NEVER
@@ -80,34 +90,61 @@ class Relaxation:
         return None if found is None else found[0]
 
     def points(self, deadline: Deadline = NEVER) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield points of the relaxation with their names: its optimum, its centre, then penalised ones."""
+        """Yield points with their names: the relaxed optimum, penalised ones, the centre, and others.
+
+        The penalties begin lightly, and once more heavily, which leads to other decisions.
+        """
         found = self.minimise(self.q, deadline=deadline) if self.convex else None
         if found is not None:
             self.bound = found[1] + self.r
             yield "relaxed optimum", found[0]
-        centre = self.centre(deadline)
-        start = found[0] if found is not None else centre
+        centre = self.centre(deadline) if found is None else None
+        if centre is not None:
+            yield "centre", centre
+        start = centre if found is None else found[0]
         if start is None:
             return
-        value = self.model.objective.value(start)
-        pairs = self.model.pairs
-        gap = 0.0 if pairs is None else float(np.maximum(pairs.slack(start), 0.0) @ np.maximum(start[pairs.mu], 0.0))
-        weights = [(1.0 + abs(value)) / gap * weight for weight in WEIGHTS] if gap > FEASIBLE else [0.0]
-        for k, weight in enumerate(weights):
-            yield from ((f"penalty {weight:.2g}", z) for z in self._penalised(start, weight, deadline))
-            if k == 1 and centre is not None:
-                yield "centre", centre
+        yield from self.rising(start, deadline=deadline)
+        centre = self.centre(deadline) if found is not None else None
+        if centre is not None:
+            yield "centre", centre
+        yield from self.rising(start, *HEAVY, deadline=deadline)
 
-    def _penalised(self, at: np.ndarray, weight: float, deadline: Deadline) -> Iterator[np.ndarray]:
-        pairs = self.model.pairs
+    def rising(
+        self, at: np.ndarray, first: float = FIRST, growth: float = GROWTH, damping: float = DAMPING,
+        deadline: Deadline = NEVER,
+    ) -> Iterator[tuple[str, np.ndarray]]:  # fmt: skip
+        """Yield the points of growing penalties, linearised at a point first; without a gap to close there is one.
+
+        Parameters
+        ----------
+        at : ndarray (n,)
+        first, growth : float
+            The first weight (in the unit of :data:`FIRST`), and the factor from each to the next.
+        damping : float
+            Share of the way to each new point that the point of linearisation moves.
+        deadline : Deadline
+        """
+        pairs, size = self.model.pairs, 1.0 + abs(self.model.objective.value(at))
+        if self._unit is None:
+            gap = self._gap(at)
+            self._unit = size / gap if gap > FEASIBLE else 0.0
+        weight = first * self._unit
         for _ in range(STEPS):
             cost = self.q.copy() if self.convex else self._hessian @ at + self.q
             if pairs is not None and weight:
                 s, mu = np.maximum(pairs.slack(at), 0.0), np.maximum(at[pairs.mu], 0.0)
-                cost += weight * (widen(pairs.M, self.model.n).T @ mu)
+                cost += weight * (self._slopes.T @ mu)
                 np.add.at(cost, pairs.mu, weight * s)
             found = self.minimise(cost, deadline=deadline)
             if found is None:
                 return
-            yield found[0]
-            at = at + DAMPING * (found[0] - at)
+            yield f"penalty {weight:.2g}", found[0]
+            if self.convex and weight * self._gap(found[0]) <= CLOSED * size:
+                return
+            at, weight = at + damping * (found[0] - at), growth * weight
+
+    def _gap(self, z: np.ndarray) -> float:
+        """Return mu's, negative parts left out."""
+        pairs = self.model.pairs
+        return 0.0 if pairs is None else float(np.maximum(pairs.slack(z), 0.0) @ np.maximum(z[pairs.mu], 0.0))
