@@ -14,9 +14,8 @@ from ..decompose.rounds import Rounds
 from ..decompose.tighten import CUTS
 from ..errors import BoundError, ProblemError
 from ..model.model import Model
-from ..reformulate.scale import scaled
 from ..search.residual import FEASIBLE, violation
-from ..search.start.moves import Moves
+from ..search.start.start import land_all
 
 SEVERAL = 8
 """Subproblems from which on rounds are made without being asked for: below, the solver's tree is as fast."""
@@ -30,8 +29,8 @@ MOST = 20
 """Rounds of many."""
 TRIED = 3
 """Decisions of the subproblems that are tried as points after each round, besides the master's."""
-PATTERNS = 20
-"""Patterns solved from one response."""
+SECONDS = 0.2
+"""Seconds a subproblem that a look for better points may take."""
 
 
 def check_decompose(value: bool | str) -> None:
@@ -96,30 +95,31 @@ def worked(
     many = len(rounds.blocks.subproblems) > FEW
     own = deadline.before("verify", "evidence").part(None) if many else deadline.share("tighten")
     rounds.deadline = own
-    view = scaled(model)
-    moves = Moves(view.model)
     for _ in range(MOST if many else ROUNDS):
         again = rounds.once(CUTS)
-        found = improved(rounds, moves, own)
-        if found is not None:
-            points = [view.back(found), *points]
+        points = [*improved(rounds, model, own), *points]
         if not again or rounds.gap <= gap or own.over:
             break
     return points
 
 
-def improved(rounds: Rounds, moves: Moves, deadline: Deadline) -> np.ndarray | None:
-    """Return a point better than the incumbent, landed from the decisions of the last round; None without one."""
-    best, n = None, moves.model.n
-    for z in rounds.decisions[: 1 + TRIED]:
-        if deadline.over:
-            break
-        response = moves.respond(z[:n], deadline)
-        point = None if response is None else moves.land(response, PATTERNS, deadline)
-        if point is None:
-            continue
-        whole = rounds.blocks.model
-        lifted = whole.complete(point)
-        if violation(whole, lifted) <= FEASIBLE and rounds.better(lifted):
-            best = point
-    return best
+def improved(rounds: Rounds, model: Model, deadline: Deadline) -> list[np.ndarray]:
+    """Return points better than the incumbent that the decisions of the last round lead to, the best first.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Takes the best of them as its incumbent.
+    model : Model
+        The KKT model.
+    deadline : Deadline
+    """
+    view, whole = rounds.blocks.view, rounds.blocks.model
+    candidates = [view.back(z)[: model.n] for z in rounds.decisions[: 1 + TRIED]]
+    found = land_all(model, candidates, deadline.part(SECONDS * len(rounds.blocks.subproblems)))
+    out = []
+    for z in found:
+        lifted = view.point(view.original.complete(z))
+        if violation(whole, lifted) <= FEASIBLE and (rounds.better(lifted) or out):
+            out.append(z)
+    return out
