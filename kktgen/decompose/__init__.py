@@ -4,6 +4,7 @@ A model with its products eliminated falls into one subproblem a follower once t
 see get a copy in each. :mod:`~kktgen.decompose.blocks` finds them, :mod:`~kktgen.decompose.lagrangian` bounds their
 sum, :mod:`~kktgen.decompose.rounds` make the boxes smaller of what they share.
 
-Takes: encoded models, points of them, executors. Gives: models with smaller boxes, proved bounds.
-Must not know: the recipe, verification's claims, files.
+Takes: encoded models, points of them, executors.
+Gives: models with smaller boxes, proved bounds.
+Must not know: what is claimed of an answer, files.
 """
