@@ -26,6 +26,9 @@ from ..numerics.safe_bound import OUTWARD, safe_convex_minimum
 from ..numerics.sparse import Csr, take_columns, take_rows, vstack, widen
 from .blocks import Blocks, Subproblem, part_of
 
+SMALL = 1e-7
+"""Reduced costs below this say nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Strengthened:
@@ -105,6 +108,8 @@ class MasterOptimum:
         Multipliers of every subproblem's copies.
     leader : ndarray
         Prices of the leader's own rows.
+    reduced : ndarray (n,)
+        Reduced costs: the bound rises by |reduced_k| for every unit that z_k is away from its side of the box.
     """
 
     bound: float
@@ -112,6 +117,18 @@ class MasterOptimum:
     w: np.ndarray
     sigma: tuple[np.ndarray, ...]
     leader: np.ndarray
+    reduced: np.ndarray
+
+    def within(self, reach: float, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of points whose objective is not above ``reach``, by reduced costs, rounded outward."""
+        room = (reach - self.bound) * (1.0 + OUTWARD) + OUTWARD * (1.0 + abs(reach))
+        if not (np.isfinite(self.bound) and np.isfinite(lb).all() and np.isfinite(ub).all()):
+            return lb, ub
+        size = np.maximum(np.abs(self.reduced), SMALL)
+        far = room / size + OUTWARD * (1.0 + np.maximum(np.abs(lb), np.abs(ub)))
+        high = np.where(self.reduced > SMALL, np.minimum(ub, lb + far), ub)
+        low = np.where(self.reduced < -SMALL, np.maximum(lb, ub - far), lb)
+        return low, high
 
 
 class Master:
@@ -143,10 +160,11 @@ class Master:
         if answer is None or answer.x is None:
             return None
         program = self.program
-        value, _ = safe_convex_minimum(answer, self.P, self.q, self.M, self.lo, self.hi, program.lb, program.ub)
-        return self._optimum(value + self.r - OUTWARD * abs(self.r), answer)
+        value, x = safe_convex_minimum(answer, self.P, self.q, self.M, self.lo, self.hi, program.lb, program.ub)
+        same = x is answer.x or bool((x == answer.x).all())  # else prices were moved as well
+        return self._optimum(value + self.r - OUTWARD * abs(self.r), answer, same)
 
-    def _optimum(self, bound: float, answer: Answer) -> MasterOptimum:
+    def _optimum(self, bound: float, answer: Answer, same: bool) -> MasterOptimum:
         state, blocks, price = self.state, self.state.blocks, answer.row_dual
         count = len(blocks.model.rows)
         sigma = []
@@ -158,7 +176,8 @@ class Master:
             sigma.append(value)
         assert answer.x is not None
         x = np.clip(answer.x, state.lb, state.ub)
-        return MasterOptimum(bound, x, -price[blocks.coupling_at], tuple(sigma), price[blocks.rows_at])
+        reduced = answer.col_dual if same else np.zeros(len(x))
+        return MasterOptimum(bound, x, -price[blocks.coupling_at], tuple(sigma), price[blocks.rows_at], reduced)
 
 
 def _without_fixed(program: Program, deadline: Deadline) -> Answer | None:

@@ -26,6 +26,7 @@ import numpy as np
 from ..deadline import NEVER, Deadline
 from ..model.tables import RowTable
 from ..numerics.sparse import Csr, take_columns, take_rows, vstack
+from ..problem.columns import Space
 from ..reformulate.level import SLACK
 from ..search.residual import FEASIBLE
 from ..solvers.scip.root import Root, root_rows
@@ -35,6 +36,10 @@ from .lagrangian import TOLERANCE, Minimum, admissible, leaders_part, minimum, p
 from .level_set import LevelSet, Prices, boxes_of
 from .master import Master, MasterOptimum, Strengthened
 
+INTEGRAL = 1e-4
+"""A bound of an integer column this close to an integer is taken to be it."""
+NARROWEST = 1e-4
+"""A box of a continuous column is not made narrower than this, see :data:`kktgen.solvers.scip.root.TRAP`."""
 CUT_OFF = 1e-5
 """By how much (in units of the row's length) a derived row must cut off the master's point to be kept."""
 ROOM = 0.01
@@ -240,7 +245,7 @@ class Rounds:
             if optimum is None:
                 return None
             jobs = [
-                Job(derive, share, (self._change(k), optimum.x[part.columns], optimum.w, optimum.sigma[k]))
+                Job(derive, share, (self._change(k), optimum.x[part.columns], *self._costs(k, optimum)))
                 for k, (part, share) in enumerate(zip(self.blocks.subproblems, self._shares, strict=True))
             ]
             found = self._run(jobs, "rows")
@@ -248,12 +253,40 @@ class Rounds:
                 break
         return self._master()
 
+    def _costs(self, k: int, optimum: MasterOptimum) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return multipliers (w, sigma_k) for subproblem k, and what its priced objective is at most where it matters.
+
+        With a Lagrangian bound ``L = leader's part + sum D_j``, a point of value V has in every subproblem a priced
+        objective of ``D_k + V - L`` at most: no other part can be below its minimum.
+        """
+        dual = self.dual
+        if dual is None or not np.isfinite(dual.bound):
+            return admissible(self.blocks, optimum.w), optimum.sigma[k], np.inf
+        room = max(self.reach - dual.bound, 0.0) + TOLERANCE * (1.0 + abs(self.reach))
+        return dual.w, dual.sigma[k], dual.minima[k] + room + TOLERANCE * (1.0 + abs(dual.minima[k]))
+
     def _master(self) -> MasterOptimum | None:
         optimum = Master(self.state).solve(self.deadline)
         if optimum is not None:
             self._proved(optimum.bound)
+            self._fix(*optimum.within(self.reach, self.state.lb, self.state.ub))
             self._tell("relaxation")
         return optimum
+
+    def _fix(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Take boxes of points that are no worse than the incumbent; integer columns go to integers."""
+        whole = self.blocks.model.space.kind != "C"
+        low, high = np.where(whole, np.ceil(low - INTEGRAL), low), np.where(whole, np.floor(high + INTEGRAL), high)
+        loses = (low > self.incumbent + FEASIBLE * (1.0 + np.abs(low))) | (
+            high < self.incumbent - FEASIBLE * (1.0 + np.abs(high))
+        )
+        if loses.any():
+            label = self.blocks.model.space.label(int(np.flatnonzero(loses)[0]))
+            self.fault = f"a box by reduced costs would lose the best point known, in {label}; it was not taken"
+            return
+        narrow = ~whole & (low < high) & (high - low < NARROWEST)
+        low, high = np.where(narrow, low - NARROWEST, low), np.where(narrow, high + NARROWEST, high)
+        self.state = self.state.boxed(np.arange(len(low)), low, high)
 
     def _proved(self, bound: float) -> None:
         """Take a bound over the boxes; the incumbent lies in them, so one above its value is a fault."""
@@ -295,8 +328,10 @@ class Rounds:
         return count
 
     def _holds(self, part: Subproblem, root: Root) -> bool:
-        """Return whether what was derived for a subproblem holds at the known points, all of which it must."""
-        known = np.array([z[part.columns] for z in (self.incumbent, *self.witnesses)])
+        """Return whether what was derived for a subproblem holds at the known points that it must hold at."""
+        value = self.blocks.model.objective.value
+        some = self.witnesses if self.dual is None else [z for z in self.witnesses if value(z) <= self.reach]
+        known = np.array([z[part.columns] for z in (self.incumbent, *some)])
         size = 1.0 + np.abs(known)
         inside = ((root.lb - known) <= FEASIBLE * size).all() and ((known - root.ub) <= FEASIBLE * size).all()
         value, room = root.M @ known.T, FEASIBLE * (1.0 + abs(root.M) @ np.abs(known.T))
@@ -450,13 +485,24 @@ class Change:
 
 
 def derive(
-    part: Subproblem, change: Change, point: np.ndarray, w: np.ndarray, sigma: np.ndarray, seconds: float | None
-) -> tuple[Root, ...]:
-    """Return rows and boxes of a subproblem: separated at a point, and at the optima of its priced objective."""
+    part: Subproblem, change: Change, point: np.ndarray, w: np.ndarray, sigma: np.ndarray, limit: float,
+    seconds: float | None,
+) -> tuple[Root, ...]:  # fmt: skip
+    """Return rows and boxes of a subproblem, separated at the optima of its priced objective, and at a point.
+
+    They hold for points whose priced objective is not above ``limit``.
+    """
     deadline, now = Deadline(seconds), change.on(part)
-    costs = root_rows(priced(now, w, sigma), time_limit=deadline.left(SECONDS))
-    there = root_rows(now.model, point, time_limit=deadline.left(SECONDS))
-    return costs, there
+    costs = priced(now, w, sigma)
+    first = root_rows(costs, None, limit, time_limit=deadline.left(SECONDS))
+    costs = replace(costs, space=_boxed(costs.space, first))
+    return first, root_rows(costs, point, limit, time_limit=deadline.left(SECONDS))
+
+
+def _boxed(space: Space, root: Root) -> Space:
+    out = space.copy()
+    out.lb[:], out.ub[:] = root.lb, root.ub
+    return out
 
 
 def exact(

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...deadline import Deadline, OutOfTime
 from ...model.model import Model
+from ...model.tables import QuadTable, join_quads
 from ...numerics.quiet_scip import heard
 from ...numerics.sparse import Csr
 from ...problem.columns import Space
@@ -49,6 +50,12 @@ PLAIN = {
 
 Probing looks at every binary. Strong branching at the root settles binaries of which one side is infeasible; with
 Gomory cuts and a tolerance of 1e-6 it settled some on the wrong side."""
+OF_OBJECTIVE = {
+    "propagating/pseudoobj/freq": 1,
+    "propagating/redcost/freq": 1,
+    "propagating/rootredcost/freq": 1,
+}
+"""Parameters where the objective has a limit: what needs more is left out."""
 LOOSE = 1e-6
 """How much rows (of their largest entry) and boxes (relative to 1 + |bound|) are loosened: SCIP's tolerance."""
 TRAP = 1e-4
@@ -88,7 +95,8 @@ def heuristics_off() -> dict[str, int]:
 
 
 def root_rows(
-    model: Model, point: np.ndarray | None = None, rounds: int = 10, time_limit: float | None = None
+    model: Model, point: np.ndarray | None = None, limit: float = np.inf, rounds: int = 10,
+    time_limit: float | None = None,
 ) -> Root:  # fmt: skip
     """Return the rows and boxes that SCIP derives at the root of a model.
 
@@ -99,6 +107,8 @@ def root_rows(
     point : ndarray (n,), optional
         Where SCIP separates: its root relaxation is that of the scaled distance ``sum |z - point| / width``, whose
         optimum is the point as long as no row cuts it off. By default at the optima of the model's own objective.
+    limit : float
+        Rows and boxes need to hold for points whose (minimised) objective is not above it alone.
     rounds : int
         Of separation.
     time_limit : float, optional
@@ -112,17 +122,20 @@ def root_rows(
     from pyscipopt import Model as Scip
 
     deadline, scip = Deadline(time_limit), Scip(model.name)
-    asked = model if point is None else _without_objective(model)
+    asked = model if point is None else _without_objective(model, limit)
     with heard():
         try:
             scip.hideOutput()
-            for name, value in {**heuristics_off(), **PLAIN, "separating/maxroundsroot": rounds}.items():
+            own = OF_OBJECTIVE if point is None and np.isfinite(limit) else {}
+            for name, value in {**heuristics_off(), **PLAIN, "separating/maxroundsroot": rounds, **own}.items():
                 scip.setParam(name, value)
             if not len(model.quads):
                 scip.setParam("nlp/disable", True)
             loaded = load(asked, scip, deadline)
             if point is not None:
                 _toward(loaded, model, point)
+            elif np.isfinite(limit):
+                scip.setObjlimit(limit)
             scip.setParam("limits/time", deadline.left(INFINITY))
             reader = _reader()
             scip.includeBranchrule(reader, "read_root", "reads the root relaxation", 10**6, -1, 1.0)
@@ -135,9 +148,13 @@ def root_rows(
                 scip.free()
 
 
-def _without_objective(model: Model) -> Model:
-    space = Space(model.name)
-    return replace(model, objective=Quad.of(space, 0.0), origin=None)
+def _without_objective(model: Model, limit: float) -> Model:
+    """Return the model without its objective, which is a row where it has a limit."""
+    bare = replace(model, objective=Quad.of(Space(model.name), 0.0), origin=None)
+    if not np.isfinite(limit):
+        return bare
+    row = QuadTable.of([model.objective], np.array([-np.inf]), np.array([limit]), (), model.n)
+    return replace(bare, quads=join_quads([model.quads, row], model.n))
 
 
 def _nothing(model: Model) -> Root:
