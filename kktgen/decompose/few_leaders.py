@@ -33,12 +33,12 @@ from ..problem.columns import Block, labels, on_integers
 from ..problem.expressions import Quad
 from ..reformulate.bounds.curved import tightened
 from ..search.residual import FEASIBLE, violation
-from ..search.respond import solve_follower
 from ..search.start.moves import Moves
 from ..solvers import solve
 from ..wording import first_names
-from .near_response import Dense, Parts, Ranges, Reference, narrowed
+from .near_response import Parts, Ranges, Reference, narrowed
 from .node_program import NodeProgram, Outcome, PairBoxes
+from .responses import Responses
 from .tree import Evaluation, Node
 
 ZERO_SLACK, ZERO_DUAL = 1e-6, 1e-9
@@ -59,8 +59,6 @@ INFINITE = 1e20
 """A bound of this size is none."""
 CORNERS = 3
 """A follower of so many moving parameters at most is looked at from all corners of its box."""
-KEPT = 50_000
-"""Responses at corners that are remembered."""
 LEAF_GAP = 1e-6
 """Its relative gap."""
 LEAF_SAFE = 1e-6
@@ -99,7 +97,8 @@ class FewLeaders:
         self.linking = self.moves.responder.parameters
         self.whole = model.space.kind[self.linking] != "C"
         self.qps = self.moves.responder.qps
-        self.dense = [Dense(qp) for qp in self.qps]
+        self.responses = Responses(self.qps)
+        self.dense = self.responses.dense
         self.program = NodeProgram(model)
         n, mi = model.n, len(self.kkt.mu)
         rows = model.rows
@@ -110,7 +109,6 @@ class FewLeaders:
         self.discrete = bool(self.unencoded) or bool((model.space.kind != "C").any())
         self.pair_at = np.full(n, -1)
         self.pair_at[self.kkt.mu] = np.arange(mi)
-        self._known: dict[tuple[int, bytes], Parts | None] = {}
         self.lone = np.diff(self.kkt.C.indptr) == 1
 
     def root(self) -> Boxes:
@@ -161,7 +159,7 @@ class FewLeaders:
         count = int(open_.sum())
         if out.z is not None and not count and not self.discrete and self.program.exact:
             return Evaluation(bound, payload, (*points, *self._landed(out.z, deadline)), True, "row prices")
-        if out.z is not None and (node.depth <= EARLY or count <= LEAF):
+        if out.z is not None and (node.depth <= EARLY or count <= 2 * LEAF):
             points += self._responded(out.z, deadline)
         if count <= LEAF or not (boxes.lb[self.linking] < boxes.ub[self.linking]).any():
             more, z, ended = self._by_solver(boxes, active, open_, cutoff, deadline)
@@ -209,8 +207,8 @@ class FewLeaders:
         z[finite] = 0.5 * (boxes.lb[finite] + boxes.ub[finite])
         z = self.model.terms.settled(z)
         parts = []
-        for qp in self.qps:
-            found = None if deadline.over else solve_follower(qp, z[qp.x], deadline)
+        for k, qp in enumerate(self.qps):
+            found = self.responses(k, z[qp.x], deadline)
             parts.append(found)
             if found is not None:
                 z[qp.y], z[qp.lam], z[qp.mu] = found
@@ -252,22 +250,11 @@ class FewLeaders:
                 x = low.copy()
                 x[moving] = end
                 xs.append(x)
-            corners = [self._response(k, x, deadline) for x in xs]
+            corners = [self.responses(k, x, deadline) for x in xs]
             if all(parts is not None for parts in corners):
                 return dense.interpolated([parts for parts in corners if parts is not None], xs)
         reach = 0.5 * (high - low)[moving] * (1.0 + 1e-12)
         return dense.carried(middle, moving, 0.5 * (low + high), reach)
-
-    def _response(self, k: int, x: np.ndarray, deadline: Deadline) -> Parts | None:
-        """Return the response of follower k at its parameters x; boxes share their corners."""
-        key = k, x.tobytes()
-        if key not in self._known:
-            if len(self._known) >= KEPT:
-                self._known.clear()
-            if deadline.over:
-                return None
-            self._known[key] = solve_follower(self.qps[k], x, deadline)
-        return self._known[key]
 
     def _settled(self, boxes: Boxes) -> tuple[Boxes, np.ndarray, np.ndarray]:
         """Return the boxes with settled sides at zero, which slacks are zero (mi,) bool, and which pairs are open."""

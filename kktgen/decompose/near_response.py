@@ -42,6 +42,8 @@ ROUNDING = 1e-12
 """Relative rounding outward of sums of products."""
 DEFINITE = 1e-9
 """Smallest eigenvalue, after scaling to a unit diagonal, at which P bounds a variable."""
+EXACT = 1e-11
+"""Largest residual, relative, of the equations of a pattern."""
 WEAK = 1e-9
 """A slack or multiplier of a carried response below this, relative, says nothing of its pair."""
 
@@ -141,17 +143,45 @@ class Dense:
         product = float((size["mu"] * size["s"]).sum())
         return Reference(low, high, r + ROUNDING * (1.0 + np.abs(qp.q)), e + ROUNDING * (1.0 + np.abs(qp.b)), product)
 
+    def of_pattern(self, x: np.ndarray, active: np.ndarray, sign: float) -> Parts | None:
+        """Return the response at x whose active rows are given (mi,) bool; None where they are not those of one."""
+        qp, me = self.qp, len(self.qp.b)
+        at = np.flatnonzero(active)
+        K, h = self._system(at), qp.h - self.H @ x
+        side = np.concatenate([-(self.Q @ x + qp.q), qp.b - self.B @ x, h[at]])
+        try:
+            found = np.linalg.solve(K, side)
+        except np.linalg.LinAlgError:
+            return None
+        found += np.linalg.solve(K, side - K @ found)
+        size = 1.0 + np.abs(side).max(initial=0.0)
+        if not np.abs(K @ found - side).max(initial=0.0) <= EXACT * size:
+            return None
+        y, mu = found[: qp.ny], np.zeros(len(h))
+        mu[at] = found[qp.ny + me :]
+        s = h - self.G @ y
+        s[at] = 0.0
+        if (mu < -sign * size).any() or (s < -sign * size).any():
+            return None
+        return y, found[qp.ny : qp.ny + me], np.maximum(mu, 0.0)
+
+    def _system(self, active: np.ndarray) -> np.ndarray:
+        """Return the matrix of the optimality conditions with some rows active."""
+        qp, me, m = self.qp, len(self.qp.b), len(active)
+        K = np.zeros((qp.ny + me + m, qp.ny + me + m))
+        K[: qp.ny, : qp.ny] = self.P
+        K[: qp.ny, qp.ny : qp.ny + me], K[: qp.ny, qp.ny + me :] = -self.A.T, self.G[active].T
+        K[qp.ny : qp.ny + me, : qp.ny], K[qp.ny + me :, : qp.ny] = self.A, self.G[active]
+        return K
+
     def _affine(self, parts: Parts, moving: np.ndarray, c: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return values and slopes of y, lam, mu by the equations of the active rows."""
         y, lam, mu = parts
         qp, me = self.qp, len(self.qp.b)
         slack = qp.h - self.H @ c - self.G @ y
         active = np.flatnonzero(mu > slack)
-        k, m = len(moving), len(active)
-        K = np.zeros((qp.ny + me + m, qp.ny + me + m))
-        K[: qp.ny, : qp.ny] = self.P
-        K[: qp.ny, qp.ny : qp.ny + me], K[: qp.ny, qp.ny + me :] = -self.A.T, self.G[active].T
-        K[qp.ny : qp.ny + me, : qp.ny], K[qp.ny + me :, : qp.ny] = self.A, self.G[active]
+        k = len(moving)
+        K = self._system(active)
         right = np.zeros((len(K), k + 1))
         right[:, :k] = -np.vstack([self.Q[:, moving], self.B[:, moving], self.H[active][:, moving]])
         at = np.concatenate([y, lam, mu[active]])
