@@ -35,6 +35,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     verification    solution to report: residuals, followers re-solved, claims, ties
     exact           solution to certificate in rational numbers
     search          points without a proof: start points, population searches
+    decompose       few columns that followers share: trees over their boxes
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
     guide           the pages of kktgen help, in Markdown
     cli             the command line

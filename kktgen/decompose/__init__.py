@@ -6,5 +6,5 @@ small mixed-integer one.
 
 Takes: a model with its KKT system, bounded.
 Gives: bounds on its optimum, and points.
-Must not know: recipes, claims, the command line.
+Must not know: recipes, the command line.
 """

@@ -14,8 +14,9 @@ Everything is done in the model's own units.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import numpy as np
 
@@ -25,10 +26,10 @@ from ..encodings.big_m import BigM
 from ..errors import KktgenError, ProblemError
 from ..model.model import Model
 from ..model.pairs import Bounds
+from ..model.tables import QuadTable, RowTable, join_quads
 from ..model.terms import of_leader
 from ..numerics.intervals import tighten
 from ..numerics.sparse import Csr, coo, row_index, vstack, widen
-from ..model.tables import QuadTable, RowTable, join_quads
 from ..problem.columns import Block, labels, on_integers
 from ..problem.expressions import Quad
 from ..reformulate.bounds.curved import tightened
@@ -47,7 +48,7 @@ PASSES = 4
 """Most rounds of bounds near a response in one box."""
 GAINED = 0.8
 """A round goes on where the open pairs became fewer, or their boxes smaller by this factor."""
-LEAF = 60
+LEAF = 80
 """Boxes with so many open pairs at most are closed by a mixed-integer program."""
 LEAF_SECONDS = 5.0
 """Seconds it may take; where it does not end, the box is split."""
@@ -93,6 +94,7 @@ class FewLeaders:
         if model.kkt is None or model.pairs is None:
             raise ProblemError("boxes: the model has no followers; solve it by the solver")
         self.model, self.kkt = model, model.kkt
+        self._name = uuid4().hex
         self.moves = Moves(model)
         self.linking = self.moves.responder.parameters
         self.whole = model.space.kind[self.linking] != "C"
@@ -110,6 +112,9 @@ class FewLeaders:
         self.pair_at = np.full(n, -1)
         self.pair_at[self.kkt.mu] = np.arange(mi)
         self.lone = np.diff(self.kkt.C.indptr) == 1
+
+    def __reduce__(self) -> tuple[Callable[[Model, str], FewLeaders], tuple[Model, str]]:
+        return _again, (self.model, self._name)
 
     def root(self) -> Boxes:
         """Return the boxes that hold everywhere."""
@@ -154,8 +159,7 @@ class FewLeaders:
         bound = out.bound
         payload = {"lb": boxes.lb, "ub": boxes.ub, "s_lb": boxes.s_lb, "s_ub": boxes.s_ub}
         if bound >= cutoff or deadline.over:
-            return Evaluation(bound, payload, tuple(points), bound == np.inf, "row prices" if np.isfinite(bound) else
-                              "no point in them")  # fmt: skip
+            return Evaluation(bound, payload, tuple(points), bound == np.inf, "row prices")
         count = int(open_.sum())
         if out.z is not None and not count and not self.discrete and self.program.exact:
             return Evaluation(bound, payload, (*points, *self._landed(out.z, deadline)), True, "row prices")
@@ -164,9 +168,9 @@ class FewLeaders:
         if count <= LEAF or not (boxes.lb[self.linking] < boxes.ub[self.linking]).any():
             more, z, ended = self._by_solver(boxes, active, open_, cutoff, deadline)
             bound, points = max(bound, more), [*points, *z]
-            if ended:
-                return Evaluation(bound, payload, tuple(points), True, "SCIP over proved M")
-        return Evaluation(bound, payload, tuple(points), split=self._split(node, edges))
+            how = "SCIP over proved M" if ended or more > out.bound else "row prices"
+            return Evaluation(bound, payload, tuple(points), ended, how, self._split(node, edges))
+        return Evaluation(bound, payload, tuple(points), how="row prices", split=self._split(node, edges))
 
     def _split(self, node: Node, edges: np.ndarray) -> tuple[int, float] | None:
         """Return the column whose ends differ most in what followers do, and its middle; None where they do not."""
@@ -197,9 +201,7 @@ class FewLeaders:
             lb[:n], ub[:n] = tightened(self.model, lb[:n], ub[:n])
         return Boxes(lb[:n], ub[:n], lb[n:], ub[n:])
 
-    def _middle(
-        self, boxes: Boxes, deadline: Deadline
-    ) -> tuple[np.ndarray | None, list[Parts | None]]:
+    def _middle(self, boxes: Boxes, deadline: Deadline) -> tuple[np.ndarray | None, list[Parts | None]]:
         """Return the response at the middle of the box, as a point (None where it has none) and by followers."""
         z = np.zeros(self.model.n)
         seen = of_leader(self.model.space.role)
@@ -369,6 +371,17 @@ class FewLeaders:
         open_pairs = replace(pairs.take(keep), slack_max=Bounds(top, proof), dual_max=Bounds(price, proof))
         rows = replace(model.rows, lo=lo, hi=hi)
         return replace(model, space=space, rows=rows, pairs=open_pairs, origin=None, bounded=True)
+
+
+_MADE: dict[str, FewLeaders] = {}
+
+
+def _again(model: Model, name: str) -> FewLeaders:
+    """Return the evaluator of a model in another process, made once."""
+    if name not in _MADE:
+        _MADE.clear()
+        _MADE[name] = FewLeaders(model)
+    return _MADE[name]
 
 
 def _below(model: Model, cutoff: float) -> Model:

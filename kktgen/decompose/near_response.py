@@ -126,7 +126,7 @@ class Dense:
         return Reference(low, high, r.max(axis=0) + room[0], e.max(axis=0, initial=0.0) + room[1], product, edges)
 
     def carried(self, parts: Parts, moving: np.ndarray, c: np.ndarray, reach: np.ndarray) -> Reference:
-        """Return the response at c carried on along the parameters ``moving`` (positions in x), ``|x - c| <= reach``."""
+        """Return the response at c carried on along the parameters ``moving`` of x, ``|x - c| <= reach``."""
         qp = self.qp
         (y, dy), (lam, dlam), (mu, dmu) = self._affine(parts, moving, c)
         s, ds = qp.h - self.H @ c - self.G @ y, -self.H[:, moving] - self.G @ dy

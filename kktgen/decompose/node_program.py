@@ -23,8 +23,8 @@ from ..deadline import Deadline
 from ..errors import SolverError
 from ..model.model import Model
 from ..numerics.convexity import is_psd
-from ..numerics.programs import lp, qp
 from ..numerics.product_hull import hull, product_boxes
+from ..numerics.programs import lp, qp
 from ..numerics.safe_bound import safe_convex_minimum, safe_minimum
 from ..numerics.sparse import Csr, components, coo, csr, row_index, widen
 from ..reformulate.identity import duality_gap

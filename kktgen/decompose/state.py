@@ -18,8 +18,8 @@ import numpy as np
 from ..errors import FormatError
 
 VERSION = 1
-StoredNode = tuple[np.ndarray, np.ndarray, float, int, Mapping[str, np.ndarray]]
-"""lb, ub, bound, depth, payload."""
+StoredNode = tuple[np.ndarray, np.ndarray, float, int, Mapping[str, np.ndarray], str]
+"""lb, ub, bound, depth, payload, what the bound rests on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class TreeState:
     problem : str
         Digest of the problem.
     nodes : list
-        The open nodes: (lb, ub, bound, depth, payload).
+        The open nodes: (lb, ub, bound, depth, payload, what the bound rests on).
     best : float
         Value of the best point, inf without one.
     point : ndarray or None
@@ -54,7 +54,7 @@ def write_state(file: Path, state: TreeState) -> None:
     """Write a state in place of what the file holds; a reader sees the old one or the new one, whole."""
     names = sorted({name for node in state.nodes for name in node[4]})
     head = {"version": VERSION, "problem": state.problem, "closed": dict(state.closed), "evaluated": state.evaluated,
-            "names": names}  # fmt: skip
+            "names": names, "how": [n[5] for n in state.nodes]}  # fmt: skip
     arrays = {
         "head": np.array(json.dumps(head)),
         "lb": np.array([n[0] for n in state.nodes], dtype=float),
@@ -116,7 +116,14 @@ def _state(arrays: dict[str, np.ndarray], head: dict) -> TreeState:
         for payload, part in zip(payloads, np.split(arrays[f"data{k}"], np.cumsum(sizes)[:-1]), strict=False):
             payload[name] = part
     nodes: list[StoredNode] = [
-        (arrays["lb"][k], arrays["ub"][k], float(arrays["bound"][k]), int(arrays["depth"][k]), payloads[k])
+        (
+            arrays["lb"][k],
+            arrays["ub"][k],
+            float(arrays["bound"][k]),
+            int(arrays["depth"][k]),
+            payloads[k],
+            str(head["how"][k]),
+        )
         for k in range(count)
     ]
     best, done = (float(value) for value in arrays["values"])

@@ -42,6 +42,8 @@ class Node:
     payload : dict of str to ndarray
         Whatever the evaluation of its parent handed on.
     depth : int
+    how : str
+        What the bound rests on, in a word or two.
     """
 
     lb: np.ndarray
@@ -49,6 +51,7 @@ class Node:
     bound: float = -np.inf
     payload: Mapping[str, np.ndarray] = field(default_factory=dict)
     depth: int = 0
+    how: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ class Evaluation:
     closed : bool
         No child would have a better bound: the node is done with.
     how : str
-        What the bound of a closed node rests on, in a word or two; counted for the report.
+        What the bound rests on, in a word or two; counted for the report.
     split : (int, float) or None
         Column and place to split at, in place of the middle of the widest side.
     """
@@ -124,7 +127,8 @@ class BoxTree:
         self.root = Node(lb.astype(float), ub.astype(float), payload=payload or {})
         self.whole, self.gap, self.size, self.problem = whole, gap, size, problem
         self.width = np.where(ub > lb, ub - lb, 1.0)
-        self.best, self.point = np.inf, None
+        self.best = np.inf
+        self.point: np.ndarray | None = None
         self.open: list[Node] = [self.root]
         self.done = np.inf
         self.closed: dict[str, int] = {}
@@ -199,13 +203,13 @@ class BoxTree:
 
     def state(self) -> TreeState:
         """Return all there is to go on from."""
-        nodes = [(n.lb, n.ub, n.bound, n.depth, n.payload) for n in self.open]
+        nodes = [(n.lb, n.ub, n.bound, n.depth, n.payload, n.how) for n in self.open]
         return TreeState(self.problem, nodes, self.best, self.point, self.done, self.closed, self.nodes)
 
     def restore(self, state: TreeState) -> None:
         """Go on from a state; a better point that is known already stays."""
         best, point = self.best, self.point
-        self.open = [Node(lb, ub, bound, payload, depth) for lb, ub, bound, depth, payload in state.nodes]
+        self.open = [Node(lb, ub, bound, payload, depth, how) for lb, ub, bound, depth, payload, how in state.nodes]
         self.best, self.point, self.done = state.best, state.point, state.done
         self.closed, self.nodes = dict(state.closed), state.evaluated
         if point is not None:
@@ -249,10 +253,12 @@ class BoxTree:
             return
         parts = self.halves(node, found.split)
         if not parts:
-            self._close(bound, "boxes too narrow to split")
+            self._close(bound, found.how)
             return
         for lb, ub in parts:
-            self.open.append(replace(node, lb=lb, ub=ub, bound=bound, payload=found.payload, depth=node.depth + 1))
+            self.open.append(
+                replace(node, lb=lb, ub=ub, bound=bound, payload=found.payload, depth=node.depth + 1, how=found.how)
+            )
 
     def _close(self, bound: float, how: str) -> None:
         self.done = min(self.done, bound)
@@ -261,8 +267,9 @@ class BoxTree:
     def _give_up(self) -> None:
         """Sort the open nodes, those that cannot hold a better point taken out."""
         cutoff = self.cutoff
-        gone = [node.bound for node in self.open if node.bound >= cutoff]
-        self.done = min([self.done, *gone])
+        for node in self.open:
+            if node.bound >= cutoff:
+                self._close(node.bound, node.how)
         self.open = sorted((n for n in self.open if n.bound < cutoff), key=lambda n: (n.bound, -n.depth))
 
     def halves(self, node: Node, split: tuple[int, float] | None = None) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -12,7 +12,7 @@ from ..problem.bilevel import Bilevel
 from ..reformulate.cuts import check_cuts
 from ..search.given import given_point
 from ..solvers import check_arguments
-from .pipeline import Pipeline, Result, Stages, unboxed
+from .pipeline import Pipeline, Result, Stages, check_method, unboxed
 
 
 def optimize(
@@ -23,6 +23,7 @@ def optimize(
     *,
     gap: float | None = None,
     choices: Mapping[Any, Any] | None = None,
+    method: str = "auto",
     cuts: bool | str = "auto",
     start: Any = True,
     evidence: bool = True,
@@ -52,6 +53,11 @@ def optimize(
         solver's own default otherwise.
     choices : mapping, optional
         Other encodings for some followers or rows.
+    method : str
+        ``"solver"``: the encoded model by the solver. ``"boxes"``: a tree over boxes of the leader's columns that
+        followers see (:mod:`kktgen.decompose`), which need finite bounds; for a few columns, three or so, that many
+        followers or pairs depend on. ``"auto"``: by boxes where at most six such columns meet 60 pairs or more and the
+        convex relaxation leaves a gap of one percent, else by the solver.
     cuts : bool or "auto"
         Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
         the optimum of the encoded model's relaxation.
@@ -112,6 +118,7 @@ def optimize(
     """
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
     check_cuts(cuts)
+    check_method(method)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     deadline, clock = Deadline(time_limit), Stages(stages)
     model = shared_kkt(bilevel)
@@ -123,7 +130,7 @@ def optimize(
         run.prepare(encoding, choices, cuts, solver)
         run.search(given)
         run.box()
-        run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved)
+        run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved, method)
     except KeyboardInterrupt:
         run.interrupted(given)
     return run.verified(encoding, solver, evidence, range)

@@ -27,6 +27,8 @@ CALLED = "called"
 """Key of ``Solution.raw`` for the status the solver gave where a point that was handed to it refutes that status."""
 RELAXATION = "bound of the convex relaxation"
 """Key of ``Solution.raw`` where the bound is that of the relaxation, not the solver's."""
+TREE = "bound of a tree over boxes"
+"""Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
 
 
 @dataclass
@@ -106,6 +108,10 @@ def judge(
             "on no encoding"
         )
         return found
+    if _by_tree(solution):
+        found.against += cutoff_faults(original, encoded, value)
+        found.rests.append((solution.raw or {})[TREE])
+        return found
     found.against += encoding_faults(original, encoded) + cutoff_faults(original, encoded, value)
     if found.against:
         return found
@@ -174,6 +180,10 @@ def _cure(model: Model, given: bool) -> str:
 
 def _by_relaxation(solution: Solution) -> bool:
     return bool((solution.raw or {}).get(RELAXATION))
+
+
+def _by_tree(solution: Solution) -> bool:
+    return bool((solution.raw or {}).get(TREE))
 
 
 def _names(solution: Solution) -> set[str]:

@@ -13,8 +13,8 @@ import kktgen as kg
 def contract(consumers: int = 30, hours: int = 3, seed: int = 1) -> kg.Bilevel:
     """One price of a supplier; every consumer takes from it or from its own dearer source, up to limits.
 
-    Consumer k has the cost ``p sum y + sum (a_h g_h + 1/2 c_h g_h^2)`` under ``y_h + g_h = demand_h``; the supplier pays a
-    rising cost for the sum.
+    Consumer k has the cost ``p sum y + sum (a_h g_h + 1/2 c_h g_h^2)`` under ``y_h + g_h = demand_h``; the supplier
+    pays a rising cost for the sum.
     """
     rng = np.random.default_rng(seed)
     m = kg.Bilevel("contract")
@@ -35,8 +35,8 @@ def contract(consumers: int = 30, hours: int = 3, seed: int = 1) -> kg.Bilevel:
 def tariffs(consumers: int = 20, periods: int = 6, seed: int = 2) -> kg.Bilevel:
     """Three tariffs of a retailer (night, day, evening); consumers shift load between periods, which costs them.
 
-    A consumer buys y_t or takes u_t of another source at a price of its own, ``y_t + u_t = want_t + up_t - down_t``, with
-    the shifts balanced over the day, up to limits, at a quadratic discomfort.
+    A consumer buys y_t or takes u_t of another source at prices of its own, ``y_t + u_t = want_t + shift_t``, with the
+    shifts balanced over the day, up to limits, at a quadratic discomfort.
     """
     rng = np.random.default_rng(seed)
     zone = np.repeat(np.arange(3), -(-periods // 3))[:periods]
