@@ -36,7 +36,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     verification    solution to report: residuals, followers re-solved, claims, ties
     exact           solution to certificate in rational numbers
     search          points without a proof: start points, population searches
-    decompose       many followers: subproblems, Lagrangian bounds, smaller boxes
+    decompose       many followers taken apart, smaller boxes by rounds; trees over few columns they share
     lagrangian      what rounds over many followers have proved, as a file, and its check
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
     guide           the pages of kktgen help, in Markdown

@@ -75,13 +75,15 @@ folder_option = click.option(
 
 
 _EXACT, _SEARCH = ("encoding", "solver", "gap", "cuts", "memory_limit"), ("population", "iterations", "seed", "start")
+PROVING = ("exact", "boxes")
+"""The methods that prove the optimum."""
 HAWKS = ("nchho", "hho")
 """The methods that are searches."""
 _search = (
     click.option(
         "--method", default="exact", show_default=True, metavar="NAME", callback=lower,
-        help="exact proves the optimum; nchho and hho are population searches, which prove nothing; a model may have "
-        "others.",
+        help="exact proves the optimum, boxes too, over boxes of the few columns of the leader that followers see; "
+        "nchho and hho are population searches, which prove nothing; a model may have others.",
     ),
     click.option("--population", type=click.IntRange(min=2), default=30, show_default=True, help="Hawks of a search."),
     click.option("--iterations", type=click.IntRange(min=0), default=50, show_default=True, help="Of a search."),
@@ -98,7 +100,7 @@ def search_options(command: Any) -> Any:
 
     @functools.wraps(command)
     def wrapped(*, method: str, **others: Any) -> Any:
-        for name in (*_SEARCH * (method not in HAWKS), *_EXACT * (method != "exact")):
+        for name in (*_SEARCH * (method not in HAWKS), *_EXACT * (method not in PROVING)):
             if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
                 right = "nchho or hho" if name in _SEARCH else "exact"
                 raise click.UsageError(f"--{name.replace('_', '-')} belongs to --method {right}")

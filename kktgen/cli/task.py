@@ -22,7 +22,7 @@ from ..search import Search
 from . import printing, problem_files
 from .checks import check_name
 
-METHODS = ("exact", "nchho", "hho")
+METHODS = ("exact", "boxes", "nchho", "hho")
 """What --method takes for every model."""
 
 

@@ -13,7 +13,7 @@ from ..reformulate.cuts import check_cuts
 from ..search.given import given_point
 from ..solvers import check_arguments
 from .many_followers import check_decompose
-from .pipeline import Pipeline, Result, Stages, unboxed
+from .pipeline import Pipeline, Result, Stages, check_method, unboxed
 
 
 def optimize(
@@ -24,6 +24,7 @@ def optimize(
     *,
     gap: float | None = None,
     choices: Mapping[Any, Any] | None = None,
+    method: str = "auto",
     cuts: bool | str = "auto",
     decompose: bool | str = "auto",
     start: Any = True,
@@ -54,6 +55,11 @@ def optimize(
         solver's own default otherwise.
     choices : mapping, optional
         Other encodings for some followers or rows.
+    method : str
+        ``"solver"``: the encoded model by the solver. ``"boxes"``: a tree over boxes of the leader's columns that
+        followers see (:mod:`kktgen.decompose`), which need finite bounds; for a few columns, three or so, that many
+        followers or pairs depend on. ``"auto"``: by boxes where at most six such columns meet 60 pairs or more and the
+        convex relaxation leaves a gap of one percent, else by the solver.
     cuts : bool or "auto"
         Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
         the optimum of the encoded model's relaxation.
@@ -118,6 +124,7 @@ def optimize(
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
     check_cuts(cuts)
     check_decompose(decompose)
+    check_method(method)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     deadline, clock = Deadline(time_limit), Stages(stages)
     model = shared_kkt(bilevel)
@@ -129,8 +136,8 @@ def optimize(
         run.prepare(encoding, choices, cuts, solver)
         run.search(given)
         run.box()
-        run.tighten(decompose)
-        run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved)
+        run.tighten(False if method == "boxes" else decompose)
+        run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved, method)
     except KeyboardInterrupt:
         run.interrupted(given)
     return run.verified(encoding, solver, evidence, range)

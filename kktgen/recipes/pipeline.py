@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..deadline import Deadline
+from ..decompose.by_boxes import by_boxes, over, worth_boxes
 from ..decompose.rounds import Rounds
 from ..decompose.tighten import tightened_model
 from ..encodings import encode, named
 from ..encodings.indicator import Indicator
 from ..encodings.sos1 import SOS1
-from ..errors import BoundError, SolverError, UnsupportedError
+from ..errors import BoundError, ProblemError, SolverError, UnsupportedError
 from ..lagrangian import Lagrangian
 from ..model.model import Model
 from ..model.own_units import objective_size
@@ -40,6 +41,8 @@ from .many_followers import begun, pays, worked
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
+METHODS = ("auto", "solver", "boxes")
+"""How :func:`optimize` solves what it has prepared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,18 +208,42 @@ class Pipeline:
         self.ready = tightened_model(rounds)
         self.clock.done("tighten", lambda: "\n".join(self.ready.notes[-1:]))
 
-    def solve(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
+    def solve(self, solver: str, gap: float | None, reserved: tuple[str, ...], method: str = "solver") -> None:
         """Solve, with the shares of some stages after it kept; then polish."""
-        limit = self.deadline.before("verify", *reserved).left()
-        gap = self.gap = _enough(self.ready, solver) if gap is None else gap
-        lifted = [self.ready.complete(z) for z in self.points]
-        more = {"time_limit": limit, "gap": gap, "progress": self.progress, **self.options}
-        self.found = self._with_lagrangian(_solved(self.ready, solver, lifted, **more))
+        if self._boxes_asked(method):
+            self._by_boxes(gap, reserved)
+        else:
+            self._by_solver(solver, gap, reserved)
+        assert self.found is not None
         self.clock.done("solve", self.found.__str__)
         self.found, moved = polished(self.model, self.found, self.deadline.share("verify"))
         self.polished = moved
         moves = "" if moved is None else f"polish: objective {moved[0]:.9g} -> {moved[1]:.9g}"
         self.clock.done("polish", lambda: moves)
+
+    def _boxes_asked(self, method: str) -> bool:
+        """Return whether a tree over boxes solves it: by name, or by itself where that is worth trying."""
+        if method != "auto":
+            return method == "boxes"
+        if not worth_boxes(self.model, self.points, np.inf):
+            return False
+        if self.relaxed is None:
+            self.relaxed = Relaxed.of(self.model, self.deadline.share("level"))
+        return self.relaxed is not None and worth_boxes(self.model, self.points, self.relaxed.value)
+
+    def _by_boxes(self, gap: float | None, reserved: tuple[str, ...]) -> None:
+        """Solve by a tree over boxes of the columns that followers see."""
+        own = self.deadline.before("verify", *reserved)
+        found = by_boxes(self.model, self.points, gap=gap, deadline=own, progress=self.progress)
+        self.found = over(found, self.ready)
+
+    def _by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
+        """Solve the encoded model."""
+        limit = self.deadline.before("verify", *reserved).left()
+        gap = self.gap = _enough(self.ready, solver) if gap is None else gap
+        lifted = [self.ready.complete(z) for z in self.points]
+        more = {"time_limit": limit, "gap": gap, "progress": self.progress, **self.options}
+        self.found = self._with_lagrangian(_solved(self.ready, solver, lifted, **more))
 
     def interrupted(self, start: Any) -> None:
         """Take the best point there is when Ctrl-C is pressed."""
@@ -296,6 +323,12 @@ class Pipeline:
         ended = self.found.status == "optimal" or (self.found.status == "time_limit" and closed)
         point = report.claim == "bilevel-feasible" and ended and exact and unboxed(self.ready)
         return (point or report.claim == "infeasible") and not self.deadline.stopped
+
+
+def check_method(method: str) -> None:
+    """Refuse what is no method of :func:`optimize`."""
+    if method not in METHODS:
+        raise ProblemError(f"method: one of {', '.join(METHODS)}, got {method!r}")
 
 
 def _enough(model: Model, solver: str) -> float | None:

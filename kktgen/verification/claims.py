@@ -29,6 +29,8 @@ RELAXATION = "bound of the convex relaxation"
 """Key of ``Solution.raw`` where the bound is that of the relaxation, not the solver's."""
 LAGRANGIAN = "bound over the subproblems"
 """Key of ``Solution.raw`` where the bound is the Lagrangian one over subproblems; its value says what that rests on."""
+TREE = "bound of a tree over boxes"
+"""Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
 
 
 @dataclass
@@ -108,6 +110,10 @@ def judge(
             "on no encoding"
         )
         return found
+    if _by_tree(solution):
+        found.against += cutoff_faults(original, encoded, value)
+        found.rests.append((solution.raw or {})[TREE])
+        return found
     found.against += encoding_faults(original, encoded) + cutoff_faults(original, encoded, value)
     if found.against:
         return found
@@ -178,6 +184,10 @@ def _cure(model: Model, given: bool) -> str:
 
 def _by_relaxation(solution: Solution) -> bool:
     return bool((solution.raw or {}).get(RELAXATION))
+
+
+def _by_tree(solution: Solution) -> bool:
+    return bool((solution.raw or {}).get(TREE))
 
 
 def _names(solution: Solution) -> set[str]:

@@ -18,6 +18,7 @@ from ...verification.verify import with_range
 from .. import checks, printing, result_files, task
 from ..exit_codes import Stop
 from ..options import (
+    PROVING,
     encoding_option,
     gap_option,
     memory_option,
@@ -119,10 +120,11 @@ def command(
 def _solved(job: task.Job, asked: Mapping[str, Any], progress: printing.Progress, silent: bool) -> Any:
     """Return the result of the method asked for, with the range where that is asked for."""
     method, ranged = asked["search"]["method"], asked["ranged"]
-    if method == "exact":
+    if method in PROVING:
         with pool_for(job.bilevel) as executor:
             return kg.optimize(
-                job.bilevel, encoding=asked["encoding"], solver=asked["solver"], time_limit=asked["time_limit"],
+                job.bilevel, method="auto" if method == "exact" else method, encoding=asked["encoding"],
+                solver=asked["solver"], time_limit=asked["time_limit"],
                 gap=asked["gap"], cuts={"on": True, "off": False}.get(asked["cuts"], "auto"), range=ranged,
                 executor=executor, isolate=True, memory_limit=asked["memory_limit"], progress=progress,
                 stages=progress.stage_passed if silent else progress.stage_ended, **job.options(asked["solver"]),

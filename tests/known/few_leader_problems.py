@@ -1,0 +1,111 @@
+"""Leaders of one to three columns that many followers see: tariffs, a contract price, hyperparameters of regressions.
+
+The data are synthetic, drawn with a seed and rounded.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import kktgen as kg
+
+
+def contract(consumers: int = 30, hours: int = 3, seed: int = 1) -> kg.Bilevel:
+    """One price of a supplier; every consumer takes from it or from its own dearer source, up to limits.
+
+    Consumer k has the cost ``p sum y + sum (a_h g_h + 1/2 c_h g_h^2)`` under ``y_h + g_h = demand_h``; the supplier
+    pays a rising cost for the sum.
+    """
+    rng = np.random.default_rng(seed)
+    m = kg.Bilevel("contract")
+    p = m.var("p", lb=0, ub=10)
+    load = 0
+    for k in range(consumers):
+        demand = rng.uniform(0.5, 3.0, hours).round(3)
+        a, c = rng.uniform(1.0, 8.0, hours).round(3), rng.uniform(0.5, 4.0, hours).round(3)
+        one = m.follower(f"c{k}")
+        y, g = one.var("y", hours, lb=0), one.var("g", hours, lb=0)
+        one.add(y + g == demand, name="balance")
+        one.minimize(p * y.sum() + a @ g + 0.5 * (g @ (c * g)))
+        load = load + y.sum()
+    m.maximize(p * load - 2.0 * load - (0.5 / consumers) * (load * load))
+    return m
+
+
+def tariffs(consumers: int = 20, periods: int = 6, seed: int = 2) -> kg.Bilevel:
+    """Three tariffs of a retailer (night, day, evening); consumers shift load between periods, which costs them.
+
+    A consumer buys y_t or takes u_t of another source at prices of its own, ``y_t + u_t = want_t + shift_t``, with the
+    shifts balanced over the day, up to limits, at a quadratic discomfort.
+    """
+    rng = np.random.default_rng(seed)
+    zone = np.repeat(np.arange(3), -(-periods // 3))[:periods]
+    buy = np.array([1.0, 2.0, 4.0])[zone] + rng.uniform(0, 0.5, periods).round(3)
+    m = kg.Bilevel("tariffs")
+    p = m.var("p", 3, lb=0.5, ub=8)
+    profit = 0
+    for k in range(consumers):
+        want = rng.uniform(0.5, 2.0, periods).round(3)
+        own = rng.uniform(3.0, 7.0, periods).round(3)
+        stiff = round(float(rng.uniform(0.5, 3.0)), 3)
+        one = m.follower(f"c{k}")
+        y, u = one.var("y", periods, lb=0), one.var("u", periods, lb=0)
+        shift = one.var("shift", periods, lb=-0.4 * want, ub=0.4 * want)
+        one.add(y + u == want + shift, name="balance")
+        one.add(shift.sum() == 0, name="day")
+        one.minimize(p[zone] @ y + own @ u + 0.5 * (u @ u) + 0.5 * stiff * (shift @ shift))
+        profit = profit + p[zone] @ y - buy @ y
+    m.maximize(profit)
+    return m
+
+
+def _regression(rows: int, columns: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, columns))
+    w = rng.normal(size=columns) * (rng.random(columns) < 0.6)
+    y = X @ w + 0.8 * rng.normal(size=rows)
+    return np.round((X - X.mean(0)) / X.std(0), 3), np.round((y - y.mean()) / y.std(), 3)
+
+
+def lasso(rows: int = 60, columns: int = 10, folds: int = 5, seed: int = 3, most: float = 30.0) -> kg.Bilevel:
+    """The penalty of a lasso by cross-validation; fold k: ``min 1/2 |X w - y|^2 + L sum (p + n)``, ``w = p - n``."""
+    X, y = _regression(rows, columns, seed)
+    part = np.arange(rows) % folds
+    m = kg.Bilevel("lasso")
+    penalty = m.var("penalty", lb=0.01, ub=most)
+    error = 0
+    for k in range(folds):
+        t, v = part != k, part == k
+        one = m.follower(f"fold{k}")
+        p, n = one.var("p", columns, lb=0), one.var("n", columns, lb=0)
+        r = X[t] @ (p - n) - y[t]
+        one.minimize(0.5 * (r @ r) + penalty * p.sum() + penalty * n.sum())
+        e = X[v] @ (p - n) - y[v]
+        error = error + (1.0 / rows) * (e @ e)
+    m.minimize(error)
+    return m
+
+
+def svr(rows: int = 30, columns: int = 3, folds: int = 3, seed: int = 4) -> kg.Bilevel:
+    """Both hyperparameters of a support vector regression by cross-validation, absolute errors.
+
+    Fold k: ``min 1/2 w'w + C sum xi``  s.t.  ``|X w + b - y| <= eps + xi``, ``xi >= 0``.
+    """
+    X, y = _regression(rows, columns, seed)
+    part = np.arange(rows) % folds
+    m = kg.Bilevel("svr")
+    C, eps = m.var("C", lb=0.01, ub=10), m.var("eps", lb=0, ub=1)
+    error = 0
+    for k in range(folds):
+        t, v = part != k, part == k
+        one = m.follower(f"fold{k}")
+        w, b = one.var("w", columns, lb=-10, ub=10), one.var("b", lb=-10, ub=10)
+        xi = one.var("xi", int(t.sum()), lb=0)
+        one.add(X[t] @ w + b - y[t] <= eps + xi, name="over")
+        one.add(y[t] - X[t] @ w - b <= eps + xi, name="under")
+        one.minimize(0.5 * (w @ w) + C * xi.sum())
+        e = m.var(f"err{k}", int(v.sum()), lb=0)
+        m.add(e >= X[v] @ w + b - y[v], e >= y[v] - X[v] @ w - b)
+        error = error + (1.0 / rows) * e.sum()
+    m.minimize(error)
+    return m
