@@ -1,4 +1,4 @@
-"""Bilevel problems taken apart: subproblems of many followers, trees over boxes of the few columns that followers share.
+"""Bilevel problems taken apart: subproblems of many followers, trees over boxes of the few columns they share.
 
 A model with its products eliminated falls into one subproblem a follower once the leader's columns that several of them
 see get a copy in each. :mod:`~kktgen.decompose.blocks` finds them, :mod:`~kktgen.decompose.lagrangian` bounds their
