@@ -212,7 +212,7 @@ class Rounds:
             f"the bound is Lagrangian, over {count} subproblems that {self.solver} bounded, each less {TOLERANCE:.0e}"
             f"{boxes}"
         )
-        return model.sense * self.blocks.view.objective * self.bound, said
+        return model.sense * self.blocks.view.objective * min(self.bound, self.value), said
 
     @property
     def targets(self) -> np.ndarray:
@@ -280,7 +280,7 @@ class Rounds:
         loses = (low > self.incumbent + FEASIBLE * (1.0 + np.abs(low))) | (
             high < self.incumbent - FEASIBLE * (1.0 + np.abs(high))
         )
-        if loses.any():
+        if loses.any() and self._inside(self.incumbent):
             label = self.blocks.model.space.label(int(np.flatnonzero(loses)[0]))
             self.fault = f"a box by reduced costs would lose the best point known, in {label}; it was not taken"
             return
@@ -290,10 +290,16 @@ class Rounds:
 
     def _proved(self, bound: float) -> None:
         """Take a bound over the boxes; the incumbent lies in them, so one above its value is a fault."""
-        if bound > self.value + 10.0 * FEASIBLE * (1.0 + abs(self.value)):
+        if bound > self.value + 10.0 * FEASIBLE * (1.0 + abs(self.value)) and self._inside(self.incumbent):
             self.fault = "a bound over the subproblems is better than the best point known: it was not taken"
         else:
-            self.bound = max(self.bound, min(bound, self.value))
+            self.bound = max(self.bound, min(bound, self.reach))
+
+    def _inside(self, z: np.ndarray) -> bool:
+        """Return whether a point lies in the boxes of what followers see: in a part of a tree it need not."""
+        at = self.targets
+        room = FEASIBLE * (1.0 + np.abs(z[at]))
+        return bool(((z[at] >= self.state.lb[at] - room) & (z[at] <= self.state.ub[at] + room)).all())
 
     def _change(self, k: int) -> Change:
         return Change.of(self.state, k)
@@ -331,7 +337,10 @@ class Rounds:
         """Return whether what was derived for a subproblem holds at the known points that it must hold at."""
         value = self.blocks.model.objective.value
         some = self.witnesses if self.dual is None else [z for z in self.witnesses if value(z) <= self.reach]
-        known = np.array([z[part.columns] for z in (self.incumbent, *some)])
+        here = [z[part.columns] for z in (self.incumbent, *some) if self._inside(z)]
+        if not here:
+            return True
+        known = np.array(here)
         size = 1.0 + np.abs(known)
         inside = ((root.lb - known) <= FEASIBLE * size).all() and ((known - root.ub) <= FEASIBLE * size).all()
         value, room = root.M @ known.T, FEASIBLE * (1.0 + abs(root.M) @ np.abs(known.T))
@@ -418,14 +427,14 @@ class Rounds:
         shared, chunks = Shared.of(level), self._chunks(asked)
         found = self._run([Job(boxes_of, shared, (chunk,)) for chunk in chunks], "boxes")
         low, high = state.lb.copy(), state.ub.copy()
-        number, kept = len(self.levels), []
+        number, kept, inside = len(self.levels), [], self._inside(self.incumbent)
         for chunk, answers in zip(chunks, found, strict=True):
             for (column, sign), answer in zip(chunk, answers or [None] * len(chunk), strict=True):
                 if answer is None or not np.isfinite(answer[0]):
                     continue
                 out = OUT * (state.ub[column] - state.lb[column])
                 value = answer[0] - out
-                if sign * self.incumbent[column] < value - 1e-6 * (1.0 + abs(value)):
+                if sign * self.incumbent[column] < value - FEASIBLE * (1.0 + abs(value)) and inside:
                     label = self.blocks.model.space.label(column)
                     self.fault = f"a box by cutoff would lose the best point known, in {label}; boxes were given up"
                     return

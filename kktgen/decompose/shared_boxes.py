@@ -1,0 +1,155 @@
+"""A tree over the boxes of what many followers share, each node bounded by rounds over the followers.
+
+Branching on a pair of one follower moves one part of the objective in many; a box of a price moves all of them. So the
+widest box of the leader's columns that followers see is split, and the children begin with the rows and boxes that were
+derived for their parent (:mod:`kktgen.decompose.rounds`). A node is bounded by the Lagrangian bound within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..deadline import NEVER, Deadline
+from ..model.tables import RowTable
+from ..numerics.sparse import Csr
+from .blocks import Blocks
+from .master import Strengthened
+from .rounds import Rounds
+from .tree import BoxTree, Evaluation, Node
+
+HOW = "a Lagrangian bound"
+"""What the bound of a node rests on."""
+
+
+@dataclass(frozen=True, eq=False)
+class SharedBoxes:
+    """Evaluates boxes of the linking columns; travels to another process.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    incumbent : ndarray (n,)
+        In the model's own units.
+    targets : ndarray (k,)
+        The columns whose boxes are split.
+    solver : str
+        For the subproblems.
+    """
+
+    blocks: Blocks
+    incumbent: np.ndarray
+    targets: np.ndarray
+    solver: str = "scip"
+
+    def __call__(self, node: Node, cutoff: float, deadline: Deadline) -> Evaluation:
+        """Return the bound of a node: one round within its box."""
+        state = unpacked(self.blocks, node.payload).boxed(self.targets, node.lb, node.ub)
+        rounds = Rounds(self.blocks, self.incumbent, deadline=deadline, solver=self.solver)
+        rounds.state, rounds.reach = state, min(rounds.reach, cutoff)
+        rounds.once(1, boxes=False)
+        bound = max(node.bound, min(rounds.bound, rounds.reach))
+        return Evaluation(bound, packed(rounds.state), how=HOW, split=_widest(rounds, node, self.targets))
+
+
+def _widest(rounds: Rounds, node: Node, targets: np.ndarray) -> tuple[int, float] | None:
+    """Return the column whose box is the widest now, relative to what it was, and its middle; None where none moves."""
+    lb, ub = rounds.state.lb[targets], rounds.state.ub[targets]
+    space = rounds.blocks.model.space
+    whole = np.maximum(space.ub[targets] - space.lb[targets], 1e-12)
+    column = int(np.argmax((ub - lb) / whole))
+    middle = 0.5 * (lb[column] + ub[column])
+    return (column, middle) if node.lb[column] < middle < node.ub[column] else None
+
+
+def packed(state: Strengthened) -> dict[str, np.ndarray]:
+    """Return boxes and derived rows as arrays."""
+    rows = state.rows
+    return {
+        "lb": state.lb, "ub": state.ub, "lo": rows.lo, "hi": rows.hi, "owner": state.owner, "data": rows.M.data,
+        "indices": rows.M.indices, "indptr": rows.M.indptr,
+    }  # fmt: skip
+
+
+def unpacked(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Strengthened:
+    """Return blocks with boxes and derived rows from arrays."""
+    part = {word: np.asarray(payload[word]) for word in ("lb", "ub", "lo", "hi", "owner", "data", "indices", "indptr")}
+    M = Csr((part["data"], part["indices"], part["indptr"]), shape=(len(part["lo"]), blocks.model.n))
+    rows = RowTable(M, part["lo"], part["hi"])
+    return Strengthened(blocks, part["lb"].copy(), part["ub"].copy(), rows, part["owner"])
+
+
+def branch(
+    rounds: Rounds, *, gap: float = 1e-5, executor: Executor | None = None, at_once: int = 1,
+    deadline: Deadline = NEVER, progress: Callable[[Mapping[str, Any]], Any] | None = None, file: Path | None = None,
+) -> BoxTree:  # fmt: skip
+    """Go on from rounds by a tree over the boxes of what followers share.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        At least one was made.
+    gap : float
+        Relative gap at which a box is given up.
+    executor : Executor, optional
+        Evaluates ``at_once`` nodes at the same time, each of them a job.
+    at_once : int
+    deadline : Deadline
+    progress : callable, optional
+        Bound and incumbent in the user's sense and units.
+    file : Path, optional
+        The state of the tree is written there after every round of nodes, and it goes on from it
+        (:meth:`kktgen.decompose.tree.BoxTree.run`).
+
+    Returns
+    -------
+    BoxTree
+        Its bound is the minimised one; the better one of it and the rounds' own is taken over by ``rounds``.
+
+    Raises
+    ------
+    FormatError
+        The file holds no state of this problem's tree.
+    """
+    blocks, targets = rounds.blocks, rounds.targets
+    space, state = blocks.model.space, rounds.state
+    tree = BoxTree(
+        state.lb[targets], state.ub[targets], space.kind[targets] != "C", gap=gap, size=1.0 + abs(rounds.value),
+        problem=digest(blocks), payload=packed(state),
+    )  # fmt: skip
+    tree.root = replace(tree.root, bound=rounds.bound)
+    tree.open = [tree.root]
+    tree.offer(rounds.value, rounds.incumbent)
+    told = None if progress is None else _told(progress, rounds)
+    evaluate = SharedBoxes(blocks, rounds.incumbent, targets, rounds.solver)
+    tree.run(evaluate, executor=executor, at_once=at_once, deadline=deadline, progress=told, file=file)
+    rounds.bound = max(rounds.bound, min(tree.bound, rounds.value))
+    return tree
+
+
+def _told(progress: Callable[[Mapping[str, Any]], Any], rounds: Rounds) -> Callable[[Mapping[str, Any]], Any]:
+    unit = rounds.blocks.model.sense * rounds.blocks.view.objective
+
+    def told(info: Mapping[str, Any]) -> None:
+        numbers = {key: unit * info[key] for key in ("bound", "incumbent")}
+        progress({**info, **numbers, "text": f"boxes of shared columns: {info['nodes']} nodes, {info['open']} open"})
+
+    return told
+
+
+def digest(blocks: Blocks) -> str:
+    """Return the digest of the model the tree stands on."""
+    out, model = blake2b(digest_size=16), blocks.model
+    P, q, r = model.matrices
+    rows = model.rows
+    parts = [rows.M.data, rows.M.indices, rows.lo, rows.hi, P.data, P.indices, q, [r], model.space.lb, model.space.ub]
+    for part in parts:
+        flat = np.ascontiguousarray(part, dtype=float)
+        out.update(f"{flat.size};".encode() + flat.tobytes())
+    return out.hexdigest()
