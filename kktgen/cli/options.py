@@ -74,7 +74,8 @@ folder_option = click.option(
 )  # fmt: skip
 
 
-_EXACT, _SEARCH = ("encoding", "solver", "gap", "cuts", "memory_limit"), ("population", "iterations", "seed", "start")
+_EXACT = ("encoding", "solver", "gap", "cuts", "decompose", "memory_limit")
+_SEARCH = ("population", "iterations", "seed", "start")
 PROVING = ("exact", "boxes")
 """The methods that prove the optimum."""
 HAWKS = ("nchho", "hho")

@@ -29,6 +29,8 @@ from ..options import (
 )
 from ..pool import pool_for
 
+SWITCH = {"on": True, "off": False}
+"""What "on" and "off" of an option mean; the rest is "auto"."""
 EXPLAINED = ("infeasible", "unbounded", "infeasible_or_unbounded")
 """Statuses that want an explanation."""
 EXPLAIN_SECONDS = 60.0
@@ -45,6 +47,10 @@ EXPLAIN_SECONDS = 60.0
 @click.option(
     "--cuts", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
     help="Valid inequalities from strong duality: where they raise the relaxation's optimum, for all followers, none.",
+)  # fmt: skip
+@click.option(
+    "--decompose", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
+    help="Rounds over the followers first: where eight or more meet only through the leader, always, never.",
 )  # fmt: skip
 @search_options
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
@@ -63,7 +69,8 @@ def command(
     MODEL is a name (kktgen models), an instance (model/case or a .toml file), the path of a .py file with a function
     build(), or a file that holds a problem (.bilevel.json, or .aux beside its .mps). With -o the model goes out as .lp,
     .mps and .cip, the point as .sol, the report as .json, the problem with its answer as .bilevel.json, the certificate
-    as .certificate.json. A model that ends infeasible or unbounded is explained.
+    as .certificate.json, what rounds over many followers rest on as .lagrangian.npz. A model that ends infeasible or
+    unbounded is explained.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
     they see, and writes no model.
 
@@ -125,7 +132,8 @@ def _solved(job: task.Job, asked: Mapping[str, Any], progress: printing.Progress
             return kg.optimize(
                 job.bilevel, method="auto" if method == "exact" else method, encoding=asked["encoding"],
                 solver=asked["solver"], time_limit=asked["time_limit"],
-                gap=asked["gap"], cuts={"on": True, "off": False}.get(asked["cuts"], "auto"), range=ranged,
+                gap=asked["gap"], cuts=SWITCH.get(asked["cuts"], "auto"),
+                decompose=SWITCH.get(asked["decompose"], "auto"), range=ranged,
                 executor=executor, isolate=True, memory_limit=asked["memory_limit"], progress=progress,
                 stages=progress.stage_passed if silent else progress.stage_ended, **job.options(asked["solver"]),
             )  # fmt: skip
