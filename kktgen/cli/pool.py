@@ -14,8 +14,8 @@ import kktgen as kg
 
 from ..model.shared import shared_kkt
 
-LARGE = 3000
-"""Pairs from which on processes pay: some 1.5 ms of bounding each, while a process takes a second to start."""
+LARGE = 2500
+"""Pairs from which on processes pay: some 2 ms of bounding each, while a process takes a second to start."""
 PROCESSES = 2
 """Most processes: each takes some 160 MB."""
 

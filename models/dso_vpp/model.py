@@ -23,6 +23,18 @@ and wind power w::
           0 <= g_t <= g_max,  -b_max <= b_t <= b_max      the ratings
           soc_min <= soc_t <= soc_max,  0 <= w_t <= wind_t
 
+``dominance=True`` adds ``ls_t <= lp_t`` for every hour: rows the paper does not have, and which lose no optimum. Where
+``ls_t > lp_t``, a VPP with the net purchase ``n = p - s`` buys and sells as much as the connection T allows, p = T and
+s = T - n for n >= 0, s = T and p = T + n for n < 0, and pays
+
+    max(lp_t n, ls_t n) - T (ls_t - lp_t)        against        max(lp_t n, ls_t n)        at the two prices exchanged.
+
+The difference is a constant, so the VPP has the same optimal net purchases (and dispatch) either way. Exchanged, the
+prices stay in their boxes, which are alike, the DSO trades the same at the wholesale market, and earns
+``T (ls_t - lp_t)`` more from every VPP. So whatever it earns at ``ls_t > lp_t``, ties broken in its favour, it earns
+more with the two exchanged: no optimum has ``ls_t > lp_t``. It does not follow that the limits of the connection never
+bind: they may have positive multipliers with ``p_t s_t = 0``, where a VPP's need exceeds them.
+
 Mode 1 is the same without the DSO: every VPP trades at wholesale prices. Mode 2 is the game.
 
 Source: Wang, Zhang, Badesa, "Analyzing the Role of the DSO in Electricity Trading of VPPs via a Stackelberg Game
@@ -62,6 +74,8 @@ class Parameters:
         ``"convex"``, or ``"published"`` with one binary an hour and the big M of the paper.
     spread : float
         Largest relative change of a drawn number, below 1.
+    dominance : bool
+        Add the rows ``ls_t <= lp_t``, which the paper does not have and every optimum satisfies.
     """
 
     vpps: int = 3
@@ -69,6 +83,7 @@ class Parameters:
     seed: int | None = None
     netting: Literal["convex", "published"] = "convex"
     spread: float = 0.2
+    dominance: bool = False
 
     def __post_init__(self) -> None:
         if self.vpps < 1:
@@ -227,6 +242,8 @@ class Game(kg.Bilevel):
         self.plants = tuple(_plant(self.follower(vpp.name), vpp, self.lp, self.ls) for vpp in data.vpps)
         bought, sold = (kg.stack([getattr(plant, word) for plant in self.plants]).sum(axis=0) for word in "ps")
         self.add(self.dp - self.ds == bought - sold, name="net")
+        if parameters.dominance:
+            self.add(self.ls <= self.lp, name="dominance")
         if parameters.netting == "published":
             buying = self.var("buying", hours, kind="B")  # big M: all that can be traded, 30 MW in the paper
             self.add(self.dp <= most * buying, name="only_buys")

@@ -66,6 +66,7 @@ def test_workers_ignore_ctrl_c_and_end_with_the_block_whatever_they_are_at(monke
     assert gone(pids)
 
 
+@pytest.mark.slow
 def test_solve_bounds_large_problems_on_processes(monkeypatch):
     """With the answer it has without them."""
     given = []

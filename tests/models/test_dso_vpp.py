@@ -10,9 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import kktgen as kg
 from kktgen.catalog import load_model
+from kktgen.search import Responder
+from kktgen.verification.ties.leader_game import play
+from kktgen.verification.ties.max_min import least
 
 ROOT = Path(__file__).parents[2]
 dso = load_model("dso_vpp")
@@ -138,6 +142,76 @@ def test_dynamics_rows() -> None:
     assert residual[:T] == pytest.approx(p - s + g + b + w - vpp.load)
     assert residual[T : 2 * T] == pytest.approx(soc - before + b / vpp.capacity)
     assert residual[2 * T :] == pytest.approx(soc[[23, 47]] - vpp.home)
+
+
+def test_dominance_adds_one_row_an_hour_and_is_off_by_default() -> None:
+    plain, with_rows = dso.build(hours=6), dso.build(hours=6, dominance=True)
+    assert len(plain.rows) + 1 == len(with_rows.rows)
+    rows = next(rows for rows in with_rows.rows if rows.name == "dominance")
+    assert rows.M.shape[0] == 6
+    z = np.zeros(len(with_rows.space))
+    z[with_rows.lp.cols], z[with_rows.ls.cols] = 0.5, [0.5, 0.4, 0.6, 0.5, 0.0, 0.9]
+    assert rows.residual(z) == pytest.approx([0, 0, 0.1, 0, 0, 0.4])
+
+
+def earned(game: Any, model: kg.Model, responder: Any, lp: np.ndarray, ls: np.ndarray) -> float:
+    """Return what the DSO earns at given prices, the VPPs' ties broken in its favour."""
+    z = np.zeros(responder.n)
+    z[game.lp.cols], z[game.ls.cols] = lp, ls
+    z = responder(z)
+    net = sum(z[plant.p.cols] - z[plant.s.cols] for plant in game.plants)
+    z[game.dp.cols], z[game.ds.cols] = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+    ties = play(model, z)
+    return -(least(ties.whole, ties.cost, ties.integer).value + ties.constant)
+
+
+@pytest.mark.parametrize(
+    ("hours", "count"),
+    [(6, 20), pytest.param(6, 200, marks=pytest.mark.slow), pytest.param(24, 40, marks=pytest.mark.slow)],
+)
+def test_exchanging_prices_where_selling_pays_more_than_buying_costs_raises_the_profit(hours: int, count: int) -> None:
+    """By what every VPP no longer earns by buying and selling at once: the difference of the prices times the limit."""
+    game, rng = dso.build(hours=hours), np.random.default_rng(0)
+    responder, data, model = Responder(game), game.case, kg.kkt(game)
+    limit = sum(vpp.trade_max for vpp in data.vpps)
+    crossed = 0
+    for _ in range(count):
+        share = np.clip(rng.uniform(-0.3, 1.3, (2, hours)), 0.0, 1.0)  # many at their bounds, where VPPs have ties
+        lp, ls = data.sell + share * (data.buy - data.sell)
+        crossed += bool((ls > lp).any())
+        before = earned(game, model, responder, lp, ls)
+        after = earned(game, model, responder, np.maximum(lp, ls), np.minimum(lp, ls))
+        assert after - before == pytest.approx(limit * np.maximum(ls - lp, 0.0).sum(), abs=1e-5)
+    assert crossed > 0.7 * count
+
+
+def test_the_limit_of_the_connection_binds_where_nobody_buys_and_sells_at_once() -> None:
+    """VPP 3 needs more than the connection lets through in hour 18: dominance does not settle these pairs."""
+    game, hour = dso.build(dominance=True), 17
+    responder, vpp, plant = Responder(game), game.case.vpps[2], game.plants[2]
+    z = np.zeros(responder.n)
+    z[game.lp.cols], z[game.ls.cols] = BUY, SELL
+    z[game.lp.cols[hour]] = z[game.ls.cols[hour]] = 0.35
+    assert game.case.sell[hour] == 0.35 and vpp.load[hour] + vpp.b_max > vpp.trade_max
+    z = responder(z)
+    p, s = z[plant.p.cols[hour]], z[plant.s.cols[hour]]
+    assert p == pytest.approx(vpp.trade_max) and s == pytest.approx(0.0, abs=1e-9)
+    qp = responder.qps[2]
+    y, x = z[qp.y], z[qp.x]
+    slack, own = qp.h - qp.G @ y - qp.H @ x, int(np.flatnonzero(qp.y == plant.p.cols[hour])[0])
+    limit = int(np.flatnonzero(qp.G.toarray()[:, own] > 0)[0])
+    system = np.hstack([qp.A.toarray().T, -qp.G.toarray().T])  # all multipliers of this response
+    boxes = [(None, None)] * len(qp.b) + [(0.0, None if one < 1e-7 else 0.0) for one in slack]
+    cost = np.eye(system.shape[1])[len(qp.b) + limit]
+    least = linprog(cost, A_eq=system, b_eq=qp.gradient(y, x), bounds=boxes).fun
+    assert least == pytest.approx(0.11, abs=1e-6)
+
+
+@needs_optimize
+def test_dominance_keeps_the_optimum_of_the_short_case() -> None:
+    result = kg.optimize(dso.build(hours=6, dominance=True), time_limit=60)
+    assert result.solution.objective == pytest.approx(1.33145, abs=2e-5)
+    assert result.report.claim == "optimal"
 
 
 @needs_solve

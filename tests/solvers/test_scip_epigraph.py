@@ -74,3 +74,31 @@ def test_a_start_is_complete_and_feasible_with_the_parts():
     scip.optimize()
     assert len(loaded.epigraph.columns) == PARTS
     assert scip.getObjVal() == pytest.approx(model.value(point), abs=1e-6)
+
+
+def asked(monkeypatch, model: kg.Model, **options) -> tuple[int, int]:
+    """Return SCIP's most restarts and rounds of cuts at the root as a model is solved."""
+    from kktgen.solvers import scip
+
+    seen = []
+
+    def looked(given, problem, deadline):
+        seen.append((problem.getParam("presolving/maxrestarts"), problem.getParam("separating/maxroundsroot")))
+        return load(given, problem, deadline)
+
+    monkeypatch.setattr(scip, "load", looked)
+    kg.solve(model, "scip", time_limit=20, **options)
+    return seen[0]
+
+
+def test_convex_objectives_get_fewer_rounds_at_the_root(monkeypatch):
+    """Linear objectives, sets and nonconvex ones have SCIP's defaults; the user's own options count."""
+    convex = kg.high_point(blocks(2)[0])
+    assert asked(monkeypatch, convex) == (0, 10)
+    assert asked(monkeypatch, convex, **{"separating/maxroundsroot": 7}) == (0, 7)
+    m = blocks(2)[0]
+    m.sos1([m.var("a", lb=0, ub=1), m.var("b", lb=0, ub=1)])
+    linear = kg.Bilevel("linear")
+    linear.maximize(linear.var("x", lb=0, ub=1))
+    for other in (m, linear, blocks(2, 1, sign=-1.0)[0]):
+        assert asked(monkeypatch, kg.high_point(other)) == (-1, -1)
