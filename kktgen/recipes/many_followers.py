@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,25 @@ import numpy as np
 from ..deadline import Deadline
 from ..decompose.blocks import decompose
 from ..decompose.rounds import Rounds
+from ..decompose.shared_boxes import branch
 from ..decompose.tighten import CUTS
 from ..errors import BoundError, ProblemError
 from ..model.model import Model
+from ..model.solution import Solution
 from ..search.residual import FEASIBLE, violation
 from ..search.start.start import land_all
+from ..verification.claims import LAGRANGIAN
 
 SEVERAL = 8
 """Subproblems from which on rounds are made without being asked for: below, the solver's tree is as fast."""
 PAIRS = 40
 """Integer columns of a subproblem, on the average, from which on they are."""
-FEW = 15
-"""Subproblems up to which the solver's tree is to finish what some rounds have begun; of more it is the rounds."""
-ROUNDS = 4
-"""Rounds before the tree of few subproblems."""
-MOST = 20
-"""Rounds of many."""
+ROUNDS = 3
+"""Most rounds before the solver's tree, or the tree over boxes."""
+AT_ONCE = 4
+"""Nodes of a tree over boxes that an executor works at."""
+GAP = 1e-5
+"""Relative gap at which boxes are given up when nobody names one: a tenth of what the claim asks for."""
 TRIED = 3
 """Decisions of the subproblems that are tried as points after each round, besides the master's."""
 SECONDS = 0.2
@@ -39,11 +43,41 @@ def check_decompose(value: bool | str) -> None:
         raise ProblemError(f"decompose must be True, False or 'auto', got {value!r}")
 
 
+def by_shared_boxes(
+    rounds: Rounds, model: Model, point: np.ndarray, *, gap: float | None, executor: Executor | None,
+    deadline: Deadline, progress: Callable[[Mapping[str, Any]], Any] | None, file: Path | None,
+) -> Solution:  # fmt: skip
+    """Return what a tree over the boxes of what the followers share finds, as a solution of the encoded model.
+
+    Parameters
+    ----------
+    rounds : Rounds
+        Made before; their bound becomes that of the tree.
+    model : Model
+        Encoded, as the rounds have left it.
+    point : ndarray
+        The best point of the KKT model.
+    gap, executor, deadline, progress, file
+        As of :func:`kktgen.decompose.shared_boxes.branch`.
+    """
+    at_once = 1 if executor is None else AT_ONCE
+    tree = branch(
+        rounds, gap=GAP if gap is None else gap, executor=executor, at_once=at_once, deadline=deadline,
+        progress=progress, file=file,
+    )  # fmt: skip
+    bound, said = rounds.told_bound
+    said = f"{said}; the least of a tree over boxes of what they share, {tree.nodes} nodes"
+    z = model.complete(point)
+    status = "optimal" if tree.finished else "time_limit"
+    raw = {LAGRANGIAN: said}
+    return Solution(status, model.value(z), bound, z, deadline.spent, "tree over shared boxes", model, tree.nodes, raw)
+
+
 def pays(model: Model, asked: bool | str) -> bool:
     """Return whether rounds over the followers of an encoded model are asked for, or worth it."""
     if asked is False or model.kkt is None or "qobj_nonconvex" in model.features:
         return False
-    if asked is True:
+    if asked in (True, "boxes"):
         return True
     count = len(model.kkt.followers)
     choices = int(((model.space.kind != "C") & (model.space.lb < model.space.ub)).sum())
@@ -67,7 +101,7 @@ def begun(
         if asked is True:
             raise
         return None
-    if asked is not True and len(blocks.subproblems) < SEVERAL:
+    if asked == "auto" and len(blocks.subproblems) < SEVERAL:
         return None
     known = [
         z for z in (blocks.view.point(model.complete(z)) for z in points) if violation(blocks.model, z) <= FEASIBLE
@@ -92,10 +126,8 @@ def worked(
     gap : float
         At which no more are made.
     """
-    many = len(rounds.blocks.subproblems) > FEW
-    own = deadline.before("verify", "evidence").part(None) if many else deadline.share("tighten")
-    rounds.deadline = own
-    for _ in range(MOST if many else ROUNDS):
+    own = rounds.deadline = deadline.share("tighten")
+    for _ in range(ROUNDS):
         again = rounds.once(CUTS)
         points = [*improved(rounds, model, own), *points]
         if not again or rounds.gap <= gap or own.over:

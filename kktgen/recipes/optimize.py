@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 from ..deadline import Deadline
@@ -35,6 +36,7 @@ def optimize(
     stages: Callable[[str, str], None] | None = None,
     isolate: bool = False,
     memory_limit: float | None = None,
+    state: str | Path | None = None,
     **options: Any,
 ) -> Result:
     """Solve a bilevel problem and verify the answer.
@@ -57,9 +59,10 @@ def optimize(
         Other encodings for some followers or rows.
     method : str
         ``"solver"``: the encoded model by the solver. ``"boxes"``: a tree over boxes of the leader's columns that
-        followers see (:mod:`kktgen.decompose`), which need finite bounds; for a few columns, three or so, that many
-        followers or pairs depend on. ``"auto"``: by boxes where at most six such columns meet 60 pairs or more and the
-        convex relaxation leaves a gap of one percent, else by the solver.
+        followers see (:mod:`kktgen.decompose`), which need finite bounds: for a few columns, six at most, each box a
+        small problem; for more, where many followers meet only through the leader, each bounded by a round over the
+        followers. ``"auto"``: by boxes where at most six such columns meet 60 pairs or more and the convex relaxation
+        leaves a gap of one percent, else by the solver.
     cuts : bool or "auto"
         Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
         the optimum of the encoded model's relaxation.
@@ -86,6 +89,9 @@ def optimize(
         Run the solver in a process of its own, see :func:`kktgen.solve`: where it crashes or runs out of memory, the
         best point it told, or the start point, is polished and verified like any other. Bounding, the search of a
         start point and verification stay in this process.
+    state : path, optional
+        With ``method="boxes"``: the file in which the tree keeps its state. It is written after every round of nodes,
+        whole or not at all; where it is there already, of the same problem, the tree goes on from it.
     **options
         Passed to the solver.
 
@@ -131,12 +137,13 @@ def optimize(
     given = start if isinstance(start, bool) else given_point(bilevel.space, start)
     clock.done("kkt", model.__str__)
     run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
+    run.state = None if state is None else Path(state)
     reserved = ("range",) if range else ()
     try:
         run.prepare(encoding, choices, cuts, solver)
         run.search(given)
         run.box()
-        run.tighten(False if method == "boxes" else decompose)
+        run.tighten(decompose, method)
         run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved, method)
     except KeyboardInterrupt:
         run.interrupted(given)

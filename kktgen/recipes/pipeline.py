@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..deadline import Deadline
-from ..decompose.by_boxes import by_boxes, over, worth_boxes
+from ..decompose.by_boxes import FEW, by_boxes, over, worth_boxes
 from ..decompose.rounds import Rounds
 from ..decompose.tighten import tightened_model
 from ..encodings import encode, named
@@ -37,7 +38,7 @@ from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
 from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
 from ..verification.verify import Report, verify, with_range
-from .many_followers import begun, pays, worked
+from .many_followers import begun, by_shared_boxes, pays, worked
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
@@ -139,6 +140,10 @@ class Pipeline:
         At which the solver may stop.
     found : Solution or None
     polished : tuple of float or None
+    rounds : Rounds or None
+        Over many followers, where they were made.
+    state : Path or None
+        Where trees over boxes keep their state.
     """
 
     bilevel: Bilevel
@@ -155,6 +160,7 @@ class Pipeline:
     found: Solution | None = None
     polished: tuple[float, float] | None = None
     rounds: Rounds | None = None
+    state: Path | None = None
 
     def prepare(self, encoding: Any, choices: Mapping[Any, Any] | None, cuts: bool | str, solver: str) -> None:
         """Eliminate, bound, encode, cut; refuse what the solver does not take."""
@@ -196,8 +202,13 @@ class Pipeline:
             self.ready = with_boxes(self.ready, self.model)
         self.clock.done("level", lambda: "\n".join(note for note in self.ready.notes if note.startswith("cutoff")))
 
-    def tighten(self, decompose: bool | str) -> None:
-        """Make boxes smaller by rounds over the subproblems, where many followers meet only through the leader."""
+    def tighten(self, decompose: bool | str, method: str) -> None:
+        """Make boxes smaller by rounds over the subproblems, where many followers meet only through the leader.
+
+        A tree over boxes asks for them where it has more than a few columns to split.
+        """
+        if method == "boxes":
+            decompose = self.model.kkt is not None and len(self.model.kkt.seen) > FEW and "boxes"
         if not self.points or not pays(self.ready, decompose):
             return
         rounds = begun(self.ready, self.points, self.executor, self.progress, decompose)
@@ -233,9 +244,13 @@ class Pipeline:
 
     def _by_boxes(self, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve by a tree over boxes of the columns that followers see."""
-        own = self.deadline.before("verify", *reserved)
-        found = by_boxes(self.model, self.points, gap=gap, deadline=own, progress=self.progress)
-        self.found = over(found, self.ready)
+        own, file = self.deadline.before("verify", *reserved), self.state
+        told: dict[str, Any] = {"gap": gap, "deadline": own, "progress": self.progress, "file": file}
+        if self.rounds is not None:
+            more = {**told, "executor": self.executor}
+            self.found = by_shared_boxes(self.rounds, self.ready, self.points[0], **more)
+            return
+        self.found = over(by_boxes(self.model, self.points, **told), self.ready)
 
     def _by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve the encoded model."""
