@@ -95,10 +95,11 @@ def solve(
 
     Notes
     -----
-    SCIP's tree search is sequential; ``threads`` goes to the LP solver (``lp/threads``). Options are SCIP parameters
-    under their own names; they count for more than those of :data:`CONVEX`. Ctrl-C is caught by SCIP, which returns its incumbent. Where an LP of the tree fails for
-    numerical troubles the search begins anew with the primal simplex method, then without cuts. What SCIP says of
-    errors on the way stands in ``raw["log"]``; with ``verbose`` it is printed.
+    SCIP's tree search is sequential; ``threads`` goes to the LP solver (``lp/threads``). Options are SCIP
+    parameters under their own names; they count for more than those of :data:`CONVEX`. Ctrl-C is caught by SCIP,
+    which returns its incumbent. Where an LP of the tree fails for numerical troubles the search begins anew with
+    the primal simplex method, then without cuts. What SCIP says of errors on the way stands in ``raw["log"]``; with
+    ``verbose`` it is printed.
     """
     started, deadline = time.perf_counter(), Deadline(time_limit)
     with nullcontext(Said()) if verbose else heard() as said:
