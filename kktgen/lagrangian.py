@@ -91,6 +91,14 @@ class Lagrangian:
             tuple(rounds.boxes), tuple(rounds.levels), labels,
         )  # fmt: skip
 
+    def __str__(self) -> str:
+        bound, count = self.sense * self.unit * self.bound, len(self.dual.minima)
+        return (
+            f"{self.name}: {count} subproblems, bound {bound:.10g} of {self.value:.10g}, {len(self.boxes)} boxes proved"
+        )
+
+    __repr__ = __str__
+
     @property
     def value(self) -> float:
         """The leader's value at the best point, in the user's sense and units."""

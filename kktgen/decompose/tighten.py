@@ -111,7 +111,7 @@ def tighten(
     blocks = decompose(model)
     run = Rounds(blocks, known_point(blocks.view.original, best), (), executor, Deadline(time_limit), progress)
     work(run, rounds, cuts, gap)
-    return tightened_model(run)
+    return tightened(blocks.view.original, run)
 
 
 def known_point(model: Model, best: Any) -> np.ndarray:
@@ -148,8 +148,9 @@ def work(run: Rounds, rounds: int, cuts: int, gap: float) -> None:
             return
 
 
-def tightened_model(run: Rounds) -> Model:
-    """Return the encoded model with the boxes and rows that rounds have found, in the user's units."""
+@equivalent
+def tightened(model: Model, run: Rounds) -> Model:
+    """Return an encoded model with the boxes and rows that rounds over its subproblems have found."""
     view, state, own = run.blocks.view, run.state, run.blocks.model
     told = own.sense * view.objective * run.cutoff
     space = own.space.copy()
@@ -170,7 +171,7 @@ def tightened_model(run: Rounds) -> Model:
     faults = () if not run.fault else (run.fault,)
     boxed = view.restore(replace(own, space=space, notes=(*own.notes, *faults, note)))
     rows = _in_users_units(run)
-    cutoff = Cutoff(told, view.original.space, view.original.notes, view.original.rows)
+    cutoff = Cutoff(told, model.space, model.notes, model.rows)
     return replace(boxed, rows=join([boxed.rows, rows], own.n), cutoff=cutoff)
 
 

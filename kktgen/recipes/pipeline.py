@@ -13,7 +13,7 @@ import numpy as np
 from ..deadline import Deadline
 from ..decompose.by_boxes import FEW, by_boxes, over, worth_boxes
 from ..decompose.rounds import Rounds
-from ..decompose.tighten import tightened_model
+from ..decompose.tighten import tightened
 from ..encodings import encode, named
 from ..encodings.indicator import Indicator
 from ..encodings.sos1 import SOS1
@@ -216,7 +216,7 @@ class Pipeline:
             return
         self.rounds = rounds
         self.points = worked(rounds, self.model, self.points, self.deadline)
-        self.ready = tightened_model(rounds)
+        self.ready = tightened(self.ready, rounds)
         self.clock.done("tighten", lambda: "\n".join(self.ready.notes[-1:]))
 
     def solve(self, solver: str, gap: float | None, reserved: tuple[str, ...], method: str = "solver") -> None:
