@@ -135,5 +135,11 @@ def leaders_part(
 
 
 def total(leader: float, bounds: Sequence[float]) -> float:
-    """Return the sum of the leader's part and the subproblems' bounds, exact but for the last rounding."""
-    return fsum([leader, *bounds]) if np.isfinite([leader, *bounds]).all() else min(leader, *bounds)
+    """Return the sum of the leader's part and the subproblems' bounds, exact but for the last rounding.
+
+    -inf where one of them is; else +inf where one of them is: a subproblem without points leaves none of the whole.
+    """
+    parts = [leader, *bounds]
+    if np.isfinite(parts).all():
+        return fsum(parts)
+    return np.inf if np.inf in parts and all(part > -np.inf for part in parts) else -np.inf

@@ -255,12 +255,13 @@ class Rounds:
             self._tell("relaxation")
         return optimum
 
-    def _proved(self, bound: float) -> None:
-        """Take a bound over the boxes; the incumbent lies in them, so one above its value is a fault."""
+    def _proved(self, bound: float) -> bool:
+        """Take a bound over the boxes, and say so; the incumbent lies in them, so one above its value is a fault."""
         if bound > self.value + 10.0 * FEASIBLE * (1.0 + abs(self.value)):
             self.fault = "a bound over the subproblems is better than the best point known: it was not taken"
-        else:
-            self.bound = max(self.bound, min(bound, self.value))
+            return False
+        self.bound = max(self.bound, min(bound, self.value))
+        return True
 
     def _change(self, k: int) -> Change:
         return Change.of(self.state, k)
@@ -334,10 +335,10 @@ class Rounds:
         keep = leaders_part(blocks, w, optimum.sigma, state.lb, state.ub, self.deadline)
         bound = total(keep, minima)
         dual = Dual(bound, w, optimum.sigma, minima, state.lb.copy(), state.ub.copy())
-        self._duals = [dual]
-        if self.dual is None or bound > self.dual.bound:
-            self.dual = dual
-        self._proved(bound)
+        if self._proved(bound):
+            self._duals = [dual]
+            if self.dual is None or bound > self.dual.bound:
+                self.dual = dual
         self.decisions = [
             _with(optimum.x, part.columns, one.z)
             for part, one in zip(blocks.subproblems, found, strict=True)

@@ -1,4 +1,4 @@
-"""Jobs on executors: what they share travels once, dead workers and late jobs cost little, results are those of here."""
+"""Jobs on executors: what they share travels once, dead workers and late jobs cost little, results are the same."""
 
 from __future__ import annotations
 

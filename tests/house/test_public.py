@@ -16,8 +16,8 @@ _TEXT = """
     Indicator KktgenError Model NoSolutionError ProblemError Product QP Quad QuadRow Report Result Rows SOS1
     Solution SolverError SolverNotFound StrongDuality Table Tolerances UnsupportedError agree beside between
     bound certify concatenate cut decompose die_with_parent dumps eliminate encode encodings explain high_point kkt
-    optimize point_estimate read read_map read_solution readers relax robust solve solvers stack sum tighten verify write
-    write_solution
+    optimize point_estimate read read_map read_solution readers relax robust solve solvers stack sum tighten verify
+    write write_solution
 """
 NAMES = _TEXT.split()
 CANNOT_FAIL = {"die_with_parent", "encodings", "solvers"}
