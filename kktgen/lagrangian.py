@@ -93,9 +93,8 @@ class Lagrangian:
 
     def __str__(self) -> str:
         bound, count = self.sense * self.unit * self.bound, len(self.dual.minima)
-        return (
-            f"{self.name}: {count} subproblems, bound {bound:.10g} of {self.value:.10g}, {len(self.boxes)} boxes proved"
-        )
+        proved = f"{len(self.boxes)} boxes proved"
+        return f"{self.name}: {count} subproblems, bound {bound:.10g} of {self.value:.10g}, {proved}"
 
     __repr__ = __str__
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -23,7 +23,7 @@ from ..errors import KktgenError, ProblemError
 KEPT = 2000
 """Shared parts a worker keeps; the oldest are forgotten first."""
 PATIENCE = 1.0
-"""Seconds that jobs elsewhere have to hand over their result when the time is over."""
+"""Seconds that all jobs elsewhere together have to hand over their results when the time is over."""
 
 _known: OrderedDict[str, Any] = OrderedDict()
 
@@ -116,9 +116,11 @@ def run(
         return
     sent: set[str] = set()
     futures = [_submit(executor, job, sent, deadline) for job in jobs]
+    left = deadline.left()
+    last = Deadline(None if left is None else left + PATIENCE)  # of all jobs together
     try:
         for k, (job, future) in enumerate(zip(jobs, futures, strict=True)):
-            yield _result(executor, job, future, deadline)
+            yield _result(executor, job, future, deadline, last)
             told(len(jobs) - k - 1)
     finally:
         for future in futures:
@@ -138,18 +140,20 @@ def _submit(executor: Executor, job: Job, sent: set[str], deadline: Deadline, da
     load = shared.data if first or data else None
     try:
         return executor.submit(at_worker, job.work, shared.key, load, job.arguments, deadline.left())
+    except BrokenExecutor as error:  # a worker has died: the job will be done here
+        broken: Future[Any] = Future()
+        broken.set_exception(error)
+        return broken
     except RuntimeError as error:
         raise ProblemError(f"the executor takes no work ({error}); give one that is open, or None") from error
 
 
-def _result(executor: Executor, job: Job, future: Future[Any], deadline: Deadline) -> Any:
+def _result(executor: Executor, job: Job, future: Future[Any], deadline: Deadline, last: Deadline) -> Any:
     """Return what a job found; None where it is late."""
-    left = deadline.left()
-    end = Deadline(None if left is None else left + PATIENCE)
     try:
-        found = future.result(end.left())
+        found = future.result(last.left())
         if isinstance(found, Unknown):
-            found = _submit(executor, job, set(), deadline, data=True).result(end.left())
+            found = _submit(executor, job, set(), deadline, data=True).result(last.left())
         return found
     except Late:
         return None

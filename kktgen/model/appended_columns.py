@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics.sparse import Csr
+from .units import Units
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,18 @@ class Lift:
     mu: np.ndarray
     binary: bool
 
-    def values(self, z: np.ndarray) -> np.ndarray:
-        """Return the columns' values at a point z whose earlier columns are known."""
+    def values(self, z: np.ndarray, units: Units | None = None, owner: np.ndarray | None = None) -> np.ndarray:
+        """Return the columns' values at a point z whose earlier columns are known.
+
+        A binary is 1 where the slack is the smaller one: both in their own units, with the followers of all columns.
+        """
         slack = self.M @ z[: self.M.shape[1]] + self.r
-        return (slack <= z[self.mu]).astype(float) if self.binary else np.maximum(slack, 0.0)
+        if not self.binary:
+            return np.maximum(slack, 0.0)
+        size = 1.0
+        if units is not None and owner is not None:
+            size = units.followers[owner[self.mu]] / units.columns[self.mu] ** 2
+        return (slack <= size * z[self.mu]).astype(float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,6 @@ class Products:
     left: np.ndarray
     right: np.ndarray
 
-    def values(self, z: np.ndarray) -> np.ndarray:
+    def values(self, z: np.ndarray, units: Units | None = None, owner: np.ndarray | None = None) -> np.ndarray:
         """Return the columns' values at a point z whose earlier columns are known."""
         return z[self.left] * z[self.right]

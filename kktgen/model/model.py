@@ -242,7 +242,7 @@ class Model:
         out[: len(z)] = z[: self.n]
         out = self.terms.settled(out)
         for lift in self.lifts:
-            out[lift.columns] = lift.values(out)
+            out[lift.columns] = lift.values(out, self.units, self.space.owner)
         return out
 
     def with_rows(self, *tables: RowTable) -> Model:

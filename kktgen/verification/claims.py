@@ -29,6 +29,8 @@ RELAXATION = "bound of the convex relaxation"
 """Key of ``Solution.raw`` where the bound is that of the relaxation, not the solver's."""
 LAGRANGIAN = "bound over the subproblems"
 """Key of ``Solution.raw`` where the bound is the Lagrangian one over subproblems; its value says what that rests on."""
+TIGHTENED = "tightened over"
+"""How the note of :func:`kktgen.tighten` on a model begins, which says what its boxes and rows hold for."""
 TREE = "bound of a tree over boxes"
 """Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
 
@@ -126,6 +128,7 @@ def judge(
         return found
     if said := (solution.raw or {}).get(LAGRANGIAN):
         found.rests.append(str(said))
+    found.rests += [note for note in encoded.notes if note.startswith(TIGHTENED)]
     if original.pairs is not None:
         by = ", ".join(f"{used.encoding} ({used.pairs}, {used.trust})" for used in encoded.encodings)
         found.rests.append(f"pairs encoded: {by}" if by else "every pair was settled by a proved bound")

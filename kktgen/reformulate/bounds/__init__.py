@@ -18,7 +18,7 @@ rounded outward from the LP's row prices (Neumaier & Shcherbina 2004).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ...deadline import Deadline
-from ...errors import ProblemError, expect
+from ...errors import KktgenError, ProblemError, expect
 from ...model.fingerprint import equivalent
 from ...model.model import Model
 from ...numerics.sparse import Csr, take_columns
@@ -131,23 +131,32 @@ def bound(
 
 
 def _run(jobs: Iterator[FollowerToBound], executor: Executor | None, deadline: Deadline) -> Iterator[Proved | None]:
-    """Yield what is proved of every follower, None of those that time ran out for."""
+    """Yield what is proved of every follower, None of those that time ran out for; a dead worker's are done here."""
     if executor is None:
         for job in jobs:
             yield None if deadline.over else bound_follower(job, deadline)
         return
+    waiting = list(jobs)
     try:
-        futures = [executor.submit(bound_follower, job, deadline) for job in jobs]
+        futures = [executor.submit(bound_follower, job, deadline) for job in waiting]
+    except BrokenExecutor:
+        yield from _run(iter(waiting), None, deadline)
+        return
     except RuntimeError as error:
         raise ProblemError(f"bound: the executor takes no work ({error}); give one that is open, or None") from error
     left = deadline.left()
     end = Deadline(None if left is None else left + PATIENCE)
     try:
-        for future in futures:
+        for job, future in zip(waiting, futures, strict=True):
             try:
-                yield future.result(end.left())
+                proved = future.result(end.left())
             except Late:
-                yield None
+                proved = None
+            except KktgenError:
+                raise
+            except Exception:  # the worker is dead: every kind of executor has words of its own for that
+                proved = None if deadline.over else bound_follower(job, deadline)
+            yield proved
     finally:
         for future in futures:
             future.cancel()
