@@ -137,17 +137,9 @@ def leaders_part(
 def total(leader: float, bounds: Sequence[float]) -> float:
     """Return the sum of the leader's part and the subproblems' bounds, exact but for the last rounding.
 
-<<<<<<< HEAD
-    -inf where one of them is not bounded; inf where one subproblem has no point.
-=======
     -inf where one of them is; else +inf where one of them is: a subproblem without points leaves none of the whole.
->>>>>>> tests
     """
     parts = [leader, *bounds]
     if np.isfinite(parts).all():
         return fsum(parts)
-<<<<<<< HEAD
-    return -np.inf if -np.inf in parts or np.isnan(parts).any() else np.inf
-=======
     return np.inf if np.inf in parts and all(part > -np.inf for part in parts) else -np.inf
->>>>>>> tests

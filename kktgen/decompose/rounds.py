@@ -273,7 +273,6 @@ class Rounds:
             self._tell("relaxation")
         return optimum
 
-<<<<<<< HEAD
     def _fix(self, low: np.ndarray, high: np.ndarray) -> None:
         """Take boxes of points that are no worse than the incumbent; integer columns go to integers."""
         whole = self.blocks.model.space.kind != "C"
@@ -289,27 +288,19 @@ class Rounds:
         low, high = np.where(narrow, low - NARROWEST, low), np.where(narrow, high + NARROWEST, high)
         self.state = self.state.boxed(np.arange(len(low)), low, high)
 
-    def _proved(self, bound: float) -> None:
-        """Take a bound over the boxes; the incumbent lies in them, so one above its value is a fault."""
+    def _proved(self, bound: float) -> bool:
+        """Take a bound over the boxes, and say so; where the incumbent lies in them, one above its value is a fault."""
         if bound > self.value + 10.0 * FEASIBLE * (1.0 + abs(self.value)) and self._inside(self.incumbent):
             self.fault = "a bound over the subproblems is better than the best point known: it was not taken"
-        else:
-            self.bound = max(self.bound, min(bound, self.reach))
+            return False
+        self.bound = max(self.bound, min(bound, self.reach))
+        return True
 
     def _inside(self, z: np.ndarray) -> bool:
         """Return whether a point lies in the boxes of what followers see: in a part of a tree it need not."""
         at = self.targets
         room = FEASIBLE * (1.0 + np.abs(z[at]))
         return bool(((z[at] >= self.state.lb[at] - room) & (z[at] <= self.state.ub[at] + room)).all())
-=======
-    def _proved(self, bound: float) -> bool:
-        """Take a bound over the boxes, and say so; the incumbent lies in them, so one above its value is a fault."""
-        if bound > self.value + 10.0 * FEASIBLE * (1.0 + abs(self.value)):
-            self.fault = "a bound over the subproblems is better than the best point known: it was not taken"
-            return False
-        self.bound = max(self.bound, min(bound, self.value))
-        return True
->>>>>>> tests
 
     def _change(self, k: int) -> Change:
         return Change.of(self.state, k)
@@ -345,8 +336,8 @@ class Rounds:
 
     def _holds(self, part: Subproblem, root: Root) -> bool:
         """Return whether what was derived for a subproblem holds at the known points that it must hold at."""
-        value = self.blocks.model.objective.value
-        some = self.witnesses if self.dual is None else [z for z in self.witnesses if value(z) <= self.reach]
+        worth = self.blocks.model.objective.value
+        some = self.witnesses if self.dual is None else [z for z in self.witnesses if worth(z) <= self.reach]
         here = [z[part.columns] for z in (self.incumbent, *some) if self._inside(z)]
         if not here:
             return True
