@@ -43,13 +43,14 @@ PLAIN = {
     "propagating/probing/maxfixings": 0,
     "conflict/enable": False,
     "limits/nodes": 1,
+    "lp/presolving": False,
     "separating/gomory/freq": -1,
     "numerics/feastol": 1e-7,
 }
 """SCIP's parameters without whatever rests on a point or on the objective.
 
 Probing looks at every binary. Strong branching at the root settles binaries of which one side is infeasible; with
-Gomory cuts and a tolerance of 1e-6 it settled some on the wrong side."""
+Gomory cuts and a tolerance of 1e-6 it settled some on the wrong side. SoPlex's presolve prints to the terminal."""
 OF_OBJECTIVE = {
     "propagating/pseudoobj/freq": 1,
     "propagating/redcost/freq": 1,
