@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..deadline import NEVER, Deadline
+from ..deadline import Deadline
 from ..errors import ProblemError
 from ..model.model import Model
 from ..model.own_units import LEAST, objective_size
@@ -33,7 +33,7 @@ OPEN = 0.01
 
 
 def by_boxes(
-    model: Model, points: Sequence[np.ndarray] = (), *, gap: float | None = None, deadline: Deadline = NEVER,
+    model: Model, points: Sequence[np.ndarray] = (), *, gap: float | None = None, deadline: Deadline | None = None,
     executor: Executor | None = None, at_once: int = 1,
     progress: Callable[[Mapping[str, Any]], Any] | None = None, file: Path | None = None,
 ) -> Solution:  # fmt: skip
@@ -47,7 +47,7 @@ def by_boxes(
         Points of the model to begin with.
     gap : float, optional
         Relative gap at which a box is given up.
-    deadline : Deadline
+    deadline : Deadline, optional
     executor : concurrent.futures.Executor, optional
         Evaluates ``at_once`` boxes at the same time.
     progress : callable, optional
@@ -68,6 +68,7 @@ def by_boxes(
     FormatError
         The file holds no state of this problem's tree.
     """
+    deadline = Deadline() if deadline is None else deadline
     view = scaled(model)
     few = FewLeaders(view.model)
     root = few.root()
@@ -164,12 +165,13 @@ def grounds(tree: BoxTree, columns: int) -> str:
     rests = dict(tree.closed)
     for node in tree.open:
         rests[node.how] = rests.get(node.how, 0) + 1
-    parts = ", ".join(f"{count} by {how}" for how, count in sorted(rests.items()) if how)
     total, many = sum(rests.values()), "column" if columns == 1 else "columns"
-    whose = f"a box of {columns} {many}" if total == 1 else f"a tree over boxes of {columns} {many}"
-    leaves = "" if total == 1 else f"{total} boxes, "
+    parts = sorted((how, count) for how, count in rests.items() if how)
+    by = " and ".join(f"by {how}" + (f" ({count})" if len(parts) > 1 else "") for how, count in parts)
+    whose = "a box" if total == 1 else "a tree over boxes"
+    leaves = f"; {total} boxes," if total > 1 else ","
     return (
-        f"the bound is that of {whose} of the leader: {leaves}bounded {parts}; "
+        f"the bound is that of {whose} of {columns} {many} of the leader{leaves} bounded {by}; "
         "it rests on proved boxes of multipliers and slacks, and on no encoding of the whole model"
     )
 

@@ -27,8 +27,6 @@ PAIRS = 40
 """Integer columns of a subproblem, on the average, from which on they are."""
 ROUNDS = 3
 """Most rounds before the solver's tree, or the tree over boxes."""
-AT_ONCE = 4
-"""Nodes of a tree over boxes that an executor works at."""
 GAP = 1e-5
 """Relative gap at which boxes are given up when nobody names one: a tenth of what the claim asks for."""
 TRIED = 3
@@ -45,7 +43,7 @@ def check_decompose(value: bool | str) -> None:
 
 def by_shared_boxes(
     rounds: Rounds, model: Model, point: np.ndarray, *, gap: float | None, executor: Executor | None,
-    deadline: Deadline, progress: Callable[[Mapping[str, Any]], Any] | None, file: Path | None,
+    deadline: Deadline, progress: Callable[[Mapping[str, Any]], Any] | None, file: Path | None, at_once: int,
 ) -> Solution:  # fmt: skip
     """Return what a tree over the boxes of what the followers share finds, as a solution of the encoded model.
 
@@ -57,10 +55,9 @@ def by_shared_boxes(
         Encoded, as the rounds have left it.
     point : ndarray
         The best point of the KKT model.
-    gap, executor, deadline, progress, file
+    gap, executor, deadline, progress, file, at_once
         As of :func:`kktgen.decompose.shared_boxes.branch`.
     """
-    at_once = 1 if executor is None else AT_ONCE
     tree = branch(
         rounds, gap=GAP if gap is None else gap, executor=executor, at_once=at_once, deadline=deadline,
         progress=progress, file=file,

@@ -42,6 +42,8 @@ from .many_followers import begun, by_shared_boxes, pays, worked
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
+AT_ONCE = 8
+"""Boxes that an executor gets at the same time."""
 METHODS = ("auto", "solver", "boxes")
 """How :func:`optimize` solves what it has prepared."""
 
@@ -246,11 +248,11 @@ class Pipeline:
         """Solve by a tree over boxes of the columns that followers see."""
         own, file = self.deadline.before("verify", *reserved), self.state
         told: dict[str, Any] = {"gap": gap, "deadline": own, "progress": self.progress, "file": file}
+        told |= {"executor": self.executor, "at_once": 1 if self.executor is None else AT_ONCE}
         if self.rounds is not None:
-            more = {**told, "executor": self.executor}
-            self.found = by_shared_boxes(self.rounds, self.ready, self.points[0], **more)
-            return
-        self.found = over(by_boxes(self.model, self.points, **told), self.ready)
+            self.found = by_shared_boxes(self.rounds, self.ready, self.points[0], **told)
+        else:
+            self.found = over(by_boxes(self.model, self.points, **told), self.ready)
 
     def _by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve the encoded model."""
