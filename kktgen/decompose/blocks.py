@@ -86,7 +86,23 @@ class Blocks:
 
     See Also
     --------
-    decompose : Makes it.
+    kktgen.decompose : Makes it.
+
+    Examples
+    --------
+    Two shops and one rent, which each of them has a copy of.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("rent")
+    >>> rent = m.var("rent", lb=0, ub=1)
+    >>> shops = [m.follower(name) for name in ("shop1", "shop2")]
+    >>> space = [shop.var("space", lb=0, ub=1) for shop in shops]
+    >>> for shop, area in zip(shops, space):
+    ...     shop.minimize(rent @ area - area / 2)
+    >>> m.maximize(rent @ space[0] + rent @ space[1])
+    >>> blocks = kg.decompose(kg.bound(kg.eliminate(kg.kkt(m))))
+    >>> [part.name for part in blocks.subproblems], blocks.linking.tolist() == rent.cols.tolist()
+    (['shop1', 'shop2'], True)
     """
 
     view: Scaled
@@ -104,12 +120,42 @@ class Blocks:
 
     @property
     def model(self) -> Model:
-        """The encoded model in its own units."""
+        """The encoded model in its own units.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("rent")
+        >>> rent = m.var("rent", lb=0, ub=1)
+        >>> for name in ("shop1", "shop2"):
+        ...     shop = m.follower(name)
+        ...     area = shop.var("area", lb=0, ub=1)
+        ...     shop.minimize(rent @ area - area / 2)
+        >>> m.maximize(rent)
+        >>> kg.decompose(kg.bound(kg.kkt(m))).model.pairs is None
+        True
+        """
         return self.view.model
 
     @cached_property
     def share(self) -> Csr:
-        """C, the leader's share in the coupling rows (m, k)."""
+        """C, the leader's share in the coupling rows (m, k).
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("rent")
+        >>> rent, let = m.var("rent", lb=0, ub=1), m.var("let", lb=0, ub=2)
+        >>> areas = []
+        >>> for name in ("shop1", "shop2"):
+        ...     shop = m.follower(name)
+        ...     areas.append(shop.var("area", lb=0, ub=1))
+        ...     shop.minimize(rent @ areas[-1] - areas[-1] / 2)
+        >>> _ = m.add(let == areas[0] + areas[1], name="let")
+        >>> m.maximize(let)
+        >>> kg.decompose(kg.bound(kg.kkt(m))).share.toarray().tolist()
+        [[0.0, 1.0]]
+        """
         return take_columns(self.coupling.M, self.leader)
 
     def __str__(self) -> str:
