@@ -71,11 +71,9 @@ class Strengthened:
         return replace(part, model=replace(part.model, space=space, rows=rows))
 
     def boxed(self, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> Strengthened:
-        """Return it with the intersection of boxes; an empty one is a matter of rounding, and is left as it was."""
+        """Return it with the intersection of boxes."""
         low, high = self.lb.copy(), self.ub.copy()
-        new_low, new_high = np.maximum(low[columns], lb), np.minimum(high[columns], ub)
-        fits = new_low <= new_high
-        low[columns[fits]], high[columns[fits]] = new_low[fits], new_high[fits]
+        intersect(low, high, columns, lb, ub)
         return replace(self, lb=low, ub=high)
 
     def with_rows(self, rows: RowTable, owner: np.ndarray) -> Strengthened:
@@ -90,6 +88,13 @@ class Strengthened:
     def binaries_left(self) -> int:
         """How many integer columns are not settled."""
         return int(((self.blocks.model.space.kind != "C") & (self.ub - self.lb > 0.5)).sum())
+
+
+def intersect(low: np.ndarray, high: np.ndarray, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> None:
+    """Intersect some of the boxes [low, high] with [lb, ub]; an empty one is a matter of rounding, and stays."""
+    new_low, new_high = np.maximum(low[columns], lb), np.minimum(high[columns], ub)
+    fits = new_low <= new_high
+    low[columns[fits]], high[columns[fits]] = new_low[fits], new_high[fits]
 
 
 @dataclass(frozen=True, eq=False)

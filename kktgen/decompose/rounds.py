@@ -34,7 +34,7 @@ from .blocks import Blocks, Subproblem
 from .jobs import Job, Shared, run
 from .lagrangian import TOLERANCE, Minimum, admissible, leaders_part, minimum, priced, total
 from .level_set import LevelSet, Prices, boxes_of
-from .master import Master, MasterOptimum, Strengthened
+from .master import Master, MasterOptimum, Strengthened, intersect
 
 INTEGRAL = 1e-4
 """A bound of an integer column this close to an integer is taken to be it."""
@@ -311,12 +311,13 @@ class Rounds:
     def _take(self, found: list[tuple[Root, ...] | None], optimum: MasterOptimum) -> int:
         """Take over boxes, and rows that cut the master's point off; return how many rows."""
         count, tables, owner = 0, [], []
+        low, high = self.state.lb.copy(), self.state.ub.copy()
         for k, (part, roots) in enumerate(zip(self.blocks.subproblems, found, strict=True)):
             for root in roots or ():
                 if not self._holds(part, root):
                     self.refused += 1
                     continue
-                self.state = self.state.boxed(part.columns, root.lb, root.ub)
+                intersect(low, high, part.columns, root.lb, root.ub)
                 keep = self._new(k, root, optimum.x[part.columns])
                 if not len(keep):
                     continue
@@ -326,6 +327,7 @@ class Rounds:
                 tables.append(RowTable(wide, root.lo[keep], root.hi[keep]))
                 owner.append(np.full(len(keep), k))
                 count += len(keep)
+        self.state = replace(self.state, lb=low, ub=high)
         if tables:
             rows = RowTable(
                 vstack([t.M for t in tables], self.blocks.model.n),
