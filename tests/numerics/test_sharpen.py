@@ -9,7 +9,7 @@ from scipy.sparse.linalg import splu
 
 from kktgen.numerics.answers import Answer
 from kktgen.numerics.programs import qp
-from kktgen.numerics.sharpen import Program, _refined, error, sharpen
+from kktgen.numerics.sharpen import Program, error, refined, sharpen
 from kktgen.numerics.sparse import Csr
 
 
@@ -81,6 +81,6 @@ def test_pivots_help_where_a_small_system_is_not_solved_without():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kktgen.numerics.sharpen.splu", factor)
-        u = _refined(K, K, right, begun)
+        u = refined(K, K, right, begun)
     assert len(calls) == 2
     assert K @ u == pytest.approx(right, abs=1e-12)
