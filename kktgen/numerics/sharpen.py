@@ -99,7 +99,7 @@ def _solve(
     scale = max(1.0, float(np.abs(program.P.data).max(initial=0.0)))
     right = np.concatenate([-program.q, side[active]])
     begun = np.concatenate([x, -price[active]])
-    u = _refined(K, sp.csc_array(K + REGULARISATION * scale * sp.diags_array(signs)), right, begun)
+    u = refined(K, sp.csc_array(K + REGULARISATION * scale * sp.diags_array(signs)), right, begun)
     if u is None:
         return None
     out = np.zeros(len(price))
@@ -107,7 +107,7 @@ def _solve(
     return u[:n], out
 
 
-def _refined(K: sp.csc_array, near: sp.csc_array, right: np.ndarray, u: np.ndarray) -> np.ndarray | None:
+def refined(K: sp.csc_array, near: sp.csc_array, right: np.ndarray, u: np.ndarray) -> np.ndarray | None:
     """Solve ``K u = right`` by refinement with the factors of a matrix near K; None when no number comes out.
 
     Without pivots first; with pivots where that was not accurate and the system is small enough for them.

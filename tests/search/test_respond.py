@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,10 +11,14 @@ import pytest
 from random_problems import kkt_residual, random_problem
 
 import kktgen as kg
+from kktgen.catalog import load_model
 from kktgen.numerics.programs import qp
 from kktgen.numerics.sparse import Csr
 from kktgen.search import Responder, respond
 from kktgen.search.residual import violation
+from kktgen.search.respond import solve_follower
+
+responding = importlib.import_module("kktgen.search.respond")
 
 
 @pytest.mark.parametrize("quadratic", [True, False], ids=["QP", "LP"])
@@ -118,3 +123,41 @@ def test_a_game_without_rest_gives_no_response():
     start = np.zeros(len(m.space))
     start[y2.cols] = 0.5
     assert respond(m, start) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_followers_respond_together_as_they_do_alone(seed, monkeypatch):
+    m = load_model("dso_vpp").build(hours=6, vpps=9, seed=seed)
+    rng = np.random.default_rng(seed)
+    x = np.zeros(len(m.space))
+    share = rng.random((2, 6))
+    x[m.lp.cols], x[m.ls.cols] = m.case.sell + np.sort(share, axis=0)[::-1] * (m.case.buy - m.case.sell)
+    solved = []
+
+    def counted(follower, *rest):
+        solved.append(follower.ny)
+        return solve_follower(follower, *rest)
+
+    monkeypatch.setattr(responding, "solve_follower", counted)
+    together = Responder(m)(x)
+    assert len(solved) == 1
+    monkeypatch.setattr(responding, "MANY", 10)
+    responder = Responder(m)
+    alone = responder(x)
+    assert len(solved) == 10 and sum(solved[1:]) == solved[0]
+    assert kkt_residual(m, together) < 1e-7
+    for f in responder.qps:
+        assert f.cost(together[f.y], x[f.x]) == pytest.approx(f.cost(alone[f.y], x[f.x]), abs=1e-7)
+
+
+def test_many_followers_of_whom_one_cannot_respond_have_no_response():
+    m = kg.Bilevel("tight")
+    x = m.var("x", lb=0, ub=5)
+    for k in range(10):
+        f = m.follower(f"f{k}")
+        y = f.var("y", lb=0, ub=4 if k == 7 else 9)
+        f.add(y >= x)
+        f.minimize(y @ y)
+    responder = Responder(m)
+    assert responder([3.0]) is not None
+    assert responder([4.5]) is None

@@ -12,10 +12,21 @@ from random_problems import kkt_residual, random_problem
 
 import kktgen as kg
 from kktgen.catalog import load_model
+from kktgen.deadline import NEVER, SHARES, Deadline
 from kktgen.reformulate.eliminate import eliminate
-from kktgen.search import Responder, pattern_search, pattern_step, polish, relax_and_respond, respond, start_points
+from kktgen.search import (
+    Responder,
+    land_all,
+    pattern_search,
+    pattern_step,
+    polish,
+    relax_and_respond,
+    respond,
+    start_points,
+)
 from kktgen.search.residual import violation
 from kktgen.search.start.pattern import active_pairs, improve
+from kktgen.search.start.relaxation import Relaxation
 from kktgen.solvers.driving.checks import interrupted
 
 
@@ -358,3 +369,102 @@ def test_polish_gives_back_what_a_violated_bound_gained():
     z[:2] += 4e-7  # x and y beyond the bound of x, within a solver's tolerance
     assert model.objective.value(z) < clean.value - 5e-6
     np.testing.assert_allclose(polish(model, z)[:2], [1.0, 1.0], atol=1e-9)
+
+
+# growing penalties, candidates
+
+
+def test_growing_penalties_close_the_gap():
+    model = model_of(flagship(hours=6))
+    relaxation = Relaxation(model)
+    names, points = zip(*relaxation.points(), strict=True)
+    assert names[0] == "relaxed optimum" and "centre" in names
+    first = names[1 : names.index("centre")]
+    weights = [float(name.removeprefix("penalty ")) for name in first]
+    assert weights == sorted(weights) and weights[-1] > 10 * weights[0]
+
+    def gap(z):
+        return model.pairs.slack(z) @ z[model.pairs.mu]
+
+    assert gap(points[len(first)]) < 0.05 * gap(points[1])
+    assert relaxation.bound <= min(model.objective.value(z) for z in points) + 1e-6
+
+
+def test_the_published_flagship_starts_at_its_optimum():
+    m = flagship()
+    model = model_of(m)
+    best = start_points(m, model, seconds=30.0)[0]
+    assert model.value(best) == pytest.approx(11.34333, abs=1e-3)
+    assert kg.verify(m, best).ok
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("vpps", "least"), [(10, 44.0), (30, 0.97 * 119.6)])
+def test_many_followers_start_near_a_proved_bound(vpps, least):
+    m = flagship(vpps=vpps, seed=vpps)
+    model = model_of(m)
+    points = start_points(m, model, seconds=60.0)
+    assert len(points) > 1
+    assert model.value(points[0]) > least
+    assert kg.verify(m, points[0]).ok
+
+
+def toll_road() -> tuple[kg.Bilevel, kg.Model]:
+    m = kg.Bilevel("toll")
+    toll = m.var("toll", lb=0, ub=9)
+    driver = m.follower("driver")
+    road = driver.var("road", 2, lb=0, ub=1)
+    driver.add(road.sum() <= 1)
+    driver.minimize(toll @ road[0] - 2 * road[0] + 3 * road[0] @ road[0] - 8 * road[1] + 8 * road[1] @ road[1])
+    m.maximize(toll @ road[0])
+    return m, model_of(m)
+
+
+def test_every_candidate_is_tried_in_either_length():
+    _, model = toll_road()
+    poor = [np.array([9.0 - 0.001 * k]) for k in range(80)]  # beyond 2 nobody takes the road
+    good = np.zeros(model.n)
+    good[0] = 0.5
+    assert model.value(land_all(model, poor)[0]) == pytest.approx(0.0, abs=1e-8)
+    points = land_all(model, [*poor, good])
+    assert model.value(points[0]) > 0.1
+    assert all(violation(model, z) <= 1e-6 for z in points)
+    again = land_all(model, [*poor, good])
+    assert all(np.array_equal(a, b) for a, b in zip(points, again, strict=True))
+
+
+def test_candidates_of_a_search_are_among_its_points():
+    m = flagship(hours=6)
+    model = model_of(m)
+    best = start_points(m, model, seconds=20.0)[0]
+    seen = []
+    leader = best[model.space.role == "leader"]
+    points = start_points(m, model, seconds=20.0, progress=seen.append, candidates=iter([leader]))
+    assert seen[0]["move"] == "candidate 1"
+    assert model.value(points[0]) >= model.value(best) - 1e-9
+
+
+def test_a_candidate_of_the_wrong_length_is_named():
+    _, model = toll_road()
+    with pytest.raises(kg.ProblemError, match="candidate 2 has 3 entries; give all"):
+        land_all(model, [[1.0], [1.0, 2.0, 3.0]])
+
+
+def test_candidates_end_with_their_time():
+    _, model = toll_road()
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield np.array([0.5])
+
+    land_all(model, endless(), Deadline(0.2))
+    assert taken
+
+
+def test_a_limit_grows_with_the_pairs_unless_it_is_a_share():
+    share = SHARES["start"]
+    assert NEVER.share("start", 33_400).left() == pytest.approx(share.most + 33_400 * share.each)
+    assert 50.0 < NEVER.share("start", 33_400).left() < 80.0
+    assert Deadline(60.0).share("start", 33_400).left() == pytest.approx(60.0 * share.part, abs=0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ LANDED = (2, 20, 2_000)
 """From so many of the best patterns the search goes on: at least, at most, and this over the number of pairs."""
 NUDGES = 20
 """Decisions near the best point that are tried."""
-PATIENCE = (4, 60, 4_000)
+PATIENCE = (6, 60, 6_000)
 """A phase ends after so many attempts without a better point: at least, at most, and this over the number of pairs."""
 RETURN = (1.0, 2.0)
 """First weight and growth of the penalties that start at the best point."""
@@ -56,12 +57,13 @@ class StartSearch:
         self._pairs = 0 if self.model.pairs is None else len(self.model.pairs)
         self._seen: set[bytes] = set()
 
-    def run(self, phase: Iterator[tuple[str, np.ndarray]]) -> None:
+    def run(self, phase: Iterator[tuple[str, np.ndarray]], every: bool = False) -> None:
         """Attempt the points of a phase until they end, time is up or nothing better comes; then go on from the best.
 
-        A point counts as better when the best of its pattern is better than that of all patterns before.
+        A point counts as better when the best of its pattern is better than that of all patterns before. Where every
+        point is to be attempted, nothing but time ends the phase.
         """
-        patience, idle = within(PATIENCE, self._pairs), 0
+        patience, idle = inf if every else within(PATIENCE, self._pairs), 0
         for label, z in phase:
             better = self.attempt(label, z)
             idle = 0 if better or not self.found else idle + 1

@@ -5,7 +5,7 @@ bounds the bilevel optimum, and its gap ``mu0's0`` says how far its multipliers 
 penalty ``rho mu's`` is bilinear; linearised at a point w it gives the next one, between which w moves half of the way::
 
     z_k in argmin  f(z) + rho_k (mu(w_k)'s(z) + s(w_k)'mu)          over the same rows and bounds
-    w_(k+1) = (w_k + z_k) / 2,     rho_(k+1) = 1.5 rho_k            until  rho mu's <= 1e-3 (1 + |f|)
+    w_(k+1) = (w_k + z_k) / 2,     rho_(k+1) = 1.5 rho_k            until  mu's <= 1e-4 (1 + |f|)
 
 For a nonconvex objective f is linearised as well. Weights that grow lead the prices from the relaxed optimum, where the
 leader has everything its own way, to where followers agree, and the patterns of their responses improve on the way.
@@ -34,8 +34,8 @@ STEPS = 20
 """Most steps."""
 DAMPING = 0.5
 """Share of the way the point of linearisation moves to each new point."""
-CLOSED = 1e-3
-"""A penalty below this (relative to the objective) has brought complementarity back."""
+CLOSED = 1e-4
+"""A gap mu's below this (relative to the objective) has brought complementarity back."""
 
 
 class Relaxation:
@@ -140,7 +140,7 @@ class Relaxation:
             if found is None:
                 return
             yield f"penalty {weight:.2g}", found[0]
-            if self.convex and weight * self._gap(found[0]) <= CLOSED * size:
+            if self.convex and self._gap(found[0]) <= CLOSED * size:
                 return
             at, weight = at + damping * (found[0] - at), growth * weight
 

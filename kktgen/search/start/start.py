@@ -130,7 +130,7 @@ def starts_within(
     view = scaled(model)
     search = StartSearch(view, deadline, progress)
     try:
-        search.run(_candidates(view, candidates))
+        search.run(_candidates(view, candidates), every=True)
         search.run(search.moves.relaxation.points(deadline))
         search.return_to_the_best()
         search.run(search.nudges(seed))
@@ -190,7 +190,7 @@ def land_all(
     view = scaled(model)
     search = StartSearch(view, deadline, progress)
     try:
-        search.run(_candidates(view, candidates))
+        search.run(_candidates(view, candidates), every=True)
     except KeyboardInterrupt:
         deadline.stop()
     return [view.back(z) for _, z in search.found]
