@@ -36,7 +36,8 @@ SHARES = {
     "verify": Share(0.05),  # kept for polish and verification
 }
 """What each stage may take of the limit of :func:`kktgen.optimize`. The solver has all that is left: half of it at
-least (a quarter after rounds over many followers), and what the stages before it did not need; what is kept for stages after it and not needed is given back."""
+least (a quarter after rounds over many followers), and what the stages before it did not need; what is kept for stages
+after it and not needed is given back."""
 LAST = 1.0
 """Seconds the last stage has in any case, a limit used up or not: no point goes out unverified for want of a second."""
 
