@@ -100,7 +100,7 @@ class Prices:
     p : ndarray (m,) of float32
         Of the rows.
     x : ndarray (n,) of float32
-        Where the tangent is taken.
+        Where the tangent is taken; zero on columns that nothing bends.
     """
 
     theta: np.float32
@@ -217,6 +217,7 @@ class LevelProgram:
             rho = rho * min(1.0, theta * (1.0 - 1e-6) / most) if most > theta else rho
         z = self.fixed.copy()
         z[self.free] = x[: self._n]
+        z[np.diff(self.level.P.indptr) == 0] = 0.0  # where nothing bends the tangent is the same everywhere
         prices = np.zeros(len(self.level.lo))
         prices[self._live] = np.where(np.abs(p) > DUST * np.abs(p).max(initial=0.0), p, 0.0)
         return Prices(np.float32(theta), rho.astype(np.float32), prices.astype(np.float32), z.astype(np.float32))
