@@ -3,8 +3,10 @@
 The file holds the encoded model's arrays, the best point, the multipliers of the best Lagrangian bound, and every box
 by cutoff with the multipliers that prove it. The check repeats, in order:
 
-1. every box: the sum of :mod:`kktgen.decompose.level_set` over the rows that were known then;
-2. the bound: one small mixed-integer program a subproblem, by a solver of one's own choice, twice: over the boxes that
+1. the best point: it satisfies the model, and lies in all boxes;
+2. every Lagrangian cut: one small mixed-integer program each;
+3. every box: the sum of :mod:`kktgen.decompose.level_set` over the rows and cuts that were known then;
+4. the bound: one small mixed-integer program a subproblem, by a solver of one's own choice, twice: over the boxes that
    were declared or proved for all points, which rests on that solver alone; and over the boxes of the rounds.
 
 Rows and boxes that SCIP derived at the roots of subproblems are not proved again; the check counts them as trusted.
@@ -13,17 +15,18 @@ Rows and boxes that SCIP derived at the roots of subproblems are not proved agai
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .decompose.blocks import Blocks, decompose
-from .decompose.lagrangian import leaders_part, minimum, total
+from .decompose.blocks import Blocks, decompose, part_of
+from .decompose.lagrangian import admissible, leaders_part, minimum, total
 from .decompose.level_set import LevelSet, Prices
 from .decompose.rounds import Box, Dual, Rounds
 from .errors import FormatError, KktgenError, ProblemError
@@ -32,6 +35,8 @@ from .model.tables import Indicators, QuadTable, RowTable, Sos1
 from .numerics.sparse import Csr, vstack
 from .problem.columns import Block, Space
 from .problem.expressions import Quad
+from .reformulate.level import without_cutoff
+from .search.residual import FEASIBLE, violation
 from .solvers import solvers
 
 SCHEMA = "kktgen.lagrangian/1"
@@ -53,7 +58,7 @@ class Lagrangian:
         The encoded model, with the boxes that hold for all points.
     incumbent : ndarray (n,)
     bound : float
-        The best bound, minimised.
+        The best Lagrangian bound, minimised.
     dual : Dual
         Multipliers of the best Lagrangian bound.
     boxes : tuple of Box
@@ -86,8 +91,9 @@ class Lagrangian:
             return None
         model = blocks.model
         labels = {int(c): model.space.label(int(c)) for c in sorted({box.column for box in rounds.boxes})}
+        bound = min(dual.bound, rounds.value)
         return cls(
-            model.name, model.sense, blocks.view.objective, model, rounds.incumbent, rounds.bound, dual,
+            model.name, model.sense, blocks.view.objective, without_cutoff(model), rounds.incumbent, bound, dual,
             tuple(rounds.boxes), tuple(rounds.levels), labels,
         )  # fmt: skip
 
@@ -103,6 +109,8 @@ class Lagrangian:
         ------
         ProblemError
             Another suffix, or quadratic rows, which the file cannot hold.
+        FormatError
+            The file cannot be written.
         """
         file = Path(path)
         if not file.name.endswith(SUFFIX):
@@ -114,8 +122,11 @@ class Lagrangian:
         try:
             np.savez_compressed(beside, **arrays)
             beside.replace(file)
+        except OSError as error:
+            raise FormatError(f"{file} cannot be written: {error}") from error
         finally:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
         return file
 
     def _own_arrays(self) -> dict[str, np.ndarray]:
@@ -190,8 +201,28 @@ class Lagrangian:
         sigma = tuple(np.split(data["sigma"], ends[:-1]))
         dual = Dual(about["dual"], data["w"], sigma, tuple(about["minima"]), data["dual_lb"], data["dual_ub"])
         labels = {int(k): label for k, label in about["labels"].items()}
-        return cls(about["name"], about["sense"], about["unit"], model, data["incumbent"], about["bound"], dual,
-                   boxes, levels, labels)  # fmt: skip
+        found = cls(about["name"], about["sense"], about["unit"], model, data["incumbent"], about["bound"], dual,
+                    boxes, levels, labels)  # fmt: skip
+        if not found._fits(blocks):
+            raise ValueError("its parts do not fit one another")
+        return found
+
+    def _fits(self, blocks: Blocks) -> bool:
+        """Return whether all parts have the sizes that the model asks for."""
+        n, dual, counts = self.model.n, self.dual, [len(part.links) for part in blocks.subproblems]
+        m, levels = len(self.model.rows), self.levels
+        over = [self.incumbent, dual.lb, dual.ub, *(part for one in levels for part in (one.lb, one.ub, one.group))]
+        fits = all(len(part) == n for part in over) and all(one.M.shape[1] == one.cuts.shape[1] == n for one in levels)
+        fits &= all(one.M.shape[0] == len(one.lo) == len(one.hi) >= m for one in levels)
+        fits &= all(one.cuts.shape[0] == len(one.sides) == len(one.of) for one in levels)
+        fits &= all(((one.of >= 0) & (one.of < len(counts))).all() for one in levels)
+        fits &= len(dual.w) == len(blocks.coupling) and [len(one) for one in dual.sigma] == counts
+        fits &= len(dual.minima) == len(counts) and abs(self.sense) == 1 and self.unit > 0
+        for box in self.boxes:
+            fits &= box.column in range(n) and box.sign in (1.0, -1.0) and box.level in range(len(levels))
+            level, price = levels[box.level], box.prices
+            fits &= len(price.rho) == len(level.of) and len(price.p) == len(level.lo) and len(price.x) == n
+        return bool(fits)
 
     def check(self, solver: str = "scip", time_limit: float | None = 60.0) -> Check:
         """Check boxes and bound, see the module.
@@ -203,12 +234,47 @@ class Lagrangian:
         time_limit : float, optional
             Seconds for each of them.
         """
-        blocks = decompose(self.model)
-        faults, space = self._box_faults(), self.model.space
+        blocks, space = decompose(self.model), self.model.space
+        faults = [*self._point_faults(), *self._cut_faults(blocks, solver, time_limit), *self._box_faults()]
         plain = self._bound(blocks, space.lb, space.ub, solver, time_limit)
         inside = self._bound(blocks, self.dual.lb, self.dual.ub, solver, time_limit)
+        told, room = self.sense * self.unit * self.bound, SAME * self.unit * (1.0 + abs(self.bound))
+        if not max(self.sense * plain, self.sense * inside) >= self.sense * told - 10.0 * room:
+            faults.append(f"bound: its multipliers prove {inside:.10g}, it says {told:.10g}")
         derived = max((len(level.lo) - len(self.model.rows) for level in self.levels), default=0)
         return Check(self, tuple(faults), plain, inside, derived, solver)
+
+    def _point_faults(self) -> list[str]:
+        """Return what is wrong with the best point: rows it violates, boxes and level sets it is not in."""
+        z, off = self.incumbent, violation(self.model, self.incumbent)
+        out = [] if off <= FEASIBLE else [f"the best point violates the model by {off:.1e}"]
+        size, value = SAME * (1.0 + np.abs(z)), self.model.objective.value(z)
+        for word, one in (("the bound", self.dual), *((f"level set {k + 1}", one) for k, one in enumerate(self.levels))):
+            if not ((one.lb <= z + size) & (z - size <= one.ub)).all():
+                out.append(f"the best point is not in the boxes of {word}")
+        for k, level in enumerate(self.levels):
+            if not level.reach >= value:
+                out.append(f"level set {k + 1} reaches {level.reach:.10g} only, the best point has {value:.10g}")
+        return out
+
+    def _cut_faults(self, blocks: Blocks, solver: str, time_limit: float | None) -> list[str]:
+        """Return which Lagrangian cuts do not hold over the boxes of their level sets."""
+        out = []
+        for number, level in enumerate(self.levels):
+            for k, row in enumerate(level.of.tolist()):
+                part = blocks.subproblems[row]
+                cost = level.cuts[[k]].toarray()[0]
+                space = part_of(self.model.space, part.columns)
+                space.lb[:], space.ub[:] = level.lb[part.columns], level.ub[part.columns]
+                goal = Quad.from_matrices(space, part.model.matrices[0], cost[part.columns])
+                known = replace(part, model=replace(part.model, space=space, objective=goal))
+                cost[part.columns] = 0.0
+                found = minimum(known, np.zeros(len(blocks.coupling)), np.zeros(len(part.links)), 0.0, time_limit, solver)
+                side = float(level.sides[k])
+                if cost.any() or not found.bound >= side - 10.0 * SAME * (1.0 + abs(side)):
+                    out.append(f"cut {k + 1} of level set {number + 1}: {solver} proves {found.bound:.6g} only, "
+                               f"it says {side:.6g}")  # fmt: skip
+        return out
 
     def _box_faults(self) -> list[str]:
         """Return which boxes do not follow from their multipliers, or lose the best point."""
@@ -218,15 +284,10 @@ class Lagrangian:
             cost[box.column] = box.sign
             found = self.levels[box.level].least(cost, box.prices)
             label = self.labels.get(box.column, f"column {box.column}")
-            if found < box.value - SAME * (1.0 + abs(box.value)):
+            if not found >= box.value - SAME * (1.0 + abs(box.value)):
                 out.append(f"box of {label}: its multipliers prove {found:.6g}, it says {box.value:.6g}")
-            if box.sign * self.incumbent[box.column] < box.value - SAME * (1.0 + abs(box.value)):
+            elif not box.sign * self.incumbent[box.column] >= box.value - SAME * (1.0 + abs(box.value)):
                 out.append(f"box of {label} loses the best point")
-        for k, (level, value) in enumerate(
-            zip(self.levels, [self.model.objective.value(self.incumbent)], strict=False)
-        ):
-            if level.reach < value:
-                out.append(f"level set {k + 1} reaches {level.reach:.10g} only, the best point has {value:.10g}")
         return out
 
     def _bound(
@@ -234,11 +295,12 @@ class Lagrangian:
     ) -> float:  # fmt: skip
         """Return the Lagrangian bound of the multipliers over some boxes, in the user's sense and units."""
         dual, minima = self.dual, []
+        w = admissible(blocks, dual.w)
         for part, sigma in zip(blocks.subproblems, dual.sigma, strict=True):
             space = part.model.space
             space.lb[:], space.ub[:] = lb[part.columns], ub[part.columns]
-            minima.append(minimum(part, dual.w, sigma, 0.0, time_limit, solver).bound)
-        bound = total(leaders_part(blocks, dual.w, dual.sigma, lb, ub), minima)
+            minima.append(minimum(part, w, sigma, 0.0, time_limit, solver).bound)
+        bound = total(leaders_part(blocks, w, dual.sigma, lb, ub), minima)
         return self.sense * self.unit * bound
 
 
@@ -250,7 +312,7 @@ class Check:
     ----------
     record : Lagrangian
     faults : tuple of str
-        Boxes that do not hold; empty where all do.
+        What does not hold: of the best point, the cuts, the boxes, the bound; empty where all do.
     plain, inside : float
         The bound over the boxes that hold for all points, and over those of the rounds; user's sense and units.
     derived : int
@@ -267,7 +329,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether every box holds, and neither bound is better than the best point."""
+        """Whether nothing is at fault, and neither bound is better than the best point."""
         record = self.record
         room = 1e-4 * (1.0 + abs(record.value))
         return not self.faults and all(record.sense * (b - record.value) <= room for b in (self.plain, self.inside))
