@@ -6,7 +6,8 @@
                       t_j + a_i'z >= b_i                                (Lagrangian cuts of subproblem j)
 
 Clarabel solves it as a second-order cone program. What counts is not its word but its multipliers: with theta of the
-cutoff, rho_i of the cuts, kappa_j = theta - sum rho_i >= 0 (where P_j is not zero) and prices p of the rows, for every point that is admitted::
+cutoff, rho_i of the cuts, prices p of the rows, and kappa_j = theta - sum rho_i, which is not negative where P_j is not
+zero, for every point that is admitted::
 
     d'z >= d'z + theta (F(z) - V) + sum_i rho_i (b_i - a_i'z - t_j)
          = 1/2 z'(sum kappa_j P_j) z + (d + theta q - sum rho_i a_i)'z + theta (r - V) + rho'b     (t_j = 1/2 z'P_j z)
@@ -89,7 +90,8 @@ class LevelSet:
         answer = Answer("optimal", price.x.astype(float), np.nan, p, np.empty(0))
         value, _ = safe_convex_minimum(answer, P, q, self.M, self.lo, self.hi, self.lb, self.ub)
         rest = [theta * self.r, -theta * self.reach, *(rho * self.sides)]
-        found = float(value + sum(rest) - ROUNDING * sum(abs(part) for part in rest))
+        with np.errstate(invalid="ignore"):
+            found = float(value + sum(rest) - ROUNDING * sum(abs(part) for part in rest))
         return found if np.isfinite(found) else -np.inf  # numbers that are none prove nothing
 
 

@@ -117,7 +117,7 @@ def improved(rounds: Rounds, model: Model, deadline: Deadline) -> list[np.ndarra
     view, whole = rounds.blocks.view, rounds.blocks.model
     candidates = [view.back(z)[: model.n] for z in rounds.decisions[: 1 + TRIED]]
     found = land_all(model, candidates, deadline.part(SECONDS * len(rounds.blocks.subproblems)))
-    out = []
+    out: list[np.ndarray] = []
     for z in found:
         lifted = view.point(view.original.complete(z))
         if violation(whole, lifted) <= FEASIBLE and (rounds.better(lifted) or out):

@@ -21,7 +21,9 @@ from kktgen.numerics.sparse import Csr
 GROUPS = (-1, -1, 0, 0, 0, 1, 1, 1, 1)
 
 
-def drawn(seed: int, cuts: int = 3, fixed: int = 1, diagonal: bool = False, bent: tuple[int, ...] = (-1, 0, 1)) -> LevelSet:
+def drawn(
+    seed: int, cuts: int = 3, fixed: int = 1, diagonal: bool = False, bent: tuple[int, ...] = (-1, 0, 1)
+) -> LevelSet:
     """Return a level set with points in it: rows of all kinds, boxes, costs bent within groups, cuts, fixed columns."""
     rng, group = np.random.default_rng(seed), np.array(GROUPS)
     n = len(group)
@@ -41,7 +43,9 @@ def drawn(seed: int, cuts: int = 3, fixed: int = 1, diagonal: bool = False, bent
     still = rng.choice(n, fixed, replace=False)
     lb[still] = ub[still] = inside[still]
     of = rng.integers(0, 2, cuts)
-    curve = np.array([0.5 * inside[group == k] @ P[np.ix_(group == k, group == k)] @ inside[group == k] for k in (0, 1)])
+    curve = np.array(
+        [0.5 * inside[group == k] @ P[np.ix_(group == k, group == k)] @ inside[group == k] for k in (0, 1)]
+    )
     A = rng.normal(size=(cuts, n)) * ((group == -1) | (group == of[:, None]))
     sides = curve[of] + A @ inside - 0.2 * rng.random(cuts)
     reach = 0.5 * inside @ P @ inside + q @ inside + r + 0.5 * rng.random()
@@ -63,7 +67,12 @@ def truth(level: LevelSet, cost: np.ndarray) -> float:
     M, eye = level.M.toarray(), np.eye(n)
     equal = level.lo == level.hi
     rows(M[equal], level.hi[equal], clarabel.ZeroConeT)
-    for matrix, sides in ((M[~equal], level.hi[~equal]), (-M[~equal], -level.lo[~equal]), (eye, level.ub), (-eye, -level.lb)):
+    for matrix, sides in (
+        (M[~equal], level.hi[~equal]),
+        (-M[~equal], -level.lo[~equal]),
+        (eye, level.ub),
+        (-eye, -level.lb),
+    ):
         rows(matrix, sides, clarabel.NonnegativeConeT)
     rows(np.hstack([level.q, np.ones(t)])[None, :], np.array([level.reach - level.r]), clarabel.NonnegativeConeT)
     straight = [k for k, group in enumerate(groups) if not P[level.group == group].any()]
@@ -134,7 +143,9 @@ def test_clarabels_multipliers_come_close(seed, variant):
     level, rng = drawn(10 + seed, **variant), np.random.default_rng(seed)
     program = LevelProgram(level)
     for k in range(6):  # the same program again and again
-        cost = rng.normal(size=len(level.lb)) if k % 2 else unit(int(rng.integers(len(level.lb))), rng.choice([-1.0, 1.0]))
+        cost = (
+            rng.normal(size=len(level.lb)) if k % 2 else unit(int(rng.integers(len(level.lb))), rng.choice([-1.0, 1.0]))
+        )
         right = truth(level, cost)
         found, price = program.minimize(cost, Deadline())
         assert found <= right + 1e-7 * (1.0 + abs(right))
