@@ -86,11 +86,10 @@ def _point_faults(record: Lagrangian) -> list[str]:
     """Return what is wrong with the best point: rows it violates, boxes and level sets it is not in."""
     z, off = record.incumbent, violation(record.model, record.incumbent)
     out = [] if off <= FEASIBLE else [f"the best point violates the model by {off:.1e}"]
-    size, value = SAME * (1.0 + np.abs(z)), record.model.objective.value(z)
-    for word, one in (
-        ("the bound", record.dual),
-        *((f"level set {k + 1}", one) for k, one in enumerate(record.levels)),
-    ):
+    size, value = 2.0 * SAME * (1.0 + np.abs(z)), record.model.objective.value(z)
+    where: list[tuple[str, Dual | LevelSet]] = [("the bound", record.dual)]
+    where += [(f"level set {k + 1}", one) for k, one in enumerate(record.levels)]
+    for word, one in where:
         if not ((one.lb <= z + size) & (z - size <= one.ub)).all():
             out.append(f"the best point is not in the boxes of {word}")
     for k, level in enumerate(record.levels):
