@@ -17,6 +17,7 @@ from ..formats import formats
 from ..formats.problems import bundle
 from ..formats.writing.files import replace_file
 from ..lagrangian import SUFFIX
+from ..reformulate.level import without_cutoff
 from ..search import Search
 from . import bundles
 from .task import Job
@@ -116,8 +117,9 @@ def write(
         return paths, refused, fault
 
     record = getattr(result, "lagrangian", None)
+    model = result.model if result.solution.z is not None else without_cutoff(result.model)
     makers: dict[str, Callable[[Path], Any]] = {
-        **{suffix: partial(kg.write, result.model) for suffix in (formats() if encodes(result) else ())},
+        **{suffix: partial(kg.write, model) for suffix in (formats() if encodes(result) else ())},
         **({".sol": partial(kg.write_solution, result.solution)} if result.solution.z is not None else {}),
         ".json": partial(_write_json, answer),
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),

@@ -6,7 +6,8 @@
                       t_j + a_i'z >= b_i                                (Lagrangian cuts of subproblem j)
 
 Clarabel solves it as a second-order cone program. What counts is not its word but its multipliers: with theta of the
-cutoff, rho_i of the cuts, kappa_j = theta - sum rho_i >= 0 and prices p of the rows, for every point that is admitted::
+cutoff, rho_i of the cuts, prices p of the rows, and kappa_j = theta - sum rho_i, which is not negative where P_j is not
+zero, for every point that is admitted::
 
     d'z >= d'z + theta (F(z) - V) + sum_i rho_i (b_i - a_i'z - t_j)
          = 1/2 z'(sum kappa_j P_j) z + (d + theta q - sum rho_i a_i)'z + theta (r - V) + rho'b     (t_j = 1/2 z'P_j z)
@@ -30,7 +31,7 @@ from ..deadline import Deadline
 from ..numerics.answers import Answer
 from ..numerics.background import in_background
 from ..numerics.safe_bound import ROUNDING, safe_convex_minimum
-from ..numerics.sparse import Csr, scale_rows, take_columns, take_rows
+from ..numerics.sparse import Csr, position, scale_rows, take_columns, take_rows
 from ..reformulate.bounds.curved import Blocks as Connected
 
 ACCURACY = 1e-4
@@ -71,12 +72,17 @@ class LevelSet:
     sides: np.ndarray
     of: np.ndarray
 
+    @property
+    def bent(self) -> np.ndarray:
+        """The groups whose cost is not linear; of the others t is zero, and kappa may have any sign."""
+        return np.unique(self.group[self.P.indices])
+
     def least(self, cost: np.ndarray, price: Prices) -> float:
         """Return the proved lower bound on ``cost'z`` that multipliers give; -inf where they give none."""
         theta, rho, p = float(price.theta), price.rho.astype(float), price.p.astype(float)
         groups = int(self.group.max(initial=-1)) + 2
         kappa = theta - np.bincount(self.of + 1, weights=rho, minlength=groups)
-        if theta < 0 or (rho < 0).any() or (kappa < 0).any():
+        if theta < 0 or (rho < 0).any() or (kappa[self.bent + 1] < 0).any():
             return -np.inf
         weight = kappa[self.group + 1]
         P = scale_rows(weight, self.P)
@@ -84,7 +90,9 @@ class LevelSet:
         answer = Answer("optimal", price.x.astype(float), np.nan, p, np.empty(0))
         value, _ = safe_convex_minimum(answer, P, q, self.M, self.lo, self.hi, self.lb, self.ub)
         rest = [theta * self.r, -theta * self.reach, *(rho * self.sides)]
-        return float(value + sum(rest) - ROUNDING * sum(abs(part) for part in rest))
+        with np.errstate(invalid="ignore"):
+            found = float(value + sum(rest) - ROUNDING * sum(abs(part) for part in rest))
+        return found if np.isfinite(found) else -np.inf  # numbers that are none prove nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +131,7 @@ class LevelProgram:
 
     def _load(self) -> None:
         level, free = self.level, self.free
-        n, groups = len(free), np.unique(level.group[level.P.indices])
+        n, groups = len(free), level.bent
         shift = level.M @ self.fixed
         M = take_columns(level.M, free)
         live = np.flatnonzero(np.diff(M.indptr) > 0)
@@ -137,9 +145,9 @@ class LevelProgram:
         cuts, q = take_columns(level.cuts, free), level.q[free]
         constant = float(level.q @ self.fixed) + level.r
         cone, tail, sizes = self._cones(groups)
-        at = np.searchsorted(groups, level.of)
-        k = len(level.of)
-        epigraph = Csr((np.ones(k), (np.arange(k), at)), shape=(k, t)) if t else Csr((k, 0))
+        at, k = position(groups, level.of), len(level.of)
+        bent = np.flatnonzero(at >= 0)  # where a subproblem's cost is linear, its t is zero
+        epigraph = Csr((np.ones(len(bent)), (bent, at[bent])), shape=(k, t))
         wide = [sp.hstack([part, Csr((part.shape[0], t))], format="csr")
                 for part in (M[equal], M[up], -M[down], eye[top], -eye[bottom])]  # fmt: skip
         cutoff = sp.csr_array(np.concatenate([q, np.ones(t)])[None, :])
@@ -212,9 +220,9 @@ class LevelProgram:
         theta = max(float(dual[at]), 0.0)
         rho = np.maximum(dual[at + 1 : at + 1 + len(self.level.of)], 0.0)
         if len(rho):
-            sums = np.bincount(self.level.of + 1, weights=rho)
-            most = float(sums.max(initial=0.0))
-            rho = rho * min(1.0, theta * (1.0 - 1e-6) / most) if most > theta else rho
+            sums = np.bincount(self.level.of + 1, weights=rho)[self.level.of + 1]
+            over = np.isin(self.level.of, self.level.bent) & (sums > theta * (1.0 - 1e-6))
+            rho[over] *= theta * (1.0 - 1e-6) / sums[over]
         z = self.fixed.copy()
         z[self.free] = x[: self._n]
         z[np.diff(self.level.P.indptr) == 0] = 0.0  # where nothing bends the tangent is the same everywhere

@@ -117,7 +117,8 @@ class Rounds:
     incumbent : ndarray (n,)
         The best point known, in the model's own units.
     witnesses : sequence of ndarray (n,)
-        Other points that satisfy the model, of any value: what is derived for a subproblem must hold at them.
+        Other points that satisfy the model, of any value: what is derived for a subproblem must hold at those of them
+        that are in its boxes.
     executor : Executor or None
     deadline : Deadline
     progress : callable, optional
@@ -312,9 +313,10 @@ class Rounds:
         """Take over boxes, and rows that cut the master's point off; return how many rows."""
         count, tables, owner = 0, [], []
         low, high = self.state.lb.copy(), self.state.ub.copy()
+        before = self.state
         for k, (part, roots) in enumerate(zip(self.blocks.subproblems, found, strict=True)):
             for root in roots or ():
-                if not self._holds(part, root):
+                if not self._holds(part, root, before):
                     self.refused += 1
                     continue
                 intersect(low, high, part.columns, root.lb, root.ub)
@@ -336,16 +338,23 @@ class Rounds:
             self.state = self.state.with_rows(rows, np.concatenate(owner))
         return count
 
-    def _holds(self, part: Subproblem, root: Root) -> bool:
-        """Return whether what was derived for a subproblem holds at the known points that it must hold at."""
+    def _holds(self, part: Subproblem, root: Root, state: Strengthened) -> bool:
+        """Return whether what was derived for a subproblem in some boxes holds at the known points where it must.
+
+        Boxes by cutoff may have lost witnesses that are worse than the incumbent, and limits of priced objectives speak
+        of no worse ones: nothing has to hold there any more. In a part of a tree the incumbent may be elsewhere, too.
+        """
         worth = self.blocks.model.objective.value
         some = self.witnesses if self.dual is None else [z for z in self.witnesses if worth(z) <= self.reach]
-        here = [z[part.columns] for z in (self.incumbent, *some) if self._inside(z)]
-        if not here:
+        points = [z[part.columns] for z in (self.incumbent, *some) if self._inside(z)]
+        if not points:
             return True
-        known = np.array(here)
-        size = 1.0 + np.abs(known)
-        inside = ((root.lb - known) <= FEASIBLE * size).all() and ((known - root.ub) <= FEASIBLE * size).all()
+        known = np.array(points)
+        room, lb, ub = FEASIBLE * (1.0 + np.abs(known)), state.lb[part.columns], state.ub[part.columns]
+        kept = ((lb - known <= room) & (known - ub <= room)).all(axis=1)
+        kept[0] |= self._inside(self.incumbent)
+        known, room = known[kept], room[kept]
+        inside = (root.lb - known <= room).all() and (known - root.ub <= room).all()
         value, room = root.M @ known.T, FEASIBLE * (1.0 + abs(root.M) @ np.abs(known.T))
         rows = (root.lo[:, None] - value <= room).all() and (value - root.hi[:, None] <= room).all()
         return bool(inside and rows)

@@ -18,6 +18,7 @@ from ..model.tables import RowTable, join
 from ..numerics.sparse import Csr, row_index, take_rows
 from ..problem.columns import Block
 from ..reformulate.bounds import WIDTH
+from ..reformulate.level import without_cutoff
 from ..reformulate.scale import scaled
 from ..search.residual import FEASIBLE, violation
 from .blocks import decompose
@@ -109,6 +110,8 @@ def tighten(
     """
     expect(model, Model, "tighten", "make one with kg.bound(kg.eliminate(kg.kkt(m)))")
     blocks = decompose(model)
+    if "qobj_nonconvex" in blocks.model.features:
+        raise ProblemError("tighten: the leader's objective is not convex, so that no relaxation bounds its level sets")
     run = Rounds(blocks, known_point(blocks.view.original, best), (), executor, Deadline(time_limit), progress)
     work(run, rounds, cuts, gap)
     return tightened(blocks.view.original, run)
@@ -152,7 +155,8 @@ def work(run: Rounds, rounds: int, cuts: int, gap: float) -> None:
 def tightened(model: Model, run: Rounds) -> Model:
     """Return an encoded model with the boxes and rows that rounds over its subproblems have found."""
     view, state, own = run.blocks.view, run.state, run.blocks.model
-    told = own.sense * view.objective * run.cutoff
+    before = own.cutoff
+    told = own.sense * view.objective * (run.cutoff if before is None else min(run.cutoff, own.sense * before.value))
     space = own.space.copy()
     narrower = (state.lb > space.lb) | (state.ub < space.ub)
     loose = np.where((space.kind == "C") & (state.lb < state.ub), WIDTH, 0.0)
@@ -171,7 +175,8 @@ def tightened(model: Model, run: Rounds) -> Model:
     faults = () if not run.fault else (run.fault,)
     boxed = view.restore(replace(own, space=space, notes=(*own.notes, *faults, note)))
     rows = _in_users_units(run)
-    cutoff = Cutoff(told, model.space, model.notes, model.rows)
+    whole = without_cutoff(model)
+    cutoff = Cutoff(told, whole.space, whole.notes, whole.rows)
     return replace(boxed, rows=join([boxed.rows, rows], own.n), cutoff=cutoff)
 
 

@@ -132,7 +132,8 @@ def write(
         Unknown suffix, or the file cannot be written.
     UnsupportedError
         The format or the target lacks a feature of the model, the target would drop or refuse a number of it, or there
-        are followers or complementarity pairs: what, where, and the cures.
+        are followers or complementarity pairs: what, where, and the cures. Or it was tightened, and no point lies
+        beside the file.
     ProblemError
         NaN or inf where a number is needed, an unknown target, or an option that the format does not have.
 
@@ -146,7 +147,7 @@ def write(
     -----
     The objective is always minimised: of a maximised problem the negated objective is written. Boxes that rest on the
     value of a verified point (``proved(cutoff ..)``, see :func:`kktgen.optimize`) are written only where a start lies
-    beside the file, ``.sol`` or ``.mst`` of the same name.
+    beside the file, ``.sol`` or ``.mst`` of the same name. A model of :func:`kktgen.tighten` is refused without one.
 
     Examples
     --------
@@ -198,12 +199,26 @@ def write(
 
 
 def _for_all(problem: Any, file: Path | None = None) -> Any:
-    """Return a model with the boxes that hold for all points, unless a start lies beside the file."""
+    """Return a model with the boxes that hold for all points, unless a start lies beside the file.
+
+    Raises
+    ------
+    UnsupportedError
+        None does, and rounds over followers have made the model what it is: it was asked for as such.
+    """
     if not isinstance(problem, Model) or problem.cutoff is None:
         return problem
     stem = None if file is None else file.with_suffix("") if file.suffix.lower() == ".gz" else file
-    beside = stem is not None and any(stem.with_suffix(end).is_file() for end in (".sol", ".mst"))
-    return problem if beside else without_cutoff(problem)
+    if stem is not None and any(stem.with_suffix(end).is_file() for end in (".sol", ".mst")):
+        return problem
+    if problem.cutoff.rows is None:
+        return without_cutoff(problem)
+    value = f"boxes and rows of model {problem.name!r} hold for points of value {problem.cutoff.value:.10g} or better"
+    point = "a file" if stem is None else stem.with_suffix(".sol").name
+    raise UnsupportedError(
+        f"{value}, so that a point of that value has to lie beside it. Cures: kg.write_solution(point, ...) writes "
+        f"{point} first, then kg.write the model beside it; or write the model that kg.tighten was given"
+    )
 
 
 def _never(form: Plain) -> bool:

@@ -247,8 +247,9 @@ def _boxes(loaded: Loaded, model: Model) -> tuple[np.ndarray, np.ndarray]:
     lb, ub = (np.array([getattr(v, f"get{word}Global")() for v in inside]) for word in ("Lb", "Ub"))
     whole = space.kind != "C"
     lb[whole], ub[whole] = np.round(lb[whole]), np.round(ub[whole])
-    loose = ~whole & (lb < ub)
-    room = np.where(loose, np.maximum(LOOSE * (1.0 + np.maximum(np.abs(lb), np.abs(ub))), TRAP - (ub - lb)), 0.0)
+    lb, ub = np.where(lb > -INFINITY, lb, -np.inf), np.where(ub < INFINITY, ub, np.inf)
+    size = np.maximum(*(np.where(np.isfinite(side), np.abs(side), 0.0) for side in (lb, ub)))
+    room = np.where(~whole & (lb < ub), np.maximum(LOOSE * (1.0 + size), TRAP - (ub - lb)), 0.0)
     lb, ub = np.maximum(lb - room, space.lb), np.minimum(ub + room, space.ub)
     empty = lb > ub
     return np.where(empty, space.lb, lb), np.where(empty, space.ub, ub)
