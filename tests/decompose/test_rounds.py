@@ -18,7 +18,7 @@ from kktgen.deadline import Deadline
 from kktgen.decompose import rounds as rounds_of
 from kktgen.decompose.level_set import LevelSet
 from kktgen.decompose.rounds import Rounds
-from kktgen.decompose.tighten import known_point, tightened_model
+from kktgen.decompose.tighten import known_point, tightened
 from kktgen.numerics.sparse import Csr
 from kktgen.search import Responder
 from kktgen.search.residual import violation
@@ -108,7 +108,7 @@ def test_what_loses_the_best_point_is_not_taken(monkeypatch):
     run = Rounds(blocks, points[0])
     run.once()
     assert run.refused > 0 and len(run.state.rows) == 0
-    model = tightened_model(run)
+    model = tightened(run.blocks.view.original, run)
     found = blocks.view.model.objective.value(blocks.view.point(kg.solve(model, time_limit=LIMIT).z))
     assert found == pytest.approx(optimum, abs=1e-4)
 
@@ -160,7 +160,7 @@ def test_a_box_that_would_lose_the_best_point_gives_boxes_up(monkeypatch):
     run = Rounds(blocks, points[0])
     run.once()
     assert "would lose the best point known" in run.fault and not run.boxes and not run.levels
-    assert any("would lose" in note for note in tightened_model(run).notes)
+    assert any("would lose" in note for note in tightened(run.blocks.view.original, run).notes)
 
 
 def test_a_bound_above_the_best_point_is_a_fault(monkeypatch):
@@ -182,7 +182,7 @@ def test_without_time_nothing_is_proved_and_nothing_lost():
     assert not run.once()
     assert run.told_bound == (None, "") and not run.boxes
     assert violation(blocks.model, points[0]) <= 1e-6
-    model = tightened_model(run)
+    model = tightened(run.blocks.view.original, run)
     assert (model.space.lb == blocks.view.original.space.lb).all()
 
 
