@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..deadline import NEVER, Deadline
+from ..deadline import Deadline
 from ..errors import ProblemError
 from ..model.model import Model
 from ..model.own_units import LEAST, objective_size
@@ -33,7 +33,7 @@ OPEN = 0.01
 
 
 def by_boxes(
-    model: Model, points: Sequence[np.ndarray] = (), *, gap: float | None = None, deadline: Deadline = NEVER,
+    model: Model, points: Sequence[np.ndarray] = (), *, gap: float | None = None, deadline: Deadline | None = None,
     executor: Executor | None = None, at_once: int = 1,
     progress: Callable[[Mapping[str, Any]], Any] | None = None, file: Path | None = None,
 ) -> Solution:  # fmt: skip
@@ -47,7 +47,7 @@ def by_boxes(
         Points of the model to begin with.
     gap : float, optional
         Relative gap at which a box is given up.
-    deadline : Deadline
+    deadline : Deadline, optional
     executor : concurrent.futures.Executor, optional
         Evaluates ``at_once`` boxes at the same time.
     progress : callable, optional
@@ -68,6 +68,7 @@ def by_boxes(
     FormatError
         The file holds no state of this problem's tree.
     """
+    deadline = Deadline() if deadline is None else deadline
     view = scaled(model)
     few = FewLeaders(view.model)
     root = few.root()

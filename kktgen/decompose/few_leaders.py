@@ -50,8 +50,8 @@ GAINED = 0.8
 """A round goes on where the open pairs became fewer, or their boxes smaller by this factor."""
 LEAF = 80
 """Boxes with so many open pairs at most are closed by a mixed-integer program."""
-LEAF_SECONDS = 5.0
-"""Seconds it may take; where it does not end, the box is split."""
+LEAF_NODES, LEAF_SECONDS = 500, 30.0
+"""Nodes and seconds it may take; where it does not end, the box is split."""
 EARLY = 4
 """Down to this depth the relaxed decisions of every box are tried."""
 FAR_APART = 10.0
@@ -338,7 +338,9 @@ class FewLeaders:
             return -np.inf, [], False
         leaf = _below(leaf, cutoff)
         try:
-            found = solve(encode(leaf, BigM()), "scip", time_limit=deadline.left(LEAF_SECONDS), gap=LEAF_GAP)
+            limits = {"limits/nodes": LEAF_NODES}
+            limit = deadline.left(LEAF_SECONDS)
+            found = solve(encode(leaf, BigM()), "scip", time_limit=limit, gap=LEAF_GAP, **limits)
         except KktgenError:
             return -np.inf, [], False
         if found.status == "infeasible":

@@ -57,7 +57,10 @@ def test_no_decision_in_a_box_is_better_than_its_bound(name):
         tight += bool(abs(best - bound) <= 0.02 * (1.0 + abs(best)))
         for value, z in found.points:
             assert kg.verify(m, view.back(z)).ok
-            assert value >= found.bound - 1e-6 * (1.0 + abs(value)) or not ((lb <= z[few.linking]) & (z[few.linking] <= ub)).all()
+            assert (
+                value >= found.bound - 1e-6 * (1.0 + abs(value))
+                or not ((lb <= z[few.linking]) & (z[few.linking] <= ub)).all()
+            )
     assert checked >= 200 and tight >= 3
 
 
@@ -79,7 +82,9 @@ def test_what_a_box_proves_of_slacks_and_multipliers_holds_for_all_responses_in_
             z = few.moves.responder(z)
             s = kkt.C @ z + kkt.c0
             assert (s <= payload["s_ub"] + 1e-6).all() and (s >= payload["s_lb"] - 1e-6).all()
-            assert (z[kkt.mu] <= payload["ub"][kkt.mu] + 1e-6).all() and (z[kkt.mu] >= payload["lb"][kkt.mu] - 1e-6).all()
+            assert (z[kkt.mu] <= payload["ub"][kkt.mu] + 1e-6).all() and (
+                z[kkt.mu] >= payload["lb"][kkt.mu] - 1e-6
+            ).all()
             assert (z[kkt.y] <= payload["ub"][kkt.y] + 1e-6).all() and (z[kkt.y] >= payload["lb"][kkt.y] - 1e-6).all()
     assert settled > 50
 

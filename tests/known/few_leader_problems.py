@@ -10,25 +10,25 @@ import numpy as np
 import kktgen as kg
 
 
-def contract(consumers: int = 30, hours: int = 3, seed: int = 1) -> kg.Bilevel:
+def contract(consumers: int = 30, hours: int = 3, seed: int = 1, whole: bool = False, unit: float = 1.0) -> kg.Bilevel:
     """One price of a supplier; every consumer takes from it or from its own dearer source, up to limits.
 
     Consumer k has the cost ``p sum y + sum (a_h g_h + 1/2 c_h g_h^2)`` under ``y_h + g_h = demand_h``; the supplier
-    pays a rising cost for the sum.
+    pays a rising cost for the sum. With ``unit`` the amounts are stated in units of ``1 / unit``.
     """
     rng = np.random.default_rng(seed)
     m = kg.Bilevel("contract")
-    p = m.var("p", lb=0, ub=10)
+    p = m.var("p", lb=0, ub=10, kind="I" if whole else "C")
     load = 0
     for k in range(consumers):
-        demand = rng.uniform(0.5, 3.0, hours).round(3)
+        demand = unit * rng.uniform(0.5, 3.0, hours).round(3)
         a, c = rng.uniform(1.0, 8.0, hours).round(3), rng.uniform(0.5, 4.0, hours).round(3)
         one = m.follower(f"c{k}")
         y, g = one.var("y", hours, lb=0), one.var("g", hours, lb=0)
         one.add(y + g == demand, name="balance")
-        one.minimize(p * y.sum() + a @ g + 0.5 * (g @ (c * g)))
+        one.minimize(p * y.sum() + a @ g + 0.5 / unit * (g @ (c * g)))
         load = load + y.sum()
-    m.maximize(p * load - 2.0 * load - (0.5 / consumers) * (load * load))
+    m.maximize(p * load - 2.0 * load - (0.5 / consumers / unit) * (load * load))
     return m
 
 
@@ -155,7 +155,9 @@ def values_at(m: kg.Bilevel, columns: np.ndarray, xs: np.ndarray) -> np.ndarray:
     Columns called ``err`` are what their rows leave them: absolute errors of the validation.
     """
     respond, model = kg.search.Responder(m), kg.kkt(m)
-    errors = np.array([c for b in m.space.blocks if b.word.startswith("err") for c in range(b.start, b.stop)], dtype=int)
+    errors = np.array(
+        [c for b in m.space.blocks if b.word.startswith("err") for c in range(b.start, b.stop)], dtype=int
+    )
     out = np.full(len(xs), np.nan)
     for k, x in enumerate(xs):
         z = np.zeros(model.n)
