@@ -165,12 +165,13 @@ def grounds(tree: BoxTree, columns: int) -> str:
     rests = dict(tree.closed)
     for node in tree.open:
         rests[node.how] = rests.get(node.how, 0) + 1
-    parts = ", ".join(f"{count} by {how}" for how, count in sorted(rests.items()) if how)
     total, many = sum(rests.values()), "column" if columns == 1 else "columns"
-    whose = f"a box of {columns} {many}" if total == 1 else f"a tree over boxes of {columns} {many}"
-    leaves = "" if total == 1 else f"{total} boxes, "
+    parts = sorted((how, count) for how, count in rests.items() if how)
+    by = " and ".join(f"by {how}" + (f" ({count})" if len(parts) > 1 else "") for how, count in parts)
+    whose = "a box" if total == 1 else "a tree over boxes"
+    leaves = f"; {total} boxes," if total > 1 else ","
     return (
-        f"the bound is that of {whose} of the leader: {leaves}bounded {parts}; "
+        f"the bound is that of {whose} of {columns} {many} of the leader{leaves} bounded {by}; "
         "it rests on proved boxes of multipliers and slacks, and on no encoding of the whole model"
     )
 

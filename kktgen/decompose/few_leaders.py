@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -338,7 +339,7 @@ class FewLeaders:
             return -np.inf, [], False
         leaf = _below(leaf, cutoff)
         try:
-            limits = {"limits/nodes": LEAF_NODES}
+            limits: dict[str, Any] = {"limits/nodes": LEAF_NODES}
             limit = deadline.left(LEAF_SECONDS)
             found = solve(encode(leaf, BigM()), "scip", time_limit=limit, gap=LEAF_GAP, **limits)
         except KktgenError:

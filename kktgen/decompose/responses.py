@@ -12,6 +12,7 @@ are tried first; where none holds, Clarabel finds the response, from matrices th
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import clarabel
@@ -31,6 +32,9 @@ SIGN = 1e-11
 """A slack or multiplier may be negative by this, relative."""
 
 
+UNKNOWN = object()
+
+
 class Responses:
     """Responses of followers, remembered.
 
@@ -45,6 +49,7 @@ class Responses:
         self._known: dict[tuple[int, bytes], Parts | None] = {}
         self._recent: list[list[np.ndarray]] = [[] for _ in qps]
         self._solvers: dict[int, Any] = {}
+        self._lock = Lock()  # an executor of threads shares the solvers
 
     def __reduce__(self) -> tuple[type[Responses], tuple[list[QP]]]:
         return Responses, (self.qps,)
@@ -52,15 +57,17 @@ class Responses:
     def __call__(self, k: int, x: np.ndarray, deadline: Deadline) -> Parts | None:
         """Return (y, lam, mu) of follower k at its parameters x; None where it has no response, or none in time."""
         key = k, x.tobytes()
-        if key in self._known:
-            return self._known[key]
+        known = self._known.get(key, UNKNOWN)
+        if known is not UNKNOWN:
+            return known  # type: ignore[return-value]
         if deadline.over:
             return None
-        if len(self._known) >= KEPT:
-            self._known.clear()
-        found = self._by_pattern(k, x) or self._by_solver(k, x, deadline)
-        if found is not None or not deadline.over:
-            self._known[key] = found
+        with self._lock:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            found = self._by_pattern(k, x) or self._by_solver(k, x, deadline)
+            if found is not None or not deadline.over:
+                self._known[key] = found
         return found
 
     def _by_pattern(self, k: int, x: np.ndarray) -> Parts | None:

@@ -72,7 +72,7 @@ def optimize(
     range : bool
         Also compute the leader's best and worst value as the followers break their ties, see :func:`kktgen.verify`.
     executor : concurrent.futures.Executor, optional
-        For the independent jobs of bounding and verification.
+        For the independent jobs of bounding and verification, and for boxes.
     progress : callable, optional
         Called while the solver works with seconds, nodes, incumbent, bound and gap.
     stages : callable, optional

@@ -37,6 +37,8 @@ from ..verification.verify import Report, verify, with_range
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
+AT_ONCE = 8
+"""Boxes that an executor gets at the same time."""
 METHODS = ("auto", "solver", "boxes")
 """How :func:`optimize` solves what it has prepared."""
 
@@ -213,7 +215,8 @@ class Pipeline:
     def _by_boxes(self, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve by a tree over boxes of the columns that followers see."""
         own = self.deadline.before("verify", *reserved)
-        found = by_boxes(self.model, self.points, gap=gap, deadline=own, progress=self.progress)
+        shared = {"executor": self.executor, "at_once": 1 if self.executor is None else AT_ONCE}
+        found = by_boxes(self.model, self.points, gap=gap, deadline=own, progress=self.progress, **shared)
         self.found = over(found, self.ready)
 
     def _by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:

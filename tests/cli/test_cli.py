@@ -674,3 +674,14 @@ def test_a_search_that_finds_nothing_feasible_ends_with_exit_code_1(model_file):
     out = run("solve", model_file("far.py", source), "--method", "hho", "--population", "5", "--iterations", "1")
     assert out.exit_code == 1
     assert "infeasible by" in out.stdout and "fails verification" in out.stderr
+
+
+def test_boxes_of_the_leaders_columns_prove_the_optimum_from_the_command_line(model_file):
+    out = run("solve", model_file(), "--method", "boxes", "--json", "--gap", "1e-6", "--time-limit", "30")
+    answer = json.loads(out.stdout)
+    assert (out.exit_code, answer["verification"]["claim"]) == (0, "optimal")
+    plain = json.loads(run("solve", model_file(), "--json").stdout)
+    assert answer["objective"] == pytest.approx(plain["objective"], rel=1e-4)
+    assert any("over boxes" in reason or "that of a box" in reason for reason in answer["verification"]["reasons"])
+    out = run("solve", model_file(), "--method", "boxes", "--population", "4")
+    assert out.exit_code == 2 and "--population belongs to --method nchho or hho" in out.stderr

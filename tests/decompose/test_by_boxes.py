@@ -1,6 +1,7 @@
 """Problems of few leader columns proved optimal over boxes, and confirmed by a grid of exact responses."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import few_leader_problems as problems
@@ -82,7 +83,7 @@ def test_a_case_of_many_pairs_is_taken_by_itself_and_one_of_few_is_not():
     many = problems.contract(20, 2)
     result = kg.optimize(many, time_limit=30)
     assert result.report.claim == "optimal" and "tree over boxes" in result.solution.solver
-    assert result.solution.raw[TREE].startswith("the bound is that of a tree over boxes of 1 column of the leader: ")
+    assert " of 1 column of the leader, bounded by SCIP over proved M; " in result.solution.raw[TREE]
     few = QUICK["contract"]()
     model = bounded(few)
     points = kg.search.start_points(few, model, seconds=2)
@@ -159,6 +160,14 @@ def test_it_goes_on_from_a_file_and_refuses_that_of_another_problem(tmp_path):
     assert rest.objective == pytest.approx(whole.objective, rel=1e-6) and rest.bound == pytest.approx(whole.bound)
     with pytest.raises(FormatError, match="another problem"):
         by_boxes(bounded(problems.contract(14, 3, seed=9)), file=file)
+
+
+def test_an_executor_finds_the_same_optimum():
+    m = problems.contract(14, 3)
+    with ThreadPoolExecutor(2) as pool:
+        results = [kg.optimize(m, method="boxes", time_limit=20, executor=one) for one in (None, pool)]
+    assert [r.report.claim for r in results] == ["optimal", "optimal"]
+    assert results[1].solution.objective == pytest.approx(results[0].solution.objective, rel=2e-5)
 
 
 def test_without_time_there_is_a_relaxed_bound_at_most():

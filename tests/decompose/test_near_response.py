@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kktgen.deadline import NEVER
 from kktgen.decompose.near_response import Dense, Ranges, narrowed
 from kktgen.decompose.responses import Responses
-from kktgen.deadline import NEVER
 from kktgen.problem.qp import QP
 from kktgen.search.respond import solve_follower
 
