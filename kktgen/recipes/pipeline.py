@@ -215,7 +215,7 @@ class Pipeline:
     def _by_boxes(self, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve by a tree over boxes of the columns that followers see."""
         own = self.deadline.before("verify", *reserved)
-        shared = {"executor": self.executor, "at_once": 1 if self.executor is None else AT_ONCE}
+        shared: dict[str, Any] = {"executor": self.executor, "at_once": 1 if self.executor is None else AT_ONCE}
         found = by_boxes(self.model, self.points, gap=gap, deadline=own, progress=self.progress, **shared)
         self.found = over(found, self.ready)
 
