@@ -56,8 +56,8 @@ def optimize(
     method : str
         ``"solver"``: the encoded model by the solver. ``"boxes"``: a tree over boxes of the leader's columns that
         followers see (:mod:`kktgen.decompose`), which need finite bounds; for a few columns, three or so, that many
-        followers or pairs depend on. ``"auto"``: by boxes where at most six such columns meet 60 pairs or more and the
-        convex relaxation leaves a gap of one percent, else by the solver.
+        followers or pairs depend on. ``"auto"``: by boxes where at most three such columns meet 60 pairs or more, the
+        objective is convex quadratic, and its relaxation leaves a gap of one percent; else by the solver.
     cuts : bool or "auto"
         Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
         the optimum of the encoded model's relaxation.

@@ -27,7 +27,7 @@ CALLED = "called"
 """Key of ``Solution.raw`` for the status the solver gave where a point that was handed to it refutes that status."""
 RELAXATION = "bound of the convex relaxation"
 """Key of ``Solution.raw`` where the bound is that of the relaxation, not the solver's."""
-TREE = "bound of a tree over boxes"
+TREE = "box tree"
 """Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
 
 
