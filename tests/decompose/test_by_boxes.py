@@ -72,7 +72,7 @@ def test_cases_beyond_the_solver_are_proved_and_agree_with_a_grid(name):
     m = FULL[name]()
     result = kg.optimize(m, method="boxes", time_limit=280)
     assert result.report.claim == "optimal"
-    confirmed(m, result, 400)
+    confirmed(m, result, 150)
 
 
 def bounded(m):
