@@ -25,7 +25,7 @@ from .tree import BoxTree
 
 GAP = 1e-5
 """Relative gap at which boxes are given up when nobody names one: a tenth of what the claim asks for."""
-FEW, MANY, LARGE = 6, 60, 400
+FEW, MANY, LARGE = 3, 60, 400
 """A tree is tried by itself where so many columns at most meet so many pairs at least, in followers of at most so many
 variables and rows."""
 OPEN = 0.01
@@ -112,10 +112,10 @@ def worth_boxes(model: Model, points: Sequence[np.ndarray], bound: float | None)
         return False
     if max(len(s.y) + len(s.lam) + len(s.mu) for s in kkt.systems) > LARGE:
         return False
-    straight = not len(model.quads) and "qobj_nonconvex" not in model.features
+    curved = not len(model.quads) and "qobj" in model.features  # with linear objectives solvers are quick
     discrete = bool((space.kind != "C").any() or len(model.sos1))
     value = model.value(points[0])
-    return straight and not discrete and abs(value - bound) > OPEN * max(objective_size(model, points[0]), abs(value))
+    return curved and not discrete and abs(value - bound) > OPEN * max(objective_size(model, points[0]), abs(value))
 
 
 def digest(model: Model, root: Boxes) -> str:

@@ -15,29 +15,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
 from ..deadline import Deadline
-from ..encodings import encode
-from ..encodings.big_m import BigM
-from ..errors import KktgenError, ProblemError
+from ..errors import ProblemError
 from ..model.model import Model
-from ..model.pairs import Bounds
-from ..model.tables import QuadTable, RowTable, join_quads
 from ..model.terms import of_leader
 from ..numerics.intervals import tighten
 from ..numerics.sparse import Csr, coo, row_index, vstack, widen
-from ..problem.columns import Block, labels, on_integers
-from ..problem.expressions import Quad
+from ..problem.columns import labels, on_integers
 from ..reformulate.bounds.curved import tightened
 from ..search.residual import FEASIBLE, violation
 from ..search.start.moves import Moves
-from ..solvers import solve
 from ..wording import first_names
+from .leaf import Boxes, leaf_model, solved_leaf
 from .near_response import Parts, Ranges, Reference, narrowed
 from .node_program import NodeProgram, Outcome, PairBoxes
 from .responses import Responses
@@ -51,30 +44,12 @@ GAINED = 0.8
 """A round goes on where the open pairs became fewer, or their boxes smaller by this factor."""
 LEAF = 80
 """Boxes with so many open pairs at most are closed by a mixed-integer program."""
-LEAF_NODES, LEAF_SECONDS = 500, 30.0
-"""Nodes and seconds it may take; where it does not end, the box is split."""
 EARLY = 4
 """Down to this depth the relaxed decisions of every box are tried."""
 FAR_APART = 10.0
 """A box whose upper end is so many times its lower one is split at the geometric mean."""
-INFINITE = 1e20
-"""A bound of this size is none."""
 CORNERS = 3
 """A follower of so many moving parameters at most is looked at from all corners of its box."""
-LEAF_GAP = 1e-6
-"""Its relative gap."""
-LEAF_SAFE = 1e-6
-"""What is taken off its bound, relative, for the solver's feasibility tolerance."""
-
-
-@dataclass(frozen=True, eq=False)
-class Boxes:
-    """Boxes of a model's columns (n,) and of its followers' slacks (mi,), in the order of ``model.kkt``."""
-
-    lb: np.ndarray
-    ub: np.ndarray
-    s_lb: np.ndarray
-    s_ub: np.ndarray
 
 
 class FewLeaders:
@@ -167,7 +142,7 @@ class FewLeaders:
         if out.z is not None and (node.depth <= EARLY or count <= 2 * LEAF):
             points += self._responded(out.z, deadline)
         if count <= LEAF or not (boxes.lb[self.linking] < boxes.ub[self.linking]).any():
-            more, z, ended = self._by_solver(boxes, active, open_, cutoff, deadline)
+            more, z, ended = solved_leaf(leaf_model(self.model, boxes, active, open_), cutoff, self.moves, deadline)
             bound, points = max(bound, more), [*points, *z]
             how = "SCIP over proved M" if ended or more > out.bound else "row prices"
             return Evaluation(bound, payload, tuple(points), ended, how, self._split(node, edges))
@@ -330,51 +305,6 @@ class FewLeaders:
         found = self.moves.land(response, 3, deadline)
         return [] if found is None else [(self.model.objective.value(found), found)]
 
-    def _by_solver(
-        self, boxes: Boxes, active: np.ndarray, open_: np.ndarray, cutoff: float, deadline: Deadline
-    ) -> tuple[float, list[tuple[float, np.ndarray]], bool]:
-        """Return the bound of a mixed-integer program over the box, its point, and whether it came to its end."""
-        leaf = self.leaf(boxes, active, open_)
-        if leaf is None:
-            return -np.inf, [], False
-        leaf = _below(leaf, cutoff)
-        try:
-            limits: dict[str, Any] = {"limits/nodes": LEAF_NODES}
-            limit = deadline.left(LEAF_SECONDS)
-            found = solve(encode(leaf, BigM()), "scip", time_limit=limit, gap=LEAF_GAP, **limits)
-        except KktgenError:
-            return -np.inf, [], False
-        if found.status == "infeasible":
-            return cutoff, [], True
-        bound = -np.inf if found.bound is None else leaf.sense * found.bound
-        bound = min(bound - LEAF_SAFE * (1.0 + abs(bound)), cutoff) if abs(bound) < INFINITE else -np.inf
-        z = None if found.z is None else self.moves.land(found.z[: self.model.n], 1, deadline)
-        points = [] if z is None else [(self.model.objective.value(z), z)]
-        return bound, points, found.status == "optimal"
-
-    def leaf(self, boxes: Boxes, active: np.ndarray, open_: np.ndarray) -> Model | None:
-        """Return the model in a box with its open pairs, bounded by the boxes; None where some have no constants."""
-        model, kkt = self.model, self.kkt
-        pairs = model.pairs
-        assert pairs is not None
-        at = self.pair_at[pairs.mu]
-        keep = open_[at]
-        top, price = boxes.s_ub[at[keep]], boxes.ub[kkt.mu[at[keep]]]
-        lost = np.setdiff1d(np.flatnonzero(open_), at)
-        if not (np.isfinite(top) & np.isfinite(price)).all() or len(lost):
-            return None
-        space, lo, hi = model.space.copy(), model.rows.lo.copy(), model.rows.hi.copy()
-        space.lb[:], space.ub[:] = boxes.lb, boxes.ub
-        held = active[at] & (pairs.row >= 0)
-        upper = held & (pairs.side > 0)
-        lo[pairs.row[upper]] = hi[pairs.row[upper]]
-        lower = held & (pairs.side < 0)
-        hi[pairs.row[lower]] = lo[pairs.row[lower]]
-        proof = np.full(int(keep.sum()), "proved(box)", dtype="U24")
-        open_pairs = replace(pairs.take(keep), slack_max=Bounds(top, proof), dual_max=Bounds(price, proof))
-        rows = replace(model.rows, lo=lo, hi=hi)
-        return replace(model, space=space, rows=rows, pairs=open_pairs, origin=None, bounded=True)
-
 
 _MADE: dict[str, FewLeaders] = {}
 
@@ -385,20 +315,6 @@ def _again(model: Model, name: str) -> FewLeaders:
         _MADE.clear()
         _MADE[name] = FewLeaders(model)
     return _MADE[name]
-
-
-def _below(model: Model, cutoff: float) -> Model:
-    """Return the model with the row that the objective is at most the cutoff: what is worse need not be looked at."""
-    if not np.isfinite(cutoff):
-        return model
-    goal = model.objective
-    side = cutoff - goal.r
-    if len(goal.v):
-        row = Quad(goal.space, goal.i, goal.j, goal.v, goal.linear, 0.0)
-        table = QuadTable.of([row], np.array([-np.inf]), np.array([side]), (), model.n)
-        return replace(model, quads=join_quads([model.quads, table], model.n))
-    block = Block(0, 1, "cutoff", "cut", shape=(1,))
-    return model.with_rows(RowTable(widen(goal.linear, model.n), np.array([-np.inf]), np.array([side]), (block,)))
 
 
 def _beside(C: Csr, mi: int) -> Csr:

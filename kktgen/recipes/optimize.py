@@ -61,8 +61,8 @@ def optimize(
         ``"solver"``: the encoded model by the solver. ``"boxes"``: a tree over boxes of the leader's columns that
         followers see (:mod:`kktgen.decompose`), which need finite bounds: for a few columns, six at most, each box a
         small problem; for more, where many followers meet only through the leader, each bounded by a round over the
-        followers. ``"auto"``: by boxes where at most six such columns meet 60 pairs or more and the convex relaxation
-        leaves a gap of one percent, else by the solver.
+        followers. ``"auto"``: by boxes where at most three such columns meet 60 pairs or more, the objective is convex
+        quadratic, and its relaxation leaves a gap of one percent; else by the solver.
     cuts : bool or "auto"
         Valid inequalities from strong duality (:func:`kktgen.cut`): for all followers, for none, or where they raise
         the optimum of the encoded model's relaxation.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..deadline import Deadline
-from ..decompose.by_boxes import FEW, by_boxes, over, worth_boxes
+from ..decompose.by_boxes import by_boxes, over, worth_boxes
 from ..decompose.rounds import Rounds
 from ..decompose.tighten import tightened
 from ..encodings import encode, named
@@ -38,7 +38,7 @@ from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
 from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
 from ..verification.verify import Report, verify, with_range
-from .many_followers import begun, by_shared_boxes, pays, worked
+from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
@@ -210,7 +210,7 @@ class Pipeline:
         A tree over boxes asks for them where it has more than a few columns to split.
         """
         if method == "boxes":
-            decompose = self.model.kkt is not None and len(self.model.kkt.seen) > FEW and "boxes"
+            decompose = self.model.kkt is not None and len(self.model.kkt.seen) > FEW_COLUMNS and "boxes"
         if not self.points or not pays(self.ready, decompose):
             return
         rounds = begun(self.ready, self.points, self.executor, self.progress, decompose)

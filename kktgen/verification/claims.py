@@ -31,7 +31,7 @@ LAGRANGIAN = "bound over the subproblems"
 """Key of ``Solution.raw`` where the bound is the Lagrangian one over subproblems; its value says what that rests on."""
 TIGHTENED = "tightened over"
 """How the note of :func:`kktgen.tighten` on a model begins, which says what its boxes and rows hold for."""
-TREE = "bound of a tree over boxes"
+TREE = "box tree"
 """Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
 
 

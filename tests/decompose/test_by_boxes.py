@@ -58,7 +58,7 @@ def confirmed(m, result, count):
 @pytest.mark.parametrize("name", QUICK)
 def test_small_cases_are_proved_and_agree_with_a_grid_and_the_solver(name):
     m = QUICK[name]()
-    result = kg.optimize(m, method="boxes", time_limit=20)
+    result = kg.optimize(m, method="boxes", time_limit=40)
     assert result.report.claim == "optimal" and result.solution.raw[TREE] in result.report.reasons
     confirmed(m, result, 50)
     other = kg.optimize(m, kg.SOS1(), method="solver", time_limit=20)
@@ -72,7 +72,7 @@ def test_cases_beyond_the_solver_are_proved_and_agree_with_a_grid(name):
     m = FULL[name]()
     result = kg.optimize(m, method="boxes", time_limit=280)
     assert result.report.claim == "optimal"
-    confirmed(m, result, 400)
+    confirmed(m, result, 150)
 
 
 def bounded(m):

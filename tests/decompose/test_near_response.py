@@ -116,3 +116,17 @@ def test_a_variable_of_an_ellipsoid_moves_as_far_as_its_end():
     assert radius[:2] == pytest.approx(np.sqrt(2.0 * np.diagonal(inverse)))
     assert radius[2] == np.inf
     assert dense.radius(np.array([True, False, False]), 1.0)[0] == pytest.approx(0.5)
+
+
+def test_a_response_that_bends_between_equal_corners_is_inside():
+    """min 1/2 (y - 5)^2, y <= x, y <= 2 - x: y = 1/2 at both corners x = 1/2, 3/2, and 1 between them."""
+    qp = QP(P=np.eye(1), q=np.array([-5.0]), G=np.ones((2, 1)), H=np.array([[-1.0], [1.0]]), h=np.array([0.0, 2.0]))
+    responses = Responses([qp])
+    xs = [np.array([0.5]), np.array([1.5])]
+    at = responses.dense[0].interpolated([responses(0, x, NEVER) for x in xs], xs)
+    assert at.product == pytest.approx(2.25)  # theta (1 - theta) (4.5 + 4.5)
+    free = Ranges((np.full(1, -9.0), np.full(1, 9.0)), (np.empty(0), np.empty(0)),
+                  (np.zeros(2), np.full(2, 99.0)), (np.zeros(2), np.full(2, 99.0)))  # fmt: skip
+    known = narrowed(responses.dense[0], at, free)
+    assert known.y[0][0] == pytest.approx(-1.0, abs=1e-6)
+    assert known.y[1][0] == pytest.approx(1.5, abs=1e-6)  # not 2: the slacks leave no more
