@@ -22,7 +22,7 @@ from ..search.start.start import land_all
 from ..verification.claims import LAGRANGIAN
 
 FEW_COLUMNS = 6
-"""Columns up to which a tree over their boxes bounds each node by boxes of multipliers, not by rounds over followers."""
+"""Columns up to which a tree over boxes bounds a node by boxes of multipliers, not by a round over the followers."""
 SEVERAL = 8
 """Subproblems from which on rounds are made without being asked for: below, the solver's tree is as fast."""
 PAIRS = 40
