@@ -15,7 +15,6 @@ columns of the leader v, x = (u, v), the model reads::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -87,6 +86,25 @@ class Blocks:
     See Also
     --------
     decompose : Makes it.
+
+    Examples
+    --------
+    What is used and what is bought meet in one row; the tariff is seen by both homes.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("tariff")
+    >>> tariff, bought = m.var("tariff", lb=1, ub=3), m.var("bought", lb=0, ub=20)
+    >>> homes = [m.follower(name) for name in ("home1", "home2")]
+    >>> used = [home.var("used", lb=0, ub=size) for home, size in zip(homes, (4, 6))]
+    >>> for home, use in zip(homes, used):
+    ...     home.minimize(tariff @ use + use @ use / 4 - 3 * use)
+    >>> _ = m.add(bought == used[0] + used[1], name="purchase")
+    >>> m.maximize(tariff @ used[0] + tariff @ used[1] - bought)
+    >>> blocks = kg.decompose(kg.bound(kg.eliminate(kg.kkt(m))))
+    >>> [blocks.model.space.label(int(column)) for column in blocks.leader]
+    ['tariff', 'bought']
+    >>> blocks.share.shape, blocks.linking.tolist(), [part.name for part in blocks.subproblems]
+    ((1, 2), [0], ['home1', 'home2'])
     """
 
     view: Scaled
@@ -107,7 +125,7 @@ class Blocks:
         """The encoded model in its own units."""
         return self.view.model
 
-    @cached_property
+    @property
     def share(self) -> Csr:
         """C, the leader's share in the coupling rows (m, k)."""
         return take_columns(self.coupling.M, self.leader)
