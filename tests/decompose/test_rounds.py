@@ -29,6 +29,7 @@ CASES = {
     "dso": lambda: dso(2),
     "units": lambda: in_units(tariff(93, homes=3, hours=2), 1e4, 1e4),
 }
+EACH = [case if case != "dso" else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
 
 
 @cache
@@ -43,7 +44,7 @@ def prepared(case):
     return blocks, blocks.model.objective.value(blocks.view.point(found.z)), points
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", EACH)
 def test_bounds_grow_and_stay_below_the_optimum(case):
     blocks, optimum, points = prepared(case)
     run, last = Rounds(blocks, points[0], points[1:]), -np.inf
@@ -64,7 +65,7 @@ def test_bounds_grow_and_stay_below_the_optimum(case):
     assert len(run.decisions) >= 1 and all(len(z) == blocks.model.n for z in run.decisions)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", EACH)
 def test_boxes_hold_all_points_that_reach_the_cutoff(case):
     blocks, optimum, points = prepared(case)
     worst = points[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 
 import numpy as np
@@ -106,6 +106,7 @@ def random_prices(m: kg.Bilevel, seed: int, count: int) -> list[np.ndarray]:
     return out
 
 
+@lru_cache(maxsize=20)
 def names(m: kg.Bilevel) -> np.ndarray:
     """Return the name of the variable every column belongs to."""
     return np.array([m.space.label(c).partition("(")[0] for c in range(len(m.space))])

@@ -23,7 +23,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", ["steps", *(pytest.param(case, marks=pytest.mark.slow) for case in CASES if case != "steps")]
+)
 def test_asked_for_they_prove_what_the_tree_proves(case, tmp_path):
     plain = kg.optimize(CASES[case](), time_limit=LIMIT, decompose=False)
     result = kg.optimize(CASES[case](), time_limit=LIMIT, decompose=True)
@@ -43,7 +45,7 @@ def test_small_models_are_left_alone():
     assert result.lagrangian is None and "tighten" not in result.seconds and result.model.cutoff is None
     model = kg.encode(ready(tariff(101, homes=SEVERAL + 1, hours=1)))
     assert not pays(model, "auto") and pays(model, True) and not pays(model, False)
-    big = kg.encode(ready(dso(8, SEVERAL)), kg.BigM())
+    big = kg.encode(ready(dso(3, SEVERAL)), kg.BigM())
     choices = int(((big.space.kind != "C") & (big.space.lb < big.space.ub)).sum())
     assert pays(big, "auto") == (choices >= PAIRS * SEVERAL)
 
@@ -85,7 +87,7 @@ def test_points_come_back_the_best_first():
     assert improved(rounds, model, Deadline(0.0)) == []
 
 
-@pytest.mark.parametrize("limit", [2.0, 30.0])
+@pytest.mark.parametrize("limit", [2.0, pytest.param(30.0, marks=pytest.mark.slow)])
 def test_limits_are_kept(limit, monkeypatch):
     m = dso(3, seed=2)
     clock = install(monkeypatch)
