@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..deadline import Deadline
 from ..errors import ProblemError, expect
-from ..model.fingerprint import carried
+from ..model.fingerprint import equivalent
 from ..model.model import Cutoff, Model
 from ..model.solution import Solution
 from ..model.tables import RowTable, join
@@ -176,8 +176,7 @@ def tightened(model: Model, run: Rounds) -> Model:
     rows = _in_users_units(run)
     whole = without_cutoff(model)
     cutoff = Cutoff(told, whole.space, whole.notes, whole.rows)
-    tight = replace(boxed, rows=join([boxed.rows, rows], own.n), cutoff=cutoff)
-    return cast(Model, carried(view.original, tight, "tighten"))
+    return replace(boxed, rows=join([boxed.rows, rows], own.n), cutoff=cutoff)
 
 
 def _in_users_units(run: Rounds) -> RowTable:
