@@ -14,7 +14,7 @@ columns of the leader v, x = (u, v), the model reads::
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -23,11 +23,11 @@ import scipy.sparse as sp
 from ..encodings import encode
 from ..errors import ProblemError, expect
 from ..model.model import Model
-from ..model.tables import Indicators, QuadTable, RowTable, Sos1
-from ..numerics.sparse import Csr, components, coo, csr, position, row_index, take_columns, take_rows, widen
-from ..problem.columns import Space
+from ..model.tables import RowTable
+from ..numerics.sparse import Csr, components, coo, csr, row_index, take_columns, take_rows, widen
 from ..problem.expressions import Quad
 from ..reformulate.scale import Scaled, scaled
+from .parts import part_of, quads_of, rules_of, sets_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -390,8 +390,8 @@ class _Split:
         P = csr(P.data, P.indices, np.append(P.indptr, np.full(len(links), P.indptr[-1])), (len(columns),) * 2)
         goal = Quad.from_matrices(space, P, np.append(self.q[own], np.zeros(len(links))))
         sub = Model(
-            f"{model.name}_{name}", space, goal, 1, table, _quads_of(model.quads, columns),
-            sos1=_sets_of(model.sos1, columns), indicators=_rules_of(model.indicators, columns),
+            f"{model.name}_{name}", space, goal, 1, table, quads_of(model.quads, columns),
+            sos1=sets_of(model.sos1, columns), indicators=rules_of(model.indicators, columns),
         )  # fmt: skip
         return Subproblem(name, columns, len(own), sub, take_columns(coupling, own))
 
@@ -409,56 +409,3 @@ def _groups(label: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
     order = np.argsort(label, kind="stable")
     start = np.searchsorted(label[order], np.arange(count + 1))
     return tuple(order[start[k] : start[k + 1]] for k in range(count))
-
-
-def part_of(space: Space, columns: np.ndarray) -> Space:
-    """Return a space of some of the columns, in the given order."""
-    out = Space(space.name)
-    at = out.append("z", "part", lb=space.lb[columns], ub=space.ub[columns], shape=(len(columns),))
-    for word in ("kind", "owner", "role", "proof"):
-        getattr(out, word)[at] = getattr(space, word)[columns]
-    return out
-
-
-def _whole(M: Csr, columns: np.ndarray) -> np.ndarray:
-    """Return which rows hold nothing but some columns, and something (k,) bool."""
-    inside = np.isin(M.indices, columns)
-    counts = np.diff(M.indptr)
-    return (counts > 0) & (np.bincount(row_index(M)[inside], minlength=M.shape[0]) == counts)
-
-
-def _quads_of(quads: QuadTable, columns: np.ndarray) -> QuadTable:
-    """Return the quadratic rows over some columns alone."""
-    if not len(quads):
-        return QuadTable.empty(len(columns))
-    size = int(max(columns.max(initial=0), quads.i.max(initial=0), quads.j.max(initial=0))) + 1
-    size = max(size, quads.linear.M.shape[1])
-    row = np.concatenate([quads.row, quads.row])
-    bent = coo(np.ones(len(row)), row, np.concatenate([quads.i, quads.j]), (len(quads), size))
-    table = quads.take(_whole(Csr(bent + abs(widen(quads.linear.M, size))), columns))
-    return replace(
-        table, i=position(columns, table.i), j=position(columns, table.j),
-        linear=replace(table.linear, M=take_columns(table.linear.M, columns), blocks=()),
-    )  # fmt: skip
-
-
-def _sets_of(sets: Sos1, columns: np.ndarray) -> Sos1:
-    """Return the SOS1 sets of some columns."""
-    if not len(sets):
-        return Sos1.empty()
-    at = position(columns, sets.columns)
-    number = np.repeat(np.arange(len(sets)), np.diff(sets.start))
-    count = np.bincount(number[at >= 0], minlength=len(sets))
-    whole = count == np.diff(sets.start)
-    start = np.concatenate([[0], np.cumsum(count[whole])]).astype(np.int64)
-    return Sos1(start, at[whole[number]])
-
-
-def _rules_of(rules: Indicators | None, columns: np.ndarray) -> Indicators | None:
-    """Return the indicators over some columns."""
-    if rules is None:
-        return None
-    at = position(columns, rules.binary)
-    keep = (at >= 0) & _whole(rules.rows.M, columns)
-    table = rules.rows.take(keep)
-    return Indicators(at[keep], rules.value[keep], RowTable(take_columns(table.M, columns), table.lo, table.hi))

@@ -24,7 +24,8 @@ from ..numerics.interior import interior
 from ..numerics.programs import Program
 from ..numerics.safe_bound import OUTWARD, safe_convex_minimum
 from ..numerics.sparse import Csr, take_columns, take_rows, vstack, widen
-from .blocks import Blocks, Subproblem, part_of
+from .blocks import Blocks, Subproblem
+from .parts import part_of
 
 SMALL = 1e-7
 """Reduced costs below this say nothing."""

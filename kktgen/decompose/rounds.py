@@ -25,16 +25,17 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..model.tables import RowTable
-from ..numerics.sparse import Csr, take_columns, take_rows, vstack
-from ..problem.columns import Space
+from ..numerics.sparse import Csr, take_rows, vstack
 from ..reformulate.level import SLACK
 from ..search.residual import FEASIBLE
-from ..solvers.scip.root import Root, root_rows
+from ..solvers.scip.root import Root
 from .blocks import Blocks, Subproblem
+from .follower_jobs import Change, derive, exact
 from .jobs import Job, Shared, run
-from .lagrangian import TOLERANCE, Minimum, admissible, leaders_part, minimum, priced, total
-from .level_set import LevelSet, Prices, boxes_of
+from .lagrangian import TOLERANCE, Minimum, admissible, leaders_part, priced, total
+from .level_set import LevelSet, boxes_of
 from .master import Master, MasterOptimum, Strengthened, intersect
+from .proved import Box, Dual
 
 INTEGRAL = 1e-4
 """A bound of an integer column this close to an integer is taken to be it."""
@@ -44,8 +45,6 @@ CUT_OFF = 1e-5
 """By how much (in units of the row's length) a derived row must cut off the master's point to be kept."""
 ROOM = 0.01
 """Share of the gap, over all subproblems, to which their minima are solved."""
-SECONDS = 30.0
-"""Most seconds for one subproblem in one round; what it has proved by then counts."""
 NARROW = 1e-6
 """Boxes narrower than this, relative to 1 + |bound|, are not made smaller."""
 OUT = 1e-5
@@ -58,53 +57,6 @@ CHUNK = 8
 """Sides of boxes that one job asks for at least; a job loads the whole relaxation first."""
 
 Progress = Callable[[Mapping[str, Any]], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Dual:
-    """Multipliers with the Lagrangian bound they give.
-
-    Parameters
-    ----------
-    bound : float
-        On the minimised objective.
-    w, sigma
-        Multipliers of coupling rows and of copies.
-    minima : tuple of float
-        D_j of every subproblem.
-    lb, ub : ndarray (n,)
-        The boxes it was computed in.
-    """
-
-    bound: float
-    w: np.ndarray
-    sigma: tuple[np.ndarray, ...]
-    minima: tuple[float, ...]
-    lb: np.ndarray
-    ub: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Box:
-    """One side of a box by cutoff, with the multipliers that prove it.
-
-    Parameters
-    ----------
-    column : int
-    sign : float
-        +1 for a lower bound, -1 for an upper one.
-    value : float
-        ``sign z_column >= value`` for every point that reaches the cutoff.
-    level : int
-        Number of the level set, in order, it was proved over.
-    prices : Prices
-    """
-
-    column: int
-    sign: float
-    value: float
-    level: int
-    prices: Prices
 
 
 @dataclass(eq=False)
@@ -470,65 +422,3 @@ def _with(x: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
     out = x.copy()
     out[columns] = values
     return out
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """What was derived for one subproblem: it travels with every job, the subproblem once.
-
-    Parameters
-    ----------
-    lb, ub : ndarray (k,)
-    rows : RowTable
-        Over its columns.
-    """
-
-    lb: np.ndarray
-    ub: np.ndarray
-    rows: RowTable
-
-    @classmethod
-    def of(cls, state: Strengthened, k: int) -> Change:
-        """Return what was derived for subproblem k."""
-        columns, mine = state.blocks.subproblems[k].columns, state.rows.take(state.owner == k)
-        return cls(state.lb[columns], state.ub[columns], RowTable(take_columns(mine.M, columns), mine.lo, mine.hi))
-
-    def on(self, part: Subproblem) -> Subproblem:
-        """Return the subproblem with it."""
-        model = part.model
-        space, old = model.space.copy(), model.rows
-        space.lb[:], space.ub[:] = self.lb, self.ub
-        rows = RowTable(
-            vstack([old.M, self.rows.M], model.n), np.concatenate([old.lo, self.rows.lo]),
-            np.concatenate([old.hi, self.rows.hi]),
-        )  # fmt: skip
-        return replace(part, model=replace(model, space=space, rows=rows))
-
-
-def derive(
-    part: Subproblem, change: Change, point: np.ndarray, w: np.ndarray, sigma: np.ndarray, limit: float,
-    seconds: float | None,
-) -> tuple[Root, ...]:  # fmt: skip
-    """Return rows and boxes of a subproblem, separated at the optima of its priced objective, and at a point.
-
-    They hold for points whose priced objective is not above ``limit``.
-    """
-    deadline, now = Deadline(seconds), change.on(part)
-    costs = priced(now, w, sigma)
-    first = root_rows(costs, None, limit, time_limit=deadline.left(SECONDS))
-    costs = replace(costs, space=_boxed(costs.space, first))
-    return first, root_rows(costs, point, limit, time_limit=deadline.left(SECONDS))
-
-
-def _boxed(space: Space, root: Root) -> Space:
-    out = space.copy()
-    out.lb[:], out.ub[:] = root.lb, root.ub
-    return out
-
-
-def exact(
-    part: Subproblem, change: Change, w: np.ndarray, sigma: np.ndarray, room: float, solver: str, seconds: float | None
-) -> Minimum:
-    """Return the minimum of a priced subproblem over its own rows, its boxes being those derived so far."""
-    now = change.on(part)
-    return minimum(now, w, sigma, room, Deadline(seconds).left(SECONDS), solver)

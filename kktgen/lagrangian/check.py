@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..decompose.blocks import Blocks, decompose, part_of
+from ..decompose.blocks import Blocks, decompose
 from ..decompose.lagrangian import admissible, leaders_part, minimum, total
 from ..decompose.level_set import LevelSet
-from ..decompose.rounds import Dual
+from ..decompose.parts import part_of
+from ..decompose.proved import Dual
 from ..problem.expressions import Quad
 from ..search.residual import FEASIBLE, violation
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..decompose.blocks import Blocks, decompose
 from ..decompose.level_set import LevelSet, Prices
-from ..decompose.rounds import Box, Dual, Rounds
+from ..decompose.proved import Box, Dual
+from ..decompose.rounds import Rounds
 from ..errors import FormatError, ProblemError
 from ..model.model import Model
 from ..numerics.sparse import Csr, vstack
