@@ -26,6 +26,9 @@ from ..numerics.safe_bound import OUTWARD, safe_convex_minimum
 from ..numerics.sparse import Csr, take_columns, take_rows, vstack, widen
 from .blocks import Blocks, Subproblem, part_of
 
+WHOLE = 1e-5
+"""What is this close to a whole number is one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Strengthened:
@@ -68,8 +71,12 @@ class Strengthened:
         return replace(part, model=replace(part.model, space=space, rows=rows))
 
     def boxed(self, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> Strengthened:
-        """Return it with the intersection of boxes; an empty one is a matter of rounding, and is left as it was."""
-        low, high = self.lb.copy(), self.ub.copy()
+        """Return it with the intersection of boxes; an empty one is a matter of rounding, and is left as it was.
+
+        Sides of integer columns are moved to the next whole number inside.
+        """
+        low, high, whole = self.lb.copy(), self.ub.copy(), self.blocks.model.space.kind[columns] != "C"
+        lb, ub = np.where(whole, np.ceil(lb - WHOLE), lb), np.where(whole, np.floor(ub + WHOLE), ub)
         new_low, new_high = np.maximum(low[columns], lb), np.minimum(high[columns], ub)
         fits = new_low <= new_high
         low[columns[fits]], high[columns[fits]] = new_low[fits], new_high[fits]
