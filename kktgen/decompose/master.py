@@ -30,6 +30,9 @@ from .parts import part_of
 SMALL = 1e-7
 """Reduced costs below this say nothing."""
 
+WHOLE = 1e-5
+"""What is this close to a whole number is one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Strengthened:
@@ -72,8 +75,9 @@ class Strengthened:
         return replace(part, model=replace(part.model, space=space, rows=rows))
 
     def boxed(self, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> Strengthened:
-        """Return it with the intersection of boxes."""
-        low, high = self.lb.copy(), self.ub.copy()
+        """Return it with the intersection of boxes; sides of integer columns go to the next whole number inside."""
+        low, high, whole = self.lb.copy(), self.ub.copy(), self.blocks.model.space.kind[columns] != "C"
+        lb, ub = np.where(whole, np.ceil(lb - WHOLE), lb), np.where(whole, np.floor(ub + WHOLE), ub)
         intersect(low, high, columns, lb, ub)
         return replace(self, lb=low, ub=high)
 

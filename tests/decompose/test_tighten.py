@@ -256,3 +256,24 @@ def test_progress_is_told():
     bounds = [one["bound"] for one in told if one["bound"] is not None]
     assert bounds and all(tight.sense * b <= tight.sense * right.objective + 1e-4 for b in bounds)
     assert not any(math.isnan(one["gap"]) for one in told if one["gap"] is not None)
+
+
+def test_whole_columns_that_followers_see_keep_whole_boxes():
+    """Plants of whole sizes, of which all homes see the price: a side by cutoff is rounded to the next whole one."""
+    m = kg.Bilevel("sizes")
+    size = m.var("size", 2, lb=0, ub=9, kind="I")
+    used = []
+    for k, worth in enumerate((2.0, 2.6, 1.9)):
+        home = m.follower(f"home{k + 1}")
+        use = home.var("use", 2, lb=0, ub=6)
+        home.minimize(0.3 * use @ use - worth * use.sum() + 0.2 * size @ use)
+        used.append(use)
+    m.minimize(kg.sum([(size[0] - 3.3) * (size[0] - 3.3), (size[1] - 5.6) * (size[1] - 5.6)])
+               - 0.05 * (used[0].sum() + used[1].sum() + used[2].sum()))  # fmt: skip
+    model = ready(m)
+    tight = kg.tighten(model, kg.search.start_points(m, model)[0])
+    low, high = tight.space.lb[size.cols], tight.space.ub[size.cols]
+    assert (high - low < 9).any()
+    assert (low == np.round(low)).all() and (high == np.round(high)).all()
+    right = kg.solve(kg.encode(model), time_limit=LIMIT).objective
+    assert kg.solve(tight, time_limit=LIMIT).objective == pytest.approx(right, abs=1e-5)
