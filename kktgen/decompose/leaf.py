@@ -26,6 +26,9 @@ INFINITE = 1e20
 """A bound of this size is none."""
 LEAF_GAP = 1e-6
 """Its relative gap."""
+TRAP = 1e-5
+"""A box narrower than the solver's feasibility tolerance, but not empty, is a trap for its presolve: it may fix the
+column at one bound and then find no point. Such boxes are made this wide, relative to 1 + |bound|."""
 LEAF_SAFE = 1e-6
 """What is taken off its bound, relative, for the solver's feasibility tolerance."""
 
@@ -73,7 +76,7 @@ def leaf_model(model: Model, boxes: Boxes, active: np.ndarray, open_: np.ndarray
     if not (np.isfinite(top) & np.isfinite(price)).all() or len(lost):
         return None
     space, lo, hi = model.space.copy(), model.rows.lo.copy(), model.rows.hi.copy()
-    space.lb[:], space.ub[:] = boxes.lb, boxes.ub
+    space.lb[:], space.ub[:] = no_trap(boxes.lb, boxes.ub, space.kind)
     held = active[at] & (pairs.row >= 0)
     upper = held & (pairs.side > 0)
     lo[pairs.row[upper]] = hi[pairs.row[upper]]
@@ -83,6 +86,13 @@ def leaf_model(model: Model, boxes: Boxes, active: np.ndarray, open_: np.ndarray
     open_pairs = replace(pairs.take(keep), slack_max=Bounds(top, proof), dual_max=Bounds(price, proof))
     rows = replace(model.rows, lo=lo, hi=hi)
     return replace(model, space=space, rows=rows, pairs=open_pairs, origin=None, bounded=True)
+
+
+def no_trap(lb: np.ndarray, ub: np.ndarray, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes (n,) of which none is narrower than ``TRAP`` but not empty; those of integer columns stay."""
+    narrow = (kind == "C") & (ub > lb) & (ub - lb < TRAP * (1.0 + np.abs(lb)))
+    room = np.where(narrow, 0.5 * TRAP * (1.0 + np.abs(lb)), 0.0)
+    return lb - room, ub + room
 
 
 def _below(model: Model, cutoff: float) -> Model:
