@@ -31,7 +31,7 @@ CASES = {
 ENCODINGS = {"auto": None, "sos1": kg.SOS1(), "indicator": kg.Indicator()}
 
 
-OFTEN = ("all", "dso", "other units")
+OFTEN = ("dso", "other units")
 """Cases in every encoding."""
 
 
