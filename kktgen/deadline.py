@@ -30,7 +30,7 @@ SHARES = {
     "cut": Share(0.03),  # both relaxations that say whether the inequalities pay
     "start": Share(0.10, most=10.0, each=1.5e-3),  # heuristics, also where there is no limit; its size: the pairs
     "level": Share(0.02, most=10.0),  # boxes of the level set of the start point, and the bounds that follow
-    "tighten": Share(0.40),  # rounds over the subproblems of many followers, where that pays
+    "tighten": Share(0.25),  # rounds over the subproblems of many followers, where that pays
     "evidence": Share(0.05),  # kept for a second encoding, where the claim may need one
     "range": Share(0.05),  # kept for the ties of the followers, where asked for
     "verify": Share(0.05),  # kept for polish and verification

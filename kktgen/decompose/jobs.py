@@ -16,6 +16,7 @@ from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..deadline import NEVER, Deadline
 from ..errors import KktgenError, ProblemError
@@ -26,6 +27,7 @@ PATIENCE = 1.0
 """Seconds that all jobs elsewhere together have to hand over their results when the time is over."""
 
 _known: OrderedDict[str, Any] = OrderedDict()
+_sent: WeakKeyDictionary[Executor, set[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def run(
             yield None if deadline.over else _here(job, deadline)
             told(len(jobs) - k - 1)
         return
-    sent: set[str] = set()
+    sent = _sent_to(executor)
     futures = [_submit(executor, job, sent, deadline) for job in jobs]
     left = deadline.left()
     last = Deadline(None if left is None else left + PATIENCE)  # of all jobs together
@@ -125,6 +127,14 @@ def run(
     finally:
         for future in futures:
             future.cancel()
+
+
+def _sent_to(executor: Executor) -> set[str]:
+    """Return the digests of the shared parts that have travelled to an executor; who has not got one asks for it."""
+    try:
+        return _sent.setdefault(executor, set())
+    except TypeError:  # it cannot be referred to weakly
+        return set()
 
 
 def _here(job: Job, deadline: Deadline) -> Any:

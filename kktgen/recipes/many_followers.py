@@ -73,8 +73,21 @@ def by_shared_boxes(
 
 
 def pays(model: Model, asked: bool | str) -> bool:
-    """Return whether rounds over the followers of an encoded model are asked for, or worth it."""
-    if asked is False or model.kkt is None or "qobj_nonconvex" in model.features:
+    """Return whether rounds over the followers of an encoded model are asked for, or worth it.
+
+    Raises
+    ------
+    ProblemError
+        Somebody insists, and the leader's objective is not convex.
+    """
+    if asked is False or model.kkt is None:
+        return False
+    if "qobj_nonconvex" in model.features:
+        if asked is True:
+            raise ProblemError(
+                "decompose=True: the leader's objective is not convex, so that no relaxation bounds the rounds; "
+                "decompose='auto' leaves them out"
+            )
         return False
     if asked in (True, "boxes"):
         return True

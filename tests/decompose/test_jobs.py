@@ -94,6 +94,13 @@ def test_a_shared_part_travels_with_the_first_of_its_jobs():
     assert executor.sent == [(part.key, k == 0) for part in parts for k in range(3)]
 
 
+def test_what_has_travelled_to_an_executor_does_not_travel_again():
+    executor = Recording()
+    jobs, right = sums(shares(tag=6))
+    assert list(run(jobs, executor)) == right == list(run(jobs, executor))
+    assert sum(with_data for _, with_data in executor.sent) == len(shares())
+
+
 def test_a_worker_that_has_forgotten_gets_it_again():
     executor = Recording(forgetful=True)
     jobs, right = sums(shares(tag=2))

@@ -63,6 +63,15 @@ def test_who_insists_hears_why_not():
     assert result.report.claim == "optimal" and result.lagrangian is None
 
 
+def test_who_insists_hears_of_an_objective_that_is_not_convex():
+    m = tariff(101, homes=2)
+    x = m.var("x", lb=-1, ub=1)
+    m.minimize(-(x * x))
+    with pytest.raises(kg.ProblemError, match="not convex"):
+        kg.optimize(m, decompose=True, time_limit=LIMIT)
+    assert kg.optimize(m, time_limit=LIMIT).lagrangian is None
+
+
 def test_without_a_point_there_are_no_rounds():
     result = kg.optimize(tariff(101, homes=2), decompose=True, start=False, time_limit=LIMIT)
     assert result.lagrangian is None and result.report.claim == "optimal"
