@@ -25,7 +25,7 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..model.tables import RowTable
-from ..numerics.sparse import Csr, take_rows, vstack
+from ..numerics.sparse import Csr, joined, take_rows, vstack
 from ..reformulate.level import SLACK
 from ..search.residual import FEASIBLE
 from ..solvers.scip.root import Root
@@ -87,6 +87,8 @@ class Rounds:
     boxes : list of Box
     levels : list of LevelSet
         They were proved over.
+    copies : tuple of ndarray
+        Of the last minima: linking column, value and multiplier of every copy.
     decisions : list of ndarray
         Values of the linking columns at the subproblems' minima: where to look for better points.
     cutoff : float
@@ -109,6 +111,7 @@ class Rounds:
     dual: Dual | None = None
     boxes: list[Box] = field(default_factory=list)
     levels: list[LevelSet] = field(default_factory=list)
+    copies: tuple[np.ndarray, np.ndarray, np.ndarray] = field(default_factory=lambda: (np.empty(0, int),) * 3)
     decisions: list[np.ndarray] = field(default_factory=list)
     fault: str = ""
     refused: int = 0
@@ -346,6 +349,7 @@ class Rounds:
             self._duals = [dual]
             if self.dual is None or bound > self.dual.bound:
                 self.dual = dual
+        self.copies = _copies(blocks.subproblems, found, optimum.sigma)
         self.decisions = [
             _with(optimum.x, part.columns, one.z)
             for part, one in zip(blocks.subproblems, found, strict=True)
@@ -416,6 +420,16 @@ class Rounds:
         """Return the questions in as many parts as keep the workers busy, each worth loading the relaxation."""
         size = CHUNK if self.executor is not None else len(asked)
         return [asked[k : k + size] for k in range(0, len(asked), size)]
+
+
+def _copies(
+    parts: Sequence[Subproblem], found: Sequence[Minimum | None], sigma: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the linking column, the value and the multiplier of every copy in the points of the minima."""
+    known = [(part.links, one.z[part.own :], prices) for part, one, prices in zip(parts, found, sigma, strict=True)
+             if one is not None and one.z is not None]  # fmt: skip
+    columns, values, prices = (joined((part[k] for part in known), int if k == 0 else float) for k in range(3))
+    return columns, values, prices
 
 
 def _with(x: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:

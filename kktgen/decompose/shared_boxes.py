@@ -1,8 +1,16 @@
 """A tree over the boxes of what many followers share, each node bounded by rounds over the followers.
 
-Branching on a pair of one follower moves one part of the objective in many; a box of a price moves all of them. So the
-widest box of the leader's columns that followers see is split, and the children begin with the rows and boxes that were
+Branching on a pair of one follower moves one part of the objective in many; a box of a price moves all of them. So a
+box of the leader's columns that followers see is split, and the children begin with the rows and boxes that were
 derived for their parent (:mod:`kktgen.decompose.rounds`). A node is bounded by the Lagrangian bound within it.
+
+That bound is met where all subproblems choose the same values for their copies of a column. So the column is split of
+which the copies u_j differ the most, priced, at their mean::
+
+    sum_j |sigma_jt| |u_jt - mean_j u_jt|
+
+(Guignard and Kim, "Lagrangean decomposition", 1987; Caroe and Schultz, "Dual decomposition in stochastic integer
+programming", 1999, branch on the dispersion of copies alike.)
 """
 
 from __future__ import annotations
@@ -18,12 +26,14 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..model.tables import RowTable
-from ..numerics.sparse import Csr
+from ..numerics.sparse import Csr, position
 from .blocks import Blocks
 from .master import Strengthened
 from .rounds import Rounds
 from .tree import BoxTree, Evaluation, Node
 
+INNER = 0.1
+"""A box is split this far from its sides at least, as a share of its width."""
 HOW = "a Lagrangian bound"
 """What the bound of a node rests on."""
 
@@ -55,17 +65,24 @@ class SharedBoxes:
         rounds.state, rounds.reach = state, min(rounds.reach, cutoff)
         rounds.once(1, boxes=False)
         bound = max(node.bound, min(rounds.bound, rounds.reach))
-        return Evaluation(bound, packed(rounds.state), how=HOW, split=_widest(rounds, node, self.targets))
+        return Evaluation(bound, packed(rounds.state), how=HOW, split=_parting(rounds, node, self.targets))
 
 
-def _widest(rounds: Rounds, node: Node, targets: np.ndarray) -> tuple[int, float] | None:
-    """Return the column whose box is the widest now, relative to what it was, and its middle; None where none moves."""
+def _parting(rounds: Rounds, node: Node, targets: np.ndarray) -> tuple[int, float] | None:
+    """Return the target whose copies differ the most, priced, and where to split its box; None where all agree."""
     lb, ub = rounds.state.lb[targets], rounds.state.ub[targets]
-    space = rounds.blocks.model.space
-    whole = np.maximum(space.ub[targets] - space.lb[targets], 1e-12)
-    column = int(np.argmax((ub - lb) / whole))
-    middle = 0.5 * (lb[column] + ub[column])
-    return (column, middle) if node.lb[column] < middle < node.ub[column] else None
+    at, value, price = rounds.copies
+    here = position(targets, at)
+    here, value, price = here[here >= 0], value[here >= 0], np.abs(price[here >= 0])
+    counts = np.maximum(np.bincount(here, minlength=len(targets)), 1)
+    mean = np.bincount(here, weights=value, minlength=len(targets)) / counts
+    apart = np.bincount(here, weights=price * np.abs(value - mean[here]), minlength=len(targets))
+    column = int(np.argmax(apart))
+    if apart[column] <= 0.0 or ub[column] <= lb[column]:
+        return None
+    room = INNER * (ub[column] - lb[column])
+    place = float(np.clip(mean[column], lb[column] + room, ub[column] - room))
+    return (column, place) if node.lb[column] < place < node.ub[column] else None
 
 
 def packed(state: Strengthened) -> dict[str, np.ndarray]:
