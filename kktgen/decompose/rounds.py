@@ -92,7 +92,7 @@ class Rounds:
     decisions : list of ndarray
         Values of the linking columns at the subproblems' minima: where to look for better points.
     cutoff : float
-        The best value that boxes rest on, that of the incumbent at the beginning at least.
+        The best value that boxes and rows rest on: that of the incumbent as the last round began.
     refused : int
         How often what was derived for a subproblem failed at a known point, and was not taken.
     fault : str
@@ -143,11 +143,12 @@ class Rounds:
     def once(self, cuts: int = 2, boxes: bool = True) -> bool:
         """Do one round; return whether another may gain something."""
         self.round += 1
+        self.cutoff = min(self.cutoff, self.value)
         before, widths = self.bound, self._widths()
         optimum = self._rows(cuts)
         if optimum is None or self.deadline.over:
             return False
-        self._lagrangian(optimum)
+        self._lagrangian(optimum.w, optimum.sigma, optimum.x)
         if self.gap <= 0 or self.deadline.over:
             return False
         if boxes:
@@ -205,7 +206,7 @@ class Rounds:
                 for k, (part, share) in enumerate(zip(self.blocks.subproblems, self._shares, strict=True))
             ]
             found = self._run(jobs, "rows")
-            if self._take(list(found), optimum) == 0:
+            if self._take(list(found), optimum) == 0 or self.bound >= self.reach:
                 break
         return self._master()
 
@@ -271,6 +272,9 @@ class Rounds:
         before = self.state
         for k, (part, roots) in enumerate(zip(self.blocks.subproblems, found, strict=True)):
             for root in roots or ():
+                if root.empty:
+                    self._emptied(part)
+                    continue
                 if not self._holds(part, root, before):
                     self.refused += 1
                     continue
@@ -292,6 +296,13 @@ class Rounds:
             )  # fmt: skip
             self.state = self.state.with_rows(rows, np.concatenate(owner))
         return count
+
+    def _emptied(self, part: Subproblem) -> None:
+        """Take it that a subproblem has no point within its limit: nothing here is as good as the reach."""
+        if self._inside(self.incumbent):
+            self.fault = f"{self.solver} finds no point of {part.name} where the best point known has one"
+        else:
+            self.bound = max(self.bound, self.reach)
 
     def _holds(self, part: Subproblem, root: Root, state: Strengthened) -> bool:
         """Return whether what was derived for a subproblem in some boxes holds at the known points where it must.
@@ -330,32 +341,36 @@ class Rounds:
                 out.append(i)
         return np.array(out, dtype=np.int64)
 
-    def _lagrangian(self, optimum: MasterOptimum) -> None:
-        """Minimise every subproblem at the master's multipliers."""
+    def again(self) -> None:
+        """Bound the boxes as they are now by the best multipliers known."""
+        if self.dual is not None:
+            self._lagrangian(self.dual.w, self.dual.sigma, self.incumbent)
+
+    def _lagrangian(self, w: np.ndarray, sigma: Sequence[np.ndarray], x: np.ndarray) -> None:
+        """Minimise every subproblem at some multipliers; x is the point they belong to."""
         blocks, state = self.blocks, self.state
-        w = admissible(blocks, optimum.w)
-        room = max(ROOM * (self.value - max(self.bound, optimum.bound)), 1e-6 * (1.0 + abs(self.value)))
+        w = admissible(blocks, w)
+        room = max(ROOM * (self.value - self.bound), 1e-6 * (1.0 + abs(self.value)))
         room /= len(blocks.subproblems)
         jobs = [
-            Job(exact, share, (self._change(k), w, optimum.sigma[k], room, self.solver))
-            for k, share in enumerate(self._shares)
+            Job(exact, share, (self._change(k), w, sigma[k], room, self.solver)) for k, share in enumerate(self._shares)
         ]
         found: list[Minimum | None] = list(self._run(jobs, "bound"))
         minima = tuple(-np.inf if one is None else one.bound for one in found)
-        keep = leaders_part(blocks, w, optimum.sigma, state.lb, state.ub, self.deadline)
+        keep = leaders_part(blocks, w, sigma, state.lb, state.ub, self.deadline)
         bound = total(keep, minima)
-        dual = Dual(bound, w, optimum.sigma, minima, state.lb.copy(), state.ub.copy())
+        dual = Dual(bound, w, tuple(sigma), minima, state.lb.copy(), state.ub.copy())
         if self._proved(bound):
             self._duals = [dual]
             if self.dual is None or bound > self.dual.bound:
                 self.dual = dual
-        self.copies = _copies(blocks.subproblems, found, optimum.sigma)
+        self.copies = _copies(blocks.subproblems, found, sigma)
         self.decisions = [
-            _with(optimum.x, part.columns, one.z)
+            _with(x, part.columns, one.z)
             for part, one in zip(blocks.subproblems, found, strict=True)
             if one is not None and one.z is not None
         ]
-        self.decisions.insert(0, optimum.x)
+        self.decisions.insert(0, x)
         self._tell("bound")
 
     def level_set(self) -> LevelSet:
@@ -411,7 +426,6 @@ class Rounds:
                     box[column] = sign * value
                     kept.append(Box(column, sign, value, number, answer[1]))
         self.levels.append(level)
-        self.cutoff = min(self.cutoff, self.value)
         self.boxes += kept
         self.state = state.boxed(targets, low[targets], high[targets])
         self._tell("boxes")

@@ -26,9 +26,10 @@ import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..model.tables import RowTable
-from ..numerics.sparse import Csr, position
+from ..numerics.sparse import Csr, joined, position
 from .blocks import Blocks
 from .master import Strengthened
+from .proved import Dual
 from .rounds import Rounds
 from .tree import BoxTree, Evaluation, Node
 
@@ -62,10 +63,12 @@ class SharedBoxes:
         """Return the bound of a node: one round within its box."""
         state = unpacked(self.blocks, node.payload).boxed(self.targets, node.lb, node.ub)
         rounds = Rounds(self.blocks, self.incumbent, deadline=deadline, solver=self.solver)
-        rounds.state, rounds.reach = state, min(rounds.reach, cutoff)
+        rounds.state, rounds.reach, rounds.dual = state, min(rounds.reach, cutoff), dual_of(self.blocks, node.payload)
         rounds.once(1, boxes=False)
+        if rounds.bound < rounds.reach and not len(rounds.copies[0]):
+            rounds.again()  # the relaxation had no optimum: its boxes and rows may leave no point
         bound = max(node.bound, min(rounds.bound, rounds.reach))
-        return Evaluation(bound, packed(rounds.state), how=HOW, split=_parting(rounds, node, self.targets))
+        return Evaluation(bound, packed(rounds), how=HOW, split=_parting(rounds, node, self.targets))
 
 
 def _parting(rounds: Rounds, node: Node, targets: np.ndarray) -> tuple[int, float] | None:
@@ -85,13 +88,30 @@ def _parting(rounds: Rounds, node: Node, targets: np.ndarray) -> tuple[int, floa
     return (column, place) if node.lb[column] < place < node.ub[column] else None
 
 
-def packed(state: Strengthened) -> dict[str, np.ndarray]:
-    """Return boxes and derived rows as arrays."""
-    rows = state.rows
-    return {
+def packed(rounds: Rounds) -> dict[str, np.ndarray]:
+    """Return boxes, derived rows, and the multipliers of the best Lagrangian bound as arrays.
+
+    A part of a box is a part of all that the bounds D_j were proved for, so they hold for the children as well.
+    """
+    state, rows, dual = rounds.state, rounds.state.rows, rounds.dual
+    out = {
         "lb": state.lb, "ub": state.ub, "lo": rows.lo, "hi": rows.hi, "owner": state.owner, "data": rows.M.data,
         "indices": rows.M.indices, "indptr": rows.M.indptr,
     }  # fmt: skip
+    if dual is not None:
+        out |= {"w": dual.w, "sigma": joined(dual.sigma), "minima": np.array(dual.minima), "dual": np.array(dual.bound)}
+    return out
+
+
+def dual_of(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Dual | None:
+    """Return the multipliers with their bound from such arrays."""
+    if "dual" not in payload:
+        return None
+    ends = np.cumsum([len(part.links) for part in blocks.subproblems])
+    sigma = tuple(np.split(np.asarray(payload["sigma"]), ends[:-1]))
+    minima = tuple(np.asarray(payload["minima"]).tolist())
+    lb, ub = np.asarray(payload["lb"]), np.asarray(payload["ub"])
+    return Dual(float(payload["dual"]), np.asarray(payload["w"]), sigma, minima, lb, ub)
 
 
 def unpacked(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Strengthened:
@@ -138,7 +158,7 @@ def branch(
     space, state = blocks.model.space, rounds.state
     tree = BoxTree(
         state.lb[targets], state.ub[targets], space.kind[targets] != "C", gap=gap, size=1.0 + abs(rounds.value),
-        problem=digest(blocks), payload=packed(state),
+        problem=digest(blocks), payload=packed(rounds),
     )  # fmt: skip
     tree.root = replace(tree.root, bound=rounds.bound)
     tree.open = [tree.root]

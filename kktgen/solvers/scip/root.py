@@ -77,6 +77,8 @@ class Root:
         Valid boxes.
     bound : float
         Lower bound on the minimised objective that was given; -inf where there is none.
+    empty : bool
+        Whether SCIP says that there is no point, within the limit.
     """
 
     M: Csr
@@ -85,6 +87,7 @@ class Root:
     lb: np.ndarray
     ub: np.ndarray
     bound: float
+    empty: bool = False
 
 
 @cache
@@ -217,6 +220,8 @@ def _root(loaded: Loaded, model: Model, reader: Any, own_objective: bool) -> Roo
     scip, nothing = loaded.scip, _nothing(model)
     bound = finite(scip.getDualbound()) if own_objective else None
     bound = -np.inf if bound is None else bound
+    if scip.getStatus() == "infeasible":
+        return replace(nothing, bound=bound, empty=True)
     if scip.getNSols():  # a point was found after all: what SCIP derived since may rest on it
         return replace(nothing, bound=bound)
     known = {f"t_z{k}": k for k in range(model.n)}
