@@ -25,8 +25,11 @@ from typing import Any
 import numpy as np
 
 from ..deadline import NEVER, Deadline
+from ..model.model import Model
 from ..model.tables import RowTable
 from ..numerics.sparse import Csr, joined, position
+from ..search.residual import FEASIBLE, violation
+from ..search.start.start import land_all
 from .blocks import Blocks
 from .master import Strengthened
 from .proved import Dual
@@ -35,6 +38,8 @@ from .tree import BoxTree, Evaluation, Node
 
 INNER = 0.1
 """A box is split this far from its sides at least, as a share of its width."""
+SECONDS = 0.1
+"""Seconds a subproblem that a node's look for a better point may take."""
 HOW = "a Lagrangian bound"
 """What the bound of a node rests on."""
 
@@ -52,12 +57,15 @@ class SharedBoxes:
         The columns whose boxes are split.
     solver : str
         For the subproblems.
+    model : Model, optional
+        The KKT model: the followers then respond to every node's decisions, in search of better points.
     """
 
     blocks: Blocks
     incumbent: np.ndarray
     targets: np.ndarray
     solver: str = "scip"
+    model: Model | None = None
 
     def __call__(self, node: Node, cutoff: float, deadline: Deadline) -> Evaluation:
         """Return the bound of a node: one round within its box."""
@@ -68,7 +76,20 @@ class SharedBoxes:
         if rounds.bound < rounds.reach and not len(rounds.copies[0]):
             rounds.again()  # the relaxation had no optimum: its boxes and rows may leave no point
         bound = max(node.bound, min(rounds.bound, rounds.reach))
-        return Evaluation(bound, packed(rounds), how=HOW, split=_parting(rounds, node, self.targets))
+        points = () if bound >= cutoff else self._points(rounds, deadline)
+        return Evaluation(bound, packed(rounds), points, how=HOW, split=_parting(rounds, node, self.targets))
+
+    def _points(self, rounds: Rounds, deadline: Deadline) -> tuple[tuple[float, np.ndarray], ...]:
+        """Return a point that the node's own decisions lead to, where it satisfies the model."""
+        if self.model is None or not rounds.decisions:
+            return ()
+        view = self.blocks.view
+        candidates = [view.back(z)[: self.model.n] for z in rounds.decisions[:1]]
+        found = land_all(self.model, candidates, deadline.part(SECONDS * len(self.blocks.subproblems)))
+        lifted = [view.point(view.original.complete(z)) for z in found[:1]]
+        return tuple(
+            (self.blocks.model.objective.value(z), z) for z in lifted if violation(self.blocks.model, z) <= FEASIBLE
+        )
 
 
 def _parting(rounds: Rounds, node: Node, targets: np.ndarray) -> tuple[int, float] | None:
@@ -99,7 +120,12 @@ def packed(rounds: Rounds) -> dict[str, np.ndarray]:
         "indices": rows.M.indices, "indptr": rows.M.indptr,
     }  # fmt: skip
     if dual is not None:
-        out |= {"w": dual.w, "sigma": joined(dual.sigma), "minima": np.array(dual.minima), "dual": np.array(dual.bound)}
+        out |= {
+            "w": dual.w,
+            "sigma": joined(dual.sigma),
+            "minima": np.array(dual.minima),
+            "dual": np.array([dual.bound]),
+        }
     return out
 
 
@@ -111,7 +137,7 @@ def dual_of(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Dual | None:
     sigma = tuple(np.split(np.asarray(payload["sigma"]), ends[:-1]))
     minima = tuple(np.asarray(payload["minima"]).tolist())
     lb, ub = np.asarray(payload["lb"]), np.asarray(payload["ub"])
-    return Dual(float(payload["dual"]), np.asarray(payload["w"]), sigma, minima, lb, ub)
+    return Dual(float(np.asarray(payload["dual"])[0]), np.asarray(payload["w"]), sigma, minima, lb, ub)
 
 
 def unpacked(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Strengthened:
@@ -123,7 +149,7 @@ def unpacked(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Strengthened:
 
 
 def branch(
-    rounds: Rounds, *, gap: float = 1e-5, executor: Executor | None = None, at_once: int = 1,
+    rounds: Rounds, *, model: Model | None = None, gap: float = 1e-5, executor: Executor | None = None, at_once: int = 1,
     deadline: Deadline = NEVER, progress: Callable[[Mapping[str, Any]], Any] | None = None, file: Path | None = None,
 ) -> BoxTree:  # fmt: skip
     """Go on from rounds by a tree over the boxes of what followers share.
@@ -131,7 +157,9 @@ def branch(
     Parameters
     ----------
     rounds : Rounds
-        At least one was made.
+        At least one was made. They take over the better bound, and the best point.
+    model : Model, optional
+        The KKT model, see :class:`SharedBoxes`.
     gap : float
         Relative gap at which a box is given up.
     executor : Executor, optional
@@ -147,7 +175,7 @@ def branch(
     Returns
     -------
     BoxTree
-        Its bound is the minimised one; the better one of it and the rounds' own is taken over by ``rounds``.
+        Its bound is the minimised one.
 
     Raises
     ------
@@ -164,8 +192,10 @@ def branch(
     tree.open = [tree.root]
     tree.offer(rounds.value, rounds.incumbent)
     told = None if progress is None else _told(progress, rounds)
-    evaluate = SharedBoxes(blocks, rounds.incumbent, targets, rounds.solver)
+    evaluate = SharedBoxes(blocks, rounds.incumbent, targets, rounds.solver, model)
     tree.run(evaluate, executor=executor, at_once=at_once, deadline=deadline, progress=told, file=file)
+    if tree.point is not None:
+        rounds.better(tree.point)
     rounds.bound = max(rounds.bound, min(tree.bound, rounds.value))
     return tree
 

@@ -45,7 +45,7 @@ def check_decompose(value: bool | str) -> None:
 
 
 def by_shared_boxes(
-    rounds: Rounds, model: Model, point: np.ndarray, *, gap: float | None, executor: Executor | None,
+    rounds: Rounds, model: Model, encoded: Model, *, gap: float | None, executor: Executor | None,
     deadline: Deadline, progress: Callable[[Mapping[str, Any]], Any] | None, file: Path | None, at_once: int,
 ) -> Solution:  # fmt: skip
     """Return what a tree over the boxes of what the followers share finds, as a solution of the encoded model.
@@ -54,23 +54,22 @@ def by_shared_boxes(
     ----------
     rounds : Rounds
         Made before; their bound becomes that of the tree.
-    model : Model
-        Encoded, as the rounds have left it.
-    point : ndarray
-        The best point of the KKT model.
+    model, encoded : Model
+        The KKT model, and the encoded one as the rounds have left it.
     gap, executor, deadline, progress, file, at_once
         As of :func:`kktgen.decompose.shared_boxes.branch`.
     """
     tree = branch(
-        rounds, gap=GAP if gap is None else gap, executor=executor, at_once=at_once, deadline=deadline,
+        rounds, model=model, gap=GAP if gap is None else gap, executor=executor, at_once=at_once, deadline=deadline,
         progress=progress, file=file,
     )  # fmt: skip
     bound, said = rounds.told_bound
     said = f"{said}; the least of a tree over boxes of what they share, {tree.nodes} nodes"
-    z = model.complete(point)
+    z = rounds.blocks.view.back(rounds.incumbent)
     status = "optimal" if tree.finished else "time_limit"
     raw = {LAGRANGIAN: said}
-    return Solution(status, model.value(z), bound, z, deadline.spent, "tree over shared boxes", model, tree.nodes, raw)
+    spent = deadline.spent
+    return Solution(status, encoded.value(z), bound, z, spent, "tree over shared boxes", encoded, tree.nodes, raw)
 
 
 def pays(model: Model, asked: bool | str) -> bool:

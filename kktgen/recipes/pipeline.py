@@ -250,7 +250,7 @@ class Pipeline:
         told: dict[str, Any] = {"gap": gap, "deadline": own, "progress": self.progress, "file": file}
         told |= {"executor": self.executor, "at_once": 1 if self.executor is None else AT_ONCE}
         if self.rounds is not None:
-            self.found = by_shared_boxes(self.rounds, self.ready, self.points[0], **told)
+            self.found = by_shared_boxes(self.rounds, self.model, self.ready, **told)
         else:
             self.found = over(by_boxes(self.model, self.points, **told), self.ready)
 
