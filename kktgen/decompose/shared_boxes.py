@@ -149,8 +149,9 @@ def unpacked(blocks: Blocks, payload: Mapping[str, np.ndarray]) -> Strengthened:
 
 
 def branch(
-    rounds: Rounds, *, model: Model | None = None, gap: float = 1e-5, executor: Executor | None = None, at_once: int = 1,
-    deadline: Deadline = NEVER, progress: Callable[[Mapping[str, Any]], Any] | None = None, file: Path | None = None,
+    rounds: Rounds, *, model: Model | None = None, gap: float = 1e-5, executor: Executor | None = None,
+    at_once: int = 1, deadline: Deadline = NEVER, progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    file: Path | None = None,
 ) -> BoxTree:  # fmt: skip
     """Go on from rounds by a tree over the boxes of what followers share.
 
