@@ -15,6 +15,7 @@ from other_units import in_units
 
 import kktgen as kg
 from kktgen.deadline import Deadline
+from kktgen.decompose import follower_jobs
 from kktgen.decompose import rounds as rounds_of
 from kktgen.decompose.level_set import LevelSet
 from kktgen.decompose.rounds import Rounds
@@ -97,7 +98,7 @@ def test_a_better_point_is_taken_and_a_worse_one_not():
 def test_what_loses_the_best_point_is_not_taken(monkeypatch):
     """A root that cuts a known point off, by a box or by a row, is refused; the optimum stays."""
     blocks, optimum, points = prepared("hours")
-    real = rounds_of.root_rows
+    real = follower_jobs.root_rows
 
     def lost(model, *args, **more):
         root = real(model, *args, **more)
@@ -105,7 +106,7 @@ def test_what_loses_the_best_point_is_not_taken(monkeypatch):
         lb[-1] = model.space.ub[-1]  # of a tariff
         return replace(root, lb=lb)
 
-    monkeypatch.setattr(rounds_of, "root_rows", lost)
+    monkeypatch.setattr(follower_jobs, "root_rows", lost)
     run = Rounds(blocks, points[0])
     run.once()
     assert run.refused > 0 and len(run.state.rows) == 0
@@ -117,7 +118,7 @@ def test_what_loses_the_best_point_is_not_taken(monkeypatch):
         root = real(model, *args, **more)
         return replace(root, lo=root.lo + 5.0)
 
-    monkeypatch.setattr(rounds_of, "root_rows", rows_too_far)
+    monkeypatch.setattr(follower_jobs, "root_rows", rows_too_far)
     run = Rounds(blocks, points[0])
     run.once()
     kept = run.state.rows
@@ -128,7 +129,7 @@ def test_what_loses_the_best_point_is_not_taken(monkeypatch):
 def test_witnesses_are_kept_as_well(monkeypatch):
     """A row that only another known point violates is refused, too; not where boxes have lost that point before."""
     blocks, _, points = prepared("hours")
-    m, best, real = CASES["hours"](), points[0], rounds_of.root_rows
+    m, best, real = CASES["hours"](), points[0], follower_jobs.root_rows
     answer = kept_by_the_leader(m, Responder(m)(random_prices(m, 1, 1)[0]))
     other = known_point(blocks.view.original, answer)
     assert np.abs(best - other)[blocks.linking].max() > 0.1
@@ -142,7 +143,7 @@ def test_witnesses_are_kept_as_well(monkeypatch):
         middle = 0.5 * a @ (best + other)[part.columns]
         return replace(root, M=Csr(a[None, :]), lo=np.array([middle]), hi=np.array([np.inf]))
 
-    monkeypatch.setattr(rounds_of, "root_rows", lost)
+    monkeypatch.setattr(follower_jobs, "root_rows", lost)
     strict = Rounds(blocks, best, [other])
     strict.once(1, boxes=False)
     assert strict.refused > 0

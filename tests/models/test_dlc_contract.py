@@ -491,7 +491,7 @@ def test_a_method_the_model_has_not_is_refused():
     for args in (("dlc_contract", "--method", "scans"), ("dso_vpp", "--method", "scan")):
         out = run("solve", *args)
         assert out.exit_code == 2
-        assert "there are: exact, nchho, hho" in out.stderr
+        assert "there are: exact, boxes, nchho, hho" in out.stderr
     out = run("solve", "dlc_contract", "--method", "scan", "--encoding", "sos1")
     assert out.exit_code == 2
     assert "belongs to --method exact" in out.stderr

@@ -108,10 +108,10 @@ def solve(model, *, time_limit, gap, threads, verbose, start, progress, do, tell
         progress.found(True, lambda: point)
         progress.tell(5, model.objective.value(point), -9.0)
     print("threads", threads, "gap", gap, "starts", len(start))
-    print("the last line")
+    print("the last line", flush=True)
     if do == "echo":
         for k in range(100):
-            print("line", k)
+            print("line", k, flush=True)
         os._exit(0)
     done = {
         "abort": os.abort,

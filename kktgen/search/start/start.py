@@ -184,8 +184,8 @@ def land_all(
     >>> driver.minimize(toll @ road - 2 * road)
     >>> m.maximize(toll @ road)
     >>> points = kg.search.land_all(kg.eliminate(kg.kkt(m)), [[0.5], [1.5], [2.5]])
-    >>> print([f"{z[toll.cols]:.2f}" for z in points])
-    ['2.00']
+    >>> print(f"{points[0][toll.cols]:.2f}")
+    2.00
     """
     view = scaled(model)
     search = StartSearch(view, deadline, progress)
