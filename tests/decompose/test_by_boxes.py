@@ -55,7 +55,7 @@ def confirmed(m, result, count):
     assert value == pytest.approx(result.solution.objective, abs=2e-4 * size)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [n if n == "svr" else pytest.param(n, marks=pytest.mark.slow) for n in QUICK])
 def test_small_cases_are_proved_and_agree_with_a_grid_and_the_solver(name):
     m = QUICK[name]()
     result = kg.optimize(m, method="boxes", time_limit=40)
@@ -79,6 +79,7 @@ def bounded(m):
     return kg.bound(kg.eliminate(kg.kkt(m)))
 
 
+@pytest.mark.slow
 def test_a_case_of_many_pairs_is_taken_by_itself_and_one_of_few_is_not():
     many = problems.contract(20, 2)
     result = kg.optimize(many, time_limit=30)
@@ -112,7 +113,7 @@ def test_products_that_stay_and_prices_of_the_leader_are_bounded(name):
     assert result.solution.objective == pytest.approx(other.solution.objective, rel=2e-4, abs=2e-4)
 
 
-@pytest.mark.parametrize("power", [-6, 7])
+@pytest.mark.parametrize("power", [-6, pytest.param(7, marks=pytest.mark.slow)])
 def test_other_units_change_nothing(power):
     plain, unit = problems.contract(5, 2), 10.0**power
     scaled = problems.contract(5, 2, unit=unit)
@@ -162,6 +163,7 @@ def test_it_goes_on_from_a_file_and_refuses_that_of_another_problem(tmp_path):
         by_boxes(bounded(problems.contract(14, 3, seed=9)), file=file)
 
 
+@pytest.mark.slow
 def test_an_executor_finds_the_same_optimum():
     m = problems.contract(14, 3)
     with ThreadPoolExecutor(2) as pool:

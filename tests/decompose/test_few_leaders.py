@@ -34,7 +34,11 @@ def prepared(m):
     return view, few, root
 
 
-@pytest.mark.parametrize("name", SMALL)
+QUICK = ("lasso", "kinked")
+"""What the quick tests take; the others are alike."""
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SMALL])
 def test_no_decision_in_a_box_is_better_than_its_bound(name):
     m = SMALL[name]()
     view, few, root = prepared(m)
@@ -64,7 +68,7 @@ def test_no_decision_in_a_box_is_better_than_its_bound(name):
     assert checked >= 200 and tight >= 3
 
 
-@pytest.mark.parametrize("name", ["contract", "svr"])
+@pytest.mark.parametrize("name", [pytest.param("contract", marks=pytest.mark.slow), "svr"])
 def test_what_a_box_proves_of_slacks_and_multipliers_holds_for_all_responses_in_it(name):
     view, few, root = prepared(SMALL[name]())
     rng, kkt = np.random.default_rng(3), few.kkt

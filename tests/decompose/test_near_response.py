@@ -40,7 +40,7 @@ def reference(dense, responses, low, high, corners):
     return dense.interpolated([responses(0, x, NEVER) for x in xs], xs)
 
 
-@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize("corners", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CASES)
 def test_every_response_in_the_box_lies_in_the_boxes_proved(case, corners):
     settled = narrow = 0

@@ -40,7 +40,7 @@ def test_a_tree_proves_what_the_solver_proves():
     assert any("the least of a tree over boxes of what they share" in reason for reason in result.report.reasons)
 
 
-@pytest.mark.parametrize("seed", [None, 4])
+@pytest.mark.parametrize("seed", [None, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_bound_of_a_node_is_below_every_point_in_its_box(seed):
     m, model, run, lifted = begun(seed=seed)
     targets, space = run.targets, run.blocks.model.space
@@ -86,6 +86,7 @@ def test_it_goes_on_from_a_file_and_refuses_that_of_another_problem(tmp_path):
         branch(other, deadline=Deadline(LIMIT), file=file)
 
 
+@pytest.mark.slow
 def test_nodes_are_jobs():
     _, model, alone, lifted = begun()
     _, _, shared, _ = begun()
