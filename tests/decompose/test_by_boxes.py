@@ -104,7 +104,7 @@ def test_a_whole_price_is_chosen_among_whole_prices():
     assert float(result.solution.z[columns[0]]).is_integer()
 
 
-@pytest.mark.parametrize("name", ["kinked", "capacity"])
+@pytest.mark.parametrize("name", ["kinked", pytest.param("capacity", marks=pytest.mark.slow)])
 def test_products_that_stay_and_prices_of_the_leader_are_bounded(name):
     m = getattr(problems, name)()
     result = kg.optimize(m, method="boxes", time_limit=60)

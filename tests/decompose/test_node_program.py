@@ -19,7 +19,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "contract" else n for n in CASES])
 def test_duality_gaps_alone_bound_a_small_box_tightly(name):
     """No pair is settled and no constant used: rows, products and strong duality are all that holds the multipliers."""
     m = CASES[name]()
