@@ -20,7 +20,7 @@ from ..problem.columns import LEADER
 from ..reformulate.scale import Scaled, scaled
 from ..solvers.driving.checks import INTERRUPTED
 from ..verification.claims import TREE
-from .few_leaders import Boxes, FewLeaders
+from .few_leaders import FewLeaders
 from .tree import BoxTree
 
 GAP = 1e-5
@@ -76,7 +76,7 @@ def by_boxes(
     size = objective_size(model, points[0]) / view.objective if len(points) else LEAST
     payload = {"lb": root.lb, "ub": root.ub, "s_lb": root.s_lb, "s_ub": root.s_ub}
     lb, ub = root.lb[few.linking], root.ub[few.linking]
-    tree = BoxTree(lb, ub, few.whole, gap=GAP if gap is None else gap, size=size, problem=digest(view.model, root),
+    tree = BoxTree(lb, ub, few.whole, gap=GAP if gap is None else gap, size=size, problem=digest(model),
                    payload=payload)  # fmt: skip
     for z in points:
         tree.offer(view.model.objective.value(view.point(z)), view.point(z))
@@ -118,14 +118,21 @@ def worth_boxes(model: Model, points: Sequence[np.ndarray], bound: float | None)
     return curved and not discrete and abs(value - bound) > OPEN * max(objective_size(model, points[0]), abs(value))
 
 
-def digest(model: Model, root: Boxes) -> str:
-    """Return the digest of what a tree over boxes stands on: rows, objective, pairs and the boxes of the root."""
+def digest(model: Model) -> str:
+    """Return the digest of the problem that a tree over boxes is of.
+
+    How far its boxes were proved before the tree began does not count: the state has boxes of its own, which hold for
+    the problem. Of a model that was changed by hand it is the digest of its rows, objective and followers.
+    """
     out = blake2b(digest_size=16)
     rows, goal, kkt = model.rows, model.objective, model.kkt
     assert kkt is not None
     parts = [rows.M.data, rows.M.indices, rows.lo, rows.hi, goal.i, goal.j, goal.v, goal.linear.data,
              goal.linear.indices, np.array([goal.r]), model.quads.v, kkt.C.data, kkt.C.indices, kkt.c0, kkt.mu,
-             root.lb, root.ub, root.s_lb, root.s_ub]  # fmt: skip
+             model.space.lb, model.space.ub]  # fmt: skip
+    if model.origin is not None:
+        out.update(repr(model.origin.problem).encode())
+        parts = [np.array([model.n])]
     for part in parts:
         flat = np.ascontiguousarray(part, dtype=float)
         out.update(f"{flat.size};".encode() + flat.tobytes())

@@ -212,11 +212,17 @@ def _told(progress: Callable[[Mapping[str, Any]], Any], rounds: Rounds) -> Calla
 
 
 def digest(blocks: Blocks) -> str:
-    """Return the digest of the model the tree stands on."""
-    out, model = blake2b(digest_size=16), blocks.model
-    P, q, r = model.matrices
-    rows = model.rows
-    parts = [rows.M.data, rows.M.indices, rows.lo, rows.hi, P.data, P.indices, q, [r], model.space.lb, model.space.ub]
+    """Return the digest of the problem the tree is of, and of which pairs were encoded how.
+
+    Boxes and constants do not count: the state has boxes of its own, which hold for the problem.
+    """
+    out, whole, rows = blake2b(digest_size=16), blocks.view.original, blocks.model.rows
+    P, q, r = whole.matrices
+    parts: list[Any] = [[whole.n], rows.M.indices, rows.M.indptr]
+    if whole.origin is not None:
+        out.update(repr(whole.origin.problem).encode())
+    else:
+        parts += [rows.M.data, rows.lo, rows.hi, P.data, P.indices, q, [r], whole.space.lb, whole.space.ub]
     for part in parts:
         flat = np.ascontiguousarray(part, dtype=float)
         out.update(f"{flat.size};".encode() + flat.tobytes())

@@ -97,8 +97,9 @@ def read_state(file: Path, problem: str) -> TreeState:
         raise FormatError(f"{file}: a state of version {version}, this kktgen writes and reads {VERSION}")
     if known != problem:
         raise FormatError(
-            f"{file}: the state of another problem (digest {known}, this one has {problem}); "
-            "give another file, or remove it to begin anew"
+            f"{file}: the state of another problem (digest {known}, this one has {problem}), "
+            "or of its pairs encoded otherwise, as after a bounding that was cut short; give another file, or "
+            "remove it to begin anew"
         )
     try:
         return _state(arrays, head)

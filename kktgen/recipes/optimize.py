@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..deadline import Deadline
+from ..formats.writing.files import file_path
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..reformulate.cuts import check_cuts
@@ -137,7 +138,7 @@ def optimize(
     given = start if isinstance(start, bool) else given_point(bilevel.space, start)
     clock.done("kkt", model.__str__)
     run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
-    run.state = None if state is None else Path(state)
+    run.state = None if state is None else file_path(state)
     reserved = ("range",) if range else ()
     try:
         run.prepare(encoding, choices, cuts, solver)

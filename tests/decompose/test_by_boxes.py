@@ -163,6 +163,26 @@ def test_it_goes_on_from_a_file_and_refuses_that_of_another_problem(tmp_path):
         by_boxes(bounded(problems.contract(14, 3, seed=9)), file=file)
 
 
+def test_a_state_belongs_to_the_problem_however_its_boxes_were_proved(tmp_path):
+    m, file = problems.contract(14, 3), tmp_path / "tree.npz"
+    hasty = kg.bound(kg.eliminate(kg.kkt(m)), time_limit=0)
+    thorough = kg.bound(kg.eliminate(kg.kkt(m)))
+    assert not np.array_equal(hasty.space.ub, thorough.space.ub)
+
+    def stop(info):
+        raise KeyboardInterrupt
+
+    assert by_boxes(hasty, progress=stop, file=file).nodes == 1
+    rest = by_boxes(thorough, file=file)
+    assert rest.status == "optimal" and rest.nodes > 1
+    assert rest.objective == pytest.approx(by_boxes(thorough).objective, rel=1e-5)
+
+
+def test_a_state_needs_a_path():
+    with pytest.raises(FormatError, match="a path is needed"):
+        kg.optimize(problems.contract(3, 2), method="boxes", state=5)
+
+
 @pytest.mark.slow
 def test_an_executor_finds_the_same_optimum():
     m = problems.contract(14, 3)
