@@ -156,6 +156,21 @@ class NoSolutionError(KktgenError, RuntimeError):
     """
 
 
+def expect_executor(executor: Any, verb: str) -> None:
+    """Refuse what takes no jobs where an executor is wanted; None is welcome.
+
+    Raises
+    ------
+    ProblemError
+        It has no method ``submit``.
+    """
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ProblemError(
+            f"{verb}: expected an executor or None, got {type(executor).__name__}; give a ProcessPoolExecutor, or "
+            "client.get_executor() of Dask"
+        )
+
+
 def expect(value: Any, kind: type, where: str, cure: str = "") -> None:
     """Refuse an argument of the wrong type: what it must be, what it is, where it comes from."""
     if not isinstance(value, kind):

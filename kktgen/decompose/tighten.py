@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..deadline import Deadline
-from ..errors import ProblemError, expect
+from ..errors import ProblemError, expect, expect_executor
 from ..model.fingerprint import equivalent
 from ..model.model import Cutoff, Model
 from ..model.solution import Solution
@@ -21,6 +21,7 @@ from ..reformulate.bounds import WIDTH
 from ..reformulate.level import without_cutoff
 from ..reformulate.scale import scaled
 from ..search.residual import FEASIBLE, violation
+from ..solvers import check_arguments
 from .blocks import decompose
 from .rounds import Rounds
 
@@ -108,6 +109,11 @@ def tighten(
     4.0000
     """
     expect(model, Model, "tighten", "make one with kg.bound(kg.eliminate(kg.kkt(m)))")
+    expect_executor(executor, "tighten")
+    check_arguments(time_limit, gap)
+    for word, value in (("rounds", rounds), ("cuts", cuts)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ProblemError(f"tighten: {word} must be a whole number >= 1, got {value!r}")
     blocks = decompose(model)
     if "qobj_nonconvex" in blocks.model.features:
         raise ProblemError("tighten: the leader's objective is not convex, so that no relaxation bounds its level sets")
@@ -128,7 +134,10 @@ def known_point(model: Model, best: Any) -> np.ndarray:
     z = found.z if isinstance(found, Solution) else found
     if z is None:
         raise ProblemError("tighten: a good point is needed, such as kg.search.start_points(m, model)[0]")
-    z, view = np.asarray(z, dtype=float).ravel(), scaled(model)
+    try:
+        z, view = np.asarray(z, dtype=float).ravel(), scaled(model)
+    except (TypeError, ValueError):
+        raise ProblemError(f"tighten: best is no point but {type(z).__name__}; give numbers, or a solution") from None
     count = len(model.space) if model.kkt is None else int(np.isin(model.space.role, KKT).sum())
     if len(z) < min(count, model.n):
         raise ProblemError(f"tighten: the point has {len(z)} columns, the KKT model {count}")

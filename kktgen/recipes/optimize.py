@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..deadline import Deadline
+from ..errors import expect_executor
 from ..formats.writing.files import file_path
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
@@ -131,6 +132,7 @@ def optimize(
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
     check_cuts(cuts)
     check_decompose(decompose)
+    expect_executor(executor, "optimize")
     check_method(method)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     deadline, clock = Deadline(time_limit), Stages(stages)

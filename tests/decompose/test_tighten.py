@@ -277,3 +277,30 @@ def test_whole_columns_that_followers_see_keep_whole_boxes():
     assert (low == np.round(low)).all() and (high == np.round(high)).all()
     right = kg.solve(kg.encode(model), time_limit=LIMIT).objective
     assert kg.solve(tight, time_limit=LIMIT).objective == pytest.approx(right, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"best": "abc"}, "best is no point but str"),
+        ({"rounds": 1.5}, "rounds must be a whole number"),
+        ({"rounds": 0}, "rounds must be a whole number"),
+        ({"cuts": "abc"}, "cuts must be a whole number"),
+        ({"gap": -1}, "gap must be a number >= 0"),
+        ({"time_limit": "soon"}, "time_limit must be a number >= 0"),
+        ({"executor": 2}, "expected an executor or None, got int"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(wrong, words):
+    m = tariff(101, homes=2)
+    model = kg.bound(kg.eliminate(kg.kkt(m)))
+    best = kg.search.start_points(m, model)[0]
+    with pytest.raises(kg.ProblemError, match=words):
+        kg.tighten(model, **{"best": best, **wrong})
+
+
+def test_an_executor_that_is_none_is_refused_everywhere():
+    m = tariff(101, homes=2)
+    for verb in (lambda: kg.optimize(m, executor=2), lambda: kg.bound(kg.kkt(m), executor=2)):
+        with pytest.raises(kg.ProblemError, match="expected an executor or None, got int"):
+            verb()

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ...deadline import Deadline
-from ...errors import KktgenError, ProblemError, expect
+from ...errors import KktgenError, ProblemError, expect, expect_executor
 from ...model.fingerprint import equivalent
 from ...model.model import Model
 from ...numerics.sparse import Csr, take_columns
@@ -116,6 +116,7 @@ def bound(
     ['proved(D3)', 'proved(D3)']
     """
     expect(model, Model, "bound", "make one with kg.kkt(m)")
+    expect_executor(executor, "bound")
     if model.kkt is None or model.pairs is None:
         return model
     deadline, view = Deadline(time_limit), scaled(model)
