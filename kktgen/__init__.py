@@ -77,10 +77,10 @@ from .problem import array_functions as _array_functions  # what NumPy's functio
 from .problem.bilevel import Bilevel
 from .problem.combine import between, concatenate, stack
 from .problem.combine import total as sum  # noqa: A004
-from .problem.expressions import Affine, Quad
+from .problem.expressions import Affine, Quad, QuadArray
 from .problem.follower import Follower
 from .problem.qp import QP
-from .problem.rows import QuadRow, Rows
+from .problem.rows import QuadRow, QuadRows, Rows
 from .recipes.agree import agree
 from .recipes.agree.agreement import Agreement
 from .recipes.explain import Explanation, explain
@@ -120,7 +120,9 @@ __all__ = [
     "Product",
     "QP",
     "Quad",
+    "QuadArray",
     "QuadRow",
+    "QuadRows",
     "Report",
     "Result",
     "Rows",

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ProblemError
 from .combine import concatenate, rearranged
-from .expressions import FUNCTIONS, Affine, Expression, Quad, numbers
+from .expressions import FUNCTIONS, Affine, Expression, Quad, QuadArray, numbers
 from .refusals import title
 
 
@@ -35,7 +35,7 @@ def _linear(value: Any, name: str) -> Affine:
     """Return the argument that has to be a linear expression."""
     if isinstance(value, Affine):
         return value
-    kind = "a product of variables" if isinstance(value, Quad) else f"a {type(value).__name__}"
+    kind = "a product of variables" if isinstance(value, Quad | QuadArray) else f"a {type(value).__name__}"
     raise ProblemError(f"np.{name}: a linear expression is needed in the first place, got {kind}")
 
 
@@ -125,11 +125,15 @@ def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
 
 @does("sum")
 def _sum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    if isinstance(a, QuadArray):
+        return a.sum(axis, keepdims)
     return a if isinstance(a, Quad) and axis is None else _linear(a, "sum").sum(axis, keepdims)
 
 
 @does("mean")
 def _mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    if isinstance(a, QuadArray):
+        return a.mean(axis, keepdims)
     return a if isinstance(a, Quad) and axis is None else _linear(a, "mean").mean(axis, keepdims)
 
 

@@ -13,8 +13,9 @@ from .columns import LEADER, Space
 from .expressions import Affine, Quad
 from .follower import Follower
 from .from_matrices import declare_followers, declare_leader
+from .integer_bits import Bits
 from .qp import QP
-from .rows import QuadRow, Rows
+from .rows import QuadRow, QuadRows, Rows
 from .variables import checked, declare, listed, named, of_problem, variable
 
 
@@ -60,6 +61,7 @@ class Bilevel:
         self.space = Space(name)
         self._followers: dict[str, Follower] = {}
         self.rows: list[Rows] = []
+        self._bits = Bits(self.space, self.rows)
         self.quads: list[QuadRow] = []
         self.sets: list[tuple[str, np.ndarray]] = []
         self.conditions: list[tuple[str, int, int, Rows]] = []
@@ -120,7 +122,7 @@ class Bilevel:
         """
         if named(name, "follower") in self._followers:
             raise ProblemError(f"{self.name!r} already has a follower {name!r}")
-        self._followers[name] = Follower(self.space, name, len(self._followers))
+        self._followers[name] = Follower(self.space, name, len(self._followers), self._bits)
         return self._followers[name]
 
     def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
@@ -212,8 +214,15 @@ class Bilevel:
         given = listed(rows)
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else self._next_name()
-            out.append(self._add_linear(row, label) if isinstance(row, Rows) else self._add_quadratic(row, label))
+            out.append(self._add_any(row, label))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
+
+    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str) -> Any:
+        if isinstance(row, Rows):
+            return self._add_linear(row, label)
+        if isinstance(row, QuadRow):
+            return self._add_quadratic(row, label)
+        return tuple(self._add_quadratic(one, f"{label}_{k}") for k, one in enumerate(row))
 
     def _add_linear(self, row: Rows, label: str) -> Rows:
         row = row.fresh()

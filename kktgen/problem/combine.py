@@ -10,35 +10,28 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, row_combination, vstack
 from .columns import Space
-from .expressions import Affine, Quad, numbers, same_space
-from .rows import Rows
+from .expressions import Affine, Expression, Quad, QuadArray, between_sides, numbers, same_space
+from .rows import QuadRow, QuadRows, Rows
 
 
-def _affine(parts: Sequence[Any], where: str) -> None:
-    """Refuse parts that are no expressions of variables."""
-    for part in parts:
-        if not isinstance(part, Affine):
-            raise ProblemError(f"{where}: linear expressions of variables are needed, got {type(part).__name__}")
-
-
-def between(lo: Any, expr: Affine, hi: Any) -> Rows:
+def between(lo: Any, expr: Affine | Quad | QuadArray, hi: Any) -> Rows | QuadRow | QuadRows:
     """Return the two-sided rows ``lo <= expr <= hi``.
 
     Parameters
     ----------
     lo, hi : float or array
         Sides, broadcast to the expression's shape; -inf and inf where there is none.
-    expr : Affine
+    expr : Affine, Quad or QuadArray
 
     Returns
     -------
-    Rows
+    Rows, QuadRow or QuadRows
         To be given to ``add``.
 
     Raises
     ------
     ProblemError
-        No linear expression, sides of another shape, NaN, or ``lo > hi``.
+        No expression of variables, sides of another shape, NaN, or ``lo > hi``.
 
     Examples
     --------
@@ -53,7 +46,8 @@ def between(lo: Any, expr: Affine, hi: Any) -> Rows:
     >>> print(f"{kg.solve(m).objective:.2f}")                # 3 + 5 + 7 + 9
     24.00
     """
-    _affine([expr], "between")
+    if not isinstance(expr, Expression):
+        raise ProblemError(f"between: an expression of variables is needed, got {type(expr).__name__}")
     try:
         lower, upper = (np.broadcast_to(numbers(side), expr.shape).ravel() for side in (lo, hi))
     except ValueError as error:
@@ -64,6 +58,8 @@ def between(lo: Any, expr: Affine, hi: Any) -> Rows:
         ) from None
     if (lower > upper).any():
         raise ProblemError("between(lo, expr, hi) with lo > hi: no point satisfies it")
+    if not isinstance(expr, Affine):
+        return between_sides(expr, lower, upper)
     return Rows(expr.space, expr.M, lower - expr.c, upper - expr.c, expr.shape)
 
 
@@ -77,13 +73,15 @@ def rearranged(function: Callable[..., Any], parts: Sequence[Any], where: str) -
     ProblemError
         No expression among the parts, expressions of two problems, or whatever the function objects to.
     """
-    spaces = [part.space for part in parts if isinstance(part, Affine)]
+    spaces = [part.space for part in parts if isinstance(part, Expression)]
     if not spaces:
-        got = (
-            f"linear expressions of variables are needed, got {type(parts[0]).__name__}" if parts else "nothing to join"
-        )
+        got = f"expressions of variables are needed, got {type(parts[0]).__name__}" if parts else "nothing to join"
         raise ProblemError(f"{where}: {got}")
-    lifted = [part if isinstance(part, Affine) else _constant(part, spaces[0], where) for part in parts]
+    bent = any(isinstance(part, Quad | QuadArray) for part in parts)
+    lifted: list[Any] = [
+        QuadArray.of(spaces[0], part) if bent else part if isinstance(part, Affine) else _constant(part, spaces[0])
+        for part in parts
+    ]
     for part in lifted[1:]:
         same_space(lifted[0], part)
     starts = np.cumsum([0, *(part.size for part in lifted)])
@@ -94,7 +92,7 @@ def rearranged(function: Callable[..., Any], parts: Sequence[Any], where: str) -
             raise
         shapes = " and ".join(str(part.shape) for part in lifted)
         raise ProblemError(f"{where} of expressions of shape {shapes}: {error}") from None
-    whole = lifted[0] if len(lifted) == 1 else _stacked(lifted)
+    whole = lifted[0] if len(lifted) == 1 else QuadArray.joined(lifted) if bent else _stacked(lifted)
     if isinstance(moved, list | tuple):
         return type(moved)([whole.gather(index) for index in moved])
     return whole.gather(np.asarray(moved))
@@ -106,26 +104,24 @@ def _stacked(parts: Sequence[Affine]) -> Affine:
     return Affine(parts[0].space, M, np.concatenate([part.c for part in parts]), (M.shape[0],))
 
 
-def _constant(value: Any, space: Space, where: str) -> Affine:
+def _constant(value: Any, space: Space) -> Affine:
     """Return numbers as an expression without variables."""
-    if isinstance(value, Quad):
-        raise ProblemError(f"{where}: linear expressions of variables are needed, got Quad")
     c = numbers(value)
     return Affine(space, Csr((c.size, 0)), c.ravel(), c.shape)
 
 
-def concatenate(parts: Sequence[Any], axis: int = 0) -> Affine:
+def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
     """Return the expressions joined along an existing axis, as ``np.concatenate`` does.
 
     Parameters
     ----------
-    parts : sequence of Affine or array
+    parts : sequence of Affine, QuadArray or array
         Of one problem, equal in shape but along the axis; at least one is an expression.
     axis : int
 
     Returns
     -------
-    Affine
+    Affine or QuadArray
 
     Raises
     ------
@@ -144,22 +140,21 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> Affine:
     >>> kg.concatenate([wind, sun, [0]])
     Affine(shape=(6,), 5 terms over 5 columns)
     """
-    whole: Affine = rearranged(lambda *index: np.concatenate(index, axis=axis), list(parts), "concatenate")
-    return whole
+    return rearranged(lambda *index: np.concatenate(index, axis=axis), list(parts), "concatenate")
 
 
-def stack(parts: Sequence[Any], axis: int = 0) -> Affine:
+def stack(parts: Sequence[Any], axis: int = 0) -> Any:
     """Return the expressions joined along a new axis, as ``np.stack`` does.
 
     Parameters
     ----------
-    parts : sequence of Affine or array
+    parts : sequence of Affine, Quad, QuadArray or array
         Of one problem and one shape, at least one of them an expression; scalars give a vector.
     axis : int
 
     Returns
     -------
-    Affine
+    Affine or QuadArray
 
     Raises
     ------
@@ -181,8 +176,7 @@ def stack(parts: Sequence[Any], axis: int = 0) -> Affine:
     >>> both.shape, both.sum(axis=0).shape
     ((2, 24), (24,))
     """
-    whole: Affine = rearranged(lambda *index: np.stack(index, axis=axis), list(parts), "stack")
-    return whole
+    return rearranged(lambda *index: np.stack(index, axis=axis), list(parts), "stack")
 
 
 def total(parts: Sequence[Any]) -> Any:
@@ -220,7 +214,7 @@ def total(parts: Sequence[Any]) -> Any:
     Quad(1 products, 1 linear terms)
     """
     parts = list(parts)
-    spaces = [part.space for part in parts if isinstance(part, Affine | Quad)]
+    spaces = [part.space for part in parts if isinstance(part, Expression)]
     if not spaces:
         return float(np.sum([numbers(part) for part in parts])) if parts else 0.0
     quads = [Quad.of(spaces[0], part) for part in parts]
@@ -229,7 +223,7 @@ def total(parts: Sequence[Any]) -> Any:
     n = max(quad.linear.shape[1] for quad in quads)
     linear = row_combination(vstack([quad.linear for quad in quads], n), np.ones(len(quads)))
     r = float(sum(quad.r for quad in quads))
-    if not any(isinstance(part, Quad) for part in parts):
+    if not any(isinstance(part, Quad | QuadArray) for part in parts):
         return Affine(spaces[0], linear, np.array([r]), ())
     return Quad(
         spaces[0],

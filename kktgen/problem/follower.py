@@ -7,24 +7,27 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import ProblemError
-from ..numerics.sparse import Csr, coo, joined, row_index, scale_rows, vstack
+from ..numerics.sparse import Csr, joined, row_index, scale_rows, vstack
 from .columns import Space
 from .curvature import convex
-from .expressions import Affine, Quad
+from .expressions import Affine, Quad, QuadArray
 from .follower_rows import Declared, System
-from .leader_terms import ROLE, Term
+from .integer_bits import Bits
+from .leader_terms import Term
+from .lifting import Natural, Products
 from .qp import QP
 from .refusals import NoSuchName
-from .rows import QuadRow, Rows
+from .rows import QuadRow, QuadRows, Rows
+from .straightening import condition, straightened
 from .variables import checked, declare, listed, named, of_problem, unit, variable
 
 
 class Follower:
     """A follower: a convex QP in its own variables; whatever it does not own is a parameter.
 
-    Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, and squares and
-    products of the leader's variables, which are constants to it; the objective may hold products of its variables with
-    parameters.
+    Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, squares and products
+    of the leader's variables, which are constants to it, and products of the leader's binary and integer variables with
+    its own (:mod:`kktgen.problem.lifting`); the objective may hold products of its variables with parameters.
 
     See Also
     --------
@@ -48,7 +51,7 @@ class Follower:
     [2.5 3.5]
     """
 
-    def __init__(self, space: Space, name: str, index: int) -> None:
+    def __init__(self, space: Space, name: str, index: int, bits: Bits) -> None:
         self.space = space
         self.name = name
         self.index = index
@@ -56,6 +59,7 @@ class Follower:
         self.terms: list[Term] = []  # products of the leader's variables in the rows
         self._columns: list[np.ndarray] = []
         self._names: set[str] = set()
+        self.products = Products(space, index, name, bits, self._names)  # of its binaries with own variables
         self._unnamed = 0
         self.cost: Quad | None = None
         self.sense = 1
@@ -143,7 +147,7 @@ class Follower:
             lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
         return variable(space, columns, dims, name, lower, upper)
 
-    def add(self, *rows: Any, name: str | None = None) -> Any:
+    def add(self, *rows: Any, name: str | None = None, when: Any = None) -> Any:
         """Add rows to the follower; they come back with ``.dual``.
 
         ``rows.dual`` is d(minimised follower cost)/d(right-hand side): the price for ``==``, nonpositive for
@@ -151,26 +155,36 @@ class Follower:
 
         Parameters
         ----------
-        rows : Rows, or lists, tuples, generators, dicts, arrays and Series of them
+        rows : Rows, QuadRow, QuadRows, or lists, tuples, generators, dicts, arrays and Series of them
+            Products of the leader's binary and integer variables with the follower's own may stand in them,
+            ``flow == built * (5 * (angle[0] - angle[1]))``; each becomes a column of the follower between four rows
+            (:mod:`kktgen.problem.lifting`). The product with an expression needs a box for it, proved over the
+            follower's own rows when :func:`kktgen.kkt` is called.
         name : str, optional
             Name of the row; several are numbered behind it.
+        when : Affine, optional
+            A binary variable x of the leader, ``~x`` or ``1 - x``, one for all rows or one a row: the rows hold where
+            it is 1, and where it is not the follower need not keep them, and their multipliers are zero.
 
         Returns
         -------
         Rows
-            What was given; a tuple unless it was one row. A row with products of the leader's variables comes back as
-            a linear one: one column more of the problem stands for its products.
+            What was given; a tuple unless it was one row. A row with products comes back as a linear one: further
+            columns of the problem stand for its products.
 
         Raises
         ------
         ProblemError
-            A product that holds another variable than the leader's, NaN, rows of another problem, or its own
-            multipliers in a row.
+            Another product, NaN, rows of another problem, its own multipliers in a row, or a condition that is no
+            binary.
+        BoundError
+            A product with an integer variable that has no finite bounds.
 
         See Also
         --------
         Bilevel.add : Rows of the leader alone.
         Rows.dual : The multiplier of a row, its price.
+        kktgen.kkt : Raises a BoundError where an expression that a binary multiplies has no box.
 
         Examples
         --------
@@ -185,65 +199,74 @@ class Follower:
         >>> m.minimize(balance.dual)
         >>> print(f"{kg.optimize(m).solution[balance.dual]:.4f}")
         30.0000
+
+        A cable that may be built carries what the difference of the two angles makes of it, and nothing otherwise.
+
+        >>> m = kg.Bilevel("cable")
+        >>> built = m.var("built", kind="B")
+        >>> market = m.follower("market")
+        >>> g = market.var("g", 2, lb=0, ub=80)
+        >>> flow = market.var("flow", lb=-50, ub=50)
+        >>> angle = market.var("angle", 2, lb=-1, ub=1)
+        >>> _ = market.add(flow == built * (100 * (angle[0] - angle[1])), name="cable")
+        >>> _ = market.add(g[0] == flow, g[1] + flow == 70, name="balance")
+        >>> market.minimize(20 * g[0] + 30 * g[1])
+        >>> m.minimize(20 * g[0] + 30 * g[1] + 100 * built)
+        >>> result = kg.optimize(m)
+        >>> print(f"{result.solution[built]:.0f} {result.solution[flow]:.2f} {result.report.claim}")
+        1 50.00 optimal
         """
         if name is not None:
             named(name, "row")
         given = listed(rows, f"follower {self.name!r}: ")
         out = []
         for k, row in enumerate(given):
-            if isinstance(row, QuadRow):
-                self._refuse_products(row, name or "(unnamed)")
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
-            if label is None:
-                self._unnamed += 1
-                label = f"c{self._unnamed}"
-            out.append(self._add(row, label))
-        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
+            out.append(self._add(row, label, when))
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows) else tuple(out)
 
-    def _refuse_products(self, row: QuadRow, name: str) -> None:
-        """Refuse a row with a product that is not the leader's alone."""
-        space, quad = self.space, row.quad
-        of_problem(quad.space, space)
-        other = np.flatnonzero((space.role[quad.i] != "leader") | (space.role[quad.j] != "leader"))
-        if len(other):
-            i, j = (space.label(c[other[0]]) for c in (quad.i, quad.j))
-            raise ProblemError(
-                f"follower {self.name!r}: row {name!r} holds the product {i} * {j}; "
-                "follower rows must be linear in all but the leader's variables. Products may stand in its objective, "
-                "or the term may be linearised with a new variable"
-            )
-        if not (np.isfinite(quad.v).all() and np.isfinite(quad.linear.data).all()):
-            raise ProblemError(f"follower {self.name!r}, row {name!r}: NaN or inf in the data of the row")
-
-    def _straight(self, row: QuadRow, name: str) -> Rows:
-        """Return a row with products of the leader's as a linear one, with a column for their sum."""
-        space, quad = self.space, row.quad.canonical()
-        M = quad.linear
-        if len(quad.v):
-            (column,) = space.append(ROLE, ROLE, lb=-np.inf, ub=np.inf, follower=self.name, item=name)
-            none = np.zeros(M.nnz + 1, dtype=np.int64)
-            M = coo(np.append(M.data, 1.0), none, np.append(M.indices, column), (1, len(space)))
-            zero = Csr((1, len(space)))
-            self.terms.append(Term(int(column), Quad(space, quad.i, quad.j, quad.v, zero, 0.0), name))
-        return Rows(space, M, np.array([row.lo]), np.array([row.hi]), ())
-
-    def _add(self, row: Rows | QuadRow, name: str) -> Rows:
-        if any(d.word == name for d in self.declared):
+    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any) -> Rows:
+        name = label or f"c{self._unnamed + 1}"
+        if name in self._taken():
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
-        row = self._straight(row, name) if isinstance(row, QuadRow) else row.fresh()
+        space, first, quads, lifted = self.space, len(self.space), None, None
+        where = f"follower {self.name!r}, row {name!r}"
+        condition_ = None
+        if when is not None:
+            condition_ = condition(space, when, row.shape if isinstance(row, Rows | QuadRows) else (), where)
+        if isinstance(row, Rows):
+            row = row.fresh()
+        else:
+            row, quads, lifted = straightened(self.products, self.terms, row, name)
+        self._unnamed += label is None
+        checked(row, space, where)
+        self._refuse_own_multipliers(row, where)
+        if condition_ is None:
+            row.price = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape).price(space)
+        else:
+            row.price = self.products.condition(row, *condition_, name).price(space)
+        if lifted is not None:
+            self._columns.append(lifted.columns)
+            self.products.with_multipliers(lifted)
+        if lifted is not None or condition_ is not None or (quads is not None and self.products.uses(quads)):
+            whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape)) if quads is None else quads
+            self.products.natural.append(Natural(name, whole, row.lo, row.hi, condition_, first))
+        row.name = name
+        return row
+
+    def _taken(self) -> set[str]:
+        """Return the names of rows."""
+        return {d.word for d in self.declared if not d.is_bound} | self.products.names
+
+    def _refuse_own_multipliers(self, row: Rows, where: str) -> None:
         space = self.space
-        checked(row, space, f"follower {self.name!r}, row {name!r}")
         mine = (space.owner[row.M.indices] == self.index) & (space.role[row.M.indices] != "follower")
         if mine.any():
             raise ProblemError(
-                f"follower {self.name!r}, row {name!r}: holds its own multiplier "
+                f"{where}: holds its own multiplier "
                 f"{space.label(row.M.indices[mine][0])}; a follower takes prices as given, so only "
                 "the leader or another follower may use them"
             )
-        declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape)
-        row.name = name
-        row.price = declared.price(space)
-        return row
 
     def _declare_rows(
         self,
@@ -378,7 +401,8 @@ class Follower:
         n = len(self.space)
         E, e, lam, C, c, mu = [], [], [], [], [], []
         side, source, place, lam_source, lam_place = [], [], [], [], []
-        for k, d in enumerate(self.declared):
+        declared = self.rows()
+        for k, d in enumerate(declared):
             equal = np.flatnonzero(d.lam >= 0)
             if len(equal):
                 E.append(d.M if len(equal) == len(d.lo) else Csr(d.M[equal]))
@@ -401,8 +425,29 @@ class Follower:
             vstack(C, n), joined(c), joined(mu, int),
             joined(side), joined(source, int), joined(place, int),
             joined(lam_source, int),
-            joined(lam_place, int), self.cost, tuple(self.declared),
+            joined(lam_place, int), self.cost, declared, *_switches(declared),
         )  # fmt: skip
+
+    def rows(self) -> tuple[Declared, ...]:
+        """Return the rows and bounds as the follower keeps them: those declared, then those behind products.
+
+        Raises
+        ------
+        BoundError
+            An expression that a binary of the leader multiplies has no box; names the column.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("switch")
+        >>> on = m.var("on", kind="B")
+        >>> plant = m.follower("plant")
+        >>> power = plant.var("power", lb=0, ub=8)
+        >>> _ = plant.add(on * power <= 3, name="cap")
+        >>> [rows.word for rows in plant.rows()]
+        ['', 'cap', 'cap_off_up', 'cap_off_lo', 'cap_on_up', 'cap_on_lo']
+        """
+        return (*self.declared, *self.products.rows(self.declared))
 
     def qp(self) -> QP:
         """Return the follower in matrix form (:class:`QP`), with the columns each part stands for.
@@ -425,3 +470,14 @@ class Follower:
         [-2.] [[1.]] [-1.  1.]
         """
         return self.system().qp()
+
+
+def _switches(declared: tuple[Declared, ...]) -> list[np.ndarray]:
+    """Return the switches of all inequalities, the values at which they are on, and their product columns."""
+    parts: list[list[np.ndarray]] = [[], [], []]
+    for d in declared:
+        for columns in (d.mu_lo, d.mu_hi):
+            at = np.flatnonzero(columns >= 0)
+            for part, own in zip(parts, (d.switch, d.on, d.product), strict=True):
+                part.append(np.full(len(at), -1) if own is None else own[at])
+    return [joined(part, int) for part in parts]

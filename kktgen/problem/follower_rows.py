@@ -15,7 +15,12 @@ from .qp import QP
 
 @dataclass(frozen=True, eq=False)
 class Declared:
-    """Rows ``lo <= M z <= hi`` of a follower with the multiplier columns of each side (-1: none)."""
+    """Rows ``lo <= M z <= hi`` of a follower with the multiplier columns of each side (-1: none).
+
+    ``switch`` are the leader's binaries that alone decide whether each row is an equation: where they have the value
+    ``on`` it is, elsewhere its multiplier is zero (-1: none; :mod:`kktgen.problem.lifting`). ``product`` are the
+    product columns that the rows define, -1 elsewhere.
+    """
 
     M: Csr
     lo: np.ndarray
@@ -27,6 +32,9 @@ class Declared:
     item: str
     shape: tuple[int, ...]
     is_bound: bool
+    switch: np.ndarray | None = None
+    on: np.ndarray | None = None
+    product: np.ndarray | None = None
 
     def price(self, space: Space) -> Callable[[], Affine]:
         """Return what makes the rows' dual: the multipliers of equations and lower sides less those of upper sides."""
@@ -40,6 +48,7 @@ class System:
 
     ``source`` says for every inequality which declaration (index into ``declared``) and which of its
     rows it came from, ``side`` whether as upper (+1) or lower (-1) side; ``lam_source`` the same for equations.
+    ``switch``, ``on`` and ``product`` are those of the declarations, one an inequality.
     """
 
     name: str
@@ -57,6 +66,9 @@ class System:
     lam_position: np.ndarray
     cost: Quad
     declared: tuple[Declared, ...]
+    switch: np.ndarray
+    on: np.ndarray
+    product: np.ndarray
 
     def qp(self) -> QP:
         """Return the follower as a :class:`QP` with the columns of y, x, lam and mu."""

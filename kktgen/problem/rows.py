@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -170,3 +170,63 @@ class QuadRow(Constraint):
 
     def __repr__(self) -> str:
         return f"QuadRow({self.name or 'unnamed'}, {len(self.quad.v)} products)"
+
+
+class QuadRows(Constraint):
+    """The quadratic constraints ``lo <= quads(z) <= hi`` entry by entry (constants of ``quads`` are zero).
+
+    Parameters
+    ----------
+    quads : QuadArray
+    lo, hi : ndarray (k,)
+        Sides, -inf and inf where there are none.
+    name : str
+
+    Examples
+    --------
+    A line carries what the angles make of it if it is built, and nothing if it is not.
+
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("lines")
+    >>> built = m.var("built", 2, kind="B")
+    >>> market = m.follower("market")
+    >>> angle, flow = market.var("angle", 2, lb=-1, ub=1), market.var("flow", 2)
+    >>> rows = flow == built * (5 * angle)
+    >>> rows
+    QuadRows(unnamed, shape=(2,), 2 products)
+    >>> market.add(rows, name="flow")
+    Rows(flow, shape=(2,), 4 entries)
+    """
+
+    __slots__ = ("quads", "lo", "hi", "name")
+
+    def __init__(self, quads: Any, lo: np.ndarray, hi: np.ndarray, name: str = "") -> None:
+        self.quads = quads
+        self.lo = lo
+        self.hi = hi
+        self.name = name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the expression they came from.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("rows").var("x", 3)
+        >>> (x * x <= 1).shape
+        (3,)
+        """
+        shape: tuple[int, ...] = self.quads.shape
+        return shape
+
+    def __len__(self) -> int:
+        return len(self.lo)
+
+    def __iter__(self) -> Iterator[QuadRow]:
+        """Yield the rows one by one."""
+        flat = self.quads.ravel()
+        return (QuadRow(flat[k], float(self.lo[k]), float(self.hi[k])) for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"QuadRows({self.name or 'unnamed'}, shape={self.shape}, {self.quads.V.nnz} products)"

@@ -12,7 +12,7 @@ from ..errors import ProblemError
 from ..numerics.sparse import Csr, csr
 from .columns import LEADER, Space
 from .expressions import Affine, Declaration, Expression, floats
-from .rows import QuadRow, Rows
+from .rows import QuadRow, QuadRows, Rows
 
 
 def unit(columns: np.ndarray, n: int) -> Csr:
@@ -89,7 +89,7 @@ def of_problem(space: Space, wanted: Space) -> None:
         raise ProblemError(f"an expression of problem {space.name!r} cannot be used in {wanted.name!r}")
 
 
-def listed(rows: Iterable[Any], where: str = "") -> list[Rows | QuadRow]:
+def listed(rows: Iterable[Any], where: str = "") -> list[Rows | QuadRow | QuadRows]:
     """Return the rows in lists, tuples, generators, values of dicts, arrays and Series, nested or not, one by one.
 
     Raises
@@ -97,9 +97,9 @@ def listed(rows: Iterable[Any], where: str = "") -> list[Rows | QuadRow]:
     ProblemError
         Something else than rows.
     """
-    out: list[Rows | QuadRow] = []
+    out: list[Rows | QuadRow | QuadRows] = []
     for row in rows:
-        if isinstance(row, Rows | QuadRow):
+        if isinstance(row, Rows | QuadRow | QuadRows):
             out.append(row)
         elif isinstance(row, Mapping):
             out += listed(row.values(), where)

@@ -139,7 +139,7 @@ def test_expressions_built_early_stay_valid(case):
 
 
 REFUSED = {
-    "vector product": (lambda m, x, y, X: y * y, "x @ y"),
+    "product of matrices": (lambda m, x, y, X: X @ X, r"entry by entry it is x \* y"),
     "matrix dot": (lambda m, x, y, X: X @ X, "scalar product"),
     "lengths": (lambda m, x, y, X: y @ np.ones(4), "do not fit"),
     "broadcast": (lambda m, x, y, X: y + np.ones(4), "do not fit"),

@@ -13,8 +13,10 @@ from ...numerics.sparse import Csr, add, compress, csr, left_multiply, row_combi
 from ..columns import LEADER, Space
 from ..refusals import refusal
 from ..rows import Rows
+from .base import Expression
 from .numbers import common_shape, numbers
-from .quad import Quad, quad_row, same_space
+from .quad import Quad, same_space
+from .quad_array import QuadArray
 from .shaped import Array
 from .sums import Summed
 
@@ -59,10 +61,10 @@ class Affine(Summed):
 
     Notes
     -----
-    ``+ - * /`` broadcast as NumPy does, ``A @ x`` takes dense and sparse matrices on either side,
-    ``x @ y`` of two expressions is a :class:`Quad`. Slicing, the methods and the functions of NumPy that
-    :mod:`kktgen.problem.array_functions` lists work as on arrays; all others are refused. Numbers of pandas and xarray
-    are taken by position, whatever their labels say.
+    ``+ - * /`` broadcast as NumPy does, ``A @ x`` takes dense and sparse matrices on either side. Of two expressions
+    ``x @ y`` is a :class:`Quad`, the scalar product, and ``x * y`` a :class:`QuadArray`, entry by entry. Slicing, the
+    methods and the functions of NumPy that :mod:`kktgen.problem.array_functions` lists work as on arrays; all others
+    are refused. Numbers of pandas and xarray are taken by position, whatever their labels say.
 
     Examples
     --------
@@ -213,13 +215,10 @@ class Affine(Summed):
         A = Csr(sp.kron(left, sp.eye_array(self.shape[1]), format="csr"))
         return self._map(A, (*head, self.shape[1]))
 
-    def _dot(self, other: Affine) -> Quad:
-        """Return the scalar product of two expressions of equal shape."""
+    def _dot(self, other: Affine) -> Any:
+        """Return the product ``x @ y`` of two expressions: of two vectors their scalar product."""
         if not self.size == other.size == 1 and (self.shape != other.shape or self.ndim > 1):
-            raise ProblemError(
-                "x @ y of two expressions is the scalar product of two vectors of equal length, "
-                f"got {self.shape} and {other.shape}"
-            )
+            return self._matrix_product(other)
         same_space(self, other)
         columns, (L, R) = compress(self.M, other.M)
         product = (L.T @ R).tocoo()
@@ -229,11 +228,26 @@ class Affine(Summed):
             self.space, np.minimum(i, j), np.maximum(i, j), product.data, linear, float((self.c * other.c).sum())
         )
 
+    def _matrix_product(self, other: Affine) -> Any:
+        """Return the product of a matrix and a vector, or of two matrices, of expressions."""
+        left, right = self.shape, other.shape
+        if {self.ndim, other.ndim} - {1, 2} or left[-1] != right[0] or self.ndim == other.ndim == 1:
+            raise ProblemError(
+                "x @ y of two expressions is the scalar product of two vectors of equal length, or a product with a "
+                f"matrix, got {left} and {right}; entry by entry it is x * y"
+            )
+        rows = self if self.ndim == 2 else self.reshape(1, *left)
+        columns = other if other.ndim == 2 else other.reshape(*right, 1)
+        whole = (rows.reshape(rows.shape[0], 1, left[-1]) * columns.T.reshape(1, *columns.shape[::-1])).sum(axis=2)
+        return whole.reshape(*left[:-1], *right[1:])
+
     # -- arithmetic --------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Any:
-        if isinstance(other, Quad):
+        if isinstance(other, QuadArray):
             return other + self
+        if isinstance(other, Quad):
+            return other + self if self.size == 1 else QuadArray.of(self.space, other) + self
         if not isinstance(other, Affine):
             value = numbers(other)
             shape = common_shape(self.shape, value.shape)
@@ -254,17 +268,15 @@ class Affine(Summed):
         return self
 
     def __sub__(self, other: Any) -> Any:
-        return self + (-other if isinstance(other, Affine | Quad) else -numbers(other))
+        return self + (-other if isinstance(other, Expression) else -numbers(other))
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Affine):
-            if self.size == other.size == 1:
-                return self._dot(other)
-            raise ProblemError("a product of two vectors of variables is written x @ y (its sum)")
-        if isinstance(other, Quad):
+            return QuadArray.product(self, other) if self.shape or other.shape else self._dot(other)
+        if isinstance(other, Quad | QuadArray):
             raise ProblemError("a product of three variables is not quadratic")
         if self.shape and isinstance(other, np.matrix | sp.spmatrix):  # their * is @
             return self @ other
@@ -286,7 +298,7 @@ class Affine(Summed):
         return self * other
 
     def __truediv__(self, other: Any) -> Affine:
-        if isinstance(other, Affine | Quad):
+        if isinstance(other, Expression):
             raise ProblemError("division by a variable is not quadratic")
         value = numbers(other)
         if (value == 0).any():
@@ -294,35 +306,44 @@ class Affine(Summed):
         return self * (1.0 / value)
 
     def __pow__(self, power: Any) -> Any:
-        if isinstance(power, Affine | Quad):
+        if isinstance(power, Expression):
             raise ProblemError(refusal("a number to the power", "exp"))
         exponent = numbers(power)
         if exponent.size == 1 and exponent.ravel()[0] == 1:
             return self
         if exponent.size != 1 or exponent.ravel()[0] != 2:
             raise ProblemError(refusal(f"the power {power}", "prod"))
-        if self.size != 1:
-            raise ProblemError(
-                "only the square of a scalar expression is quadratic; the sum of squares of a vector is x @ x"
-            )
         return self * self
+
+    def __invert__(self) -> Affine:
+        """Return ``1 - x`` of binary variables: what holds where they do not."""
+        if not ((self.M.data == 1).all() and (self.space.kind[self.M.indices] == "B").all()) or self.c.any():
+            raise ProblemError("~x is 1 - x, for binary variables alone")
+        return 1 - self
 
     # -- comparison: rows --------------------------------------------------------------------
 
     def __le__(self, other: Any) -> Any:
-        if isinstance(other, Quad):
-            return other >= self
-        return _rows(self - other, upper=True)
+        return (self - other).compared(upper=True)
 
     def __ge__(self, other: Any) -> Any:
-        if isinstance(other, Quad):
-            return other <= self
-        return _rows(self - other, lower=True)
+        return (self - other).compared(lower=True)
 
     def __eq__(self, other: Any) -> Any:
-        if isinstance(other, Quad):
-            return other == self
-        return _rows(self - other, lower=True, upper=True)
+        return (self - other).compared(lower=True, upper=True)
+
+    def compared(self, lower: bool = False, upper: bool = False) -> Rows:
+        """Return the rows ``expr >= 0``, ``expr <= 0`` or both, the constants moved to the sides.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("rows").var("x", 2)
+        >>> (x - 4).compared(upper=True).hi.tolist()
+        [4.0, 4.0]
+        """
+        none = np.full(self.size, np.inf)
+        return Rows(self.space, self.M, -self.c if lower else -none, -self.c if upper else none, self.shape)
 
     def _as_quad(self) -> Quad:
         if self.size != 1:
@@ -364,12 +385,3 @@ def _misfit(left: tuple[int, ...], right: tuple[int, ...]) -> str:
     """Say why two arrays cannot be multiplied."""
     most = "; it takes at most two dimensions, reshape to them" if max(len(left), len(right)) > 2 else ""
     return f"shapes {left} and {right} do not fit together in @{most}"
-
-
-def _rows(difference: Any, lower: bool = False, upper: bool = False) -> Any:
-    if isinstance(difference, Quad):
-        return quad_row(difference, 0.0 if lower else -np.inf, 0.0 if upper else np.inf)
-    side = -difference.c
-    lo = side if lower else np.full(len(side), -np.inf)
-    hi = side if upper else np.full(len(side), np.inf)
-    return Rows(difference.space, difference.M, lo, hi, difference.shape)

@@ -139,6 +139,9 @@ class Expression:
         """Return the scalar expression as a Quad."""
         return self
 
+    def __neg__(self) -> Any:
+        raise NotImplementedError
+
     def __bool__(self) -> bool:
         raise ProblemError(
             "an expression has no truth value; use sol[expr] for numbers, binary variables of the leader for choices"

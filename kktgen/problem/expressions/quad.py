@@ -186,7 +186,9 @@ class Quad(Expression):
         z = np.asarray(z)
         return float((self.v * z[self.i] * z[self.j]).sum() + self.linear.data @ z[self.linear.indices] + self.r)
 
-    def __add__(self, other: Any) -> Quad:
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Expression) and getattr(other, "shape", ()) != ():
+            return NotImplemented  # an array of them adds scalars to all its entries
         right = Quad.of(self.space, other)
         same_space(self, right)
         return Quad(
@@ -206,10 +208,10 @@ class Quad(Expression):
     def __neg__(self) -> Quad:
         return self * -1.0
 
-    def __sub__(self, other: Any) -> Quad:
-        return self + (-Quad.of(self.space, other))
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other if isinstance(other, Expression) else -Quad.of(self.space, other))
 
-    def __rsub__(self, other: Any) -> Quad:
+    def __rsub__(self, other: Any) -> Any:
         return -self + other
 
     def __mul__(self, other: Any) -> Quad:
@@ -231,14 +233,26 @@ class Quad(Expression):
             raise ProblemError("division of an expression by zero")
         return self * (1.0 / value)
 
-    def __le__(self, other: Any) -> QuadRow:
-        return quad_row(self - other, -np.inf, 0.0)
+    def __le__(self, other: Any) -> Any:
+        return (self - other).compared(upper=True)
 
-    def __ge__(self, other: Any) -> QuadRow:
-        return quad_row(self - other, 0.0, np.inf)
+    def __ge__(self, other: Any) -> Any:
+        return (self - other).compared(lower=True)
 
     def __eq__(self, other: Any) -> Any:
-        return quad_row(self - other, 0.0, 0.0)
+        return (self - other).compared(lower=True, upper=True)
+
+    def compared(self, lower: bool = False, upper: bool = False) -> QuadRow:
+        """Return the row ``expr >= 0``, ``expr <= 0`` or both, the constant moved to the sides.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("rows").var("x", 2)
+        >>> (x @ x - 4).compared(upper=True).hi
+        4.0
+        """
+        return quad_row(self, 0.0 if lower else -np.inf, 0.0 if upper else np.inf)
 
     def __pow__(self, power: Any) -> Quad:
         if isinstance(power, int | float) and power == 1:

@@ -1,0 +1,73 @@
+"""Integer columns of the leader as sums of binaries: ``x = lb + sum_k 2^k b_k``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import BoundError
+from ..numerics.sparse import coo
+from .columns import LEADER, Space, on_integers
+from .rows import Rows
+
+MOST = 2**20
+"""Values an integer column may have to be written in bits."""
+
+
+class Bits:
+    """The bits of the leader's integer columns that some follower's row multiplies.
+
+    Parameters
+    ----------
+    space : Space
+        The binaries are appended to it, as a variable of the leader.
+    rows : list of Rows
+        The leader's; the equations of the bits are appended to them.
+    """
+
+    def __init__(self, space: Space, rows: list[Rows]) -> None:
+        self.space, self.rows = space, rows
+        self._start: dict[int, tuple[int, int, float]] = {}  # of an integer column: first bit, how many, lower bound
+        self._made = 0
+
+    def of(self, columns: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return for integer columns (k,) the first of their bits, the number of bits and the lower bound.
+
+        Raises
+        ------
+        BoundError
+            A column without finite bounds, or with too many values.
+        """
+        fresh = np.array([c for c in np.unique(columns).tolist() if c not in self._start], dtype=np.int64)
+        if len(fresh):
+            self._declare(fresh, where)
+        found = [self._start[c] for c in columns.tolist()]
+        first, count, low = (np.array(part) for part in zip(*found, strict=True))
+        return first.astype(np.int64), count.astype(np.int64), low.astype(float)
+
+    def _declare(self, columns: np.ndarray, where: str) -> None:
+        """Append bits and equations for integer columns."""
+        space = self.space
+        lb, ub = on_integers(space.lb[columns], space.ub[columns], space.kind[columns])
+        with np.errstate(invalid="ignore"):
+            wide = ~(np.isfinite(lb) & np.isfinite(ub)) | (ub - lb >= MOST)
+        if wide.any():
+            at = int(np.flatnonzero(wide)[0])
+            raise BoundError(
+                f"{where}: the integer {space.label(columns[at])} is multiplied with a follower's expression, so it is "
+                f"written in bits; that takes finite bounds and at most {MOST} values, it lies in "
+                f"[{lb[at]:g}, {ub[at]:g}]. Give it bounds, m.var(.., lb=.., ub=..)"
+            )
+        count = np.maximum(np.ceil(np.log2(ub - lb + 1.0)).astype(np.int64), 1)
+        self._made += 1
+        name = f"bits{self._made}"
+        bits = space.append(name, "leader", lb=0.0, ub=1.0, kind="B", owner=LEADER, shape=(int(count.sum()),))
+        start = bits[0] + np.cumsum(count) - count
+        row = np.repeat(np.arange(len(columns)), count)
+        power = 2.0 ** (np.arange(len(bits)) - np.repeat(np.cumsum(count) - count, count))
+        M = coo(
+            np.concatenate([np.ones(len(columns)), -power]), np.concatenate([np.arange(len(columns)), row]),
+            np.concatenate([columns, bits]), (len(columns), len(space)),
+        )  # fmt: skip
+        self.rows.append(Rows(space, M, lb, lb.copy(), (len(columns),), name))
+        self._start |= dict(zip(columns.tolist(), zip(start.tolist(), count.tolist(), lb.tolist(), strict=True),
+                                strict=True))  # fmt: skip

@@ -1,0 +1,381 @@
+"""Products of the leader's binaries with a follower's expressions in its rows: columns and rows of the follower.
+
+Where a row of a follower holds ``x e``, with x a binary of the leader and e an expression of the follower's variables
+that lies in [l, u] at every point of the follower's own rows, the follower gets a column w and four rows::
+
+    l x <= w <= u x                        w = 0 where x = 0
+    e - u (1 - x) <= w <= e - l (1 - x)    w = e where x = 1
+
+x is a parameter to the follower, so these rows are linear for it, and w is ``x e`` for every x in {0, 1}: its responses
+are the same, also where it has none. l and u are strictly below and above whatever e can be: then two of the four rows
+have slack wherever the other two are equations, so they have no part of the prices, and the prices of the original
+rows are what they would be at fixed x. An integer of the leader is written in bits.
+
+Rows that hold if a binary says so, ``a'y <= b`` if x = 1, are ``a'y <= b + M (1 - x)`` with M above any violation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+
+from ..errors import BoundError, ProblemError
+from ..numerics.sparse import Csr, add, coo, joined, row_index, scale_rows, vstack, widen
+from .columns import Space
+from .expression_boxes import expression_boxes, first_open
+from .expressions import Affine, QuadArray, price
+from .follower_rows import Declared
+from .integer_bits import Bits
+from .rows import Rows
+
+WORDS = ("off_up", "off_lo", "on_up", "on_lo")
+"""What is appended to a row's name for the four rows that define its product columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """Columns ``w_k = x_k e_k`` of a follower, and the multipliers of the four rows that make each of them so.
+
+    Parameters
+    ----------
+    columns, binary : ndarray (k,)
+        w, and the leader's binaries x.
+    E : csr_array (k, n)
+        The expressions ``e = E z``.
+    mu : ndarray (4, k)
+        Multipliers of ``w <= u x``, ``w >= l x``, ``w <= e - l (1 - x)``, ``w >= e - u (1 - x)``.
+    name : str
+        Of the row they stand in.
+    """
+
+    columns: np.ndarray
+    binary: np.ndarray
+    E: Csr
+    mu: np.ndarray
+    name: str
+
+    def rows(self, low: np.ndarray, high: np.ndarray) -> list[Declared]:
+        """Return the four blocks of rows for boxes [low, high] (k,) of the expressions."""
+        k, n = self.E.shape[0], int(max(self.columns.max(), self.binary.max(), self.E.shape[1] - 1) + 1)
+        E = widen(self.E, n)
+        at, one, none = np.arange(k), np.ones(k), np.full(k, -1)
+        infinite = np.full(k, np.inf)
+        w = coo(one, at, self.columns, (k, n))
+        kinds = (
+            (w - coo(high, at, self.binary, (k, n)), np.zeros(k), 1.0, 0),
+            (w - coo(low, at, self.binary, (k, n)), np.zeros(k), -1.0, 0),
+            (w - E - coo(low, at, self.binary, (k, n)), -low, 1.0, 1),
+            (w - E - coo(high, at, self.binary, (k, n)), -high, -1.0, 1),
+        )
+        out = []
+        for word, mu, (M, side, sign, on) in zip(WORDS, self.mu, kinds, strict=True):
+            upper = sign > 0
+            out.append(
+                Declared(
+                    Csr(M), -infinite if upper else side, side if upper else infinite, none, none if upper else mu,
+                    mu if upper else none, f"{self.name}_{word}", "", (k,), False, self.binary, np.full(k, on),
+                    self.columns,
+                )
+            )  # fmt: skip
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Conditional:
+    """Rows ``lo <= E z <= hi`` of a follower that hold where a binary of the leader has a value.
+
+    Parameters
+    ----------
+    E : csr_array (k, n)
+    lo, hi : ndarray (k,)
+    binary, value : ndarray (k,)
+        The leader's binaries, and the value at which the rows hold, 0 or 1.
+    mu_lo, mu_hi : ndarray (k,)
+        Multipliers of the sides, -1 where there is none.
+    name : str
+    shape : tuple of int
+    """
+
+    E: Csr
+    lo: np.ndarray
+    hi: np.ndarray
+    binary: np.ndarray
+    value: np.ndarray
+    mu_lo: np.ndarray
+    mu_hi: np.ndarray
+    name: str
+    shape: tuple[int, ...]
+
+    def price(self, space: Space) -> Callable[[], Affine]:
+        """Return what makes the rows' dual, as of :class:`kktgen.problem.follower_rows.Declared`."""
+        return lambda: price(space, self.mu_lo, 1.0, self.shape) + price(space, self.mu_hi, -1.0, self.shape)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the rows of the upper sides and of the lower ones."""
+        both = (self.mu_lo >= 0).any() and (self.mu_hi >= 0).any()
+        return self.name, f"{self.name}_lo" if both else self.name
+
+    def rows(self, low: np.ndarray, high: np.ndarray) -> list[Declared]:
+        """Return the rows for boxes [low, high] (k,) of the expressions: sides that no point reaches where off."""
+        out = []
+        n, equal = self.E.shape[1], self.lo == self.hi
+        for mu, side, end, sign, name in (
+            (self.mu_hi, self.hi, high, 1.0, self.names[0]), (self.mu_lo, self.lo, low, -1.0, self.names[1])
+        ):  # fmt: skip
+            at = np.flatnonzero(mu >= 0)
+            if not len(at):
+                continue
+            room = sign * np.maximum(sign * (end[at] - side[at]), (high - low)[at] / 16.0)  # of the sign of the side
+            on = self.value[at] == 1
+            x = coo(np.where(on, room, -room), np.arange(len(at)), self.binary[at], (len(at), n))
+            far, none = np.full(len(at), np.inf), np.full(len(at), -1)
+            moved = side[at] + np.where(on, room, 0.0)
+            out.append(
+                Declared(
+                    Csr(self.E[at] + x), -far if sign > 0 else moved, moved if sign > 0 else far, none,
+                    none if sign > 0 else mu[at], mu[at] if sign > 0 else none, name, "",
+                    self.shape if len(at) == len(mu) else (len(at),), False,
+                    np.where(equal[at], self.binary[at], -1), self.value[at], none,
+                )
+            )  # fmt: skip
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Natural:
+    """A row of a follower as it was declared, before its products became columns.
+
+    Parameters
+    ----------
+    name : str
+    quads : QuadArray
+        Its left side, integers already in bits.
+    lo, hi : ndarray (k,)
+    when : (ndarray (k,), ndarray (k,)) or None
+        The binaries and their values at which the rows hold.
+    first : int
+        The column at which the first of its columns stands.
+    """
+
+    name: str
+    quads: QuadArray
+    lo: np.ndarray
+    hi: np.ndarray
+    when: tuple[np.ndarray, np.ndarray] | None
+    first: int
+
+
+@dataclass(eq=False)
+class Products:
+    """What the rows of one follower hold of products with the leader's binaries, and of conditions.
+
+    Parameters
+    ----------
+    space : Space
+    owner : int
+        Index of the follower.
+    follower : str
+    bits : Bits
+    variables : set of str
+        Names of the follower's variables, those of product columns too.
+    """
+
+    space: Space
+    owner: int
+    follower: str
+    bits: Bits
+    variables: set[str]
+    lifted: list[Lifted] = field(default_factory=list)
+    conditional: list[Conditional] = field(default_factory=list)
+    natural: list[Natural] = field(default_factory=list)
+    _known: tuple[bytes, np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lifted) + len(self.conditional)
+
+    @property
+    def parts(self) -> list[Lifted | Conditional]:
+        """The products and the conditional rows, in this order."""
+        return [*self.lifted, *self.conditional]
+
+    @property
+    def names(self) -> set[str]:
+        """Names of the rows behind products, and of conditional ones."""
+        of_products = {f"{part.name}_{word}" for part in self.lifted for word in WORDS}
+        return of_products | {name for part in self.conditional for name in part.names}
+
+    def uses(self, quads: QuadArray) -> bool:
+        """Return whether some expressions hold products with own variables."""
+        _, i, j, _ = quads.terms()
+        return bool((self.sorted(i, j)[0] >= 0).any())
+
+    def rows(self, declared: list[Declared]) -> list[Declared]:
+        """Return the rows behind products, and the conditional ones.
+
+        Parameters
+        ----------
+        declared : list of Declared
+            The follower's other rows, over which boxes are proved.
+
+        Raises
+        ------
+        BoundError
+            An expression without a finite box.
+        """
+        if not len(self):
+            return []
+        low, high = self._boxes(declared)
+        out, at = [], 0
+        for part in self.parts:
+            stop = at + part.E.shape[0]
+            out += part.rows(low[at:stop], high[at:stop])
+            at = stop
+        return out
+
+    def _boxes(self, declared: list[Declared]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of all expressions, proved once for the rows as they are."""
+        space = self.space
+        E = vstack([part.E for part in self.parts], len(space))
+        arrays = [space.lb, space.ub, E.data, E.indices, E.indptr]
+        arrays += [part for d in declared for part in (d.M.data, d.M.indices, d.M.indptr, d.lo, d.hi)]
+        digest = blake2b(digest_size=16)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+        if self._known is None or self._known[0] != digest.digest():
+            columns = joined((part.columns for part in self.lifted), int)
+            low, high = expression_boxes(declared, E, columns, space.lb, space.ub)
+            self._refuse_open(E, low, high)
+            self._known = digest.digest(), low, high
+        return self._known[1:]
+
+    def _refuse_open(self, E: Csr, low: np.ndarray, high: np.ndarray) -> None:
+        """Refuse an expression without a finite box, by its columns."""
+        found = first_open(E, low, high)
+        if found is None:
+            return
+        k, columns = found
+        names = np.repeat(
+            [part.name for part in self.parts],
+            [part.E.shape[0] for part in self.parts],
+        )
+        binary = np.concatenate([part.binary for part in self.parts])
+        space = self.space
+        free = [c for c in columns.tolist() if not (np.isfinite(space.lb[c]) and np.isfinite(space.ub[c]))]
+        labels = ", ".join(space.label(c) for c in (free or columns.tolist())[:3])
+        raise BoundError(
+            f"follower {self.follower!r}, row {str(names[k])!r}: what {space.label(binary[k])} switches has no proved "
+            f"bounds over the follower's own rows, because of {labels}. Give such a variable bounds (lb=.., ub=..), or "
+            "the follower a row that bounds it; a row that no response leaves is enough"
+        )
+
+    def in_bits(self, quads: QuadArray, where: str) -> QuadArray:
+        """Return the expressions with the leader's integers times own variables written in bits."""
+        row, i, j, v = quads.terms()
+        x, y = self.sorted(i, j)
+        space = self.space
+        plain = (space.kind[x] == "B") | ((space.lb[x] == 0) & (space.ub[x] == 1))
+        at = np.flatnonzero((x >= 0) & (space.kind[x] != "C") & ~plain)
+        if not len(at):
+            return quads
+        first, count, low = self.bits.of(x[at], where)
+        keep = np.ones(len(v), dtype=bool)
+        keep[at] = False
+        bit = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        many = [np.repeat(part[at], count) for part in (row, y, v)]
+        n, k = len(space), quads.size
+        linear = add(quads.M, coo(v[at] * low, row[at], y[at], (k, n)))
+        return QuadArray.of_terms(
+            space, np.concatenate([row[keep], many[0]]),
+            np.concatenate([i[keep], np.repeat(first, count) + bit]), np.concatenate([j[keep], many[1]]),
+            np.concatenate([v[keep], many[2] * 2.0**bit]), linear, quads.c, quads.shape,
+        )  # fmt: skip
+
+    def sorted(self, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return for products of a leader's column with an own variable which is which; -1 for all others."""
+        space = self.space
+        own = (space.owner == self.owner) & (space.role == "follower")
+        leader = space.role == "leader"
+        first, second = leader[i] & own[j], leader[j] & own[i]
+        x = np.where(first, i, np.where(second, j, -1))
+        return x, np.where(first, j, np.where(second, i, -1))
+
+    def columns_for(self, quads: QuadArray, name: str) -> tuple[Csr, Lifted | None]:
+        """Return the entries (k, n) of product columns in some rows, and the columns that are new.
+
+        One column a row and binary of the leader, or one for all rows in which the product is the same up to sign.
+        """
+        space, n = self.space, np.int64(len(self.space))
+        row, i, j, v = quads.terms()
+        x, y = self.sorted(i, j)
+        at = np.flatnonzero(x >= 0)
+        known, group = np.unique(row[at] * n + x[at], return_inverse=True)
+        E = coo(v[at], group, y[at], (len(known), int(n)))
+        live = np.diff(E.indptr) > 0
+        known, E = known[live], Csr(E[live])
+        sign = np.sign(E.data[E.indptr[:-1]])
+        E, x = scale_rows(sign, E), known % n
+        same = self._same(E, x)
+        new = np.flatnonzero(same == np.arange(len(x)) + sum(len(part.columns) for part in self.lifted))
+        count = len(new)
+        word = f"{name}_product"
+        while word in self.variables:
+            word += "_"
+        self.variables.add(word)
+        w = space.append(
+            word, "follower", lb=-np.inf, ub=np.inf, owner=self.owner, follower=self.follower, shape=(count,)
+        )
+        columns = np.concatenate([*(part.columns for part in self.lifted), np.full(len(x), -1)]).astype(np.int64)
+        columns[len(columns) - len(x) + new] = w
+        entries = coo(sign, known // n, columns[same], (quads.size, len(space)))
+        lifted = Lifted(w, x[new], Csr(E[new]), np.empty((4, 0)), name) if count else None
+        return entries, lifted
+
+    def _same(self, E: Csr, x: np.ndarray) -> np.ndarray:
+        """Return for every product which of all, the earlier ones first, is the first equal to it."""
+        before = sum(len(part.columns) for part in self.lifted)
+        n = len(self.space)
+        every = vstack([*(part.E for part in self.lifted), E], n)
+        binary = np.concatenate([*(part.binary for part in self.lifted), x]).astype(np.int64)
+        mark = every @ np.random.default_rng(0).uniform(1.0, 2.0, n)
+        key = np.column_stack([binary, np.diff(every.indptr), mark])
+        _, first, at = np.unique(key, axis=0, return_index=True, return_inverse=True)
+        same = first[at.ravel()]
+        differs = np.unique(row_index(d := Csr(every - every[same]))[d.data != 0])
+        same[differs] = differs
+        return same[before:]
+
+    def with_multipliers(self, lifted: Lifted) -> None:
+        """Give new product columns the multipliers of their rows, and keep them."""
+        k = len(lifted.columns)
+        mu = [
+            self.space.append(
+                "mu", "mu", lb=0.0, ub=np.inf, owner=self.owner, follower=self.follower, item=f"{lifted.name}_{word}",
+                shape=(k,),
+            )
+            for word in WORDS
+        ]  # fmt: skip
+        self.lifted.append(Lifted(lifted.columns, lifted.binary, lifted.E, np.array(mu), lifted.name))
+
+    def condition(self, rows: Rows, binary: np.ndarray, value: np.ndarray, name: str) -> Conditional:
+        """Declare rows that hold where binaries have a value."""
+        if (~np.isfinite(rows.lo) & ~np.isfinite(rows.hi)).any():
+            raise ProblemError(f"follower {self.follower!r}, row {name!r}: a row without a finite side")
+        two = np.isfinite(rows.lo).any() and np.isfinite(rows.hi).any()
+
+        def multipliers(side: np.ndarray, word: str) -> np.ndarray:
+            out, at = np.full(len(side), -1), np.flatnonzero(np.isfinite(side))
+            if len(at):
+                out[at] = self.space.append(
+                    word if two else "mu", "mu", lb=0.0, ub=np.inf, owner=self.owner, follower=self.follower,
+                    item=name, shape=rows.shape, index=None if len(at) == len(side) else at,
+                )  # fmt: skip
+            return out
+
+        mu_lo, mu_hi = multipliers(rows.lo, "mu_lo"), multipliers(rows.hi, "mu_up")
+        made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape)
+        self.conditional.append(made)
+        return made

@@ -1,0 +1,126 @@
+"""Rows of a follower with products, and with conditions, as linear rows with columns for the products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProblemError
+from ..numerics.sparse import coo, widen
+from .columns import LEADER, Space
+from .expressions import Affine, Quad, QuadArray
+from .leader_terms import ROLE, Term
+from .lifting import Lifted, Products
+from .rows import QuadRow, QuadRows, Rows
+from .variables import of_problem
+
+
+def as_rows(row: QuadRow | QuadRows) -> tuple[QuadArray, np.ndarray, np.ndarray]:
+    """Return the left sides, lower and upper sides of quadratic rows."""
+    if isinstance(row, QuadRow):
+        return QuadArray.of(row.quad.space, row.quad), np.array([row.lo]), np.array([row.hi])
+    return row.quads, row.lo, row.hi
+
+
+def straightened(
+    products: Products, terms: list[Term], row: QuadRow | QuadRows, name: str
+) -> tuple[Rows, QuadArray, Lifted | None]:
+    """Return rows with products as linear ones, their left sides with integers in bits, and the new product columns.
+
+    Parameters
+    ----------
+    products : Products
+        Of the follower; new columns are appended to its space.
+    terms : list of Term
+        Of the follower; columns for products of the leader's alone are added to it.
+    row : QuadRow or QuadRows
+    name : str
+
+    Raises
+    ------
+    ProblemError
+        A product of something else than the leader's columns, or one of its binaries or integers with an own variable.
+    BoundError
+        An integer without finite bounds.
+    """
+    quads, lo, hi = as_rows(row)
+    where = f"follower {products.follower!r}, row {name!r}"
+    of_problem(quads.space, products.space)
+    if not (np.isfinite(quads.V.data).all() and np.isfinite(quads.M.data).all()):
+        raise ProblemError(f"{where}: NaN or inf in the data of the row")
+    _refuse(products, quads, name)
+    quads = products.in_bits(quads, where)
+    entries, lifted = products.columns_for(quads, name)
+    own = _terms(products, terms, quads, name)
+    n = len(products.space)
+    M = widen(quads.M, n) + widen(entries, n) + widen(own, n)
+    return Rows(products.space, M, lo, hi, quads.shape), quads, lifted
+
+
+def _refuse(products: Products, quads: QuadArray, name: str) -> None:
+    """Refuse products that are neither the leader's alone nor of its binaries or integers with own variables."""
+    space = products.space
+    _, i, j, _ = quads.terms()
+    x, _ = products.sorted(i, j)
+    alone = (space.role[i] == "leader") & (space.role[j] == "leader")
+    wrong = np.flatnonzero(~alone & (x < 0))
+    smooth = np.flatnonzero((x >= 0) & (space.kind[x] == "C"))
+    if len(wrong):
+        a, b = space.label(i[wrong[0]]), space.label(j[wrong[0]])
+        raise ProblemError(
+            f"follower {products.follower!r}: row {name!r} holds the product {a} * {b}; follower rows may hold "
+            "products of the leader's variables, and of its binary and integer variables with the follower's own. "
+            "Products may stand in its objective, or the term may be linearised with a new variable"
+        )
+    if len(smooth):
+        a, b = space.label(i[smooth[0]]), space.label(j[smooth[0]])
+        raise ProblemError(
+            f"follower {products.follower!r}: row {name!r} holds the product {a} * {b} with the leader's continuous "
+            f"{space.label(x[smooth[0]])}; of the leader's variables only those of kind='B' or kind='I' may be "
+            "multiplied with the follower's in its rows. Make it an integer number of steps, or move the product to "
+            "the follower's objective"
+        )
+
+
+def _terms(products: Products, terms: list[Term], quads: QuadArray, name: str) -> Any:
+    """Return the entries (k, n) of columns that stand for products of the leader's alone, one a row that holds some."""
+    space = products.space
+    row, i, j, v = quads.terms()
+    at = np.flatnonzero((space.role[i] == "leader") & (space.role[j] == "leader"))
+    rows = np.unique(row[at])
+    columns = np.empty(len(rows), dtype=np.int64)
+    scalar = quads.shape == ()
+    for k, r in enumerate(rows.tolist()):  # rare: most products are with the follower's own variables
+        item = name if scalar else f"{name},{r}"
+        (columns[k],) = space.append(ROLE, ROLE, lb=-np.inf, ub=np.inf, follower=products.follower, item=item)
+        here = at[row[at] == r]
+        zero = coo(np.empty(0), np.empty(0, int), np.empty(0, int), (1, len(space)))
+        terms.append(Term(int(columns[k]), Quad(space, i[here], j[here], v[here], zero, 0.0), name))
+    return coo(np.ones(len(rows)), rows, columns, (quads.size, len(space)))
+
+
+def condition(space: Space, when: Any, shape: tuple[int, ...], where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the binaries and the values at which rows of a shape hold (k,), (k,), from ``x`` or ``1 - x``.
+
+    Raises
+    ------
+    ProblemError
+        Something else, or it does not fit the rows.
+    """
+    wanted = "when= takes a binary variable x of the leader (kind='B'), ~x or 1 - x, one for all rows or one a row"
+    if not isinstance(when, Affine):
+        raise ProblemError(f"{where}: {wanted}, got {type(when).__name__}")
+    of_problem(when.space, space)
+    M, c = when.M, when.c
+    single = (np.diff(M.indptr) == 1).all() and M.nnz == len(c)
+    on = single and (M.data == np.where(c == 0, 1.0, -1.0)).all() and np.isin(c, [0.0, 1.0]).all()
+    binary = M.indices.astype(np.int64)
+    if not (on and (space.kind[binary] == "B").all() and (space.owner[binary] == LEADER).all()):
+        raise ProblemError(f"{where}: {wanted}, got {when!r}")
+    value = (c == 0).astype(np.int64)
+    try:
+        at = np.broadcast_to(np.arange(len(c)).reshape(when.shape), shape).ravel()
+    except ValueError:
+        raise ProblemError(f"{where}: {wanted}; shapes {when.shape} and {shape} do not fit together") from None
+    return binary[at], value[at]
