@@ -29,6 +29,8 @@ _MEANING = {
     "alpha": "alignment of the linear costs in y (1 same, -1 opposed)", "followers": "followers",
     "priced": "multipliers the leader uses", "products_u": "products of variables in the leader's problem",
     "products_l": "products of variables in the followers' costs", "nash": "followers that see another one",
+    "lifted": "products of the leader's binaries with followers' expressions: a column and four rows each",
+    "conditional": "followers' rows that hold where a binary of the leader says so",
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ..errors import ProblemError, expect
+from ..model.appended_columns import Encoded
 from ..model.constants import check_constants
 from ..model.fingerprint import equivalent
 from ..model.model import Model
@@ -204,7 +205,17 @@ def encode(
     model = _without_void_rows(model)
     known = all(type(one).__module__.startswith(__name__) for one in (main, *picks.values()))
     origin = model.origin if known else None  # nobody can vouch for an encoding of the user's own
-    return replace(model, pairs=None, notes=(*model.notes, *_open_boxes(model)), origin=origin)
+    notes = (*model.notes, *_open_boxes(model))
+    return replace(model, pairs=None, encodings=_summed(model.encodings), notes=notes, origin=origin)
+
+
+def _summed(parts: tuple[Encoded, ...]) -> tuple[Encoded, ...]:
+    """Return the counts of pairs with those of the same encoding and trust added."""
+    counts: dict[tuple[str, str], int] = {}
+    for part in parts:
+        key = part.encoding, part.trust
+        counts[key] = counts.get(key, 0) + part.pairs
+    return tuple(Encoded(name, count, trust) for (name, trust), count in counts.items())
 
 
 def needs_boxes(encoding: Any, model: Model) -> bool:

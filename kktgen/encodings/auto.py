@@ -11,6 +11,7 @@ from ..model.model import Model
 from ..model.own_units import pair_units
 from ..model.pairs import Pairs
 from .big_m import BigM
+from .parts.switches import switches
 from .sos1 import SOS1
 
 INTEGRALITY = 1e-6
@@ -23,11 +24,13 @@ def safe(model: Model, pairs: Pairs) -> np.ndarray:
 
     With integrality tolerance d a big-M pair can leak s up to ``Ms d``, mu up to ``Md d`` and their product up to
     ``Ms Md d``; accepted when the single leaks stay below 1e-4 and the product below 1e-3, all in the model's own
-    units.
+    units. Where a binary of the leader decides about a pair, Ms is that binary's: 1.
     """
     slack, dual = pairs.slack_max, pairs.dual_max
     s, mu = (bounds.value / unit for bounds, unit in zip((slack, dual), pair_units(model, pairs), strict=True))
     proved = np.char.startswith(slack.proof, "proved") & np.char.startswith(dual.proof, "proved")
+    by_leader = switches(model, pairs)[0] >= 0
+    s, proved = np.where(by_leader, 1.0, s), np.where(by_leader, np.char.startswith(dual.proof, "proved"), proved)
     with np.errstate(invalid="ignore"):
         small = (np.maximum(s, mu) * INTEGRALITY <= SINGLE_LEAK) & (s * mu * INTEGRALITY <= PRODUCT_LEAK)
     return proved & small

@@ -17,6 +17,7 @@ from ..numerics.sparse import coo, row_index
 from ..reformulate.bounds.notes import failed
 from .parts.added_columns import binaries, renamed
 from .parts.constants import given
+from .parts.switches import switched_rows, switches
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,12 @@ class BigM:
         return any(part is None or isinstance(part, Mapping) for part in (self.slack, self.dual))
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
-        """Return the model with one binary and two rows a pair."""
+        """Return the model with one binary and two rows a pair, one row where a leader's binary decides."""
+        switch, on = switches(model, pairs)
+        if (switch >= 0).any():
+            rest = pairs.take(switch < 0)
+            model = self._switched(model, pairs.take(switch >= 0), switch[switch >= 0], on[switch >= 0])
+            return self(model, rest) if len(rest) else model
         slack = given(model, pairs, pairs.slack_max, self.slack, "BigM: slack")
         dual = given(model, pairs, pairs.dual_max, self.dual, "BigM: dual")
         _refuse_unknown(pairs, slack, dual, failed(model.notes))
@@ -121,6 +127,19 @@ class BigM:
             space=space,
             encodings=(*model.encodings, *_trusts(slack, dual)),
         )
+
+    def _switched(self, model: Model, pairs: Pairs, switch: np.ndarray, on: np.ndarray) -> Model:
+        """Return the model with one row a pair that a binary of the leader decides about."""
+        dual = given(model, pairs, pairs.dual_max, self.dual, "BigM: dual")
+        known = Bounds(np.ones(len(pairs)), np.full(len(pairs), "proved(switch)", dtype="U24"))
+        _refuse_unknown(pairs, known, dual, failed(model.notes))
+        space = model.space.copy()
+        space.ub[pairs.mu] = np.minimum(space.ub[pairs.mu], dual.value)
+        space.proof[pairs.mu] = dual.proof
+        return replace(
+            model.with_rows(switched_rows(pairs, switch, on, dual.value, model.n)), space=space,
+            encodings=(*model.encodings, *_trusts(known, dual)),
+        )  # fmt: skip
 
 
 def _refuse_unknown(pairs: Pairs, slack: Bounds, dual: Bounds, trouble: str) -> None:

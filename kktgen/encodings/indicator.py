@@ -13,6 +13,7 @@ from ..model.pairs import Pairs
 from ..model.tables import Indicators, RowTable, join_indicators
 from ..numerics.sparse import widen
 from .parts.added_columns import binaries, mu_rows, renamed
+from .parts.switches import switches
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,31 @@ class Indicator:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one binary and two indicator rows a pair."""
+        switch, on = switches(model, pairs)
+        if (switch >= 0).any():
+            own, rest = pairs.take(switch >= 0), pairs.take(switch < 0)
+            model = _with(model, own, [_zero(own, switch[switch >= 0], 1 - on[switch >= 0], model.n)])
+            return self(model, rest) if len(rest) else model
         model, binary = binaries(model, pairs)
         n, k = model.n, len(pairs)
         none = np.full(k, -np.inf)
         slack = RowTable(widen(pairs.M, n), none, -pairs.r, renamed(pairs, "off"))
-        dual = RowTable(mu_rows(pairs, n), none, np.zeros(k), renamed(pairs, "zero"))
-        tables = [
-            *([model.indicators] if model.indicators is not None else []),
-            Indicators(binary, np.ones(k, dtype=np.int64), slack),
-            Indicators(binary, np.zeros(k, dtype=np.int64), dual),
-        ]
-        return replace(
-            model,
-            indicators=join_indicators(tables, n),
-            encodings=(*model.encodings, Encoded("Indicator", k, "exact")),
-        )
+        off = Indicators(binary, np.ones(k, dtype=np.int64), slack)
+        return _with(model, pairs, [off, _zero(pairs, binary, np.zeros(k, dtype=np.int64), n)])
+
+
+def _zero(pairs: Pairs, binary: np.ndarray, value: np.ndarray, n: int) -> Indicators:
+    """Return the rows ``mu <= 0`` where binaries have a value."""
+    k = len(pairs)
+    return Indicators(
+        binary, value, RowTable(mu_rows(pairs, n), np.full(k, -np.inf), np.zeros(k), renamed(pairs, "zero"))
+    )
+
+
+def _with(model: Model, pairs: Pairs, tables: list[Indicators]) -> Model:
+    """Return the model with more indicator rows, for some pairs."""
+    known = [model.indicators] if model.indicators is not None else []
+    return replace(
+        model, indicators=join_indicators([*known, *tables], model.n),
+        encodings=(*model.encodings, Encoded("Indicator", len(pairs), "exact")),
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from ..model.model import Model
 from ..model.pairs import Pairs
 from ..model.tables import Sos1, join_sos1
 from .parts.added_columns import renamed, slack_columns
+from .parts.switches import switches
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,24 @@ class SOS1:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the model with one set a pair."""
+        switch, on = switches(model, pairs)
+        by_leader = (switch >= 0) & (on == 0)  # mu = 0 where the binary is 1: {x, mu} is the set
+        if by_leader.any():
+            sets = _sets(switch[by_leader], pairs.take(by_leader))
+            model = _with(model, sets)
+            pairs = pairs.take(~by_leader)
+        if not len(pairs):
+            return model
         model, slack = slack_columns(model, pairs)
-        k = len(pairs)
-        sets = Sos1(np.arange(0, 2 * k + 1, 2), np.column_stack([slack, pairs.mu]).ravel(), renamed(pairs, "sos"))
-        return replace(
-            model, sos1=join_sos1([model.sos1, sets]), encodings=(*model.encodings, Encoded("SOS1", k, "exact"))
-        )
+        return _with(model, _sets(slack, pairs))
+
+
+def _sets(slack: np.ndarray, pairs: Pairs) -> Sos1:
+    """Return the sets of pairs, given a column each that is zero where the slack is."""
+    return Sos1(np.arange(0, 2 * len(pairs) + 1, 2), np.column_stack([slack, pairs.mu]).ravel(), renamed(pairs, "sos"))
+
+
+def _with(model: Model, sets: Sos1) -> Model:
+    """Return the model with more sets."""
+    encoded = Encoded("SOS1", len(sets), "exact")
+    return replace(model, sos1=join_sos1([model.sos1, sets]), encodings=(*model.encodings, encoded))

@@ -93,7 +93,8 @@ def kkt(bilevel: Bilevel) -> Model:
     model = Model(
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
-        stacked if systems else None, notes=tuple(f.note for f in bilevel.followers if f.note),
+        stacked if systems else None,
+        notes=tuple(note for f in bilevel.followers for note in (f.note, *f.products.notes) if note),
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)

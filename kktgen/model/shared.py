@@ -75,6 +75,10 @@ def _parts(bilevel: Bilevel) -> Iterator[Any]:
             yield from (declared.lam, declared.mu_lo, declared.mu_hi, *_matrix(declared.M))
         for term in follower.terms:
             yield from (term.column, term.row, *_quad(term.quad))
+        for part in follower.products.parts:
+            yield from (part.name, part.binary, *_matrix(part.E))
+        for row in follower.products.conditional:
+            yield from (row.lo, row.hi, row.value, row.shape)
 
 
 def _quad(quad: Quad) -> tuple[Any, ...]:

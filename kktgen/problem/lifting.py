@@ -24,7 +24,8 @@ import numpy as np
 
 from ..errors import BoundError, ProblemError
 from ..numerics.sparse import Csr, add, coo, joined, row_index, scale_rows, vstack, widen
-from .columns import Space
+from ..wording import first_names
+from .columns import Space, labels
 from .expression_boxes import expression_boxes, first_open
 from .expressions import Affine, QuadArray, price
 from .follower_rows import Declared
@@ -207,6 +208,26 @@ class Products:
         """Names of the rows behind products, and of conditional ones."""
         of_products = {f"{part.name}_{word}" for part in self.lifted for word in WORDS}
         return of_products | {name for part in self.conditional for name in part.names}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be told of the products and conditional rows, in words."""
+        out, space = [], self.space
+        count = sum(len(part.columns) for part in self.lifted)
+        if count:
+            binary = np.unique(np.concatenate([part.binary for part in self.lifted]))
+            of = first_names(labels(space.blocks, binary[:3]), count=len(binary))
+            out.append(
+                f"lifted: {count} products of {of} with expressions of {self.follower} ({count} columns, {4 * count} "
+                "rows), exact"
+            )
+        rows = sum(len(part.lo) for part in self.conditional)
+        if rows:
+            out.append(
+                f"conditional: {rows} rows of {self.follower} hold where a binary of the leader says so, by proved "
+                "constants"
+            )
+        return out
 
     def uses(self, quads: QuadArray) -> bool:
         """Return whether some expressions hold products with own variables."""

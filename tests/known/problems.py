@@ -497,7 +497,9 @@ def own_price() -> Declared:
 # -- thirty problems of other tools --------------------------------------------------------------
 
 KNOWN = Path(__file__).parent / "data" / "known_30.json"
-REFUSED = {"integer lower": ("lower", "kind 'I'"), "bilinear lower rows": ("lower", "product")}
+REFUSED = {"integer lower": ("lower", "kind 'I'")}
+LIFTED = "bilinear lower rows"
+"""Tag of problems whose followers get columns and rows that the data do not name: :data:`PRODUCTS`."""
 COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 FREE = {
     "jump_3SAT": tuple(f"y{letter}{k}" for letter in "ab" for k in range(1, 8)),
@@ -513,7 +515,7 @@ def declare(data: Mapping[str, Any]) -> Declared:
     Raises
     ------
     ProblemError
-        An integer follower, or a product of variables in a follower row.
+        An integer follower.
     """
     m, names = kg.Bilevel(data["name"]), {}
     kinds = {"continuous": "C", "integer": "I", "binary": "B"}
@@ -577,4 +579,6 @@ def _known(data: Mapping[str, Any]) -> Problem:
     )  # fmt: skip
 
 
-ALL += [_known(data) for data in json.loads(KNOWN.read_text(encoding="utf-8"))["problems"]]
+_THIRTY = [_known(data) for data in json.loads(KNOWN.read_text(encoding="utf-8"))["problems"]]
+PRODUCTS = {problem.name: problem for problem in _THIRTY if LIFTED in problem.tags}
+ALL += [problem for problem in _THIRTY if LIFTED not in problem.tags]

@@ -81,7 +81,6 @@ def test_refused_with_a_witness(problem: problems.Problem) -> None:
 def test_what_is_refused() -> None:
     assert {p.name for p in REFUSED} == {
         "nonconvex_follower", "own_price", "jump_int_02_bothint", "mibs_basic_1", "pao_toyexample3",
-        "pao3_bilinear_rows", "pao_barguel",
     }  # fmt: skip
 
 

@@ -26,9 +26,14 @@ The schema is one JSON object::
 * ``kind`` is C (continuous), B (binary) or I (integer) for all entries, or one letter each. Followers are continuous.
 * Every cost is the minimised one, and the leader's objective likewise; ``sense`` tells what the user asked for.
 * Numbers are the shortest decimals that read back to the same float64. Other keys than these are refused.
-* ``version`` is 1 wherever that says it. In version 2 a row of a follower (one, of shape []) may hold products of the
-  leader's variables besides, ``"i": [0], "j": [0], "v": [-1.0]`` for ``sum v z_i z_j``. They are one column more, which
-  arises before the multiplier of the row and stands in no ``column``.
+* ``version`` is 1 wherever that says it. In version 2 rows of a follower may hold products besides,
+  ``"i": [0], "j": [0], "v": [-1.0]`` for ``sum v z_i z_j``, and ``"row": [0]``, the entry each of them stands in,
+  unless the shape is []. Those of the leader's variables alone are one column more a row; those of a leader's binary
+  with the follower's own variables one a row and binary (none where the same product, up to sign, stands in an earlier
+  row). These columns arise before the multipliers of the rows, the latter first, and stand in no ``column``; for the
+  latter four multipliers each arise behind those of the rows (:mod:`kktgen.problem.lifting`).
+  ``"when": {"column": [4], "value": [1]}``, one a row, makes rows hold only where a binary has a value; equations then
+  have two multipliers.
 """
 
 from __future__ import annotations
@@ -42,7 +47,9 @@ from ...errors import ProblemError, UnsupportedError
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
 from ...problem.expressions import Quad
+from ...problem.follower import Follower
 from ...problem.follower_rows import Declared
+from ...problem.lifting import Natural
 from ...problem.rows import Rows
 from .about import check_about
 
@@ -63,7 +70,7 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
     if not isinstance(m, Bilevel):
         raise UnsupportedError(f"{SUFFIX} holds a bilevel problem; give the Bilevel, not a {type(m).__name__}")
     check_about(m.about, f"{m.name!r}.about", ProblemError)
-    version = VERSIONS[any(f.terms for f in m.followers)]
+    version = VERSIONS[any(f.terms or f.products.natural for f in m.followers)]
     head = {"format": FORMAT, "version": version, "name": m.name, "columns": len(m.space)}
     leader = [
         b'"objective":' + _text(_function(m.objective, "the leader's objective")),
@@ -90,8 +97,9 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
 def declarations(m: Bilevel) -> list[dict[str, Any]]:
     """Return variables and followers' rows in an order in which they can be declared again, to the same columns."""
     space, out = m.space, []
+    lifted = {int(part.columns[0]) for f in m.followers for part in f.products.lifted}
     for block in space.blocks:
-        if block.role in ("leader", "follower"):
+        if block.role in ("leader", "follower") and block.start not in lifted:
             part = slice(block.start, block.stop)
             kinds = space.kind[part]
             kind = str(kinds[0]) if (kinds == kinds[0]).all() else "".join(kinds.tolist())
@@ -100,8 +108,12 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
                 "lb": space.lb[part], "ub": space.ub[part], "kind": kind,
             }))  # fmt: skip
     for follower in m.followers:
+        natural = {row.name: row for row in follower.products.natural}
+        out += [(row.first, 1, _natural(follower, row)) for row in natural.values()]
         place, terms = -1, {term.row: term for term in follower.terms}
         for declared in follower.declared:
+            if declared.word in natural and not declared.is_bound:
+                continue
             term = None if declared.is_bound else terms.get(declared.word)
             place = _place(declared, place) if term is None else term.column
             if not declared.is_bound:
@@ -112,6 +124,20 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
                 out.append((place, 1, {"follower": follower.name, **rows}))
     out.sort(key=lambda item: item[:2])
     return [item[2] for item in out]
+
+
+def _natural(follower: Follower, row: Natural) -> dict[str, Any]:
+    """Return rows with products, or with a condition, as they were declared."""
+    quads = row.quads
+    out = {"follower": follower.name, **_rows(Rows(quads.space, quads.M, row.lo, row.hi, quads.shape), row.name)}
+    at, i, j, v = quads.terms()
+    if len(v):
+        _finite(v, f"row {row.name!r}")
+        out |= {key: _contiguous(part) for key, part in zip("ijv", (i, j, v), strict=True)}
+        out |= {"row": _contiguous(at)} if quads.shape else {}
+    if row.when is not None:
+        out["when"] = {key: _contiguous(part) for key, part in zip(("column", "value"), row.when, strict=True)}
+    return out
 
 
 def _without(M: Csr, column: int) -> Csr:

@@ -10,9 +10,9 @@ import orjson
 from ...errors import FormatError
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
-from ...problem.expressions import Affine, Quad
+from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
-from ...problem.rows import QuadRow, Rows
+from ...problem.rows import QuadRow, QuadRows, Rows
 from ...problem.variables import unit
 from .about import check_about
 from .bundle import FORMAT, VERSIONS
@@ -20,6 +20,8 @@ from .fields import Fields, placed
 
 _TOP = "format version name columns about declarations followers leader"
 _VARIABLE, _ROWS = "variable follower shape lb ub kind", "rows shape lo hi start column value"
+_MORE = ("i", "j", "v", "row", "when")
+"""What rows of a follower may hold besides in version 2."""
 _LEADER = "sense objective rows quadratic_rows sos1 indicators"
 
 
@@ -72,8 +74,9 @@ def _followers(m: Bilevel, top: Fields) -> dict[str, Follower]:
 def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, where: str, version: int) -> None:
     """Declare a variable, or rows of a follower."""
     is_variable = isinstance(value, dict) and "variable" in value
-    has_products = version > 1 and isinstance(value, dict) and "v" in value
-    one = Fields(value, file, where, _VARIABLE if is_variable else f"follower {_ROWS}{' i j v' * has_products}")
+    more = () if is_variable or version < 2 or not isinstance(value, dict) else _MORE
+    keys = " ".join(key for key in more if key in value)
+    one = Fields(value, file, where, _VARIABLE if is_variable else f"follower {_ROWS} {keys}")
     name = one.value["follower"]
     owner: Bilevel | Follower = m
     if name is not None or not is_variable:
@@ -84,15 +87,35 @@ def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, 
         _variable(m, owner, one)
         return
     rows, label = _rows(m, one)
-    row: Rows | QuadRow = rows
-    if has_products:
-        v, n = one.numbers("v"), len(m.space)
-        i, j = (one.indices(key, n, len(v)) for key in "ij")
-        if rows.shape or not len(v):
-            raise one.fault("shape", "expected one row of shape [] with products")
-        row = QuadRow(Quad(m.space, i, j, v, rows.M, 0.0), float(rows.lo[0]), float(rows.hi[0]))
+    row: Rows | QuadRow | QuadRows = _with_products(m, one, rows) if "v" in keys.split() else rows
+    condition = {"when": _condition(m, one, rows)} if "when" in keys.split() else {}
     with placed(file, where):
-        owner.add(row, name=label)
+        owner.add(row, name=label, **condition)
+
+
+def _with_products(m: Bilevel, one: Fields, rows: Rows) -> QuadRow | QuadRows:
+    """Return rows with their products."""
+    v, n, k = one.numbers("v"), len(m.space), len(rows)
+    for key in "ij":
+        if key not in one.value:
+            raise one.fault("", f"the key {key!r} is missing")
+    i, j = (one.indices(key, n, len(v)) for key in "ij")
+    if not len(v):
+        raise one.fault("v", "expected products, or no keys i, j and v")
+    if not rows.shape:
+        return QuadRow(Quad(m.space, i, j, v, rows.M, 0.0), float(rows.lo[0]), float(rows.hi[0]))
+    if "row" not in one.value:
+        raise one.fault("", "the key 'row' is missing: the entry each product stands in")
+    at = one.indices("row", k, len(v))
+    return QuadRows(QuadArray.of_terms(m.space, at, i, j, v, rows.M, np.zeros(k), rows.shape), rows.lo, rows.hi)
+
+
+def _condition(m: Bilevel, one: Fields, rows: Rows) -> Affine:
+    """Return the condition of rows, ``x`` or ``1 - x`` of a binary each."""
+    part = Fields(one.value["when"], one.file, one.place("when"), "column value")
+    columns, value = part.indices("column", len(m.space), len(rows)), part.indices("value", 2, len(rows))
+    x = Affine(m.space, unit(columns, len(m.space)), np.zeros(len(columns)), rows.shape)
+    return x * np.where(value == 1, 1.0, -1.0).reshape(rows.shape) + np.where(value == 1, 0.0, 1.0).reshape(rows.shape)
 
 
 def _variable(m: Bilevel, owner: Bilevel | Follower, one: Fields) -> None:

@@ -35,7 +35,9 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     dict
         And beyond BOBILib's class: ``followers``, ``priced`` (multipliers used by the leader), ``products_u``,
         ``products_l`` (products of variables in the leader's objective and rows, and in the followers' costs), ``nash``
-        (followers that see another one's variables).
+        (followers that see another one's variables), ``lifted`` (products of the leader's binaries with followers'
+        expressions, each a column with four rows; ``n_y`` and ``m_l`` count them) and ``conditional`` (rows of
+        followers that hold where a binary of the leader says so).
 
     Notes
     -----
@@ -55,6 +57,8 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         "followers": len(systems), "priced": int((_used_by_leader(m) & space.is_price).sum()),
         **_products(m, systems),
         "nash": sum(_sees_others(space.owner, k, s) for k, s in enumerate(systems)),
+        "lifted": sum(len(part.columns) for f in m.followers for part in f.products.lifted),
+        "conditional": sum(len(part.lo) for f in m.followers for part in f.products.conditional),
     }  # fmt: skip
 
 
@@ -63,6 +67,7 @@ def _linking(m: Bilevel, systems: list[System]) -> np.ndarray:
     rows = [d.M.indices[d.M.data != 0] for d in _declared(systems)]
     costs = [part[s.cost.v != 0] for s in systems for part in (s.cost.i, s.cost.j)]
     factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
+    factors += [part.binary for f in m.followers for part in f.products.parts]
     return _used(len(m.space), *rows, *costs, *factors)
 
 

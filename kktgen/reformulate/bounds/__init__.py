@@ -29,7 +29,7 @@ from ...deadline import Deadline
 from ...errors import KktgenError, ProblemError, expect, expect_executor
 from ...model.fingerprint import equivalent
 from ...model.model import Model
-from ...numerics.sparse import Csr, take_columns
+from ...numerics.sparse import Csr, position, take_columns
 from ...problem.qp import QP
 from ..scale import scaled
 from .curved import tightened
@@ -196,7 +196,20 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
         twin[order[same]], twin[order[same + 1]] = order[same + 1], order[same]
         dead = space.ub[qp.mu] == 0
         yield FollowerToBound(
-            system.name, qp, lb[qp.x], ub[qp.x], lb[qp.y], ub[qp.y], own, twin, dead, rounds, not priced, net, most
+            system.name,
+            qp,
+            lb[qp.x],
+            ub[qp.x],
+            lb[qp.y],
+            ub[qp.y],
+            own,
+            twin,
+            dead,
+            rounds,
+            not priced,
+            net,
+            most,
+            position(qp.y, system.product),
         )
 
 

@@ -29,6 +29,7 @@ from .multipliers import (
     stationarity_bounds,
 )
 from .paths import path_bounds
+from .products import product_bounds
 from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
 
@@ -168,6 +169,7 @@ def _activity(job: FollowerToBound, best: _Best, tier: str = "D2") -> None:
     found = stationarity_bounds(job.qp, best.boxes())
     best.price(found.lb[at.lam : at.mu], found.ub[at.lam : at.mu])
     best.improve(found.ub[at.mu :], tier)
+    best.improve(product_bounds(job.qp, job.product, best.boxes()), tier)
     best.response(found.lb[at.y : at.lam], found.ub[at.y : at.lam])
 
 

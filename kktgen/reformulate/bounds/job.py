@@ -35,6 +35,9 @@ class FollowerToBound:
         Of the follower's equations.
     most : int
         LPs that may be solved to tighten what path costs bound already.
+    product : ndarray (mi,)
+        The position in y of the product column that an inequality defines, -1 elsewhere
+        (:mod:`kktgen.reformulate.bounds.products`).
     """
 
     name: str
@@ -50,6 +53,7 @@ class FollowerToBound:
     basic: bool
     network: Network | None
     most: int
+    product: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,8 @@ def restated(bilevel: Bilevel, units: Units) -> Bilevel:
         f = float(units.followers[k])
         new.space = m.space
         new.cost = None if follower.cost is None else _quad(follower.cost, c, f)
-        new.declared = [_declared(d, c, f) for d in follower.declared]
+        new.declared = [_declared(d, c, f) for d in follower.rows()]
+        new.products = replace(follower.products, space=m.space, lifted=[], conditional=[], natural=[])
         new.terms = [replace(term, quad=_quad(term.quad, c, float(c[term.column]))) for term in follower.terms]
         m._followers[follower.name] = new
     return m
