@@ -290,7 +290,7 @@ REFUSED: dict[str, tuple[Function, str]] = {
     "cube": (lambda x, y, X, C: x**3, "the power 3"),
     "np.power": (lambda x, y, X, C: np.power(x, 0.5), "the power 0.5"),
     "powers of several": (lambda x, y, X, C: y ** [1, 2, 3], "power"),
-    "square of a product": (lambda x, y, X, C: np.square(y * y), "not quadratic"),
+    "square of products": (lambda x, y, X, C: np.square(y * y), "not quadratic"),
     "square of a product": (lambda x, y, X, C: (x * x) ** 2, "two variables at most"),
     "exponent": (lambda x, y, X, C: 2**x, "neither linear nor quadratic"),
     "exponent of numpy": (lambda x, y, X, C: np.float64(2) ** x, "neither linear nor quadratic"),

@@ -18,10 +18,7 @@ def grid(form="product"):
     g = f.var("g", 3, lb=0, ub=[9, 6, 5])
     angle, flow = f.var("angle", 3, lb=-1, ub=1), f.var("flow", 2, lb=-4, ub=4)
     drop = np.array([3.0, 2.0]) * (angle[:2] - angle[1:])
-    if form == "product":
-        line = f.add(flow == x * drop, name="line")
-    else:
-        line = f.add(flow == drop, when=x, name="line")
+    line = f.add(flow == x * drop, name="line") if form == "product" else f.add(flow == drop, when=x, name="line")
     f.add(g[0] - flow[0] == 1, g[1] + flow[0] - flow[1] == 2, g[2] + flow[1] == 5, name="balance")
     f.minimize(np.array([1.0, 3.0, 9.0]) @ g)
     m.minimize(np.array([2.0, 3.0, 9.0]) @ g + np.array([4.0, 8.0]) @ x)
@@ -214,7 +211,8 @@ def test_version_one_keeps_its_bytes():
     ("before", "after", "words"),
     [
         ('"row":[0,0,1,1]', '"row":[0,0,1,7]', r"row"), ('"row":[0,0,1,1]', '"row":[0,0,1]', r"expected 4 entries"),
-        ('"row":[0,0,1,1],', "", "the key 'row' is missing"), ('"row":[0,0,1,1]', '"row":[0,0,1,1],"more":1', "unknown"),
+        ('"row":[0,0,1,1],', "", "the key 'row' is missing"),
+        ('"row":[0,0,1,1]', '"row":[0,0,1,1],"more":1', "unknown"),
     ],
 )  # fmt: skip
 def test_bundles_that_are_wrong_are_refused_by_place(before, after, words, tmp_path):

@@ -10,11 +10,11 @@ import itertools
 
 import highspy
 import numpy as np
+import problems
 import pytest
 from scipy.optimize import linprog
 
 import kktgen as kg
-import problems
 
 LIMIT = 60.0
 
