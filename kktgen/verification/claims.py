@@ -16,6 +16,7 @@ from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.solution import Solution
 from ..model.units import spans
+from ..reformulate.one_level import foundation
 from .boundedness import is_bounded, prices_fall
 from .refutation import VerifiedPoint, beats, best, gap, origin, refutation
 from .report import Tolerances
@@ -125,6 +126,9 @@ def judge(
     stated = encoded.value(z)
     if gap(value, stated, size) > tolerances.optimality:
         found.against.append(f"the solved model's objective is {stated:.10g} at the point, the problem's {value:.10g}")
+        return found
+    if said := foundation(encoded):
+        found.rests.append(said)
         return found
     if said := (solution.raw or {}).get(LAGRANGIAN):
         found.rests.append(str(said))
