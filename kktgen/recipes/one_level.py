@@ -1,4 +1,4 @@
-"""Aligned and opposed leaders in :func:`kktgen.optimize`: one level, no pairs, and the followers asked again at the end.
+"""Aligned and opposed leaders in :func:`kktgen.optimize`: one level without pairs, then the followers are asked again.
 
 The point is the leader's decision in the model's optimum with the followers re-solved there, so that it is judged as
 any other. Where that cannot be, the pairs are for the recipe to deal with: the model has products a solver cannot

@@ -40,13 +40,13 @@ from .identity import combination
 ALIGNED = "aligned leader: the high-point relaxation is exact, no pairs are needed"
 OPPOSED = "opposed leader: the followers' dual values stand in the objective, no pairs are needed"
 MIXED = (
-    "leader aligned with some followers, opposed to others: primal and dual values stand in the objective, no pairs are "
-    "needed"
+    "leader aligned with some followers and opposed to others: primal and dual values stand in the objective, no pairs "
+    "are needed"
 )
 NOTES = {"aligned": ALIGNED, "opposed": OPPOSED, "mixed": MIXED}
 """What the notes of such a model say, by the word of its alignment."""
 RESTS = {
-    ALIGNED: "the bound is that of the high-point relaxation of an aligned leader: it rests on no encoding and on no box",
+    ALIGNED: "the bound is that of the high-point relaxation of an aligned leader: it rests on no encoding",
     OPPOSED: "the bound is that of the dual form of an opposed leader: it rests on no encoding",
     MIXED: "the bound is that of the primal and dual forms of followers the leader is aligned with, or opposed to: it "
     "rests on no encoding",
@@ -165,7 +165,7 @@ def is_tractable(model: Model) -> bool:
 
     Both factors of such a product have finite boxes, so that a solver's branching ends.
     """
-    space, quads = model.space, model.quads
+    quads = model.quads
     P = model.matrices[0]
     if P.nnz and not is_psd(P):
         goal = model.objective.canonical()
@@ -176,8 +176,8 @@ def is_tractable(model: Model) -> bool:
     if not len(quads) or psd_rows(quads, model.n).all():
         return True
     left = ~_held(model, quads.i, quads.j)
-    rest = replace(quads, row=quads.row[left], i=quads.i[left], j=quads.j[left], v=quads.v[left])
-    return bool(psd_rows(rest, len(space)).all())
+    smooth = replace(quads, row=quads.row[left], i=quads.i[left], j=quads.j[left], v=quads.v[left])
+    return bool(psd_rows(smooth, model.n).all())
 
 
 def _held(model: Model, i: np.ndarray, j: np.ndarray) -> np.ndarray:

@@ -127,8 +127,8 @@ def judge(
     if gap(value, stated, size) > tolerances.optimality:
         found.against.append(f"the solved model's objective is {stated:.10g} at the point, the problem's {value:.10g}")
         return found
-    if said := foundation(encoded):
-        found.rests.append(said)
+    if rests := foundation(encoded):
+        found.rests.append(rests)
         return found
     if said := (solution.raw or {}).get(LAGRANGIAN):
         found.rests.append(str(said))
