@@ -106,21 +106,34 @@ def _answered(run: Pipeline, found: Solution, solver: str) -> Solution | None:
         return found
     if found.z is None or found.objective is None:
         return None
-    own, ready, n = run.deadline.last(), run.ready, run.model.n
+    own, ready = run.deadline.last(), run.ready
     responder = Responder(run.model)
-    z = responder(found.z[:n], run.executor, own)
+    z = _response(run, responder, found.z, own)
     if z is None:
         return None
     before, value = found.objective, run.model.value(z)
     size = objective_size(run.model, z)
     if abs(value - before) > CLOSE * max(size, abs(value)):
         again = _with_integers(ready, found.z, solver, own)
-        other = None if again is None else responder(again[:n], run.executor, own)
+        other = None if again is None else _response(run, responder, again, own)
         view = scaled(run.model)
         if other is not None and violation(view.model, view.point(other)) <= FEASIBLE:
             z, value = other, run.model.value(other)
     run.polished = (before, value) if value != before else None
     return replace(found, z=ready.complete(z), objective=value + 0.0)  # no -0
+
+
+def _response(run: Pipeline, responder: Responder, point: np.ndarray, deadline: Deadline) -> np.ndarray | None:
+    """Return the followers' responses to the decisions in a point; those without a cost do as the point says."""
+    found, kkt = aligned_to(run.model), run.model.kkt
+    assert found is not None and kkt is not None
+    z = responder(point[: run.model.n], run.executor, deadline)
+    if z is not None and found.free.any():
+        free = found.free
+        own = kkt.y[free[kkt.y_of]]
+        z[own] = point[own]
+        z[np.concatenate([kkt.lam[free[kkt.lam_of]], kkt.mu[free[kkt.mu_of]]])] = 0.0
+    return z
 
 
 def _with_integers(ready: Model, z: np.ndarray, solver: str, deadline: Deadline) -> np.ndarray | None:

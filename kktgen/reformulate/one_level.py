@@ -94,11 +94,9 @@ def one_level(model: Model) -> Model:
         gone[gone] = ~dual[model.kkt.y_of]
         rows = rows.take(~gone)
     goal = model.objective if dual.sum() == 0 else _with_dual_values(model, found)
-    single = replace(
-        model, objective=goal, rows=rows, pairs=None, kkt=model.kkt if dual.any() else None,
-        notes=(*model.notes, NOTES[found.word]),
-    )  # fmt: skip
-    return _lifted(single)
+    single = replace(model, objective=goal, rows=rows, pairs=None, notes=(*model.notes, NOTES[found.word]))
+    lifted = _lifted(single)
+    return lifted if dual.any() else replace(lifted, kkt=None)
 
 
 def foundation(model: Model) -> str:
