@@ -45,6 +45,9 @@ MIXED = (
 )
 NOTES = {"aligned": ALIGNED, "opposed": OPPOSED, "mixed": MIXED}
 """What the notes of such a model say, by the word of its alignment."""
+IF_BOXED = ", if kktgen.bound boxes the multipliers of rows in which the leader decides"
+BENT = ", but products of continuous variables, or of columns without bounds, keep the pairs"
+"""What follows where it depends on boxes, and where it is of no use."""
 RESTS = {
     ALIGNED: "the bound is that of the high-point relaxation of an aligned leader: it rests on no encoding",
     OPPOSED: "the bound is that of the dual form of an opposed leader: it rests on no encoding",
@@ -112,6 +115,22 @@ def _boxed(model: Model) -> str:
     factors = joined((lift.right for lift in model.lifts if isinstance(lift, Products)), int)
     count = len(np.unique(factors[model.space.is_price[factors]]))
     return f"and on proved boxes of {count} multipliers, for products with binary decisions" if count else ""
+
+
+def outlook(model: Model) -> str:
+    """Return in a sentence what :func:`kktgen.optimize` can make of a leader's alignment; empty where it is none.
+
+    Parameters
+    ----------
+    model : Model
+        From :func:`kktgen.kkt`.
+    """
+    found = aligned_to(model)
+    if found is None:
+        return ""
+    if asks_boxes(model):
+        return f"{NOTES[found.word]}{IF_BOXED}"
+    return NOTES[found.word] if is_tractable(one_level(model)) else f"{found.word} leader{BENT}"
 
 
 def asks_boxes(model: Model) -> bool:

@@ -17,7 +17,9 @@ class Follower:
     def __init__(self, rng, nx, quadratic, tight):
         n, rows = 3, 2
         whole = rng.integers(0, 2) == 0  # integers make ties and degenerate vertices
-        draw = (lambda *size: rng.integers(-3, 4, size).astype(float)) if whole else (lambda *size: rng.normal(size=size))
+        draw = (
+            (lambda *size: rng.integers(-3, 4, size).astype(float)) if whole else (lambda *size: rng.normal(size=size))
+        )
         F = draw(n, n)
         self.P = (F @ F.T) * 0.3 if quadratic else np.zeros((n, n))
         self.q, self.Q = draw(n), draw(n, nx)
