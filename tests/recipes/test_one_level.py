@@ -43,8 +43,10 @@ class Follower:
 
 
 def random_problem(seed, kinds, quadratic=False, tight=False, scale=1.0, nx=3):
-    """Return a problem whose leader is aligned (+) or opposed (-) to each follower, its value by enumeration, and of how
-    many decisions with a response."""
+    """Return a problem with a leader aligned (+) or opposed (-) to each follower, its value, and of how many decisions.
+
+    The value is by enumeration, over the decisions at which all followers have a response.
+    """
     rng = np.random.default_rng(seed)
     parts = [Follower(rng, nx, quadratic, tight) for _ in kinds]
     kappa = [sign * round(float(rng.uniform(0.5, 3)), 2) for sign in kinds]
