@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..deadline import Deadline
+from ..decompose.every_decision import try_every_decision
+from ..encodings import encode
 from ..errors import KktgenError, SolverError, UnsupportedError
 from ..model.model import Model
 from ..model.own_units import objective_size
@@ -26,6 +28,7 @@ from ..search.residual import FEASIBLE, violation
 from ..search.respond import Responder
 from ..search.start.start import land_start
 from ..solvers import check_solvable, solve
+from ..verification.claims import DECISIONS
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -39,11 +42,12 @@ def solved_without_pairs(run: Pipeline, solver: str, start: Any, gap: float | No
 
     Where it was not, the pipeline stands where it stood, less the time it took.
     """
-    before = run.model
+    if aligned_to(run.model) is None:
+        return False
     ready = _prepared(run, solver)
     if ready is None:
-        run.model = before
-        return False
+        return _by_every_decision(run)
+    before = run.model
     run.ready, run.single = ready, True
     run.clock.done("one level", lambda: "\n".join(ready.notes[-1:]))
     given = None if isinstance(start, bool) else _given(run, start)
@@ -68,9 +72,10 @@ def solved_without_pairs(run: Pipeline, solver: str, start: Any, gap: float | No
 
 
 def _prepared(run: Pipeline, solver: str) -> Model | None:
-    """Return the model of one level, bounded where its products need boxes; None where the solver is not to have it."""
-    if aligned_to(run.model) is None:
-        return None
+    """Return the model of one level, bounded where its products need boxes; None where the solver is not to have it.
+
+    The pipeline's model is then bounded as well.
+    """
     model, boxed = run.model, False
     if not asks_boxes(model):
         ready = one_level(model)
@@ -79,15 +84,37 @@ def _prepared(run: Pipeline, solver: str) -> Model | None:
         limit = run.deadline.share("bound").left()
         model = bound(model, time_limit=limit, executor=run.executor, progress=run.progress)
         run.clock.done("bound", lambda: "\n".join(note for note in model.notes if note.startswith("bounds")))
-        ready = one_level(model)
+        run.model, ready = model, one_level(model)
         if not is_tractable(ready):
             return None
     try:
         check_solvable(ready, solver)
     except UnsupportedError:
         return None
-    run.model = model
     return ready
+
+
+def _by_every_decision(run: Pipeline) -> bool:
+    """Try every decision of the leader where there are few; return whether that was done."""
+    own = run.deadline.before("start", "verify")
+    tried = try_every_decision(run.model, own, run.progress)
+    if tried is None:
+        return False
+    ready, x = encode(run.model), tried.x
+    z = None if x is None else Responder(run.model)(x, run.executor, run.deadline.last())
+    if x is not None and z is None:
+        return False
+    said = (
+        f"the bound is the best value of all {tried.count} decisions of the leader, {tried.responses} of which leave "
+        "every follower a response; it rests on no encoding"
+    )
+    status, value = ("infeasible", None) if z is None else ("optimal", run.model.value(z) + 0.0)
+    bound = None if z is None else tried.value + 0.0
+    point, seconds = None if z is None else ready.complete(z), run.deadline.spent
+    run.ready, run.single = ready, True
+    run.found = Solution(status, value, bound, point, seconds, "every decision", ready, raw={DECISIONS: said})
+    run.clock.done("solve", run.found.__str__)
+    return True
 
 
 def _given(run: Pipeline, start: Any) -> np.ndarray | None:

@@ -172,9 +172,12 @@ class Pipeline:
         before = len(self.model.notes)
         self.model = self.ready = eliminate(self.model, time_limit=self.deadline.share("eliminate").left())
         self.clock.done("eliminate", lambda: "\n".join(self.model.notes[before:]))
-        limit = self.deadline.share("bound").left()
-        self.model = self.ready = bound(self.model, time_limit=limit, executor=self.executor, progress=self.progress)
-        self.clock.done("bound", lambda: bounds(self.model))
+        if not self.model.bounded:
+            limit = self.deadline.share("bound").left()
+            self.model = self.ready = bound(
+                self.model, time_limit=limit, executor=self.executor, progress=self.progress
+            )
+            self.clock.done("bound", lambda: bounds(self.model))
         self.ready = encode(self.model, encoding, choices)
         self.clock.done("encode", lambda: changes(self.ready, self.model))
         plain = len(self.ready.notes)

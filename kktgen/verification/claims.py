@@ -34,6 +34,8 @@ TIGHTENED = "tightened over"
 """How the note of :func:`kktgen.tighten` on a model begins, which says what its boxes and rows hold for."""
 TREE = "box tree"
 """Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
+DECISIONS = "every decision"
+"""Key of ``Solution.raw`` for the sentence that says of how many decisions, all there are, the bound is the best."""
 
 
 @dataclass
@@ -113,9 +115,9 @@ def judge(
             "on no encoding"
         )
         return found
-    if _by_tree(solution):
+    if said := (solution.raw or {}).get(TREE) or (solution.raw or {}).get(DECISIONS):
         found.against += cutoff_faults(original, encoded, value)
-        found.rests.append((solution.raw or {})[TREE])
+        found.rests.append(str(said))
         return found
     found.against += encoding_faults(original, encoded) + cutoff_faults(original, encoded, value)
     if found.against:
@@ -191,10 +193,6 @@ def _cure(model: Model, given: bool) -> str:
 
 def _by_relaxation(solution: Solution) -> bool:
     return bool((solution.raw or {}).get(RELAXATION))
-
-
-def _by_tree(solution: Solution) -> bool:
-    return bool((solution.raw or {}).get(TREE))
 
 
 def _names(solution: Solution) -> set[str]:
