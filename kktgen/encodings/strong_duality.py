@@ -20,6 +20,7 @@ from ..reformulate.bounds.curved import boxes
 from ..reformulate.cuts import DualityGap
 from ..reformulate.identity import duality_gap
 from ..reformulate.mccormick import with_products
+from .parts.leaks import INTEGRALITY, PRODUCT_LEAK
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,30 @@ class StrongDuality:
             encodings=(*model.encodings, *encoded),
             notes=(*model.notes, *_notes(model, gaps, faults)),
         )
+
+
+def linear_followers(model: Model, pairs: Pairs) -> np.ndarray:
+    """Return the followers whose row would be linear and exact, resting on proved boxes alone (k,) of int.
+
+    Their cost is linear, and every product in their duality gap has a binary factor and one in a proved box. An
+    integrality tolerance of d leaves of the products ``sum |weight| width d`` at most, which is held to the leak that
+    :mod:`kktgen.encodings.parts.leaks` allows. The pairs hold all pairs of each of them.
+    """
+    if model.kkt is None or model.pairs is None or not len(pairs):
+        return np.empty(0, dtype=np.int64)
+    lb, ub = boxes(model)
+    count = len(model.kkt.followers)
+    given, whole = (np.bincount(part.follower, minlength=count) for part in (pairs, model.pairs))
+    unit = cost_units(model)
+    out = []
+    for f in np.flatnonzero((given == whole) & (given > 0)).tolist():
+        gap = DualityGap.of(model, f, lb, ub)
+        if len(gap.v) or _fault(model, gap, lb, ub) or _trust(model, gap) == "user":
+            continue
+        leak = float((np.abs(gap.weight) * (ub - lb)[gap.right]).sum()) * INTEGRALITY
+        if leak <= PRODUCT_LEAK * unit[f]:
+            out.append(f)
+    return np.array(out, dtype=np.int64)
 
 
 def _stated(

@@ -3,7 +3,7 @@
 The point is the leader's decision in the model's optimum with the followers re-solved there, so that it is judged as
 any other. Where that cannot be, the pairs are for the recipe to deal with: the model has products a solver cannot
 branch on, the solver does not take it, it is unbounded (at some decision a follower has no optimum), or a follower has
-no response at the decision found.
+no response at the decision found, or none that verification accepts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ..search.respond import Responder
 from ..search.start.start import land_start
 from ..solvers import check_solvable, solve
 from ..verification.claims import DECISIONS
+from ..verification.verify import verify
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
@@ -146,6 +147,8 @@ def _answered(run: Pipeline, found: Solution, solver: str) -> Solution | None:
         view = scaled(run.model)
         if other is not None and violation(view.model, view.point(other)) <= FEASIBLE:
             z, value = other, run.model.value(other)
+    if not run.deadline.over and not verify(run.bilevel, z, executor=run.executor, time_limit=own.left()).ok:
+        return None
     run.polished = (before, value) if value != before else None
     return replace(found, z=ready.complete(z), objective=value + 0.0)  # no -0
 
