@@ -60,10 +60,10 @@ def used(model):
 
 
 @pytest.mark.parametrize("coupling", [False, True])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_values_are_those_of_enumeration(seed, coupling):
     m, value = problem(seed, coupling)
-    result = kg.optimize(m, time_limit=30)
+    result = kg.optimize(m, start=False, time_limit=30)
     if not np.isfinite(value):
         assert result.report.claim == "infeasible"
         return
@@ -76,7 +76,7 @@ def test_values_are_those_of_enumeration(seed, coupling):
 @pytest.mark.parametrize("scale", [1e-7, 1e6])
 def test_costs_of_any_unit(scale):
     m, value = problem(3, scale=scale)
-    result = kg.optimize(m, time_limit=30)
+    result = kg.optimize(m, start=False, time_limit=30)
     assert used(result.model) == {"StrongDuality"}
     assert result.solution.objective == pytest.approx(value, abs=1e-5)
     assert result.report.claim == "optimal"
