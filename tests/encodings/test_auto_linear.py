@@ -94,7 +94,7 @@ def test_a_box_that_is_too_small_is_seen():
 
 
 def mixed():
-    """Return four followers: a binary alone, a continuous toll, a quadratic cost, and multipliers too large for integers up to 1e-6."""
+    """Return four followers: a binary alone, a continuous toll, a quadratic cost, and multipliers that leak."""
     m = kg.Bilevel("mixed")
     x, toll = m.var("x", kind="B"), m.var("toll", lb=0, ub=3)
     goal = x
@@ -137,3 +137,19 @@ def test_multipliers_without_boxes_or_large_ones_keep_the_pairs():
     given.proof[model.kkt.mu] = "user"
     mine = replace(model, space=given)
     assert len(linear_followers(mine, mine.pairs)) == 0
+
+
+def test_slacks_that_are_zero_up_to_a_tolerance_keep_the_pairs():
+    """A row between 2 and 2 + 9e-7 is an equation to the solver, not to a row that says gap <= 0."""
+    m = kg.Bilevel("narrow")
+    x = m.var("x", kind="B")
+    f = m.follower("f")
+    y = f.var("y", 2, lb=1, ub=4)
+    f.add(kg.between(2, y.sum(), 2 + 9e-7), y[0] <= 3 - x)
+    f.minimize(1000 * y[0] + (1000 * x - 500) * y[1])
+    m.minimize(x + y[0] - 2 * y[1])
+    model = kg.bound(kg.kkt(m))
+    assert len(linear_followers(model, model.pairs)) == 0
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal"
+    assert result.solution.objective == pytest.approx(-1, abs=1e-4)
