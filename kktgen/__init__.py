@@ -11,6 +11,7 @@
     kg.cut(model)                                valid inequalities from strong duality
     kg.certify(m, solution)                      the followers' responses proved optimal in rational numbers
     kg.explain(m)                                why there is no point, or no optimum
+    kg.alignment(m)                              does the leader want what the followers want, or the opposite
     kg.agree(m)                                  several encodings and solvers held against each other
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
@@ -89,6 +90,7 @@ from .recipes.pipeline import Result
 from .recipes.point_estimate import Estimate, point_estimate
 from .recipes.robust import robust
 from .reformulate import bounds  # noqa: F401
+from .reformulate.alignment import alignment
 from .reformulate.bounds import bound
 from .reformulate.cuts import cut
 from .reformulate.eliminate import eliminate
@@ -135,6 +137,7 @@ __all__ = [
     "Tolerances",
     "UnsupportedError",
     "agree",
+    "alignment",
     "between",
     "beside",
     "bound",

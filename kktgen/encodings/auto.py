@@ -1,4 +1,4 @@
-"""The default: big-M where it is proved and numerically safe, SOS1 elsewhere."""
+"""The default: strong duality where it is linear and exact, big-M where proved and numerically safe, SOS1 elsewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from ..model.model import Model
 from ..model.own_units import pair_units
 from ..model.pairs import Pairs
 from .big_m import BigM
+from .parts.leaks import INTEGRALITY, PRODUCT_LEAK, SINGLE_LEAK
 from .parts.switches import switches
 from .sos1 import SOS1
-
-INTEGRALITY = 1e-6
-"""Integrality tolerance the rule assumes of solvers."""
-SINGLE_LEAK, PRODUCT_LEAK = 1e-4, 1e-3
+from .strong_duality import StrongDuality, linear_followers
 
 
 def safe(model: Model, pairs: Pairs) -> np.ndarray:
@@ -40,6 +38,10 @@ def safe(model: Model, pairs: Pairs) -> np.ndarray:
 class Auto:
     """Row by row: :class:`BigM` with proved, numerically safe constants, else :class:`SOS1`; never an unproved M.
 
+    Followers with a linear cost that see binary (or two-valued integer) columns alone, in products with multipliers and
+    variables in proved boxes, take :class:`StrongDuality`: one linear, exact row each, and no binaries beside the
+    leader's.
+
     Safe are constants with ``max(Ms, Md) <= 100`` and ``Ms Md <= 1000``, in the model's own units: at an integrality
     tolerance of 1e-6 a pair can then leak 1e-4 of slack or multiplier, and 1e-3 of their product. With a solver that
     takes no SOS1 sets ask for ``"bigm"``.
@@ -56,6 +58,19 @@ class Auto:
     >>> model = kg.encode(kg.kkt(m), kg.Auto())                 # the default
     >>> [(part.encoding, part.pairs, part.trust) for part in model.encodings]
     [('BigM', 2, 'proved')]
+
+    A follower that sees a binary decision alone:
+
+    >>> m = kg.Bilevel("closure")
+    >>> closed = m.var("closed", kind="B")
+    >>> flow = m.follower("flow")
+    >>> y = flow.var("y", lb=0, ub=4)
+    >>> row = flow.add(y <= 3 - 2 * closed)
+    >>> flow.maximize(y)
+    >>> m.minimize(3 * closed - y * closed)
+    >>> model = kg.encode(kg.kkt(m), kg.Auto())
+    >>> [(part.encoding, part.pairs, part.trust) for part in model.encodings]
+    [('StrongDuality', 2, 'proved')]
     """
 
     FEATURES: ClassVar[frozenset[str]] = frozenset({"int", "sos1"})
@@ -78,6 +93,13 @@ class Auto:
 
     def __call__(self, model: Model, pairs: Pairs) -> Model:
         """Return the encoded model."""
+        linear = linear_followers(model, pairs)
+        if len(linear):
+            by_row = np.isin(pairs.follower, linear)
+            model = StrongDuality()(model, pairs.take(by_row) if not by_row.all() else pairs)
+            if by_row.all():
+                return model
+            pairs = pairs.take(~by_row)
         good = safe(model, pairs)
         if good.any():
             model = BigM()(model, pairs.take(good) if not good.all() else pairs)

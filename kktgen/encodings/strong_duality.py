@@ -20,6 +20,7 @@ from ..reformulate.bounds.curved import boxes
 from ..reformulate.cuts import DualityGap
 from ..reformulate.identity import duality_gap
 from ..reformulate.mccormick import with_products
+from .parts.leaks import INTEGRALITY, PRODUCT_LEAK
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,35 @@ class StrongDuality:
             encodings=(*model.encodings, *encoded),
             notes=(*model.notes, *_notes(model, gaps, faults)),
         )
+
+
+def linear_followers(model: Model, pairs: Pairs) -> np.ndarray:
+    """Return the followers whose row would be linear and exact, resting on proved boxes alone (k,) of int.
+
+    Their cost is linear, and every product in their duality gap has a binary factor and one in a proved box. An
+    integrality tolerance of d leaves of a product ``|weight| width d`` at most, which is held to the leak that
+    :mod:`kktgen.encodings.parts.leaks` allows. The pairs hold all pairs of each of them, and none was settled as always
+    active: such a slack is zero up to a tolerance, which a row ``gap <= 0`` does not forgive where a multiplier is
+    large.
+    """
+    if model.kkt is None or model.pairs is None or not len(pairs):
+        return np.empty(0, dtype=np.int64)
+    lb, ub = boxes(model)
+    count = len(model.kkt.followers)
+    given = np.bincount(pairs.follower, minlength=count)
+    live = np.bincount(model.kkt.mu_of[model.space.ub[model.kkt.mu] > 0], minlength=count)
+    unit = cost_units(model)
+    out = []
+    for f in np.flatnonzero((given == live) & (given > 0)).tolist():
+        if not _switches(model, model.kkt.qp(f).x, model.space.lb, model.space.ub).all():
+            continue  # also where proved boxes leave the other factor one value, up to their tolerance
+        gap = DualityGap.of(model, f, lb, ub)
+        if len(gap.v) or _fault(model, gap, lb, ub) or _trust(model, gap) == "user":
+            continue
+        leak = float((np.abs(gap.weight) * (ub - lb)[gap.right]).max(initial=0.0)) * INTEGRALITY
+        if leak <= PRODUCT_LEAK * unit[f]:
+            out.append(f)
+    return np.array(out, dtype=np.int64)
 
 
 def _stated(

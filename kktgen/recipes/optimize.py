@@ -16,6 +16,7 @@ from ..reformulate.cuts import check_cuts
 from ..search.given import given_point
 from ..solvers import check_arguments
 from .many_followers import check_decompose
+from .one_level import solved_without_pairs
 from .pipeline import Pipeline, Result, Stages, check_method, unboxed
 
 
@@ -142,7 +143,10 @@ def optimize(
     run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
     run.state = None if state is None else file_path(state)
     reserved = ("range",) if range else ()
+    plain = encoding == "auto" and not choices and method == "auto" and cuts == "auto" and decompose == "auto"
     try:
+        if plain and solved_without_pairs(run, solver, given, gap, reserved):
+            return run.verified(encoding, solver, evidence, range)
         run.prepare(encoding, choices, cuts, solver)
         run.search(given)
         run.box()

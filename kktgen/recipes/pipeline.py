@@ -146,6 +146,8 @@ class Pipeline:
         Over many followers, where they were made.
     state : Path or None
         Where trees over boxes keep their state.
+    single : bool
+        The model is one level by itself, without pairs (:mod:`kktgen.recipes.one_level`).
     """
 
     bilevel: Bilevel
@@ -163,15 +165,19 @@ class Pipeline:
     polished: tuple[float, float] | None = None
     rounds: Rounds | None = None
     state: Path | None = None
+    single: bool = False
 
     def prepare(self, encoding: Any, choices: Mapping[Any, Any] | None, cuts: bool | str, solver: str) -> None:
         """Eliminate, bound, encode, cut; refuse what the solver does not take."""
         before = len(self.model.notes)
         self.model = self.ready = eliminate(self.model, time_limit=self.deadline.share("eliminate").left())
         self.clock.done("eliminate", lambda: "\n".join(self.model.notes[before:]))
-        limit = self.deadline.share("bound").left()
-        self.model = self.ready = bound(self.model, time_limit=limit, executor=self.executor, progress=self.progress)
-        self.clock.done("bound", lambda: bounds(self.model))
+        if not self.model.bounded:
+            limit = self.deadline.share("bound").left()
+            self.model = self.ready = bound(
+                self.model, time_limit=limit, executor=self.executor, progress=self.progress
+            )
+            self.clock.done("bound", lambda: bounds(self.model))
         self.ready = encode(self.model, encoding, choices)
         self.clock.done("encode", lambda: changes(self.ready, self.model))
         plain = len(self.ready.notes)
@@ -226,7 +232,7 @@ class Pipeline:
         if self._boxes_asked(method):
             self._by_boxes(gap, reserved)
         else:
-            self._by_solver(solver, gap, reserved)
+            self.by_solver(solver, gap, reserved)
         assert self.found is not None
         self.clock.done("solve", self.found.__str__)
         self.found, moved = polished(self.model, self.found, self.deadline.share("verify"))
@@ -254,7 +260,7 @@ class Pipeline:
         else:
             self.found = over(by_boxes(self.model, self.points, **told), self.ready)
 
-    def _by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
+    def by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
         """Solve the encoded model."""
         limit = self.deadline.before("verify", *reserved).left()
         gap = self.gap = _enough(self.ready, solver) if gap is None else gap
@@ -318,6 +324,8 @@ class Pipeline:
 
         It rests on no encoding and on no box that is not proved.
         """
+        if self.single:
+            return found
         if self.relaxed is None:
             self.relaxed = Relaxed.of(self.model, self.deadline.share("level"))
         if self.relaxed is None or report.value is None:
@@ -335,6 +343,8 @@ class Pipeline:
     def _is_open(self, report: Report) -> bool:
         """Return whether a second solution may settle the claim."""
         assert self.found is not None
+        if self.single:
+            return False
         exact = all(encoded.trust != "user" for encoded in self.ready.encodings)
         closed = report.gap is not None and report.gap <= report.tolerances.optimality
         ended = self.found.status == "optimal" or (self.found.status == "time_limit" and closed)

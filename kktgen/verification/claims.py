@@ -16,6 +16,7 @@ from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.solution import Solution
 from ..model.units import spans
+from ..reformulate.one_level import foundation
 from .boundedness import is_bounded, prices_fall
 from .refutation import VerifiedPoint, beats, best, gap, origin, refutation
 from .report import Tolerances
@@ -33,6 +34,8 @@ TIGHTENED = "tightened over"
 """How the note of :func:`kktgen.tighten` on a model begins, which says what its boxes and rows hold for."""
 TREE = "box tree"
 """Key of ``Solution.raw`` for the sentence that says what the bound of a tree over boxes rests on, no encoding."""
+DECISIONS = "every decision"
+"""Key of ``Solution.raw`` for the sentence that says of how many decisions, all there are, the bound is the best."""
 
 
 @dataclass
@@ -112,9 +115,9 @@ def judge(
             "on no encoding"
         )
         return found
-    if _by_tree(solution):
+    if said := (solution.raw or {}).get(TREE) or (solution.raw or {}).get(DECISIONS):
         found.against += cutoff_faults(original, encoded, value)
-        found.rests.append((solution.raw or {})[TREE])
+        found.rests.append(str(said))
         return found
     found.against += encoding_faults(original, encoded) + cutoff_faults(original, encoded, value)
     if found.against:
@@ -125,6 +128,9 @@ def judge(
     stated = encoded.value(z)
     if gap(value, stated, size) > tolerances.optimality:
         found.against.append(f"the solved model's objective is {stated:.10g} at the point, the problem's {value:.10g}")
+        return found
+    if rests := foundation(encoded):
+        found.rests.append(rests)
         return found
     if said := (solution.raw or {}).get(LAGRANGIAN):
         found.rests.append(str(said))
@@ -187,10 +193,6 @@ def _cure(model: Model, given: bool) -> str:
 
 def _by_relaxation(solution: Solution) -> bool:
     return bool((solution.raw or {}).get(RELAXATION))
-
-
-def _by_tree(solution: Solution) -> bool:
-    return bool((solution.raw or {}).get(TREE))
 
 
 def _names(solution: Solution) -> set[str]:

@@ -138,6 +138,24 @@ def test_info_shows_the_blocks_of_the_kkt_system(model_file):
     assert "4 pairs" in " ".join(out.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("sign", "said"),
+    [(1, "high-point relaxation is exact, no pairs"), (-1, "no pairs are needed, if kktgen.bound boxes")],
+)
+def test_info_says_why_a_problem_is_easy(sign, said, tmp_path):
+    m = kktgen.Bilevel("easy")
+    x = m.var("x", kind="B")
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0, ub=3)
+    lower.add(y >= 1 + x)
+    lower.minimize(y)
+    m.minimize(sign * y - 2 * x)
+    kktgen.write(m, tmp_path / "easy.bilevel.json")
+    out = run("info", tmp_path / "easy.bilevel.json")
+    assert out.exit_code == 0
+    assert said in out.stdout
+
+
 def test_several_parameters_follow_one_set():
     one = run("info", "dso_vpp", "--set", "hours=6", "vpps=2")
     other = run("info", "dso_vpp", "--set", "hours=6", "--set", "vpps=2")

@@ -84,3 +84,24 @@ def firms(count: int = 100) -> kg.Bilevel:
         one.minimize(0.5 * q * q + (tax - 100.0) * q + (total - q) * q + q * q)
     m.maximize(tax * total)
     return m
+
+
+def delays(pairs: int = 10, roads: int = 5, minutes: float = 10.0) -> kg.Bilevel:
+    """Delays on some roads keep the travellers of the largest trips q_k on their way (Israeli & Wood 2002)::
+
+    max sum_k q_k (t + 10 cut)'y_k, sum cut <= roads;    min { (t + 10 cut)'y_k : N y_k = d_k, 0 <= y_k <= 1 }
+    """
+    empty, _, N, trips = _roads()
+    m = kg.Bilevel("delays")
+    cut = m.var("cut", len(empty), kind="B")
+    m.add(cut.sum() <= roads)
+    total = 0.0
+    for k, (a, b, count) in enumerate(trips[:pairs]):
+        user = m.follower(f"trip{k}")
+        y, others = user.var("y", len(empty), lb=0, ub=1), np.arange(N.shape[0]) != b
+        user.add(N[others] @ y == (np.arange(N.shape[0]) == a)[others].astype(float))
+        cost = empty @ y + minutes * (cut @ y)
+        user.minimize(cost)
+        total = total + count * cost
+    m.maximize(total)
+    return m

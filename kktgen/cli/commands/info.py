@@ -9,6 +9,7 @@ import click
 import kktgen as kg
 
 from ...formats import encoding_rows, file_features, reader_rows, readers
+from ...reformulate.one_level import outlook
 from .. import model_files, printing, problem_files, task
 from ..options import parameter_options
 
@@ -43,7 +44,9 @@ def command(target: str, overrides: dict[str, str]) -> None:
         click.echo("\ninteger followers have no KKT system")
         return
     model = kg.kkt(problem)
-    click.echo(f"\n{model}\n")
+    click.echo(f"\n{model}")
+    said = outlook(model)
+    click.echo(f"  {said}\n" if said else "")
     printing.table(
         ("encoding", "what the model then has at most", "solvers that read the file"),
         encoding_rows(kg.eliminate(model)),
