@@ -22,6 +22,7 @@ from ..numerics.sparse import Csr, coo, joined, row_index, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
 from ..problem.follower_rows import System
+from ..problem.lifting import told
 from .constants import folded
 from .declared import declared_quads, leader_indicators, leader_rows, leader_sets, primal_rows
 from .equilibrate import equilibrate
@@ -94,7 +95,7 @@ def kkt(bilevel: Bilevel) -> Model:
         bilevel.name, space, bilevel.objective, bilevel.sense, join([*tables, primal], len(space)),
         join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
         stacked if systems else None,
-        notes=tuple(note for f in bilevel.followers for note in (f.note, *f.products.notes) if note),
+        notes=(*(f.note for f in bilevel.followers if f.note), *told([f.products for f in bilevel.followers])),
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)

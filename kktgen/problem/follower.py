@@ -14,7 +14,8 @@ from .expressions import Affine, Quad, QuadArray
 from .follower_rows import Declared, System
 from .integer_bits import Bits
 from .leader_terms import Term
-from .lifting import Natural, Products
+from .lifted_rows import Natural
+from .lifting import Products
 from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows

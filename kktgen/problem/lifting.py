@@ -16,158 +16,22 @@ Rows that hold if a binary says so, ``a'y <= b`` if x = 1, are ``a'y <= b + M (1
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
 
 from ..errors import BoundError, ProblemError
-from ..numerics.sparse import Csr, add, coo, joined, row_index, scale_rows, vstack, widen
+from ..numerics.sparse import Csr, add, coo, joined, row_index, scale_rows, vstack
 from ..wording import first_names
 from .columns import Space, labels
 from .expression_boxes import expression_boxes, first_open
-from .expressions import Affine, QuadArray, price
+from .expressions import QuadArray
 from .follower_rows import Declared
 from .integer_bits import Bits
+from .lifted_rows import WORDS, Conditional, Lifted, Natural
 from .rows import Rows
-
-WORDS = ("off_up", "off_lo", "on_up", "on_lo")
-"""What is appended to a row's name for the four rows that define its product columns."""
-
-
-@dataclass(frozen=True, eq=False)
-class Lifted:
-    """Columns ``w_k = x_k e_k`` of a follower, and the multipliers of the four rows that make each of them so.
-
-    Parameters
-    ----------
-    columns, binary : ndarray (k,)
-        w, and the leader's binaries x.
-    E : csr_array (k, n)
-        The expressions ``e = E z``.
-    mu : ndarray (4, k)
-        Multipliers of ``w <= u x``, ``w >= l x``, ``w <= e - l (1 - x)``, ``w >= e - u (1 - x)``.
-    name : str
-        Of the row they stand in.
-    """
-
-    columns: np.ndarray
-    binary: np.ndarray
-    E: Csr
-    mu: np.ndarray
-    name: str
-
-    def rows(self, low: np.ndarray, high: np.ndarray) -> list[Declared]:
-        """Return the four blocks of rows for boxes [low, high] (k,) of the expressions."""
-        k, n = self.E.shape[0], int(max(self.columns.max(), self.binary.max(), self.E.shape[1] - 1) + 1)
-        E = widen(self.E, n)
-        at, one, none = np.arange(k), np.ones(k), np.full(k, -1)
-        infinite = np.full(k, np.inf)
-        w = coo(one, at, self.columns, (k, n))
-        kinds = (
-            (w - coo(high, at, self.binary, (k, n)), np.zeros(k), 1.0, 0),
-            (w - coo(low, at, self.binary, (k, n)), np.zeros(k), -1.0, 0),
-            (w - E - coo(low, at, self.binary, (k, n)), -low, 1.0, 1),
-            (w - E - coo(high, at, self.binary, (k, n)), -high, -1.0, 1),
-        )
-        out = []
-        for word, mu, (M, side, sign, on) in zip(WORDS, self.mu, kinds, strict=True):
-            upper = sign > 0
-            out.append(
-                Declared(
-                    Csr(M), -infinite if upper else side, side if upper else infinite, none, none if upper else mu,
-                    mu if upper else none, f"{self.name}_{word}", "", (k,), False, self.binary, np.full(k, on),
-                    self.columns,
-                )
-            )  # fmt: skip
-        return out
-
-
-@dataclass(frozen=True, eq=False)
-class Conditional:
-    """Rows ``lo <= E z <= hi`` of a follower that hold where a binary of the leader has a value.
-
-    Parameters
-    ----------
-    E : csr_array (k, n)
-    lo, hi : ndarray (k,)
-    binary, value : ndarray (k,)
-        The leader's binaries, and the value at which the rows hold, 0 or 1.
-    mu_lo, mu_hi : ndarray (k,)
-        Multipliers of the sides, -1 where there is none.
-    name : str
-    shape : tuple of int
-    """
-
-    E: Csr
-    lo: np.ndarray
-    hi: np.ndarray
-    binary: np.ndarray
-    value: np.ndarray
-    mu_lo: np.ndarray
-    mu_hi: np.ndarray
-    name: str
-    shape: tuple[int, ...]
-
-    def price(self, space: Space) -> Callable[[], Affine]:
-        """Return what makes the rows' dual, as of :class:`kktgen.problem.follower_rows.Declared`."""
-        return lambda: price(space, self.mu_lo, 1.0, self.shape) + price(space, self.mu_hi, -1.0, self.shape)
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """Names of the rows of the upper sides and of the lower ones."""
-        both = (self.mu_lo >= 0).any() and (self.mu_hi >= 0).any()
-        return self.name, f"{self.name}_lo" if both else self.name
-
-    def rows(self, low: np.ndarray, high: np.ndarray) -> list[Declared]:
-        """Return the rows for boxes [low, high] (k,) of the expressions: sides that no point reaches where off."""
-        out = []
-        n, equal = self.E.shape[1], self.lo == self.hi
-        for mu, side, end, sign, name in (
-            (self.mu_hi, self.hi, high, 1.0, self.names[0]), (self.mu_lo, self.lo, low, -1.0, self.names[1])
-        ):  # fmt: skip
-            at = np.flatnonzero(mu >= 0)
-            if not len(at):
-                continue
-            room = sign * np.maximum(sign * (end[at] - side[at]), (high - low)[at] / 16.0)  # of the sign of the side
-            on = self.value[at] == 1
-            x = coo(np.where(on, room, -room), np.arange(len(at)), self.binary[at], (len(at), n))
-            far, none = np.full(len(at), np.inf), np.full(len(at), -1)
-            moved = side[at] + np.where(on, room, 0.0)
-            out.append(
-                Declared(
-                    Csr(self.E[at] + x), -far if sign > 0 else moved, moved if sign > 0 else far, none,
-                    none if sign > 0 else mu[at], mu[at] if sign > 0 else none, name, "",
-                    self.shape if len(at) == len(mu) else (len(at),), False,
-                    np.where(equal[at], self.binary[at], -1), self.value[at], none,
-                )
-            )  # fmt: skip
-        return out
-
-
-@dataclass(frozen=True, eq=False)
-class Natural:
-    """A row of a follower as it was declared, before its products became columns.
-
-    Parameters
-    ----------
-    name : str
-    quads : QuadArray
-        Its left side, integers already in bits.
-    lo, hi : ndarray (k,)
-    when : (ndarray (k,), ndarray (k,)) or None
-        The binaries and their values at which the rows hold.
-    first : int
-        The column at which the first of its columns stands.
-    """
-
-    name: str
-    quads: QuadArray
-    lo: np.ndarray
-    hi: np.ndarray
-    when: tuple[np.ndarray, np.ndarray] | None
-    first: int
 
 
 @dataclass(eq=False)
@@ -208,26 +72,6 @@ class Products:
         """Names of the rows behind products, and of conditional ones."""
         of_products = {f"{part.name}_{word}" for part in self.lifted for word in WORDS}
         return of_products | {name for part in self.conditional for name in part.names}
-
-    @property
-    def notes(self) -> list[str]:
-        """What is to be told of the products and conditional rows, in words."""
-        out, space = [], self.space
-        count = sum(len(part.columns) for part in self.lifted)
-        if count:
-            binary = np.unique(np.concatenate([part.binary for part in self.lifted]))
-            of = first_names(labels(space.blocks, binary[:3]), count=len(binary))
-            out.append(
-                f"lifted: {count} products of {of} with expressions of {self.follower} ({count} columns, {4 * count} "
-                "rows), exact"
-            )
-        rows = sum(len(part.lo) for part in self.conditional)
-        if rows:
-            out.append(
-                f"conditional: {rows} rows of {self.follower} hold where a binary of the leader says so, by proved "
-                "constants"
-            )
-        return out
 
     def uses(self, quads: QuadArray) -> bool:
         """Return whether some expressions hold products with own variables."""
@@ -400,3 +244,26 @@ class Products:
         made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape)
         self.conditional.append(made)
         return made
+
+
+def told(every: Sequence[Products]) -> list[str]:
+    """Return what is to be told of the products and the conditional rows of all followers, in words."""
+    out = []
+    for what, parts in (
+        ("lifted", [(one, one.lifted) for one in every]), ("conditional", [(one, one.conditional) for one in every]),
+    ):  # fmt: skip
+        used = [(one, part) for one, part in parts if part]
+        if not used:
+            continue
+        count = sum(part.E.shape[0] for _, own in used for part in own)
+        names = first_names([one.follower for one, _ in used[:3]], count=len(used))
+        if what == "lifted":
+            binary = np.unique(np.concatenate([part.binary for _, own in used for part in own]))
+            of = first_names(labels(used[0][0].space.blocks, binary[:3]), count=len(binary))
+            size = f"{count} columns, {4 * count} rows"
+            out.append(f"lifted: {count} products of {of} with expressions of {names} ({size}), exact")
+        else:
+            out.append(
+                f"conditional: {count} rows of {names} hold where a binary of the leader says so, by proved constants"
+            )
+    return out

@@ -11,7 +11,8 @@ from ..numerics.sparse import coo, widen
 from .columns import LEADER, Space
 from .expressions import Affine, Quad, QuadArray
 from .leader_terms import ROLE, Term
-from .lifting import Lifted, Products
+from .lifted_rows import Lifted
+from .lifting import Products
 from .rows import QuadRow, QuadRows, Rows
 from .variables import of_problem
 

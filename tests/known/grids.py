@@ -95,13 +95,11 @@ def expansion(hours: int = 24, capital: float = 20.0, voll: float = 2000.0) -> k
     for t, level in enumerate(k.day[-hours:]):
         hour = m.follower(f"hour{t}")
         g, spill = hour.var("g", len(k.most), lb=0, ub=k.most), hour.var("spill", 24, lb=0, ub=level * k.d)
-        f, new = hour.var("f", len(k.b), lb=-k.limit, ub=k.limit), hour.var("new", len(NEW))
+        f, new = hour.var("f", len(k.b), lb=-k.limit, ub=k.limit), hour.var("new", len(NEW), lb=-2, ub=2)
         angle = hour.var("angle", 24, lb=-0.6, ub=0.6)
         hour.add(k.plants @ g + spill - k.A @ f - B @ new == level * k.d, name="balance")
         hour.add(angle[0] == 0, k.b * (k.A.T @ angle) == f)
-        hour.add(new <= 2 * build, -new <= 2 * build)
-        law = 10 * (B.T @ angle) - new
-        hour.add(law <= 12 * (1 - build), -law <= 12 * (1 - build))
+        hour.add(new == build * (10 * (B.T @ angle)), name="law")
         cost = 0.1 * (k.cost @ g) + voll * spill.sum()
         hour.minimize(cost)
         paid = paid + cost

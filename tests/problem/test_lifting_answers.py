@@ -6,6 +6,7 @@ solver (or HiGHS, for squares) finds the response, and a second problem the best
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import highspy
@@ -15,6 +16,8 @@ import pytest
 from scipy.optimize import linprog
 
 import kktgen as kg
+from kktgen.problem import lifting
+from kktgen.problem.lifted_rows import WORDS, Lifted
 
 LIMIT = 60.0
 
@@ -286,3 +289,43 @@ def test_published_problems_with_products():
     m.followers[0].add(names["z"] <= 10)
     right(m, 16.5)
     right(problems.PRODUCTS["pao_barguel"].build(), 0.0)
+
+
+def answered():
+    """Return by how much responses miss ``t = x y`` and the best y, for a cost that draws t down and one that draws it up."""
+    worst = 0.0
+    for x, pull in itertools.product((0.0, 1.0), (-9.0, 9.0)):
+        m = kg.Bilevel("mutated")
+        decision = m.var("x", kind="B")
+        m.minimize(decision)
+        f = m.follower("f")
+        y, t = f.var("y", lb=-2, ub=3), f.var("t", lb=-90, ub=90)
+        f.add(t == decision * y, name="row")
+        f.minimize(pull * t + (y - 1) ** 2)
+        z = kg.search.respond(m, np.array([x]))
+        if z is None:
+            return np.inf
+        best = np.clip(1 - pull * x / 2, -2, 3)
+        worst = max(worst, abs(t.value(z) - x * best), abs(y.value(z) - best))
+    return worst
+
+
+def without_row(k):
+    rows = Lifted.rows
+    return lambda patch: patch.setattr(Lifted, "rows", lambda *args: [r for i, r in enumerate(rows(*args)) if i != k])
+
+
+def with_boxes(share):
+    known = lifting.expression_boxes
+    return lambda patch: patch.setattr(lifting, "expression_boxes", lambda *a: tuple(share * p for p in known(*a)))
+
+
+MUTATIONS = {f"without row {word}": without_row(k) for k, word in enumerate(WORDS)} | {"small boxes": with_boxes(0.2)}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_every_row_and_every_constant_is_needed(name, monkeypatch):
+    assert answered() < 1e-6
+    MUTATIONS[name](monkeypatch)
+    with contextlib.suppress(kg.KktgenError):  # no response at all
+        assert answered() > 1e-3

@@ -49,7 +49,7 @@ from ...problem.bilevel import Bilevel
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
 from ...problem.follower_rows import Declared
-from ...problem.lifting import Natural
+from ...problem.lifted_rows import Natural
 from ...problem.rows import Rows
 from .about import check_about
 
