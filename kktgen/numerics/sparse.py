@@ -146,3 +146,14 @@ def components(M: Csr) -> tuple[int, np.ndarray]:
     """Return the number of connected components of a symmetric matrix, and that of every row (n,)."""
     count, label = connected_components(as_graph(M), directed=False)
     return int(count), label
+
+
+def tied(M: Csr) -> np.ndarray:
+    """Return a label of every column (n,), the same for two that a chain of rows, each with entries of both, leads to.
+
+    A column of no row has a label of its own.
+    """
+    m, n = M.shape
+    indptr = np.concatenate([M.indptr, np.full(n, M.indptr[-1])])
+    graph = csr(np.ones(len(M.indices)), M.indices + m, indptr, (m + n, m + n))
+    return components(graph)[1][m:]

@@ -128,6 +128,12 @@ class WarmLp:
         """Change one row's sides."""
         self._highs.changeRowBounds(int(row), float(lo), float(hi))
 
+    def set_rows(self, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Change several rows' sides."""
+        self._highs.changeRowsBounds(
+            len(rows), np.asarray(rows, dtype=np.int32), np.asarray(lo, dtype=float), np.asarray(hi, dtype=float)
+        )
+
     def vertex(self) -> Any:
         """Return where the last solve has ended, None where it has no basis: :meth:`go_to` takes it back there."""
         basis = self._highs.getBasis()

@@ -171,7 +171,7 @@ class Responder:
         ProblemError
             A point of the wrong length.
         """
-        z = self._terms.settled(self._view.point(self._full(np.asarray(x, dtype=float))))
+        z = self.inward(x)
         if self.nash:
             settled = self._settle(z, deadline)
             return None if settled is None else self._view.back(settled)
@@ -183,6 +183,20 @@ class Responder:
             if parts is None:
                 return None
             z[one.y], z[one.lam], z[one.mu] = parts
+        return self.outward(z)
+
+    def inward(self, x: np.ndarray) -> np.ndarray:
+        """Return decisions, as a call takes them, as a point (n,) in the units of ``qps``.
+
+        Raises
+        ------
+        ProblemError
+            A point of the wrong length.
+        """
+        return self._terms.settled(self._view.point(self._full(np.asarray(x, dtype=float))))
+
+    def outward(self, z: np.ndarray) -> np.ndarray:
+        """Return a point in the units of ``qps``, with all responses written to it, in the problem's units."""
         z[self._dead] = 0.0
         return self._view.back(z)
 

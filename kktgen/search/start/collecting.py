@@ -11,6 +11,7 @@ import numpy as np
 
 from ...deadline import Deadline
 from ...reformulate.scale import Scaled
+from .flips import Flips
 from .moves import ROUNDS, Moves
 from .pattern import GAIN, active_pairs, within
 
@@ -78,6 +79,23 @@ class StartSearch:
             self.run(self.moves.relaxation.rising(self.found[0][1], *RETURN, deadline=self.deadline))
             if self.done() or self.found[0][0] >= before - GAIN * (1.0 + abs(before)):
                 return
+
+    def flip(self, points: list[tuple[float, np.ndarray]]) -> None:
+        """Move the leader's integers, one or two at a time, from points with their values on; keep every better one."""
+        if self.done():
+            return
+        flips = Flips(self.model, self.moves, self.deadline)
+        for value, z in points if flips.any else ():
+            for better in flips.better(z, value):
+                self._tried += 1
+                self._keep("flip", *better)
+                value = better[1]
+                if self.done():
+                    return
+            if value == self.found[0][0]:
+                insort(self._values, value)
+                self._waiting.append((value, "flip", self.found[0][1]))
+                self._search_on()
 
     def done(self) -> bool:
         """Return whether time is up, or the best point is as good as the relaxation allows."""

@@ -53,10 +53,9 @@ class Discrete:
         """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
         if not self.any:
             return z
-        near, none = self._near(z), np.zeros(0, dtype=bool)
-        step = pattern_step(near, z, none, deadline)
-        if step is not None:
-            return step.z
+        kept = self.kept(z, deadline)
+        if kept is not None:
+            return kept
         whole = self._whole
         cost = np.zeros(self.model.n)
         cost[whole] = 1.0 - 2.0 * (z[whole] - np.floor(z[whole]))
@@ -68,8 +67,13 @@ class Discrete:
             return None
         z = np.where(self.model.space.kind == "C", z, found)
         z[self.model.sos1.columns] = found[self.model.sos1.columns]
-        step = pattern_step(self._near(z), z, none, deadline)
-        return found if step is None else step.z
+        kept = self.kept(z, deadline)
+        return found if kept is None else kept
+
+    def kept(self, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray | None:
+        """Return the point nearest to z (by the leader's variables) with its discrete choices; None without one."""
+        step = pattern_step(self._near(z), z, np.zeros(0, dtype=bool), deadline)
+        return None if step is None else step.z
 
     def _near(self, z: np.ndarray) -> Model:
         """Return the model whose objective is the squared distance of the leader's variables from z."""

@@ -60,9 +60,9 @@ class Moves:
         """Return the response to the decisions of z; choices no follower sees are made after it. None without one."""
         settled = self.discrete.settle(z, deadline)
         response = None if settled is None else self.responder(settled, deadline=deadline)
-        return None if response is None else self._chosen(response, deadline)
+        return None if response is None else self.chosen(response, deadline)
 
-    def _chosen(self, z: np.ndarray, deadline: Deadline) -> np.ndarray:
+    def chosen(self, z: np.ndarray, deadline: Deadline) -> np.ndarray:
         """Return z with the best discrete choices while the columns followers own or see stay; z without any."""
         if not self.discrete.any:
             return z
@@ -83,7 +83,7 @@ class Moves:
         if self.discrete.any:
             open_ = _search(self._loose, z, rounds, deadline)
             if open_ is not None:
-                step = _search(self.model, self._chosen(open_.z, deadline), rounds, deadline)
+                step = _search(self.model, self.chosen(open_.z, deadline), rounds, deadline)
                 found += [] if step is None else [step.z]
         return min(found, key=self.model.objective.value, default=None)
 

@@ -5,7 +5,8 @@
 3. penalise what the relaxation violates, more and more (:mod:`kktgen.search.start.relaxation`), and respond again;
 4. pattern search from the best of these: flip the pairs that want to move;
 
-and again from the best point, and from decisions near it (:mod:`kktgen.search.start.collecting`).
+and again from the best point, and from decisions near it (:mod:`kktgen.search.start.collecting`). At the end the
+leader's integers move one or two at a time (:mod:`kktgen.search.start.flips`).
 """
 
 from __future__ import annotations
@@ -133,7 +134,9 @@ def starts_within(
         search.run(_candidates(view, candidates), every=True)
         search.run(search.moves.relaxation.points(deadline))
         search.return_to_the_best()
+        early = search.found
         search.run(search.nudges(seed))
+        search.flip([*search.found, *early])
     except KeyboardInterrupt:
         deadline.stop()
     return [view.back(z) for _, z in search.found]
