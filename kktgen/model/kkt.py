@@ -165,7 +165,9 @@ def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilev
     for system in systems:
         for block in by_follower.get(system.name, []):
             size = block.stop - block.start
-            blocks.append(Block(start, start + size, "stat", "stationarity", system.name, block.word, block.shape))
+            blocks.append(
+                Block(start, start + size, "stat", "stationarity", system.name, block.word, block.shape, block.index)
+            )
             start += size
     return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..deadline import Deadline
 from ..errors import expect_executor
 from ..formats.writing.files import file_path
+from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..reformulate.cuts import check_cuts
 from ..search.given import given_point
 from ..solvers import check_arguments
+from .independent import check_parts, part_labels, solved_apart
 from .many_followers import check_decompose
 from .one_level import solved_without_pairs
 from .pipeline import Pipeline, Result, Stages, check_method, unboxed
@@ -31,6 +35,7 @@ def optimize(
     method: str = "auto",
     cuts: bool | str = "auto",
     decompose: bool | str = "auto",
+    parts: bool | str = "auto",
     start: Any = True,
     evidence: bool = True,
     range: bool = False,  # noqa: A002
@@ -72,6 +77,10 @@ def optimize(
     decompose : bool or "auto"
         Rounds over the followers before the solver is called (:func:`kktgen.tighten`): where eight or more meet only
         through the leader, always, or never.
+    parts : bool or "auto"
+        Solve independent parts of the problem apart and add them (:mod:`kktgen.recipes.independent`): where two or more
+        hold complementarity pairs, wherever there are two, or never. The answer is one point, verified on the whole
+        problem. With ``choices``, ``state``, ``method="boxes"``, ``decompose=True`` or a big-M by name it is one part.
     start : bool, Solution or array
         Look for a start point (relax and respond, pattern search) first; or a point to begin with: the solution of a
         search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern
@@ -83,7 +92,7 @@ def optimize(
     range : bool
         Also compute the leader's best and worst value as the followers break their ties, see :func:`kktgen.verify`.
     executor : concurrent.futures.Executor, optional
-        For the independent jobs of bounding and verification, and for boxes.
+        For the independent jobs of bounding and verification, for boxes, and for independent parts.
     progress : callable, optional
         Called while the solver works with seconds, nodes, incumbent, bound and gap.
     stages : callable, optional
@@ -136,6 +145,8 @@ def optimize(
     expect_executor(executor, "optimize")
     check_method(method)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
+    check_parts(parts)
+    asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
     deadline, clock = Deadline(time_limit), Stages(stages)
     model = shared_kkt(bilevel)
     given = start if isinstance(start, bool) else given_point(bilevel.space, start)
@@ -143,15 +154,56 @@ def optimize(
     run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
     run.state = None if state is None else file_path(state)
     reserved = ("range",) if range else ()
-    plain = encoding == "auto" and not choices and method == "auto" and cuts == "auto" and decompose == "auto"
+    whole = {
+        "choices": choices,
+        "state": state,
+        'method="boxes"': method == "boxes",
+        "decompose=True": decompose is True,
+    }
+    label = part_labels(bilevel, parts, encoding, [name for name, used in whole.items() if used])
+    if label is None:
+        _solve(run, asked, given, gap, reserved)
+    else:
+        solved_apart(run, label, partial(_part, asked), encoding, given, gap, reserved)
+    return run.verified(encoding, solver, evidence, range)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What :func:`optimize` was asked for, of every part alike."""
+
+    encoding: Any
+    choices: Mapping[Any, Any] | None
+    solver: str
+    method: str
+    cuts: bool | str
+    decompose: bool | str
+    evidence: bool
+    options: dict[str, Any]
+
+
+def _solve(run: Pipeline, asked: Asked, given: Any, gap: float | None, reserved: tuple[str, ...]) -> None:
+    """Let a pipeline find what it can; Ctrl-C leaves the best point so far."""
+    encoding, solver, method = asked.encoding, asked.solver, asked.method
+    plain = encoding == "auto" and not asked.choices and (method, asked.cuts, asked.decompose) == ("auto",) * 3
     try:
         if plain and solved_without_pairs(run, solver, given, gap, reserved):
-            return run.verified(encoding, solver, evidence, range)
-        run.prepare(encoding, choices, cuts, solver)
+            return
+        run.prepare(encoding, asked.choices, asked.cuts, solver)
         run.search(given)
         run.box()
-        run.tighten(decompose, method)
-        run.solve(solver, gap, ("evidence", *reserved) if evidence and unboxed(run.ready) else reserved, method)
+        run.tighten(asked.decompose, method)
+        run.solve(solver, gap, ("evidence", *reserved) if asked.evidence and unboxed(run.ready) else reserved, method)
     except KeyboardInterrupt:
         run.interrupted(given)
-    return run.verified(encoding, solver, evidence, range)
+
+
+def _part(
+    asked: Asked, bilevel: Bilevel, start: Any, gap: float | None, limit: float | None,
+    progress: Callable[[Mapping[str, Any]], Any] | None,
+) -> tuple[Result, Model]:  # fmt: skip
+    """Return the result of a part, and its model before it was encoded."""
+    model = shared_kkt(bilevel)
+    run = Pipeline(bilevel, model, model, Deadline(limit), Stages(None), None, progress, dict(asked.options))
+    _solve(run, asked, start, gap, ())
+    return run.verified(asked.encoding, asked.solver, asked.evidence, False), run.model

@@ -37,6 +37,12 @@ TREE = "box tree"
 DECISIONS = "every decision"
 """Key of ``Solution.raw`` for the sentence that says of how many decisions, all there are, the bound is the best."""
 
+PARTS = "independent parts"
+"""Key of ``Solution.raw`` for the sentence that says of how many independent parts the answer is made, and which of
+them are proved."""
+OPEN_PARTS = "open parts"
+"""Key of ``Solution.raw`` for the sentences that say which parts are not proved, and why."""
+
 
 @dataclass
 class Grounds:
@@ -114,6 +120,10 @@ def judge(
             "the bound is the optimum of the convex relaxation, proved by its row prices: it rests on proved boxes and "
             "on no encoding"
         )
+        return found
+    if said := (solution.raw or {}).get(PARTS):
+        found.against += (solution.raw or {}).get(OPEN_PARTS, ())
+        found.rests.append(str(said))
         return found
     if said := (solution.raw or {}).get(TREE) or (solution.raw or {}).get(DECISIONS):
         found.against += cutoff_faults(original, encoded, value)
@@ -204,11 +214,14 @@ def _solver(solution: Solution) -> str:
 
 
 def contradictions(original: Model, solution: Solution, evidence: Sequence[Solution]) -> list[str]:
-    """Return which solutions of exactly encoded models speak against one that calls the problem infeasible."""
+    """Return what speaks against one that calls the problem infeasible: solutions of exactly encoded models, a part."""
     return [
-        f"solver fault: {origin(solution)} calls the model infeasible, {origin(other)} ended with {other.status!r}"
-        for other in evidence
-        if (other.z is not None or other.status == "unbounded") and not encoding_faults(original, other.model)
+        *(solution.raw or {}).get(OPEN_PARTS, ()),
+        *(
+            f"solver fault: {origin(solution)} calls the model infeasible, {origin(other)} ended with {other.status!r}"
+            for other in evidence
+            if (other.z is not None or other.status == "unbounded") and not encoding_faults(original, other.model)
+        ),
     ]
 
 

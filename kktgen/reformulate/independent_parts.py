@@ -1,0 +1,148 @@
+"""Independent parts: which columns of a bilevel problem are tied to which, so that each group is a problem of its own.
+
+Columns are tied by every row of the leader or of a follower (whose multipliers belong to it), quadratic row, SOS1 set,
+indicator, product in the leader's objective, and product with an own variable in a follower's cost. Linear terms of
+objectives tie nothing. With ``z = (z_1, z_2, ..)`` over the groups the leader's objective is ``sum_p F_p(z_p)``, the
+KKT system of every follower, and with it the set of its responses, the product of one for every group that holds some
+of its columns. So the optimum is the sum of the groups' optima.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..numerics.sparse import Csr, components, coo, row_index
+from ..problem.bilevel import Bilevel
+from ..problem.columns import LEADER
+from ..problem.expressions import Quad
+from ..problem.follower_rows import Declared
+
+MOST = 100
+"""Most parts; where there are more, neighbours are taken together."""
+
+
+def parts_of(bilevel: Bilevel) -> np.ndarray:
+    """Return the part (n,) of every column of a problem, numbered from 0 in the order of their first columns.
+
+    Columns without complementarity pairs (variables of the leader that no follower sees) are one part together, the
+    last one. A row without columns that no point satisfies makes all one part.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+        Its followers have objectives.
+
+    Raises
+    ------
+    BoundError
+        As :meth:`kktgen.Follower.rows`.
+
+    Examples
+    --------
+    The two hours of a market are tied by nothing; a storage between them, or a common limit, would.
+
+    >>> import kktgen as kg
+    >>> from kktgen.reformulate.independent_parts import parts_of
+    >>> m = kg.Bilevel("market")
+    >>> offer = m.var("offer", 2, lb=0, ub=60)
+    >>> market = m.follower("market")
+    >>> g = market.var("g", 2, lb=0, ub=80)
+    >>> market.minimize(offer @ g - 30 * g.sum())
+    >>> m.maximize(offer @ g)
+    >>> parts_of(m)
+    array([0, 1, 0, 1, 0, 1, 0, 1])
+    >>> _ = m.add(g.sum() <= 100)
+    >>> parts_of(m)
+    array([0, 0, 0, 0, 0, 0, 0, 0])
+    """
+    space, n = bilevel.space, len(bilevel.space)
+    if n == 0 or _impossible(bilevel):
+        return np.zeros(n, dtype=np.int64)
+    none = np.empty(0, dtype=np.int64)
+    i, j = (np.concatenate([none, *ends]).astype(np.int64) for ends in zip((none, none), *_ties(bilevel), strict=True))
+    count, label = components(coo(np.ones(2 * len(i)), np.concatenate([i, j]), np.concatenate([j, i]), (n, n)))
+    holds = np.zeros(count, dtype=bool)
+    holds[label[(space.role == "mu") & (space.ub > 0)]] = True
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    order = np.argsort(np.where(holds, first, n), kind="stable")
+    number = np.empty(count, dtype=np.int64)
+    number[order] = np.arange(count)
+    pieces = int(holds.sum())
+    at = np.minimum(number[label], pieces)
+    if pieces > MOST:
+        at = np.where(at < pieces, at * MOST // pieces, MOST)
+    return at
+
+
+def holding_pairs(bilevel: Bilevel, label: np.ndarray) -> int:
+    """Return how many parts hold complementarity pairs.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    label : ndarray (n,)
+        From :func:`parts_of`.
+    """
+    space = bilevel.space
+    return len(np.unique(label[(space.role == "mu") & (space.ub > 0)]))
+
+
+def _impossible(bilevel: Bilevel) -> bool:
+    """Return whether a row without columns excludes every point."""
+    tables = [(rows.M, rows.lo, rows.hi) for rows in bilevel.rows]
+    tables += [(d.M, d.lo, d.hi) for follower in bilevel.followers for d in follower.rows()]
+    linear = any((((lo > 0) | (hi < 0)) & (np.diff(M.indptr) == 0)).any() for M, lo, hi in tables)
+    empty = [row for row in bilevel.quads if not len(row.quad.v) and not row.quad.linear.nnz]
+    return linear or any(row.lo > row.quad.r or row.hi < row.quad.r for row in empty)
+
+
+def _ties(bilevel: Bilevel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs of columns that are tied."""
+    space = bilevel.space
+    owner = np.where(space.role == "follower", space.owner, LEADER)
+    for rows in bilevel.rows:
+        yield _of_rows(rows.M)
+    for row in bilevel.quads:
+        yield _of_set(_columns(row.quad))
+    for _, members in bilevel.sets:
+        yield _of_set(members)
+    for _, binary, _, rows in bilevel.conditions:
+        yield _of_set(np.concatenate([[binary], rows.M.indices]))
+    goal = bilevel.objective.canonical()
+    yield goal.i, goal.j
+    for follower in bilevel.followers:
+        for declared in follower.rows():
+            yield from _of_declared(declared)
+        for term in follower.terms:
+            yield _of_set(np.concatenate([[term.column], _columns(term.quad)]))
+        if follower.cost is not None:
+            cost = follower.cost.canonical()
+            mine = (owner[cost.i] == follower.index) | (owner[cost.j] == follower.index)
+            yield cost.i[mine], cost.j[mine]
+
+
+def _columns(quad: Quad) -> np.ndarray:
+    return np.concatenate([quad.i, quad.j, quad.linear.indices])
+
+
+def _of_set(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat(columns[:1], len(columns)), columns
+
+
+def _of_rows(M: Csr) -> tuple[np.ndarray, np.ndarray]:
+    """Tie the columns of each row to its first."""
+    return M.indices[M.indptr[row_index(M)]], M.indices
+
+
+def _of_declared(d: Declared) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Tie the columns of each row of a follower, its binary and its product column to its multipliers."""
+    price = np.maximum(np.maximum(d.lam, d.mu_lo), d.mu_hi)
+    row = row_index(d.M)
+    live = price[row] >= 0
+    yield price[row[live]], d.M.indices[live]
+    for part in (d.lam, d.mu_lo, d.mu_hi, d.switch, d.product):
+        if part is not None:
+            both = (part >= 0) & (price >= 0)
+            yield price[both], part[both]
