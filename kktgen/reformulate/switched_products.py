@@ -90,6 +90,11 @@ def with_switched_products(model: Model) -> Model:
     >>> print(kg.optimize(m).solution.objective)
     30.0
     """
+    return linearised(model)
+
+
+def linearised(model: Model) -> Model:
+    """Return what :func:`with_switched_products` does, for use inside another stage."""
     if model.kkt is None or not (len(model.objective.v) or len(model.quads)):
         return model
     goal, quads, two = model.objective.canonical(), model.quads, leaders_switches(model)
