@@ -35,6 +35,7 @@ from ..model.fingerprint import equivalent
 from ..model.model import Model
 from ..model.pairs import Pairs
 from ..reformulate.bounds import bound
+from ..reformulate.switched_products import linearised
 from .parts.constants import pairs_of
 
 
@@ -202,7 +203,7 @@ def encode(
         members = group == k
         if members.any():
             model = chosen(model, pairs if members.all() else pairs.take(members))
-    model = _without_void_rows(model)
+    model = linearised(_without_void_rows(model))
     known = all(type(one).__module__.startswith(__name__) for one in (main, *picks.values()))
     origin = model.origin if known else None  # nobody can vouch for an encoding of the user's own
     notes = (*model.notes, *_open_boxes(model))

@@ -29,6 +29,7 @@ from ..reformulate.cuts import cut
 from ..reformulate.eliminate import eliminate
 from ..reformulate.level import Relaxed, level, with_boxes
 from ..reformulate.scale import scaled
+from ..reformulate.switched_products import with_switched_products
 from ..search.residual import FEASIBLE, violation
 from ..search.start.pattern import polished
 from ..search.start.start import land_start, pair_count, starts_within
@@ -177,6 +178,7 @@ class Pipeline:
             self.model = self.ready = bound(
                 self.model, time_limit=limit, executor=self.executor, progress=self.progress
             )
+            self.model = self.ready = with_switched_products(self.model)
             self.clock.done("bound", lambda: bounds(self.model))
         self.ready = encode(self.model, encoding, choices)
         self.clock.done("encode", lambda: changes(self.ready, self.model))

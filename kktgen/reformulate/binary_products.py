@@ -61,6 +61,12 @@ def switches(space: Space, columns: np.ndarray, lb: np.ndarray, ub: np.ndarray) 
     return (space.kind[columns] != "C") & (ub[columns] - lb[columns] <= 1)
 
 
+def leaders_switches(model: Model) -> np.ndarray:
+    """Return which columns are the leader's and take two values (n,) bool."""
+    space = model.space
+    return switches(space, np.arange(model.n), space.lb, space.ub) & (space.owner < 0) & (space.lb < space.ub)
+
+
 def liftable(
     space: Space, first: np.ndarray, second: np.ndarray, lb: np.ndarray, ub: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from ..deadline import NEVER, Deadline
 from ..model.constants import constants, fold_entries
 from ..model.model import Model
 from ..numerics.sparse import Csr, components, coo, csr, row_index, vstack
+from .binary_products import leaders_switches
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class Conditions:
         Follower whose variable the column is; -1 for all others.
     live : ndarray (n,) of bool
         False for multipliers that are fixed at zero: products with them are zero.
+    binary : ndarray (n,) of bool
+        Columns of the leader that take two values: products with them are linear once the other factor has a box.
     deadline : Deadline
         Of the linear programs that choose weights.
     """
@@ -48,6 +51,7 @@ class Conditions:
     gammas: np.ndarray
     owner: np.ndarray
     live: np.ndarray
+    binary: np.ndarray
     deadline: Deadline = NEVER
 
     @classmethod
@@ -63,7 +67,8 @@ class Conditions:
         M, added = fold_entries(vstack([kkt.S, kkt.E, kkt.C], n), constants(space))
         return cls(
             np.arange(n), weighted, M, np.concatenate([kkt.s0, kkt.e0, kkt.c0]) + added,
-            np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live, deadline,
+            np.arange(len(weighted)) >= len(kkt.y) + len(kkt.lam), owner, live,
+            leaders_switches(model), deadline,
         )  # fmt: skip
 
     def near(self, columns: np.ndarray) -> Conditions:
@@ -79,7 +84,7 @@ class Conditions:
         narrow = csr(M.data, np.searchsorted(kept, M.indices), M.indptr, (len(at), len(kept)))
         return Conditions(
             self.columns[kept], np.searchsorted(kept, weighted), narrow, self.constant[at], self.gammas[at],
-            self.owner[kept], self.live[kept], self.deadline,
+            self.owner[kept], self.live[kept], self.binary[kept], self.deadline,
         )  # fmt: skip
 
     @cached_property

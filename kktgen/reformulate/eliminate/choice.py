@@ -1,8 +1,9 @@
 """Weights of the vanishing expressions ``y_j S_j``, ``lam_k E_k``, ``mu_i C_i`` that cancel the leader's products.
 
-The monomials the leader did not write must stay absent: homogeneous equations with at most two weights
-each, which tie the weights into groups ``w = slope * tau``. Each product of the leader is then one equation in at
-most two tau. Exact solutions come by propagation; where there are none, a small LP leaves the least.
+The monomials the leader did not write must stay absent (but free ones, whose coefficients do not matter): homogeneous
+equations with at most two weights each, which tie the weights into groups ``w = slope * tau``. Each product of the
+leader is then one equation in at most two tau. Exact solutions come by propagation; where there are none, a small LP
+leaves the least.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ REASONS = (
     "cancelling it would make the objective nonconvex",
     "no weights cancel all products it is tied to; the smallest remainder is kept",
     "it is the leader's own product of variables of one follower",
+    "it is linear once the follower's column has a box (kktgen.bound)",
 )
 """Why a product of the leader is kept."""
-ABSENT, CREATES, CURVED, LEAST, OWN = range(1, 6)
+ABSENT, CREATES, CURVED, LEAST, OWN, FREE = range(1, 7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,8 @@ def choose(products: BilinearTerms, deadline: Deadline = NEVER) -> Choice:
     reason = np.zeros(len(products.i), dtype=np.int8)
     reason[products.written & products.own] = OWN
     reason[products.written & ~products.own & ~products.held] = ABSENT
-    lead = np.flatnonzero(products.written & ~products.own & products.held)
+    reason[products.free & (products.written | products.held)] = FREE
+    lead = np.flatnonzero(products.written & ~products.own & products.held & ~products.free)
     groups = _contract(products, coupled=True)
     reduced = groups.equations(products, lead)
     live = reduced.ka != 0
@@ -131,7 +134,7 @@ def _repair(
 
 def _contract(products: BilinearTerms, coupled: bool, zero: np.ndarray | None = None) -> _Groups:
     """Return the groups of weights that leave absent products absent (``zero`` and still columns have weight 0)."""
-    hard = np.flatnonzero(~products.own & ~products.written & products.held)
+    hard = np.flatnonzero(~products.own & ~products.written & ~products.free & products.held)
     still = np.flatnonzero(products.still)
     zero = still if zero is None else np.concatenate([still, zero])
     parts = [products.equations(hard), PairEquations(zero, zero, *np.outer([1.0, 0.0, 0.0], np.ones(len(zero))))]

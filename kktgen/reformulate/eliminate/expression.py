@@ -63,19 +63,40 @@ class Rewriting:
         if not products.target.any():
             return None
         products = products.flat() if flat else products
+        first = cls._chosen(conditions, goal, products)
+        if first.convex or not products.switched.any():
+            return first
+        second = cls._chosen(conditions, goal, products.with_binaries())
+        return second if second.rest < first.rest else first
+
+    @classmethod
+    def _chosen(cls, conditions: Conditions, goal: Quad, products: BilinearTerms) -> Rewriting:
+        """Return the rewriting of an expression with the weights that suit its products."""
         choice = choose(products, conditions.deadline)
-        met = products.written & ~products.own & (choice.reason == 0)
+        met = products.written & ~products.own & ~products.free & (choice.reason == 0)
         return cls(goal, products, choice.w, products.rewritten(choice.w, met), choice.reason)
+
+    @property
+    def rest(self) -> int:
+        """How many products would keep the expression from being convex if those of binaries were linear."""
+        p, new = self.products, np.where(self.products.switched, 0.0, self.new)
+        return 0 if is_psd(p.hessian(new)) else int(((p.i != p.j) & (new != 0)).sum())
 
     @cached_property
     def convex(self) -> bool:
         """Whether the new expression is convex."""
         return is_psd(self.products.hessian(self.new))
 
+    @cached_property
+    def convex_once_boxed(self) -> bool:
+        """Whether the new expression is another one, and convex but for products of binaries."""
+        rest = np.where(self.products.switched, 0.0, self.new)
+        return self.convex or (bool(self.w.any()) and is_psd(self.products.hessian(rest)))
+
     @property
     def linear(self) -> bool:
-        """Whether no product is left."""
-        return not self.new.any()
+        """Whether the new expression is another one, and no product is left but those of binaries."""
+        return bool(self.w.any()) and not self.new[~self.products.switched].any()
 
     @property
     def rewards_gap(self) -> bool:
@@ -103,7 +124,7 @@ class Rewriting:
     def leftover(self) -> Monomials:
         """Return the products of the leader that are kept, with new coefficients, and why; none when it is convex."""
         p = self.products
-        stays = self._different & (self.new != 0) & ((p.target != 0) | (self.new != p.omega))
+        stays = (self._different | p.free) & (self.new != 0) & (p.free | (p.target != 0) | (self.new != p.omega))
         return self._monomials(stays & (not self.convex), self.new, self.reason)
 
     def obstacles(self) -> Monomials:

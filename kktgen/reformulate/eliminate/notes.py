@@ -33,6 +33,7 @@ def describe(model: Model, weights: Weights) -> tuple[str, ...]:
 BECOMES = {
     "linear": "made linear: eliminated exactly",
     "convex": "made convex: eliminated exactly",
+    "switched": "left with products of binaries alone: eliminated exactly",
     "split": "split in _lo and _up, at least one of them convex: eliminated exactly",
 }
 """What is said of rows, by what became of them."""

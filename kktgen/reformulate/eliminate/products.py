@@ -38,6 +38,10 @@ class BilinearTerms:
         Columns whose weight is a gamma.
     still : ndarray (n,) of bool
         Columns whose weight must be zero.
+    switched : ndarray (m,) of bool
+        Products of a leader's column that takes two values with a column y, lam or mu.
+    free : ndarray (m,) of bool
+        Monomials that may stand in the expression, whatever their coefficient.
     """
 
     n: int
@@ -52,6 +56,8 @@ class BilinearTerms:
     constant: np.ndarray
     mu: np.ndarray
     still: np.ndarray
+    switched: np.ndarray
+    free: np.ndarray
 
     @classmethod
     def of(cls, conditions: Conditions, i: np.ndarray, j: np.ndarray, v: np.ndarray) -> BilinearTerms:
@@ -73,6 +79,8 @@ class BilinearTerms:
         constant, mu = np.zeros(n), np.zeros(n, dtype=bool)
         constant[conditions.weighted], mu[conditions.weighted] = conditions.constant, conditions.gammas
         omega = np.bincount(where[len(row) :], weights=gv, minlength=m)
+        theirs = np.zeros(n, dtype=bool)
+        theirs[conditions.weighted] = True
         owner = conditions.owner
         own = (owner[i] == owner[j]) & (owner[i] >= 0)
         return cls(
@@ -80,11 +88,21 @@ class BilinearTerms:
             np.bincount(at[first], weights=value[first], minlength=m),
             np.bincount(at[~first], weights=value[~first], minlength=m),
             omega, np.where(_convex(n, i, j, omega), 0.0, omega), own, constant, mu, np.zeros(n, dtype=bool),
+            (conditions.binary[i] & theirs[j]) | (conditions.binary[j] & theirs[i]), np.zeros(m, dtype=bool),
         )  # fmt: skip
 
     def flat(self) -> BilinearTerms:
         """Return the same products where no weight may bring in curvature: alpha = 0 on curved columns."""
         return replace(self, still=self.curved)
+
+    def with_binaries(self) -> BilinearTerms:
+        """Return the same products where those of the leader's binaries with columns of followers are free.
+
+        Each is linear between four rows once the other factor has a box (:mod:`kktgen.reformulate.binary_products`).
+        """
+        rest = np.where(self.switched, 0.0, self.omega)
+        target = np.where(_convex(self.n, self.i, self.j, rest), 0.0, rest)
+        return replace(self, free=self.switched, target=target)
 
     @property
     def written(self) -> np.ndarray:
@@ -118,7 +136,7 @@ class BilinearTerms:
         left, right = self.ki * w[self.i], self.kj * w[self.j]
         out = left + right
         out[np.abs(out) <= ZERO * (np.abs(left) + np.abs(right))] = 0.0
-        out[~self.own & ~self.written] = 0.0
+        out[~self.own & ~self.written & ~self.free] = 0.0
         return out
 
     def rewritten(self, w: np.ndarray, met: np.ndarray | None = None) -> np.ndarray:

@@ -71,7 +71,8 @@ class RowOutcome:
     ----------
     name : str
     kind : str
-        ``linear``, ``convex``, ``split`` (one row a side, at least one of them convex) or ``kept``.
+        ``linear``, ``convex``, ``switched`` (linear or convex but for products of binaries), ``split`` (one row a side,
+        at least one of them convex) or ``kept``.
     cancelled : Monomials
         Products that are gone (of a row that is kept: that could go).
     obstacles : Monomials

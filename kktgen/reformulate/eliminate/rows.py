@@ -56,9 +56,11 @@ class RowAttempt:
 
     @property
     def kind(self) -> str:
-        """What the row became: ``linear``, ``convex``, ``split``, ``kept``."""
+        """What the row became: ``linear``, ``convex``, ``switched``, ``split``, ``kept``."""
         if len(self.sides) == 1:
-            return "convex" if len(self.sides[0].quad.v) else "linear"
+            found = self.sides[0].found
+            free = found is not None and not found.convex
+            return "switched" if free else "convex" if len(self.sides[0].quad.v) else "linear"
         return "split" if self.sides else "kept"
 
     def told(self, name: str) -> RowOutcome:
@@ -102,7 +104,8 @@ def eliminate_rows(model: Model, conditions: Conditions, at: np.ndarray) -> Mode
     keep = np.ones(len(quads), dtype=bool)
     keep[[one.row for one in outcomes if one.sides]] = False
     straight, bent = (
-        _table(model, [one for one in outcomes if one.kind in kinds]) for kinds in (("linear",), ("convex", "split"))
+        _table(model, [one for one in outcomes if one.kind in kinds])
+        for kinds in (("linear",), ("convex", "switched", "split"))
     )
     said = describe_rows(model, [one.told(quads.linear.label(one.row)) for one in outcomes])
     if len(found) < len(at):
@@ -146,7 +149,7 @@ def _outcome(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float) -
     found = Rewriting.of(conditions, sign * goal, near=True)
     if found is None:
         return None
-    sides = (Side("", sign * found.quad(goal.space), lo, hi, found),) if found.convex else ()
+    sides = (Side("", sign * found.quad(goal.space), lo, hi, found),) if found.convex_once_boxed else ()
     return RowAttempt(k, sides, found)
 
 
@@ -159,7 +162,7 @@ def _two_sided(conditions: Conditions, k: int, goal: Quad, lo: float, hi: float)
     for suffix, low, high, sign in (("_lo", lo, np.inf, -1.0), ("_up", -np.inf, hi, 1.0)):
         found = Rewriting.of(conditions, sign * goal, near=True)
         tried = tried if found is None else found
-        if found is None or not found.convex:
+        if found is None or not found.convex_once_boxed:
             sides.append(Side(suffix, goal, low, high, None))
         else:
             sides.append(Side(suffix, sign * found.quad(goal.space), low, high, found))
