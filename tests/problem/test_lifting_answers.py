@@ -292,7 +292,7 @@ def test_published_problems_with_products():
 
 
 def answered():
-    """Return by how much responses miss ``t = x y`` and the best y, for a cost that draws t down and one that draws it up."""
+    """Return by how much responses miss ``t = x y`` and the best y, for costs that draw t down and up."""
     worst = 0.0
     for x, pull in itertools.product((0.0, 1.0), (-9.0, 9.0)):
         m = kg.Bilevel("mutated")
