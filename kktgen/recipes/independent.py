@@ -8,7 +8,6 @@ leave most of the gap are solved again, more precisely.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,70 +16,22 @@ from ..deadline import Deadline
 from ..decompose.jobs import Job, Shared
 from ..decompose.jobs import run as run_jobs
 from ..encodings import encode, named
-from ..errors import BoundError, ProblemError, SolverError
-from ..model.fingerprint import equivalent
-from ..model.model import Model
+from ..errors import ProblemError
 from ..model.own_units import objective_size
-from ..model.pairs import Bounds
-from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
 from ..problem.restricted import restricted
-from ..reformulate.eliminate import eliminate
 from ..reformulate.independent_parts import holding_pairs, parts_of
-from ..reformulate.one_level import foundation
-from ..solvers.driving.checks import INTERRUPTED, interrupted
-from ..verification.claims import OPEN_PARTS, PARTS, usable
-from ..verification.report import Report, Tolerances
-from ..verification.verify import verify
-from ..wording import first_names
+from ..verification.report import Tolerances
+from .part_answer import Answer, Solve, answered, better
+from .parts_sum import assembled, encoded, summed
 
 if TYPE_CHECKING:
-    from .pipeline import Pipeline, Result
+    from .pipeline import Pipeline
 
-Solve = Callable[[Bilevel, Any, float | None, float | None, Any], "tuple[Result, Model]"]
-"""Solves a part: from its problem, a start, a gap, seconds and a callback to its result and its model with pairs."""
-ANY_GAP = Tolerances(optimality=1.0)
-"""With which a part is asked whether anything but its gap stands against its optimum: the gap is the sum's affair."""
-SHOWN = 3
-"""Parts that are named."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What came of a part.
-
-    Parameters
-    ----------
-    status : str
-        As of :class:`kktgen.Solution`.
-    solver : str
-    z : ndarray or None
-        Over the columns of the part's problem.
-    value, bound : float or None
-    proved : bool
-        Nothing but perhaps the gap stands against the part's optimum, or it is proved infeasible.
-    why : str
-        What stands against it.
-    stopped : bool
-        By Ctrl-C.
-    nodes : int
-    boxes : tuple of ndarray, or None
-        ``lb``, ``ub`` and ``proof`` of the columns.
-    slacks : tuple of ndarray, or None
-        Multiplier columns of pairs, the bounds of their slacks and the proofs.
-    """
-
-    status: str = "time_limit"
-    solver: str = "no solver was reached"
-    z: np.ndarray | None = None
-    value: float | None = None
-    bound: float | None = None
-    proved: bool = False
-    why: str = "not reached within the time limit"
-    stopped: bool = False
-    nodes: int = 0
-    boxes: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-    slacks: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+PAIRS = 50
+"""Least pairs a part holds on average where each solve starts a process of its own."""
+SECONDS = 1.0
+"""Least seconds a part is given on average; where there are fewer, neighbours are taken together."""
 
 
 def check_parts(parts: Any) -> None:
@@ -89,7 +40,9 @@ def check_parts(parts: Any) -> None:
         raise ProblemError(f"parts: True, False or 'auto', got {parts!r}")
 
 
-def part_labels(bilevel: Bilevel, parts: bool | str, encoding: Any, whole: Sequence[str]) -> np.ndarray | None:
+def part_labels(
+    bilevel: Bilevel, parts: bool | str, encoding: Any, whole: Sequence[str], isolate: bool, limit: float | None
+) -> np.ndarray | None:
     """Return the part of every column; None where the problem is to be solved as one.
 
     Parameters
@@ -99,6 +52,10 @@ def part_labels(bilevel: Bilevel, parts: bool | str, encoding: Any, whole: Seque
     encoding : encoding or str
     whole : sequence of str
         What was asked for that takes the problem as one.
+    isolate : bool
+        Every solve starts a process, which pays for parts of some size alone.
+    limit : float or None
+        Seconds for all parts.
 
     Raises
     ------
@@ -108,15 +65,24 @@ def part_labels(bilevel: Bilevel, parts: bool | str, encoding: Any, whole: Seque
     if parts is False:
         return None
     asked = [*whole, *([] if _fits_parts(encoding) else ["an encoding that names rows or is not kktgen's"])]
-    if asked:
-        if parts is True:
-            raise ProblemError(
-                f"parts=True does not go together with {asked[0]}, which takes the problem as one; leave one out"
-            )
+    if asked and parts is True:
+        raise ProblemError(
+            f"parts=True does not go together with {asked[0]}, which takes the problem as one; leave one out"
+        )
+    if asked or not bilevel.followers:
         return None
     label = parts_of(bilevel)
-    count = len(np.unique(label)) if parts is True else holding_pairs(bilevel, label)
-    return label if count > 1 else None
+    if parts is True:
+        return label if len(np.unique(label)) > 1 else None
+    held, space = holding_pairs(bilevel, label), bilevel.space
+    most = held
+    if isolate:
+        most = min(most, int((space.role == "mu").sum()) // PAIRS)
+    if limit is not None:
+        most = int(min(most, limit / SECONDS))
+    if most < 2:
+        return None
+    return np.where(label < held, label * most // held, most)
 
 
 def _fits_parts(encoding: Any) -> bool:
@@ -147,8 +113,8 @@ def solved_apart(
     except KeyboardInterrupt:
         run.deadline.stop()
     run.clock.done("parts", lambda: _told(answers))
-    run.ready = _encoded(run, columns, answers, encoding)
-    run.found = _sum(run, columns, answers, start)
+    run.ready = encoded(run, columns, answers, encoding)
+    run.found = summed(run, columns, answers, start)
     run.single = True
     run.clock.done("sum", run.found.__str__)
 
@@ -162,7 +128,7 @@ def _solve_all(
     if run.executor is not None:
         jobs = [Job(answered, Shared.of(parts[k]), (solve, starts[k], gaps[k])) for k in order]
         for k, answer in zip(order, run_jobs(jobs, run.executor, deadline), strict=True):
-            answers[k] = _better(run.model.sense, answers[k], answer)
+            answers[k] = better(run.model.sense, answers[k], answer)
             if answers[k].status == "infeasible":
                 return
         return
@@ -175,7 +141,7 @@ def _solve_all(
         limit = None if left is None else left * float(shares[place])
         text = f"part {k + 1} of {len(parts)}"
         answer = answered(parts[k], solve, starts[k], gaps[k], limit, _telling(run, text))
-        answers[k] = _better(run.model.sense, answers[k], answer)
+        answers[k] = better(run.model.sense, answers[k], answer)
         if answer.stopped:
             run.deadline.stop()
         if answers[k].status == "infeasible":
@@ -188,55 +154,11 @@ def _telling(run: Pipeline, text: str) -> Callable[[Mapping[str, Any]], Any] | N
     return None if progress is None else lambda _: progress({"text": text, "seconds": run.deadline.spent})
 
 
-def answered(
-    part: Bilevel, solve: Solve, start: Any, gap: float | None, limit: float | None, progress: Any = None
-) -> Answer:
-    """Return what comes of a part; a solver that fails is an answer too."""
-    try:
-        result, model = solve(part, start, gap, limit, progress)
-    except SolverError as error:
-        return Answer("error", why=str(error))
-    found, report, n = result.solution, result.report, len(part.space)
-    proved, why = _standing(part, found, report)
-    boxes = slacks = None
-    if model.bounded and model.cutoff is None and not foundation(result.model):
-        space = model.space
-        boxes = space.lb[:n].copy(), space.ub[:n].copy(), space.proof[:n].copy()
-        if model.pairs is not None:
-            slacks = model.pairs.mu, model.pairs.slack_max.value, model.pairs.slack_max.proof
-    return Answer(
-        found.status, found.solver, None if found.z is None else found.z[:n], found.objective, usable(found.bound),
-        proved, why, interrupted(found), found.nodes or 0, boxes, slacks,
-    )  # fmt: skip
-
-
-def _standing(part: Bilevel, found: Solution, report: Report) -> tuple[bool, str]:
-    """Return whether nothing but the gap stands against a part's claim, and what does."""
-    if report.claim in ("optimal", "infeasible"):
-        return True, ""
-    why = report.reasons[0] if report.reasons else f"status {found.status!r}"
-    if not report.ok or report.gap is None or report.gap <= report.tolerances.optimality:
-        return False, why
-    behind = found.model.sense * ((report.value or 0.0) - (found.bound or 0.0)) >= 0
-    return behind and verify(part, found, tolerances=ANY_GAP).claim == "optimal", why
-
-
-def _better(sense: int, before: Answer, after: Answer | None) -> Answer:
-    """Return the later answer unless it has no point, or is worse in value and bound."""
-    if after is None:
-        return before
-    if before.z is None or before.value is None or before.bound is None:
-        return after
-    if after.z is None or after.value is None or after.bound is None or not after.proved:
-        return before
-    return after if abs(after.value - after.bound) < abs(before.value - before.bound) else before
-
-
 def _too_wide(
     run: Pipeline, columns: list[np.ndarray], answers: list[Answer], gap: float | None
 ) -> tuple[np.ndarray, list[float | None]]:
     """Return the parts to be solved more precisely, with their gaps, where the sum's gap is wider than asked for."""
-    z, value, bound = _assembled(run, columns, answers)
+    z, value, bound = assembled(run, columns, answers)
     gaps: list[float | None] = [gap] * len(answers)
     if z is None or bound is None or value is None:
         return np.empty(0, dtype=np.int64), gaps
@@ -252,109 +174,6 @@ def _too_wide(
         size = max(abs(answers[k].value or 0.0), abs(answers[k].bound or 0.0))
         gaps[k] = min(each / size, 1.0)
     return again, gaps
-
-
-def _assembled(
-    run: Pipeline, columns: list[np.ndarray], answers: list[Answer], start: Any = True
-) -> tuple[np.ndarray | None, float | None, float | None]:
-    """Return the point over all columns, its value and the sum of the bounds; what is missing is None.
-
-    Parts without a point take theirs from the user's start, where there is one.
-    """
-    bounds = [answer.bound for answer in answers if answer.bound is not None]
-    model, bound = run.model, None
-    if len(bounds) == len(answers):
-        bound = float(np.sum(bounds)) + model.sense * run.bilevel.objective.r + 0.0
-    if isinstance(start, bool):
-        if any(answer.z is None for answer in answers):
-            return None, None, bound
-        z = np.zeros(len(run.bilevel.space))
-    else:
-        z = model.complete(start)
-    for at, answer in zip(columns, answers, strict=True):
-        if answer.z is not None:
-            z[at] = answer.z
-    z = model.terms.settled(z)
-    return z, model.value(z) + 0.0, bound
-
-
-def _sum(run: Pipeline, columns: list[np.ndarray], answers: list[Answer], start: Any) -> Solution:
-    """Return the answer to the whole problem."""
-    count, space = len(answers), run.bilevel.space
-    status, at = _status(answers)
-    names = [f"part {k + 1} ({space.label(int(columns[k][0]))} ..)" for k in range(count)]
-    open_parts = [k for k in range(count) if not answers[k].proved] if at is None else [at][: not answers[at].proved]
-    faults = [f"{names[k]} of {count} is not proved: {answers[k].why}" for k in open_parts[:SHOWN]]
-    if len(open_parts) > SHOWN:
-        faults.append(f"{len(open_parts) - SHOWN} more parts are not proved")
-    said = f"independent parts: {count}, {'each' if not open_parts else str(count - len(open_parts))} proved"
-    raw: dict[str, Any] = {PARTS: said, OPEN_PARTS: faults}
-    if run.deadline.stopped:
-        raw["status"] = INTERRUPTED
-    z, value, bound = (None, None, None) if status == "infeasible" else _assembled(run, columns, answers, start)
-    solvers = sorted({answer.solver for answer in answers if answer.z is not None}) or [answers[0].solver]
-    solver = f"{answers[at].solver}, part {at + 1} of {count}" if at is not None else (
-        f"{first_names(solvers, SHOWN)}, {count} parts"
-    )  # fmt: skip
-    full = None if z is None else run.ready.complete(z)
-    nodes = sum(answer.nodes for answer in answers)
-    return Solution(status, value, bound, full, run.deadline.spent, solver, run.ready, nodes, raw)
-
-
-def _status(answers: list[Answer]) -> tuple[str, int | None]:
-    """Return the status of the sum, and the one part that decides it."""
-    status = [answer.status for answer in answers]
-    if "infeasible" in status:
-        return "infeasible", status.index("infeasible")
-    for word in ("unbounded", "infeasible_or_unbounded"):
-        if word in status:
-            at = status.index(word)
-            others = all(answer.z is not None or answer.status == "unbounded" for answer in answers)
-            return ("unbounded" if word == "unbounded" and others else "infeasible_or_unbounded"), at
-    if "error" in status:
-        return "error", status.index("error")
-    return ("optimal" if all(word == "optimal" for word in status) else "time_limit"), None
-
-
-def _encoded(run: Pipeline, columns: list[np.ndarray], answers: list[Answer], encoding: Any) -> Model:
-    """Return the encoded model of the whole problem, with the boxes proved of its parts."""
-    model = eliminate(run.model, time_limit=run.deadline.share("eliminate").left())
-    boxed = boxed_by_parts(model, columns, answers)
-    try:
-        return encode(boxed, encoding)
-    except BoundError:  # of pairs that a part's own model had settled
-        return encode(boxed, "sos1")
-
-
-@equivalent
-def boxed_by_parts(model: Model, columns: list[np.ndarray], answers: list[Answer]) -> Model:
-    """Return a KKT model with the boxes that were proved of its parts.
-
-    Parameters
-    ----------
-    model : Model
-    columns : list of ndarray
-        Of each part.
-    answers : list of Answer
-    """
-    if model.pairs is None:
-        return model
-    pairs, space = model.pairs, model.space.copy()
-    slack = Bounds(pairs.slack_max.value.copy(), pairs.slack_max.proof.copy())
-    at_pair = np.full(model.n, -1)
-    at_pair[pairs.mu] = np.arange(len(pairs))
-    for at, answer in zip(columns, answers, strict=True):
-        if answer.boxes is not None:
-            price = at[space.is_price[at]]
-            own = np.searchsorted(at, price)
-            space.lb[price], space.ub[price], space.proof[price] = (part[own] for part in answer.boxes)
-        if answer.slacks is not None:
-            mu, value, proof = answer.slacks
-            here = at_pair[at[mu]]
-            slack.value[here], slack.proof[here] = value, proof
-    dual = Bounds(space.ub[pairs.mu].copy(), space.proof[pairs.mu].copy())
-    bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual), bounded=True)
-    return bounded
 
 
 def _told(answers: list[Answer]) -> str:

@@ -80,7 +80,9 @@ def optimize(
     parts : bool or "auto"
         Solve independent parts of the problem apart and add them (:mod:`kktgen.recipes.independent`): where two or more
         hold complementarity pairs, wherever there are two, or never. The answer is one point, verified on the whole
-        problem. With ``choices``, ``state``, ``method="boxes"``, ``decompose=True`` or a big-M by name it is one part.
+        problem. By default neighbours are taken together where a time limit leaves less than a second a part, or where
+        small parts would each start a process (``isolate``); with ``choices``, ``state``, ``method="boxes"``,
+        ``decompose=True`` or a big-M whose constants have keys the problem is one part.
     start : bool, Solution or array
         Look for a start point (relax and respond, pattern search) first; or a point to begin with: the solution of a
         search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern
@@ -160,7 +162,7 @@ def optimize(
         'method="boxes"': method == "boxes",
         "decompose=True": decompose is True,
     }
-    label = part_labels(bilevel, parts, encoding, [name for name, used in whole.items() if used])
+    label = part_labels(bilevel, parts, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
     if label is None:
         _solve(run, asked, given, gap, reserved)
     else:
@@ -203,7 +205,8 @@ def _part(
     progress: Callable[[Mapping[str, Any]], Any] | None,
 ) -> tuple[Result, Model]:  # fmt: skip
     """Return the result of a part, and its model before it was encoded."""
+    deadline, clock = Deadline(limit), Stages(None)
     model = shared_kkt(bilevel)
-    run = Pipeline(bilevel, model, model, Deadline(limit), Stages(None), None, progress, dict(asked.options))
+    run = Pipeline(bilevel, model, model, deadline, clock, None, progress, dict(asked.options))
     _solve(run, asked, start, gap, ())
     return run.verified(asked.encoding, asked.solver, asked.evidence, False), run.model

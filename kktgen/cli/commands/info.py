@@ -9,6 +9,7 @@ import click
 import kktgen as kg
 
 from ...formats import encoding_rows, file_features, reader_rows, readers
+from ...reformulate.independent_parts import holding_pairs, parts_of
 from ...reformulate.one_level import outlook
 from .. import model_files, printing, problem_files, task
 from ..options import parameter_options
@@ -47,6 +48,9 @@ def command(target: str, overrides: dict[str, str]) -> None:
     click.echo(f"\n{model}")
     said = outlook(model)
     click.echo(f"  {said}\n" if said else "")
+    parts = holding_pairs(problem, parts_of(problem))
+    if parts > 1:
+        click.echo(f"  independent parts: {parts}, which kktgen solve takes apart\n")
     printing.table(
         ("encoding", "what the model then has at most", "solvers that read the file"),
         encoding_rows(kg.eliminate(model)),

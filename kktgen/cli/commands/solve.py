@@ -52,6 +52,10 @@ EXPLAIN_SECONDS = 60.0
     "--decompose", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
     help="Rounds over the followers first: where eight or more meet only through the leader, always, never.",
 )  # fmt: skip
+@click.option(
+    "--parts", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
+    help="Independent parts solved apart: where two or more hold complementarity pairs, wherever there are two, never.",
+)  # fmt: skip
 @search_options
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
 @click.option("--certify", is_flag=True, help="Also prove the followers' responses optimal in rational numbers.")
@@ -133,7 +137,8 @@ def _solved(job: task.Job, asked: Mapping[str, Any], progress: printing.Progress
                 job.bilevel, method="auto" if method == "exact" else method, encoding=asked["encoding"],
                 solver=asked["solver"], time_limit=asked["time_limit"],
                 gap=asked["gap"], cuts=SWITCH.get(asked["cuts"], "auto"),
-                decompose=SWITCH.get(asked["decompose"], "auto"), range=ranged,
+                decompose=SWITCH.get(asked["decompose"], "auto"), parts=SWITCH.get(asked["parts"], "auto"),
+                range=ranged,
                 executor=executor, isolate=True, memory_limit=asked["memory_limit"], progress=progress,
                 stages=progress.stage_passed if silent else progress.stage_ended, **job.options(asked["solver"]),
             )  # fmt: skip

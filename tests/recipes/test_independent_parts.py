@@ -1,0 +1,214 @@
+"""Independent parts: their sum against the problem as a whole and against separate solves; ends, gaps, units."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import kktgen as kg
+
+LIMIT = 60
+
+
+def bidding(hours, sense=1.0, scale=1.0):
+    """Return the bids of a plant in some hours of a market without storage; the price is a multiplier."""
+    demand = 100 + 10 * np.random.default_rng(1).normal(size=hours).round(2)
+    m = kg.Bilevel("bidding")
+    offer = m.var("offer", hours, lb=0, ub=60)
+    market = m.follower("market")
+    g = market.var("g", (3, hours), lb=0, ub=np.array([[60.0], [40.0], [50.0]]) * np.ones((1, hours)))
+    balance = market.add(g.sum(axis=0) == demand, name="balance")
+    cost = offer @ g[0] + 20 * g[1].sum() + 30 * g[2].sum() + 0.1 * (g[1] @ g[1]) + 0.05 * (g[2] @ g[2])
+    market.minimize(scale * cost)
+    profit = balance.dual @ g[0] - scale * 10 * g[0].sum() + scale * 7
+    (m.maximize if sense > 0 else m.minimize)(sense * profit)
+    return m
+
+
+def tolls(caps, infeasible=(), free=(), factor=1.0):
+    """Return roads with a toll each: the toll of a road that costs 2 is 2, or its cap; what it earns, plus 5."""
+    m, goal = kg.Bilevel("tolls"), 5.0
+    for k, cap in enumerate(caps):
+        toll = m.var(f"toll{k}", lb=0, ub=cap)
+        driver = m.follower(f"driver{k}")
+        road = driver.var("road", lb=0, ub=1)
+        driver.minimize(factor * (toll @ road - 2 * road))
+        if k in infeasible:
+            m.add(road >= 2, name=f"full{k}")
+        goal = goal + toll @ road
+    if free:
+        goal = goal + m.var("free", lb=0)
+    m.maximize(factor * goal)
+    return m
+
+
+def said(result):
+    return result.report.reasons[0]
+
+
+@pytest.mark.parametrize("hours", [2, 4])
+@pytest.mark.parametrize("sense", [1.0, -1.0])
+def test_hours_of_a_market_equal_the_whole(hours, sense):
+    m = bidding(hours, sense)
+    whole, parts = (kg.optimize(m, time_limit=LIMIT, parts=how) for how in (False, "auto"))
+    assert whole.report.claim == parts.report.claim == "optimal"
+    assert parts.solution.objective == pytest.approx(whole.solution.objective, rel=1e-6)
+    assert said(parts) == f"independent parts: {hours}, each proved"
+    assert "parts" not in whole.seconds
+
+
+def test_a_day_falls_into_24_and_its_model_can_be_written_and_read():
+    m = bidding(24)
+    result = kg.optimize(m, time_limit=LIMIT * 2)
+    assert said(result) == "independent parts: 24, each proved"
+    assert result.report.claim == "optimal" == kg.verify(m, result.solution).claim
+    assert result.model.pairs is None and len(result.solution.z) == result.model.n
+    assert "slack" not in kg.dumps(result.model, "lp")[:0]
+    prices = result.solution[m.followers[0].rows()[1].price(m.space)()]
+    assert prices.shape == (24,) and (prices > 0).all()
+    again = kg.solve(result.model, "scip", time_limit=LIMIT, start=result.solution.z, gap=1e-4)
+    assert again.objective == pytest.approx(result.solution.objective, rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_units(scale):
+    parts, plain = kg.optimize(bidding(2, scale=scale), time_limit=LIMIT), kg.optimize(bidding(2), time_limit=LIMIT)
+    assert parts.report.claim == "optimal"
+    assert said(parts) == "independent parts: 2, each proved"
+    assert parts.solution.objective == pytest.approx(scale * plain.solution.objective, rel=1e-5)
+
+
+def test_constants_and_columns_in_no_row():
+    m = tolls([3.0, 1.5])
+    spare = m.var("spare", lb=-1, ub=4)
+    m.maximize(-m.objective + 3 * spare)
+    result = kg.optimize(m, time_limit=LIMIT)
+    assert result.solution.objective == pytest.approx(2.0 + 1.5 + 5.0 + 12.0)
+    assert result.bound == pytest.approx(20.5) and result.solution[spare] == pytest.approx(4.0)
+    assert said(result) == "independent parts: 3, each proved"
+
+
+def test_one_infeasible_part_makes_all_infeasible_whatever_the_others_do():
+    for free in ((), (1,)):
+        result = kg.optimize(tolls([3.0] * 3, infeasible=(1,), free=free), time_limit=LIMIT)
+        assert (result.solution.status, result.report.claim, result.solution.z) == ("infeasible", "infeasible", None)
+
+
+def test_an_unbounded_part_counts_where_all_others_have_points():
+    result = kg.optimize(tolls([3.0] * 2, free=(1,)), time_limit=LIMIT)
+    assert result.solution.status == "unbounded"
+    assert result.report.claim in ("unverified", "bilevel-feasible")
+
+
+def cancelling():
+    """Return two fits whose errors, 10 and -9.99, nearly cancel."""
+    m, goal = kg.Bilevel("cancelling"), 0.0
+    for k, (target, constant) in enumerate(((2.0, 10.0), (3.0, -9.99))):
+        x = m.var(f"x{k}", lb=0, ub=10)
+        follower = m.follower(f"f{k}")
+        y = follower.var("y", lb=0, ub=10)
+        follower.minimize((y - x) ** 2)
+        one = m.var(f"one{k}", lb=1, ub=2)
+        goal = goal + (y - target) ** 2 + (constant * one if k == 0 else constant * (3 - one) + 9.99 * one * 0 + 9.99)
+        if k:
+            m.add(one + y >= 4, name="kept")
+    m.minimize(goal)
+    return m
+
+
+@pytest.mark.parametrize("gap", [None, 1e-2])
+def test_parts_share_the_gap_of_the_whole(gap):
+    result = kg.optimize(cancelling(), time_limit=LIMIT, gap=gap)
+    whole = kg.optimize(cancelling(), time_limit=LIMIT, parts=False)
+    assert said(result).startswith("independent parts: 2")
+    assert result.solution.objective == pytest.approx(whole.solution.objective, abs=1e-4)
+    assert result.report.gap <= 1e-4 or result.report.claim == "bilevel-feasible"
+    assert result.report.claim == "optimal"
+
+
+def test_constants_nobody_proved_are_never_optimal():
+    m = tolls([3.0] * 2)
+    result = kg.optimize(m, kg.BigM(dual=0.5), time_limit=LIMIT)
+    assert result.report.claim == "bilevel-feasible"
+    assert "part 1 (toll0 ..) of 2 is not proved" in said(result)
+    assert "M unproved" in said(result)
+
+
+def test_time_is_shared_and_what_is_not_reached_is_told():
+    result = kg.optimize(tolls([3.0] * 3), time_limit=0.0, parts=True)
+    assert (result.solution.status, result.report.claim) == ("time_limit", "unverified")
+    start = kg.search.respond(tolls([3.0] * 3), [1.0, 1.0, 1.0])
+    kept = kg.optimize(tolls([3.0] * 3), time_limit=0.0, parts=True, start=start)
+    assert kept.report.claim == "bilevel-feasible" and kept.solution.objective == pytest.approx(8.0)
+
+
+def test_ctrl_c_keeps_what_is_there():
+    calls = []
+
+    def stages(name, text):
+        calls.append(name)
+
+    def progress(info):
+        if info.get("text") == "part 2 of 3":
+            raise KeyboardInterrupt
+
+    start = kg.search.respond(tolls([3.0] * 3), [1.0, 1.0, 1.0])
+    result = kg.optimize(tolls([3.0] * 3), start=start, progress=progress, stages=stages)
+    assert result.solution.z is not None and result.report.claim != "unverified"
+    assert result.solution.objective >= 8.0 - 1e-6
+    assert calls == ["kkt", "parts", "sum", "verify"]
+
+
+def test_an_executor_solves_the_parts():
+    with ThreadPoolExecutor(2) as executor:
+        result = kg.optimize(tolls([3.0, 1.0, 2.5]), time_limit=LIMIT, executor=executor)
+    assert result.solution.objective == pytest.approx(10.0) and result.report.claim == "optimal"
+
+
+def test_what_takes_the_problem_as_one():
+    m = tolls([3.0] * 2)
+    chosen = kg.optimize(m, time_limit=LIMIT, choices={"driver0": kg.SOS1()})
+    assert "parts" not in chosen.seconds
+    named = kg.optimize(m, kg.BigM(dual={"driver0": 9.0}), time_limit=LIMIT)
+    assert "parts" not in named.seconds
+    with pytest.raises(kg.ProblemError, match="does not go together with choices"):
+        kg.optimize(m, choices={"driver0": kg.SOS1()}, parts=True)
+    with pytest.raises(kg.ProblemError, match="parts: True, False or 'auto'"):
+        kg.optimize(m, parts="some")
+
+
+def small(m, k, rng):
+    """Add a small random problem to ``m``; return its part of the leader's objective."""
+    x = m.var(f"x{k}", 2, lb=-2, ub=2) if rng.integers(2) else m.var(f"x{k}", 2, kind="B")
+    follower = m.follower(f"f{k}")
+    y = follower.var("y", 2, lb=0, ub=3)
+    A, B = rng.integers(-2, 3, (2, 2)).astype(float), rng.integers(-2, 3, (2, 2)).astype(float)
+    rows = follower.add(A @ y <= B @ x + 4, name="rows")
+    curved = float(rng.integers(2))
+    follower.minimize(rng.normal(size=2).round(2) @ y + (rng.normal(size=(2, 2)).round(2) @ x) @ y + curved * (y @ y))
+    if rng.integers(2):
+        m.add(x.sum() + y.sum() <= 4, name=f"both{k}")
+    goal = rng.normal(size=2).round(2) @ x + rng.normal(size=2).round(2) @ y + float(rng.integers(-3, 4))
+    return goal + 0.1 * rows.dual[0] if rng.integers(3) == 0 else goal
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_problems_are_the_sum_of_separate_ones(seed):
+    count = 2 + seed % 2
+    total, status = 0.0, []
+    for k in range(count):
+        one = kg.Bilevel("one")
+        one.minimize(small(one, k, np.random.default_rng([seed, k])))
+        found = kg.optimize(one, time_limit=LIMIT, parts=False)
+        status.append(found.report.claim)
+        total += found.solution.objective if found.solution.objective is not None else np.nan
+    m = kg.Bilevel("all")
+    goals = [small(m, k, np.random.default_rng([seed, k])) for k in range(count)]
+    m.minimize(sum(goals[1:], goals[0]))
+    result = kg.optimize(m, time_limit=LIMIT)
+    assert "parts" in result.seconds
+    if status == ["optimal"] * count:
+        assert result.report.claim == "optimal"
+        assert result.solution.objective == pytest.approx(total, rel=1e-5, abs=1e-5)
+    else:
+        assert result.report.claim in status
