@@ -17,6 +17,7 @@ from ..model.model import Model
 from ..model.own_units import LEAST, objective_size
 from ..model.solution import Solution
 from ..problem.columns import LEADER
+from ..reformulate.binary_products import leaders_switches
 from ..reformulate.scale import Scaled, scaled
 from ..solvers.driving.checks import INTERRUPTED
 from ..verification.claims import TREE
@@ -28,6 +29,9 @@ GAP = 1e-5
 FEW, MANY, LARGE = 3, 60, 400
 """A tree is tried by itself where so many columns at most meet so many pairs at least, in followers of at most so many
 variables and rows."""
+FEW_BINARIES, MANY_SWITCHED = 4, 200
+"""Or where followers see so many binaries at most and nothing else, products of their own columns are left in the
+leader's objective, and there are so many pairs at least: a solver bounds such products badly before they are fixed."""
 OPEN = 0.01
 """And where the convex relaxation is so far (relative) from the best start point."""
 
@@ -116,6 +120,32 @@ def worth_boxes(model: Model, points: Sequence[np.ndarray], bound: float | None)
     discrete = bool((space.kind != "C").any() or len(model.sos1))
     value = model.value(points[0])
     return curved and not discrete and abs(value - bound) > OPEN * max(objective_size(model, points[0]), abs(value))
+
+
+def worth_plans(model: Model, points: Sequence[np.ndarray]) -> bool:
+    """Return whether a tree over the few binaries that followers see is tried without being asked for.
+
+    The leader has no other integers, and his objective keeps products of followers' columns, such as a price with a
+    flow: at a plan most of these columns have one value, which boxes find and the tree of a solver finds late.
+
+    Parameters
+    ----------
+    model : Model
+        Bounded, with its pairs.
+    points : sequence of ndarray (n,)
+        Known points.
+    """
+    kkt, pairs, space, goal = model.kkt, model.pairs, model.space, model.objective
+    if kkt is None or pairs is None or len(pairs) < MANY_SWITCHED or not len(points):
+        return False
+    seen = kkt.seen
+    two = leaders_switches(model)
+    if not 0 < len(seen) <= FEW_BINARIES or not two[seen].all() or (space.kind != "C").sum() > len(seen):
+        return False
+    if len(model.terms) or len(model.quads) or len(model.sos1):
+        return False
+    theirs = (space.owner[goal.i] != LEADER) & (space.owner[goal.j] != LEADER)
+    return bool(theirs.any()) and "qobj_nonconvex" in model.features
 
 
 def digest(model: Model) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..deadline import Deadline
-from ..decompose.by_boxes import by_boxes, over, worth_boxes
+from ..decompose.by_boxes import by_boxes, over, worth_boxes, worth_plans
 from ..decompose.rounds import Rounds
 from ..decompose.tighten import tightened
 from ..encodings import encode, named
@@ -246,6 +246,8 @@ class Pipeline:
         """Return whether a tree over boxes solves it: by name, or by itself where that is worth trying."""
         if method != "auto":
             return method == "boxes"
+        if worth_plans(self.model, self.points):
+            return True
         if not worth_boxes(self.model, self.points, np.inf):
             return False
         if self.relaxed is None:

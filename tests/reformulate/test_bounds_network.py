@@ -281,3 +281,18 @@ def test_the_totals_of_many_trips_need_no_multiplier():
     model = kg.bound(kg.kkt(roads.tolls(4)))
     assert any("76 pairs proved inactive" in note for note in model.notes)
     assert np.isfinite(model.pairs.dual_max.value).all()
+
+
+def test_bounds_that_a_decision_closes_on_each_other_leave_their_multipliers_open():
+    """At z = 0 the arc is fixed: only the difference of its two multipliers is known, and the leader wants one large."""
+    m = kg.Bilevel("shut")
+    z = m.var("z", kind="B")
+    f = m.follower("market")
+    g, h = f.var("g", lb=0), f.var("h", lb=0, ub=9)
+    limit = f.add(g <= 4 * z)
+    f.add(g + h == 6)
+    f.minimize(10 * g + 30 * h)
+    m.maximize(-limit.dual - 100 * z)
+    model = kg.bound(kg.kkt(m))
+    assert np.isinf(model.pairs.dual_max.value).sum() == 2
+    assert kg.optimize(m, time_limit=30).report.claim != "optimal"

@@ -6,7 +6,8 @@ others). Over the box of c:
 
 *All multipliers.* An arc without an upper bound has ``lam_head - lam_tail <= max c``, one without a lower bound
 ``lam_head - lam_tail >= min c``. Differences add up along paths, so lam lies within the shortest distances from and to
-the ground, and a multiplier is at most the cheapest way round through its arc.
+the ground, and a multiplier is at most the cheapest way round through its arc, unless bounds from both sides of the arc
+can meet: both are then active, and only the difference of their multipliers is known.
 
 *Basic multipliers*, of which every optimum has some (:mod:`kktgen.reformulate.bounds.basic`). Their lam is that of a
 spanning tree of arcs without multipliers: ``lam_head - lam_tail`` is at most the sum of the largest ``|c|``, as many as
@@ -124,10 +125,25 @@ def path_bounds(
     lam[0][net.nodes], lam[1][net.nodes] = ends
     forth, back = apart.forth[rows.column], apart.back[rows.column]
     most = np.where(rows.upper, forth - cost[0][rows.column], cost[1][rows.column] + back)
+    if not basic:
+        most = np.where(_meet(qp, rows, boxes)[rows.column], np.inf, most)
     mu[rows.bound] = np.minimum(mu[rows.bound], np.maximum(most, 0.0) / rows.size)
     if not chosen:
         _price_links(qp, net, rows, box, apart, lam)
     return _outward(mu, 1.0), _outward(lam[0], -1.0), _outward(lam[1], 1.0)
+
+
+def _meet(qp: QP, rows: _PathRows, boxes: Boxes) -> np.ndarray:
+    """Return which variables may have a lower bound that meets an upper one at some decision (ny,) bool."""
+    H = Csr(qp.H.tocsr()[rows.bound])
+    _, high = interval(H, boxes.lb[: H.shape[1]], boxes.ub[: H.shape[1]])
+    side = np.where(rows.upper, 1.0, -1.0) * (qp.h[rows.bound] - high) / rows.size  # the innermost one
+    least_upper, most_lower = np.full(len(qp.q), np.inf), np.full(len(qp.q), -np.inf)
+    np.minimum.at(least_upper, rows.column[rows.upper], side[rows.upper])
+    np.maximum.at(most_lower, rows.column[~rows.upper], side[~rows.upper])
+    one_sided = np.isinf(least_upper) | np.isinf(most_lower)
+    gap = np.where(one_sided, np.inf, least_upper) - np.where(one_sided, 0.0, most_lower)
+    return ~(gap > ROOM * (1.0 + np.where(one_sided, 0.0, np.abs(least_upper))))
 
 
 def _outward(value: np.ndarray, sign: float) -> np.ndarray:
