@@ -68,6 +68,7 @@ class Residuals:
         mu, lam, s = z[kkt.mu], z[kkt.lam], kkt.C @ z + kkt.c0
         stat_scale = row_scale(kkt.S, z, kkt.s0)
         row = row_scale(kkt.C, z, kkt.c0)
+        seen = _without_integers(kkt.C, kkt.c0, z, space.kind, row)
         acts = position(kkt.mu, kkt.S.indices)
         touched = acts >= 0
         t = np.ones(len(kkt.mu))
@@ -75,12 +76,33 @@ class Residuals:
         size = np.where(kkt.priced[kkt.mu_of], np.minimum(row * t, _cost_scale(kkt, z)[kkt.mu_of]), row * t)
         return cls(
             np.abs(kkt.S @ z + kkt.s0) / stat_scale,
-            np.abs(kkt.E @ z + kkt.e0) / row_scale(kkt.E, z, kkt.e0),
-            np.maximum(-s, 0.0) / row,
+            np.abs(kkt.E @ z + kkt.e0) / _without_integers(kkt.E, kkt.e0, z, space.kind, row_scale(kkt.E, z, kkt.e0)),
+            np.maximum(-s, 0.0) / seen,
             np.where(space.ub[kkt.mu] == 0, np.abs(mu), np.maximum(-mu, 0.0)) / t,
             np.abs(mu * s) / size,
             np.where(space.lb[kkt.lam] == space.ub[kkt.lam], np.abs(lam), 0.0),
         )
+
+
+def _without_integers(M: Csr, r: np.ndarray, z: np.ndarray, kind: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return the scales of rows, smaller where a large coefficient of an integer column hides the other terms.
+
+    At a decision, an integer's term is a number: ``w <= 1e7 x`` is ``w <= 0`` at x = 0, and a w of 1 breaks it. So the
+    scale of a row that holds integer columns is that of what remains, but at least its largest other coefficient.
+    """
+    whole = kind[M.indices] != "C"
+    if not whole.any():
+        return scale
+    row, term = row_index(M), M.data * z[M.indices]
+    out, mixed = scale.copy(), np.zeros(len(scale), dtype=bool)
+    mixed[row[whole]] = True
+    held = r + np.bincount(row[whole], weights=term[whole], minlength=len(scale))
+    own = np.zeros(len(scale))
+    np.maximum.at(own, row[~whole], np.maximum(np.abs(M.data), np.abs(term))[~whole])
+    own = np.maximum(own, np.abs(held))
+    mixed &= own > 0
+    out[mixed] = np.minimum(scale, own)[mixed]
+    return out
 
 
 def _cost_scale(kkt: Kkt, z: np.ndarray) -> np.ndarray:
