@@ -188,15 +188,69 @@ class Responder:
     def inward(self, x: np.ndarray) -> np.ndarray:
         """Return decisions, as a call takes them, as a point (n,) in the units of ``qps``.
 
+        Parameters
+        ----------
+        x : ndarray
+            As of a call.
+
+        Returns
+        -------
+        ndarray (n,)
+
         Raises
         ------
         ProblemError
             A point of the wrong length.
+
+        See Also
+        --------
+        outward : The way back.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("copy")
+        >>> x = m.var("x", lb=0, ub=3)
+        >>> one = m.follower("one")
+        >>> y = one.var("y", lb=0, ub=3)
+        >>> _ = one.add(y >= x)
+        >>> one.minimize(y)
+        >>> m.maximize(x - 2 * y)
+        >>> responder = kg.search.Responder(m)
+        >>> print(responder.inward([2.0])[x.cols])
+        2.0
         """
         return self._terms.settled(self._view.point(self._full(np.asarray(x, dtype=float))))
 
     def outward(self, z: np.ndarray) -> np.ndarray:
-        """Return a point in the units of ``qps``, with all responses written to it, in the problem's units."""
+        """Return a point in the units of ``qps``, with all responses written to it, in the problem's units.
+
+        Parameters
+        ----------
+        z : ndarray (n,)
+
+        Returns
+        -------
+        ndarray (n,)
+
+        See Also
+        --------
+        inward : The way back.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("copy")
+        >>> x = m.var("x", lb=0, ub=3)
+        >>> one = m.follower("one")
+        >>> y = one.var("y", lb=0, ub=3)
+        >>> _ = one.add(y >= x)
+        >>> one.minimize(y)
+        >>> m.maximize(x - 2 * y)
+        >>> responder = kg.search.Responder(m)
+        >>> print(responder.outward(responder.inward([2.0]))[x.cols])
+        2.0
+        """
         z[self._dead] = 0.0
         return self._view.back(z)
 

@@ -86,15 +86,16 @@ class StartSearch:
             return
         flips = Flips(self.model, self.moves, self.deadline)
         for value, z in points if flips.any else ():
+            best = self.found[0][0]
             for better in flips.better(z, value):
                 self._tried += 1
                 self._keep("flip", *better)
-                value = better[1]
                 if self.done():
                     return
-            if value == self.found[0][0]:
+            value, z = self.found[0]
+            if value < best:
                 insort(self._values, value)
-                self._waiting.append((value, "flip", self.found[0][1]))
+                self._waiting.append((value, "flip", z))
                 self._search_on()
 
     def done(self) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 
 from ...deadline import Deadline
 from ...model.model import Model
-from ...model.terms import of_leader
 from ..replies import Replies
 from ..residual import FEASIBLE, violation
 from .moves import Moves
@@ -54,7 +53,6 @@ class Flips:
         answered = np.union1d(self._neighbours.columns, moves.responder.parameters)
         others = np.setdiff1d(np.flatnonzero(model.space.kind != "C"), answered)
         self._last_choices = len(others) > 0 or len(model.sos1) > 0 or self._rules
-        self._leader = np.flatnonzero(of_leader(model.space.role))
         self._most = within(TRIED, 0 if model.pairs is None else len(model.pairs))
         self._known: set[bytes] = set()
 
@@ -96,7 +94,7 @@ class Flips:
 
     def _at(self, z: np.ndarray) -> Step | None:
         """Return the best point where the followers respond to a decision; None without any, or if it is known."""
-        key = z[self._leader].tobytes()
+        key = np.round(z[self._neighbours.columns]).astype(np.int64).tobytes()
         if key in self._known:
             return None
         self._known.add(key)
