@@ -162,7 +162,7 @@ def _too_wide(
     gaps: list[float | None] = [gap] * len(answers)
     if z is None or bound is None or value is None:
         return np.empty(0, dtype=np.int64), gaps
-    wanted = min(Tolerances().optimality, np.inf if gap is None else gap)
+    wanted = Tolerances().optimality if gap is None else gap
     room = wanted * max(objective_size(run.model, z), abs(value))
     apart = np.array([abs((a.value or 0.0) - (a.bound or 0.0)) for a in answers])
     ended = np.array([a.status == "optimal" for a in answers])

@@ -90,12 +90,9 @@ def holding_pairs(bilevel: Bilevel, label: np.ndarray) -> int:
 
 
 def _impossible(bilevel: Bilevel) -> bool:
-    """Return whether a row without columns excludes every point."""
-    tables = [(rows.M, rows.lo, rows.hi) for rows in bilevel.rows]
-    tables += [(d.M, d.lo, d.hi) for follower in bilevel.followers for d in follower.rows()]
-    linear = any((((lo > 0) | (hi < 0)) & (np.diff(M.indptr) == 0)).any() for M, lo, hi in tables)
+    """Return whether a quadratic row without columns excludes every point; linear ones are refused as declared."""
     empty = [row for row in bilevel.quads if not len(row.quad.v) and not row.quad.linear.nnz]
-    return linear or any(row.lo > row.quad.r or row.hi < row.quad.r for row in empty)
+    return any(row.lo > row.quad.r or row.hi < row.quad.r for row in empty)
 
 
 def _ties(bilevel: Bilevel) -> Iterator[tuple[np.ndarray, np.ndarray]]:

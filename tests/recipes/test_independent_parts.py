@@ -22,6 +22,7 @@ def bidding(hours, sense=1.0, scale=1.0):
     market.minimize(scale * cost)
     profit = balance.dual @ g[0] - scale * 10 * g[0].sum() + scale * 7
     (m.maximize if sense > 0 else m.minimize)(sense * profit)
+    m.price = balance.dual
     return m
 
 
@@ -46,8 +47,7 @@ def said(result):
     return result.report.reasons[0]
 
 
-@pytest.mark.parametrize("hours", [2, 4])
-@pytest.mark.parametrize("sense", [1.0, -1.0])
+@pytest.mark.parametrize(("hours", "sense"), [(3, 1.0), (2, -1.0)])
 def test_hours_of_a_market_equal_the_whole(hours, sense):
     m = bidding(hours, sense)
     whole, parts = (kg.optimize(m, time_limit=LIMIT, parts=how) for how in (False, "auto"))
@@ -57,15 +57,15 @@ def test_hours_of_a_market_equal_the_whole(hours, sense):
     assert "parts" not in whole.seconds
 
 
+@pytest.mark.slow
 def test_a_day_falls_into_24_and_its_model_can_be_written_and_read():
     m = bidding(24)
     result = kg.optimize(m, time_limit=LIMIT * 2)
     assert said(result) == "independent parts: 24, each proved"
     assert result.report.claim == "optimal" == kg.verify(m, result.solution).claim
     assert result.model.pairs is None and len(result.solution.z) == result.model.n
-    assert "slack" not in kg.dumps(result.model, "lp")[:0]
-    prices = result.solution[m.followers[0].rows()[1].price(m.space)()]
-    assert prices.shape == (24,) and (prices > 0).all()
+    assert "balance(market,23)" in kg.dumps(result.model, "lp")
+    assert (result.solution[m.price] > 0).all() and result.solution[m.price].shape == (24,)
     again = kg.solve(result.model, "scip", time_limit=LIMIT, start=result.solution.z, gap=1e-4)
     assert again.objective == pytest.approx(result.solution.objective, rel=1e-4)
 
@@ -100,38 +100,35 @@ def test_an_unbounded_part_counts_where_all_others_have_points():
     assert result.report.claim in ("unverified", "bilevel-feasible")
 
 
-def cancelling():
-    """Return two fits whose errors, 10 and -9.99, nearly cancel."""
-    m, goal = kg.Bilevel("cancelling"), 0.0
-    for k, (target, constant) in enumerate(((2.0, 10.0), (3.0, -9.99))):
-        x = m.var(f"x{k}", lb=0, ub=10)
+def cancelling(constant=0.0):
+    """Return two attacks on a choice of loads, of values 8.6 and 10.3, plus a constant."""
+    m, goal = kg.Bilevel("cancelling"), constant
+    for k in range(2):
+        rng = np.random.default_rng([k, 5])
+        x = m.var(f"x{k}", 10, kind="B")
         follower = m.follower(f"f{k}")
-        y = follower.var("y", lb=0, ub=10)
-        follower.minimize((y - x) ** 2)
-        one = m.var(f"one{k}", lb=1, ub=2)
-        goal = goal + (y - target) ** 2 + (constant * one if k == 0 else constant * (3 - one) + 9.99 * one * 0 + 9.99)
-        if k:
-            m.add(one + y >= 4, name="kept")
+        y = follower.var("y", 10, lb=0, ub=1)
+        follower.add(rng.uniform(1, 3, 10).round(2) @ y <= 6, name="room")
+        follower.add(y <= 1 - 0.7 * x, name="shut")
+        follower.minimize(-(rng.uniform(1, 3, 10).round(2) @ y))
+        m.add(x.sum() <= 4)
+        goal = goal + rng.uniform(1, 9, 10).round(2) @ y + 0.3 * rng.normal(size=10).round(2) @ x
     m.minimize(goal)
     return m
 
 
-@pytest.mark.parametrize("gap", [None, 1e-2])
-def test_parts_share_the_gap_of_the_whole(gap):
-    result = kg.optimize(cancelling(), time_limit=LIMIT, gap=gap)
-    whole = kg.optimize(cancelling(), time_limit=LIMIT, parts=False)
-    assert said(result).startswith("independent parts: 2")
-    assert result.solution.objective == pytest.approx(whole.solution.objective, abs=1e-4)
-    assert result.report.gap <= 1e-4 or result.report.claim == "bilevel-feasible"
-    assert result.report.claim == "optimal"
+def test_parts_share_the_gap_of_the_whole():
+    plain = kg.optimize(cancelling(), time_limit=LIMIT, gap=0.2)
+    assert plain.report.gap > 0.02  # each part within a fifth of its value
+    result = kg.optimize(cancelling(0.5 - 18.8591), time_limit=LIMIT, gap=0.2)
+    assert result.solution.objective == pytest.approx(0.5, abs=0.1)
+    assert abs(result.bound - result.solution.objective) <= 0.2  # a fifth of the sum, which is below 1
 
 
 def test_constants_nobody_proved_are_never_optimal():
-    m = tolls([3.0] * 2)
-    result = kg.optimize(m, kg.BigM(dual=0.5), time_limit=LIMIT)
+    result = kg.optimize(bidding(2), kg.BigM(dual=20.0), time_limit=LIMIT)
     assert result.report.claim == "bilevel-feasible"
-    assert "part 1 (toll0 ..) of 2 is not proved" in said(result)
-    assert "M unproved" in said(result)
+    assert "part 1 (offer(0) ..) of 2 is not proved: M unproved" in said(result)
 
 
 def test_time_is_shared_and_what_is_not_reached_is_told():
@@ -192,7 +189,7 @@ def small(m, k, rng):
     return goal + 0.1 * rows.dual[0] if rng.integers(3) == 0 else goal
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 24))])
 def test_random_problems_are_the_sum_of_separate_ones(seed):
     count = 2 + seed % 2
     total, status = 0.0, []
