@@ -163,6 +163,21 @@ def test_several_parameters_follow_one_set():
     assert one.stdout == other.stdout and "stationarity(vpp2)" in one.stdout and "vpp3" not in one.stdout
 
 
+def test_info_counts_independent_parts_and_solve_takes_them_apart(tmp_path):
+    m = kktgen.Bilevel("tolls")
+    toll = m.var("toll", 2, lb=0, ub=3)
+    driver = m.follower("driver")
+    road = driver.var("road", 2, lb=0, ub=1)
+    driver.minimize(toll @ road - 2 * road.sum())
+    m.maximize(toll @ road)
+    path = tmp_path / "tolls.bilevel.json"
+    kktgen.write(m, path)
+    assert "independent parts: 2, which kktgen solve takes apart" in run("info", path).stdout
+    apart, whole = (run("solve", path, "--parts", how).stdout for how in ("on", "off"))
+    assert "independent parts: 2, each proved" in apart and "claim: optimal" in apart
+    assert "independent parts" not in whole and "claim: optimal" in whole
+
+
 def test_info_reads_a_file(tmp_path):
     path = tmp_path / "small.lp"
     path.write_text("Minimize\n obj: x + y\nSubject To\n r: x + 2 y >= 1\nBounds\n x >= 0\nBinaries\n y\nEnd\n")
