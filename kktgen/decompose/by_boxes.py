@@ -29,7 +29,7 @@ GAP = 1e-5
 FEW, MANY, LARGE = 3, 60, 400
 """A tree is tried by itself where so many columns at most meet so many pairs at least, in followers of at most so many
 variables and rows."""
-FEW_BINARIES, MANY_SWITCHED = 4, 200
+FEW_BINARIES, MANY_SWITCHED = 4, 100
 """Or where followers see so many binaries at most and nothing else, products of their own columns are left in the
 leader's objective, and there are so many pairs at least: a solver bounds such products badly before they are fixed."""
 OPEN = 0.01

@@ -72,7 +72,7 @@ def with_switched_products(model: Model) -> Model:
 
     Examples
     --------
-    A line of capacity 4 that may be built earns the worth of its capacity.
+    A line whose capacity may be raised by 4 earns the worth of what is added.
 
     >>> import kktgen as kg
     >>> from kktgen.reformulate.switched_products import with_switched_products
@@ -80,7 +80,7 @@ def with_switched_products(model: Model) -> Model:
     >>> build = m.var("build", kind="B")
     >>> market = m.follower("market")
     >>> flow, local = market.var("flow", lb=0, ub=9), market.var("local", lb=0, ub=9)
-    >>> limit = market.add(flow <= 4 * build, name="limit")
+    >>> limit = market.add(flow <= 1 + 4 * build, name="limit")
     >>> _ = market.add(flow + local == 6)
     >>> market.minimize(10 * flow + 30 * local)
     >>> m.maximize(-4 * limit.dual * build - 50 * build)

@@ -284,7 +284,7 @@ def test_the_totals_of_many_trips_need_no_multiplier():
 
 
 def test_bounds_that_a_decision_closes_on_each_other_leave_their_multipliers_open():
-    """At z = 0 the arc is fixed: only the difference of its two multipliers is known, and the leader wants one large."""
+    """At z = 0 the arc is fixed: only the difference of its multipliers is known, and the leader wants one large."""
     m = kg.Bilevel("shut")
     z = m.var("z", kind="B")
     f = m.follower("market")
