@@ -448,7 +448,7 @@ class Follower:
         >>> [rows.word for rows in plant.rows()]
         ['', 'cap', 'cap_off_up', 'cap_off_lo', 'cap_on_up', 'cap_on_lo']
         """
-        return (*self.declared, *self.products.rows(self.declared))
+        return (*self.declared, *self.products.rows(self.declared, self.terms))
 
     def qp(self) -> QP:
         """Return the follower in matrix form (:class:`QP`), with the columns each part stands for.

@@ -30,6 +30,7 @@ from .expression_boxes import expression_boxes, first_open
 from .expressions import QuadArray
 from .follower_rows import Declared
 from .integer_bits import Bits
+from .leader_terms import Term
 from .lifted_rows import WORDS, Conditional, Lifted, Natural
 from .rows import Rows
 
@@ -78,13 +79,15 @@ class Products:
         _, i, j, _ = quads.terms()
         return bool((self.sorted(i, j)[0] >= 0).any())
 
-    def rows(self, declared: list[Declared]) -> list[Declared]:
+    def rows(self, declared: list[Declared], terms: Sequence[Term]) -> list[Declared]:
         """Return the rows behind products, and the conditional ones.
 
         Parameters
         ----------
         declared : list of Declared
             The follower's other rows, over which boxes are proved.
+        terms : sequence of Term
+            The follower's columns for products of the leader's alone.
 
         Raises
         ------
@@ -93,7 +96,7 @@ class Products:
         """
         if not len(self):
             return []
-        low, high = self._boxes(declared)
+        low, high = self._boxes(declared, terms)
         out, at = [], 0
         for part in self.parts:
             stop = at + part.E.shape[0]
@@ -101,7 +104,7 @@ class Products:
             at = stop
         return out
 
-    def _boxes(self, declared: list[Declared]) -> tuple[np.ndarray, np.ndarray]:
+    def _boxes(self, declared: list[Declared], terms: Sequence[Term]) -> tuple[np.ndarray, np.ndarray]:
         """Return the boxes of all expressions, proved once for the rows as they are."""
         space = self.space
         E = vstack([part.E for part in self.parts], len(space))
@@ -112,7 +115,10 @@ class Products:
             digest.update(np.ascontiguousarray(array).tobytes())
         if self._known is None or self._known[0] != digest.digest():
             columns = joined((part.columns for part in self.lifted), int)
-            low, high = expression_boxes(declared, E, columns, space.lb, space.ub)
+            lb, ub = space.lb.copy(), space.ub.copy()
+            for term in terms:
+                lb[term.column], ub[term.column] = term.interval(space.lb, space.ub)
+            low, high = expression_boxes(declared, E, columns, lb, ub)
             self._refuse_open(E, low, high)
             self._known = digest.digest(), low, high
         return self._known[1:]

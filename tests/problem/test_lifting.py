@@ -257,3 +257,17 @@ def test_pairs_behind_a_product_take_no_binary_of_their_own():
     assert sum(label.startswith("x(") for label in sets) == sum("off" in label for label in behind)
     milp = kg.encode(mpec, kg.Indicator())
     assert not any("line_" in milp.space.label(c) for c in np.flatnonzero(milp.space.role == "binary"))
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_conditional_rows_may_hold_products_of_the_leaders_own(held):
+    m = kg.Bilevel("both")
+    x, c = m.var("x", 3, kind="B"), m.var("c", lb=0, ub=2)
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=5)
+    f.add(y.sum() + x[0] * x[1] + c * x[1] + x[0] * y[0] <= 6, when=x[2] if held else ~x[2], name="cap")
+    f.minimize(-y.sum())
+    m.minimize(y.sum() + 9 * (x[2] if held else -x[2]) + x[:2].sum())
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal"
+    assert result.solution.objective == pytest.approx(10.0 if held else 1.0, abs=1e-5)
