@@ -61,7 +61,6 @@ class Bilevel:
         self.space = Space(name)
         self._followers: dict[str, Follower] = {}
         self.rows: list[Rows] = []
-        self._bits = Bits(self.space, self.rows)
         self.quads: list[QuadRow] = []
         self.sets: list[tuple[str, np.ndarray]] = []
         self.conditions: list[tuple[str, int, int, Rows]] = []
@@ -69,6 +68,7 @@ class Bilevel:
         self.sense = 1
         self.about: dict[str, Any] = {}
         self._names: set[str] = set()
+        self._bits = Bits(self.space, self.rows, self._names)
         self._unnamed = 0
 
     def __repr__(self) -> str:

@@ -91,11 +91,12 @@ def _by_programs(
 
 def _wider(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes wider by a share of their width, of their size where they have none, on short numbers."""
-    with np.errstate(invalid="ignore"):
-        width = np.where(high > low, high - low, np.maximum(np.abs(low), np.abs(high)))
-    width = np.where(width > 0, width, 1.0)
+    size = np.maximum(*(np.where(np.isfinite(end), np.abs(end), 0.0) for end in (low, high)))
+    closed = np.isfinite(low) & np.isfinite(high) & (high > low)
     with np.errstate(invalid="ignore", over="ignore"):
-        step = np.where(np.isfinite(width), 2.0 ** np.floor(np.log2(width) - 6.0), 1.0)
+        width = np.where(closed, high - low, size)
+        width = np.where(width > 0, width, 1.0)
+        step = 2.0 ** np.floor(np.log2(width) - 6.0)
         low, high = np.floor((low - WIDER * width) / step) * step, np.ceil((high + WIDER * width) / step) * step
     return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 

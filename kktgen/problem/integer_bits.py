@@ -22,10 +22,12 @@ class Bits:
         The binaries are appended to it, as a variable of the leader.
     rows : list of Rows
         The leader's; the equations of the bits are appended to them.
+    names : set of str
+        Names of the leader's variables; those of the bits are added.
     """
 
-    def __init__(self, space: Space, rows: list[Rows]) -> None:
-        self.space, self.rows = space, rows
+    def __init__(self, space: Space, rows: list[Rows], names: set[str]) -> None:
+        self.space, self.rows, self._names = space, rows, names
         self._start: dict[int, tuple[int, int, float]] = {}  # of an integer column: first bit, how many, lower bound
         self._made = 0
 
@@ -59,7 +61,10 @@ class Bits:
             )
         count = np.maximum(np.ceil(np.log2(ub - lb + 1.0)).astype(np.int64), 1)
         self._made += 1
+        while f"bits{self._made}" in self._names:
+            self._made += 1
         name = f"bits{self._made}"
+        self._names.add(name)
         bits = space.append(name, "leader", lb=0.0, ub=1.0, kind="B", owner=LEADER, shape=(int(count.sum()),))
         start = bits[0] + np.cumsum(count) - count
         row = np.repeat(np.arange(len(columns)), count)

@@ -119,9 +119,21 @@ class Products:
             for term in terms:
                 lb[term.column], ub[term.column] = term.interval(space.lb, space.ub)
             low, high = expression_boxes(declared, E, columns, lb, ub)
+            low, high = self._needed(low, high)
             self._refuse_open(E, low, high)
             self._known = digest.digest(), low, high
         return self._known[1:]
+
+    def _needed(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return boxes with an end in the place of an infinite one that no row needs: of one-sided conditions."""
+        at = sum(len(part.columns) for part in self.lifted)
+        for part in self.conditional:
+            own = slice(at, at + part.E.shape[0])
+            at = own.stop
+            room = np.maximum(1.0, np.abs(np.where(np.isfinite(high[own]), high[own], low[own])))
+            low[own] = np.where((part.mu_lo < 0) & np.isinf(low[own]), high[own] - room, low[own])
+            high[own] = np.where((part.mu_hi < 0) & np.isinf(high[own]), low[own] + room, high[own])
+        return low, high
 
     def _refuse_open(self, E: Csr, low: np.ndarray, high: np.ndarray) -> None:
         """Refuse an expression without a finite box, by its columns."""

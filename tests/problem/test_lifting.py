@@ -271,3 +271,33 @@ def test_conditional_rows_may_hold_products_of_the_leaders_own(held):
     result = kg.optimize(m, time_limit=30)
     assert result.report.claim == "optimal"
     assert result.solution.objective == pytest.approx(10.0 if held else 1.0, abs=1e-5)
+
+
+def test_one_sided_conditions_need_one_end_of_a_box():
+    m = kg.Bilevel("one")
+    x = m.var("x", kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=0)
+    f.add(y >= 1, when=x)
+    f.minimize(y)
+    m.minimize(2 * x - 3 * y)
+    result = kg.optimize(m, time_limit=20)
+    assert result.solution.objective == pytest.approx(-1.0) and result.report.claim == "optimal"
+    f.add(y <= 1, when=x)
+    with pytest.raises(kg.BoundError, match=r"because of y\(f\)"):
+        kg.kkt(m)
+
+
+def test_names_of_bits_are_free_ones(tmp_path):
+    m = kg.Bilevel("named")
+    m.var("bits1")
+    k = m.var("k", lb=0, ub=3, kind="I")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1)
+    f.add(k * y <= 2)
+    f.minimize(-y)
+    m.minimize(-k)
+    with pytest.raises(kg.ProblemError, match="declared twice"):
+        m.var("bits2")
+    back = kg.read(kg.write(m, tmp_path / "m.bilevel.json"))
+    assert kg.dumps(back, "bilevel.json") == kg.dumps(m, "bilevel.json")

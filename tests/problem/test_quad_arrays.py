@@ -43,6 +43,7 @@ CASES = {
     "concatenated": lambda x, y, X: np.concatenate([x * y, x, W]),
     "a product spread over a vector": lambda x, y, X: x - x[0] * y[0],
     "a vector added to a product": lambda x, y, X: x[0] * y[0] + y,
+    "numbers times a product": lambda x, y, X: W * (x[0] * y[1]),
     "one minus": lambda x, y, X: (1 - x) * y,
 }
 

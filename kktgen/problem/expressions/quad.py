@@ -214,12 +214,16 @@ class Quad(Expression):
     def __rsub__(self, other: Any) -> Any:
         return -self + other
 
-    def __mul__(self, other: Any) -> Quad:
+    def __mul__(self, other: Any) -> Any:
         if isinstance(other, Expression):
             raise ProblemError("a product of more than two variables is not quadratic")
         number = numbers(other)
-        if number.size != 1 or not np.isfinite(number).all():
-            raise ProblemError("a quadratic expression can be multiplied by one finite number only")
+        if not np.isfinite(number).all():
+            raise ProblemError("a quadratic expression can be multiplied by finite numbers only")
+        if number.size != 1:
+            from .quad_array import QuadArray  # which is made of these
+
+            return QuadArray.of(self.space, self) * number
         a = float(number.ravel()[0])
         return Quad(self.space, self.i, self.j, a * self.v, self.linear * a, a * self.r)
 
