@@ -106,7 +106,8 @@ class Conditional:
     def rows(self, low: np.ndarray, high: np.ndarray) -> list[Declared]:
         """Return the rows for boxes [low, high] (k,) of the expressions: sides that no point reaches where off."""
         out = []
-        n, equal = self.E.shape[1], self.lo == self.hi
+        n = max(self.E.shape[1], int(self.binary.max(initial=-1)) + 1)
+        E, equal = widen(self.E, n), self.lo == self.hi
         for mu, side, end, sign, name in (
             (self.mu_hi, self.hi, high, 1.0, self.names[0]), (self.mu_lo, self.lo, low, -1.0, self.names[1])
         ):  # fmt: skip
@@ -120,7 +121,7 @@ class Conditional:
             moved = side[at] + np.where(on, room, 0.0)
             out.append(
                 Declared(
-                    Csr(self.E[at] + x), -far if sign > 0 else moved, moved if sign > 0 else far, none,
+                    Csr(E[at] + x), -far if sign > 0 else moved, moved if sign > 0 else far, none,
                     none if sign > 0 else mu[at], mu[at] if sign > 0 else none, name, "",
                     self.shape if len(at) == len(mu) else (len(at),), False,
                     np.where(equal[at], self.binary[at], -1), self.value[at], none,

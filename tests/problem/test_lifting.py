@@ -301,3 +301,16 @@ def test_names_of_bits_are_free_ones(tmp_path):
         m.var("bits2")
     back = kg.read(kg.write(m, tmp_path / "m.bilevel.json"))
     assert kg.dumps(back, "bilevel.json") == kg.dumps(m, "bilevel.json")
+
+
+def test_a_binary_may_be_declared_after_what_it_decides_about():
+    m = kg.Bilevel("late")
+    x = m.var("x", lb=0, ub=3)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1)
+    f.minimize(x @ y - 2 * y)
+    late = m.var("late", kind="B")
+    m.maximize(x @ y - late)
+    f.add(y <= 0.5, when=late)
+    result = kg.optimize(m, time_limit=20)
+    assert result.solution.objective == pytest.approx(2.0, abs=1e-5) and result.report.claim == "optimal"
