@@ -162,7 +162,8 @@ def optimize(
         'method="boxes"': method == "boxes",
         "decompose=True": decompose is True,
     }
-    label = part_labels(bilevel, parts, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
+    split = False if parts == "auto" and not isinstance(start, bool) else parts  # a point given is one of the whole
+    label = part_labels(bilevel, split, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
     if label is None:
         _solve(run, asked, given, gap, reserved)
     else:
