@@ -150,7 +150,7 @@ def test_ctrl_c_keeps_what_is_there():
             raise KeyboardInterrupt
 
     start = kg.search.respond(tolls([3.0] * 3), [1.0, 1.0, 1.0])
-    result = kg.optimize(tolls([3.0] * 3), start=start, progress=progress, stages=stages)
+    result = kg.optimize(tolls([3.0] * 3), start=start, parts=True, progress=progress, stages=stages)
     assert result.solution.z is not None and result.report.claim != "unverified"
     assert result.solution.objective >= 8.0 - 1e-6
     assert calls == ["kkt", "parts", "sum", "verify"]

@@ -92,7 +92,7 @@ EXPRESSIONS: dict[str, tuple[Case, str]] = {
     "cube": (lambda p: p.x * p.y * p.x, "more than two variables"),
     "one over x": (lambda p: 1 / p.x, "division by a variable"),
     "quadratic over zero": (lambda p: (p.x * p.x) / 0, "by zero"),
-    "quadratic over a vector": (lambda p: (p.x * p.x) / [1, 2], "one finite number"),
+    "product with text": (lambda p: (p.x * p.x) * "x", "cannot use a str"),
     "sum over no axis": (lambda p: p.v.sum(axis=2), "axis 2 is none of the 1 axes"),
     "sum over an axis of a scalar": (lambda p: p.x.sum(axis=0), "axis 0"),
     "running sum over no axis": (lambda p: p.v.cumsum(axis=1), "axis 1"),
