@@ -111,7 +111,7 @@ def beside(file: str, name: str) -> ModuleType:
     file : str
         ``__file__`` of the model.
     name : str
-        ``report``, or ``../shared/vpp_plots``: the path of the file without ``.py``. Beside models of one file it
+        ``report``, or ``../common/vpp_plots``: the path of the file without ``.py``. Beside models of one file it
         begins with ``_``, so that the catalogue does not take it for a model.
 
     Returns

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..numerics.sparse import Csr, joined
+from ..numerics.sparse import Csr, joined, position
 from ..problem.follower_rows import System
 from ..problem.qp import QP
 
@@ -55,6 +55,36 @@ class Kkt:
     def seen(self) -> np.ndarray:
         """The columns that some follower sees without owning them: parameters of its problem, sorted."""
         return np.unique(joined((system.qp().x for system in self.systems), int))
+
+    def switches(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the leader's binary that decides whether each multiplier's row is an equation, and at what value.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+            Columns of a model; -1 is returned for those that are no such multiplier (:mod:`kktgen.problem.lifting`).
+        """
+        mu, switch, on = (joined((getattr(s, key) for s in self.systems), int) for key in ("mu", "switch", "on"))
+        at = position(mu, columns)
+        return np.where(at >= 0, np.append(switch, -1)[at], -1), np.where(at >= 0, np.append(on, 0)[at], 0)
+
+    def with_products(self, z: np.ndarray) -> np.ndarray:
+        """Return a point (n,) with the product columns ``w = x e`` that its other entries make.
+
+        ``e`` is read off the row ``w <= e - l (1 - x)`` behind the product (:mod:`kktgen.problem.lifting`).
+        """
+        product, switch, on = (joined((getattr(s, k) for s in self.systems), int) for k in ("product", "switch", "on"))
+        at = np.flatnonzero((product >= 0) & (on == 1))
+        if not len(at):
+            return z
+        C, row = Csr(self.C[at]), np.arange(len(at))
+        scale = np.asarray(C[row, product[at]]).ravel()
+        at, C, scale = at[scale < 0], Csr(C[scale < 0]), -scale[scale < 0]
+        w, x = product[at], switch[at]
+        held, z = z.copy(), z.copy()
+        held[w] = held[x] = 0.0
+        z[w] = z[x] * (C @ held[: C.shape[1]]) / scale
+        return z
 
     def qp(self, k: int) -> QP:
         """Return the matrix form of follower k, with its columns."""

@@ -228,44 +228,48 @@ class Follower:
 
     def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"
-        if name in self._taken():
+        if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
         space, first, quads, lifted = self.space, len(self.space), None, None
         where = f"follower {self.name!r}, row {name!r}"
-        condition_ = None
-        if when is not None:
-            condition_ = condition(space, when, row.shape if isinstance(row, Rows | QuadRows) else (), where)
+        self._refuse_own_multipliers(_linear(row, space), where)
+        holds = None if when is None else self._condition(row, when, where)
         if isinstance(row, Rows):
             row = row.fresh()
         else:
             row, quads, lifted = straightened(self.products, self.terms, row, name)
         self._unnamed += label is None
         checked(row, space, where)
-        self._refuse_own_multipliers(row, where)
-        if condition_ is None:
+        if holds is None:
             row.price = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape).price(space)
         else:
-            row.price = self.products.condition(row, *condition_, name).price(space)
+            row.price = self.products.condition(row, *holds, name).price(space)
         if lifted is not None:
             self._columns.append(lifted.columns)
             self.products.with_multipliers(lifted)
-        if lifted is not None or condition_ is not None or (quads is not None and self.products.uses(quads)):
+        if lifted is not None or holds is not None or (quads is not None and self.products.uses(quads)):
             whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape)) if quads is None else quads
-            self.products.natural.append(Natural(name, whole, row.lo, row.hi, condition_, first))
+            self.products.natural.append(Natural(name, whole, row.lo, row.hi, holds, first))
         row.name = name
         return row
 
-    def _taken(self) -> set[str]:
-        """Return the names of rows."""
-        return {d.word for d in self.declared if not d.is_bound} | self.products.names
+    def _condition(self, row: Rows | QuadRow | QuadRows, when: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the binaries and the values at which rows hold, or refuse them."""
+        if not (np.isfinite(np.atleast_1d(row.lo)) | np.isfinite(np.atleast_1d(row.hi))).all():
+            raise ProblemError(f"{where}: a row without a finite side says nothing, whatever its condition")
+        return condition(self.space, when, () if isinstance(row, QuadRow) else row.shape, where)
 
-    def _refuse_own_multipliers(self, row: Rows, where: str) -> None:
+    def _taken(self, name: str) -> bool:
+        """Return whether a row has a name."""
+        return name in self.products.names or any(d.word == name for d in self.declared if not d.is_bound)
+
+    def _refuse_own_multipliers(self, M: Csr, where: str) -> None:
         space = self.space
-        mine = (space.owner[row.M.indices] == self.index) & (space.role[row.M.indices] != "follower")
+        mine = (space.owner[M.indices] == self.index) & (space.role[M.indices] != "follower")
         if mine.any():
             raise ProblemError(
                 f"{where}: holds its own multiplier "
-                f"{space.label(row.M.indices[mine][0])}; a follower takes prices as given, so only "
+                f"{space.label(M.indices[mine][0])}; a follower takes prices as given, so only "
                 "the leader or another follower may use them"
             )
 
@@ -482,3 +486,11 @@ def _switches(declared: tuple[Declared, ...]) -> list[np.ndarray]:
             for part, own in zip(parts, (d.switch, d.on, d.product), strict=True):
                 part.append(np.full(len(at), -1) if own is None else own[at])
     return [joined(part, int) for part in parts]
+
+
+def _linear(row: Rows | QuadRow | QuadRows, space: Space) -> Csr:
+    """Return the linear part of rows (k, n), or refuse rows of another problem."""
+    left = row if isinstance(row, Rows) else row.quad if isinstance(row, QuadRow) else row.quads
+    of_problem(left.space, space)
+    M: Csr = left.linear if isinstance(left, Quad) else left.M
+    return M

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import BoundError
-from ..numerics.sparse import coo
+from ..numerics.sparse import coo, position
 from .columns import LEADER, Space, on_integers
 from .rows import Rows
 
@@ -28,7 +28,8 @@ class Bits:
 
     def __init__(self, space: Space, rows: list[Rows], names: set[str]) -> None:
         self.space, self.rows, self._names = space, rows, names
-        self._start: dict[int, tuple[int, int, float]] = {}  # of an integer column: first bit, how many, lower bound
+        none = np.empty(0, dtype=np.int64)
+        self._columns, self._first, self._count, self._low = none, none, none, np.empty(0)
         self._made = 0
 
     def of(self, columns: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -39,12 +40,11 @@ class Bits:
         BoundError
             A column without finite bounds, or with too many values.
         """
-        fresh = np.array([c for c in np.unique(columns).tolist() if c not in self._start], dtype=np.int64)
+        fresh = np.setdiff1d(columns, self._columns)
         if len(fresh):
             self._declare(fresh, where)
-        found = [self._start[c] for c in columns.tolist()]
-        first, count, low = (np.array(part) for part in zip(*found, strict=True))
-        return first.astype(np.int64), count.astype(np.int64), low.astype(float)
+        at = position(self._columns, columns)
+        return self._first[at], self._count[at], self._low[at]
 
     def _declare(self, columns: np.ndarray, where: str) -> None:
         """Append bits and equations for integer columns."""
@@ -59,7 +59,7 @@ class Bits:
                 f"written in bits; that takes finite bounds and at most {MOST} values, it lies in "
                 f"[{lb[at]:g}, {ub[at]:g}]. Give it bounds, m.var(.., lb=.., ub=..)"
             )
-        count = np.maximum(np.ceil(np.log2(ub - lb + 1.0)).astype(np.int64), 1)
+        count = np.maximum(np.ceil(np.log2(np.maximum(ub - lb, 1.0) + 1.0)).astype(np.int64), 1)
         self._made += 1
         while f"bits{self._made}" in self._names:
             self._made += 1
@@ -74,5 +74,6 @@ class Bits:
             np.concatenate([columns, bits]), (len(columns), len(space)),
         )  # fmt: skip
         self.rows.append(Rows(space, M, lb, lb.copy(), (len(columns),), name))
-        self._start |= dict(zip(columns.tolist(), zip(start.tolist(), count.tolist(), lb.tolist(), strict=True),
-                                strict=True))  # fmt: skip
+        self._columns = np.concatenate([self._columns, columns])
+        self._first, self._count = np.concatenate([self._first, start]), np.concatenate([self._count, count])
+        self._low = np.concatenate([self._low, lb])

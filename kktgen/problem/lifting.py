@@ -17,12 +17,12 @@ Rows that hold if a binary says so, ``a'y <= b`` if x = 1, are ``a'y <= b + M (1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
 
-from ..errors import BoundError, ProblemError
+from ..errors import BoundError
 from ..numerics.sparse import Csr, add, coo, joined, row_index, scale_rows, vstack
 from ..wording import first_names
 from .columns import Space, labels
@@ -130,7 +130,8 @@ class Products:
         for part in self.conditional:
             own = slice(at, at + part.E.shape[0])
             at = own.stop
-            room = np.maximum(1.0, np.abs(np.where(np.isfinite(high[own]), high[own], low[own])))
+            end = np.abs(np.where(np.isfinite(high[own]), high[own], low[own]))
+            room = np.where(end > 0, end, 1.0)
             low[own] = np.where((part.mu_lo < 0) & np.isinf(low[own]), high[own] - room, low[own])
             high[own] = np.where((part.mu_hi < 0) & np.isinf(high[own]), low[own] + room, high[own])
         return low, high
@@ -195,6 +196,8 @@ class Products:
         row, i, j, v = quads.terms()
         x, y = self.sorted(i, j)
         at = np.flatnonzero(x >= 0)
+        if not len(at):
+            return Csr((quads.size, int(n))), None
         known, group = np.unique(row[at] * n + x[at], return_inverse=True)
         E = coo(v[at], group, y[at], (len(known), int(n)))
         live = np.diff(E.indptr) > 0
@@ -203,19 +206,23 @@ class Products:
         E, x = scale_rows(sign, E), known % n
         same = self._same(E, x)
         new = np.flatnonzero(same == np.arange(len(x)) + sum(len(part.columns) for part in self.lifted))
-        count = len(new)
+        w = self._declared(name, len(new))
+        columns = np.concatenate([*(part.columns for part in self.lifted), np.full(len(x), -1)]).astype(np.int64)
+        columns[len(columns) - len(x) + new] = w
+        entries = coo(sign, known // n, columns[same], (quads.size, len(space)))
+        return entries, Lifted(w, x[new], Csr(E[new]), np.empty((4, 0)), name) if len(new) else None
+
+    def _declared(self, name: str, count: int) -> np.ndarray:
+        """Append product columns for rows of a name."""
+        if not count:
+            return np.empty(0, dtype=np.int64)
         word = f"{name}_product"
         while word in self.variables:
             word += "_"
         self.variables.add(word)
-        w = space.append(
+        return self.space.append(
             word, "follower", lb=-np.inf, ub=np.inf, owner=self.owner, follower=self.follower, shape=(count,)
         )
-        columns = np.concatenate([*(part.columns for part in self.lifted), np.full(len(x), -1)]).astype(np.int64)
-        columns[len(columns) - len(x) + new] = w
-        entries = coo(sign, known // n, columns[same], (quads.size, len(space)))
-        lifted = Lifted(w, x[new], Csr(E[new]), np.empty((4, 0)), name) if count else None
-        return entries, lifted
 
     def _same(self, E: Csr, x: np.ndarray) -> np.ndarray:
         """Return for every product which of all, the earlier ones first, is the first equal to it."""
@@ -241,12 +248,10 @@ class Products:
             )
             for word in WORDS
         ]  # fmt: skip
-        self.lifted.append(Lifted(lifted.columns, lifted.binary, lifted.E, np.array(mu), lifted.name))
+        self.lifted.append(replace(lifted, mu=np.array(mu)))
 
     def condition(self, rows: Rows, binary: np.ndarray, value: np.ndarray, name: str) -> Conditional:
         """Declare rows that hold where binaries have a value."""
-        if (~np.isfinite(rows.lo) & ~np.isfinite(rows.hi)).any():
-            raise ProblemError(f"follower {self.follower!r}, row {name!r}: a row without a finite side")
         two = np.isfinite(rows.lo).any() and np.isfinite(rows.hi).any()
 
         def multipliers(side: np.ndarray, word: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from .leader_terms import ROLE, Term
 from .lifted_rows import Lifted
 from .lifting import Products
 from .rows import QuadRow, QuadRows, Rows
-from .variables import of_problem
+from .variables import checked_data, of_problem
 
 
 def as_rows(row: QuadRow | QuadRows) -> tuple[QuadArray, np.ndarray, np.ndarray]:
@@ -48,8 +48,7 @@ def straightened(
     quads, lo, hi = as_rows(row)
     where = f"follower {products.follower!r}, row {name!r}"
     of_problem(quads.space, products.space)
-    if not (np.isfinite(quads.V.data).all() and np.isfinite(quads.M.data).all()):
-        raise ProblemError(f"{where}: NaN or inf in the data of the row")
+    checked_data(np.concatenate([quads.V.data, quads.M.data]), lo, hi, where)
     _refuse(products, quads, name)
     quads = products.in_bits(quads, where)
     entries, lifted = products.columns_for(quads, name)

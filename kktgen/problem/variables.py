@@ -126,11 +126,16 @@ def _hint(row: Any) -> str:
 def checked(rows: Rows, space: Space, where: str) -> Rows:
     """Refuse rows of another problem, with sides that exclude every point, NaN, or no variable."""
     of_problem(rows.space, space)
-    if np.isnan(rows.lo).any() or np.isnan(rows.hi).any() or not np.isfinite(rows.M.data).all():
-        raise ProblemError(f"{where}: NaN or inf in the data of the row")
-    if (rows.lo == np.inf).any() or (rows.hi == -np.inf).any():
-        raise ProblemError(f"{where}: an infinite side on the wrong end excludes every point")
+    checked_data(rows.M.data, rows.lo, rows.hi, where)
     empty = np.diff(rows.M.indptr) == 0
     if (empty & ((rows.lo > 0) | (rows.hi < 0))).any():
         raise ProblemError(f"{where}: a row without variables is violated by its constants")
     return rows
+
+
+def checked_data(values: np.ndarray, lo: np.ndarray, hi: np.ndarray, where: str) -> None:
+    """Refuse rows with NaN, an infinite coefficient, or sides that exclude every point."""
+    if np.isnan(lo).any() or np.isnan(hi).any() or not np.isfinite(values).all():
+        raise ProblemError(f"{where}: NaN or inf in the data of the row")
+    if (lo == np.inf).any() or (hi == -np.inf).any():
+        raise ProblemError(f"{where}: an infinite side on the wrong end excludes every point")

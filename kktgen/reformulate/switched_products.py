@@ -22,7 +22,7 @@ from ..model.fingerprint import equivalent
 from ..model.model import Model
 from ..model.tables import QuadTable, join
 from ..numerics.convexity import is_psd
-from ..numerics.sparse import add, coo, joined
+from ..numerics.sparse import add, coo
 from ..problem.expressions import Quad
 from .binary_products import BinaryProducts, leaders_switches, liftable, with_binary_products
 from .bounds.curved import boxes
@@ -129,13 +129,10 @@ def _stand_for(model: Model, key: np.ndarray) -> _Known:
     i, j = key // n, key % n
     leads = model.space.owner[i] < 0
     x, other = np.where(leads, i, j), np.where(leads, j, i)
-    switch, on = np.full(n, -1), np.zeros(n, dtype=np.int64)
-    mu = joined((s.mu for s in kkt.systems), int)
-    switch[mu] = joined((s.switch for s in kkt.systems), int)
-    on[mu] = joined((s.on for s in kkt.systems), int)
+    switch, on = kkt.switches(other)
     can = liftable(model.space, x, other, *boxes(model))[0]
     column = np.where(can, OWN, STAYS)
-    column = np.where(switch[other] == x, np.where(on[other] == 1, other, ZERO), column)
+    column = np.where(switch == x, np.where(on == 1, other, ZERO), column)
     keep = column != STAYS
     return _Known(n, key[keep], column[keep])
 

@@ -241,6 +241,7 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
         near = whole[off <= tolerances.feasibility]
         z[near] = np.round(z[near])
         z = model.terms.settled(z)
+        z = z if model.kkt is None else model.kkt.with_products(z)
     return z, holes if solved else holes | ~given, lines
 
 

@@ -288,7 +288,7 @@ def report(result: Any) -> kg.Findings:
 
 
 PLOTS: dict[str, str] = dict(
-    kg.beside(__file__, "../shared/vpp_plots").PLOTS, emission="Emission the VPPs account for, by source"
+    kg.beside(__file__, "../common/vpp_plots").PLOTS, emission="Emission the VPPs account for, by source"
 )
 """Names and titles of :func:`plots`."""
 

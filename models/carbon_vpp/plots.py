@@ -11,7 +11,7 @@ import kktgen as kg
 
 def plots(result: Any, model: Any) -> dict[str, Any]:
     """Return the plots of a result by name; ``model`` is the module ``carbon_vpp``."""
-    game, draw = result.bilevel, kg.beside(__file__, "../shared/vpp_plots")
+    game, draw = result.bilevel, kg.beside(__file__, "../common/vpp_plots")
     data, sol, run = game.case, result.solution, model.outcomes().played(game, result.solution)
     seed, hour = game.parameters.seed, data.hour
     origin = model._case.data()["standing"].partition(":")[0] + " data"

@@ -55,7 +55,7 @@ NETWORKS = ("qploss", "lossless", "pwl", "nlp")
 ROOM = 1e-6
 """By how much (MW) the rows of the price cells are wider than the purchases they come from, before rounding."""
 
-product = kg.beside(__file__, "../shared/exact_sums").product
+product = kg.beside(__file__, "../common/exact_sums").product
 
 
 @dataclass(frozen=True)

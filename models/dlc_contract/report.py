@@ -66,7 +66,7 @@ def _tangents(game: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 def tangent_points(count: int, data: Any) -> list[np.ndarray]:
     """Return the flows (33, T) at which the loss of every line is touched: evenly over those that are possible."""
-    product = kg.beside(__file__, "../shared/exact_sums").product
+    product = kg.beside(__file__, "../common/exact_sums").product
     low = product(data.reach, data.load - product(data.split, data.most))
     return [low + (k + 0.5) / count * (data.flow - low) for k in range(count)]
 

@@ -342,7 +342,7 @@ def report(result: Any) -> kg.Findings:
     return make(result, mode1(game.parameters), mode2(game, result.solution), _published()["published"])
 
 
-PLOTS: dict[str, str] = kg.beside(__file__, "../shared/vpp_plots").PLOTS
+PLOTS: dict[str, str] = kg.beside(__file__, "../common/vpp_plots").PLOTS
 """Names and titles of :func:`plots`."""
 
 
@@ -356,7 +356,7 @@ def plots(result: Any) -> dict[str, Any]:
     NoSolutionError
         It has no point.
     """
-    game, draw = result.bilevel, kg.beside(__file__, "../shared/vpp_plots")
+    game, draw = result.bilevel, kg.beside(__file__, "../common/vpp_plots")
     if not hasattr(game, "plants"):
         raise kg.ProblemError(f"plots: {game!r} was not made by dso_vpp.build(...)")
     data, sol, run = game.case, result.solution, mode2(game, result.solution)

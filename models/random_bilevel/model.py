@@ -54,7 +54,7 @@ import numpy as np
 
 import kktgen as kg
 
-product = kg.beside(__file__, "../shared/exact_sums").product
+product = kg.beside(__file__, "../common/exact_sums").product
 
 FAMILIES = ("lp", "qp", "qp_singular", "toll")
 SHARES = ("share_ge", "coupling", "integers", "priced", "reach")

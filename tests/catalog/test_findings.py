@@ -35,6 +35,6 @@ def test_findings_say_what_the_data_are_and_what_was_met():
 
 def test_a_part_beside_a_model_is_loaded_once_and_missed_by_name():
     model = catalog.load_model("carbon_vpp")
-    assert kg.beside(model.__file__, "../shared/vpp_plots") is kg.beside(model.__file__, "../shared/vpp_plots")
+    assert kg.beside(model.__file__, "../common/vpp_plots") is kg.beside(model.__file__, "../common/vpp_plots")
     with pytest.raises(kg.ProblemError, match="no_such"):
         kg.beside(model.__file__, "_no_such")

@@ -101,7 +101,7 @@ def test_charge_begins_and_ends_at_home_inside_its_limits(solved):
 
 
 def test_prices_are_marked_where_a_vpp_trades_at_them():
-    shared = kg.beside(catalog.load_model("dso_vpp").__file__, "../shared/vpp_plots")
+    shared = kg.beside(catalog.load_model("dso_vpp").__file__, "../common/vpp_plots")
     hour, buy, sell = np.arange(1, 4), np.full(3, 2.0), np.zeros(3)
     net = np.array([[1.0, 0.0, -1.0], [0.0, 0.0, 2.0]])
     plot = shared.prices(hour, buy, sell, np.full(3, 1.5), np.full(3, 0.5), net, "EUR/MWh", "")
@@ -115,7 +115,7 @@ def test_prices_are_marked_where_a_vpp_trades_at_them():
 
 
 def test_vpps_behind_the_first_are_drawn_together():
-    shared = kg.beside(catalog.load_model("dso_vpp").__file__, "../shared/vpp_plots")
+    shared = kg.beside(catalog.load_model("dso_vpp").__file__, "../common/vpp_plots")
     net = np.arange(16.0).reshape(8, 2)
     *_, others, wholesale = shared.trade(np.arange(2), net, net.sum(axis=0), "")["panels"][0]["series"]
     np.testing.assert_array_equal(others["values"], net[6:].sum(axis=0))

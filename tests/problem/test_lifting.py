@@ -208,23 +208,35 @@ def test_version_one_keeps_its_bytes():
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "words"),
+    ("after", "words"),
     [
-        ('"row":[0,0,1,1]', '"row":[0,0,1,7]', r"row"), ('"row":[0,0,1,1]', '"row":[0,0,1]', r"expected 4 entries"),
-        ('"row":[0,0,1,1],', "", "the key 'row' is missing"),
-        ('"row":[0,0,1,1]', '"row":[0,0,1,1],"more":1', "unknown"),
+        (',"row":[0,0,1,7]', "row"), (',"row":[0,0,1]', "expected 4 entries"), ("", "the key 'row' is missing"),
+        (',"row":[0,0,1,1],"more":1', "unknown"),
     ],
 )  # fmt: skip
-def test_bundles_that_are_wrong_are_refused_by_place(before, after, words, tmp_path):
-    text = kg.dumps(grid()[0], "bilevel.json")
-    if before not in text:
-        before = before.rstrip(",")
-        text = text.replace("," + before, "") if not after else text
-    assert before in text or not after
+def test_bundles_that_are_wrong_are_refused_by_place(after, words, tmp_path):
+    text, before = kg.dumps(grid()[0], "bilevel.json"), ',"row":[0,0,1,1]'
+    assert text.count(before) == 1
     path = tmp_path / "m.bilevel.json"
     path.write_text(text.replace(before, after))
     with pytest.raises(kg.FormatError, match=words):
         kg.read(path)
+
+
+def test_rows_that_are_refused_leave_no_columns():
+    m = kg.Bilevel("left")
+    x = m.var("x", kind="B")
+    f = m.follower("f")
+    y = f.var("y", 2, lb=0, ub=1)
+    own = f.add(y.sum() <= 1, name="own").dual
+    before = len(m.space)
+    for row in (x * y >= np.inf, x * y[0] + own <= 1):
+        with pytest.raises(kg.ProblemError):
+            f.add(row)
+    with pytest.raises(kg.ProblemError, match="without a finite side"):
+        f.add(kg.between(-np.inf, x * y, np.inf), when=x)
+    assert len(m.space) == before
+    f.var("c2_product")  # names of rows without products are not taken
 
 
 ENCODINGS = {"sos1": kg.SOS1(), "auto": kg.Auto(), "indicator": kg.Indicator(), "strong duality": kg.StrongDuality(0.0)}
@@ -314,3 +326,13 @@ def test_a_binary_may_be_declared_after_what_it_decides_about():
     f.add(y <= 0.5, when=late)
     result = kg.optimize(m, time_limit=20)
     assert result.solution.objective == pytest.approx(2.0, abs=1e-5) and result.report.claim == "optimal"
+
+
+def test_product_columns_follow_from_the_other_entries_of_a_point():
+    m, x, f, *_ = grid()
+    lifted, kkt = f.products.lifted[0], kg.kkt(m).kkt
+    for plan in itertools.product((0.0, 1.0), repeat=2):
+        z = np.random.default_rng(0).uniform(-1, 1, len(m.space))
+        z[lifted.binary] = plan
+        found = kkt.with_products(z)[lifted.columns]
+        np.testing.assert_allclose(found, plan * (lifted.E @ z[: lifted.E.shape[1]]), atol=1e-12)

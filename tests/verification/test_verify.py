@@ -869,3 +869,33 @@ def test_a_follower_of_large_numbers_in_a_box_is_re_solved(size):
     z[y.cols] = 1e6
     z[y.upper_dual.M.indices] = size - 1e6
     assert kg.verify(m, z).ok, str(kg.verify(m, z))
+
+
+@pytest.mark.parametrize("form", ["when", "equal", "product", "by hand"])
+def test_a_large_constant_times_a_binary_hides_no_violated_row(form):
+    """At z = 0 the rows say ``y <= 0``: y = 0.01 breaks them, small as it is beside the constant 1e5 that z has."""
+    m = kg.Bilevel("hidden")
+    z = m.var("z", kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1e5)
+    if form == "when":
+        f.add(y <= 0, when=~z)
+    elif form == "equal":
+        f.add(y == 0, when=~z)
+    elif form == "product":
+        f.add(y == z * f.var("t", lb=0, ub=1e5))
+    else:
+        f.add(y <= 1e5 * z)
+    f.add(y >= 0.01, name="need")
+    f.minimize(y)
+    m.minimize(3 * z)
+    point = np.zeros(len(m.space))
+    point[y.cols] = 0.01
+    report = kg.verify(m, point)
+    assert not report.ok
+    assert any(line.name == "primal(f)" and not line.ok for line in report.lines), str(report)
+    result = kg.optimize(m, time_limit=30)
+    if form == "product":  # what a solver's tolerances leave of it is told as what it is
+        assert not result.report.ok or result.solution.objective == pytest.approx(3.0)
+    else:
+        assert result.report.ok and result.solution.objective == pytest.approx(3.0)

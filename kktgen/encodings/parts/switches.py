@@ -11,7 +11,7 @@ import numpy as np
 from ...model.model import Model
 from ...model.pairs import Pairs
 from ...model.tables import RowTable
-from ...numerics.sparse import coo, joined
+from ...numerics.sparse import coo
 from .added_columns import renamed
 
 
@@ -27,12 +27,9 @@ def switches(model: Model, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
     -------
     ndarray (mi,), ndarray (mi,)
     """
-    switch, on = np.full(model.n, -1), np.zeros(model.n, dtype=np.int64)
-    if model.kkt is not None:
-        mu = joined((s.mu for s in model.kkt.systems), int)
-        switch[mu] = joined((s.switch for s in model.kkt.systems), int)
-        on[mu] = joined((s.on for s in model.kkt.systems), int)
-    return switch[pairs.mu], on[pairs.mu]
+    if model.kkt is None:
+        return np.full(len(pairs), -1), np.zeros(len(pairs), dtype=np.int64)
+    return model.kkt.switches(pairs.mu)
 
 
 def switched_rows(pairs: Pairs, switch: np.ndarray, on: np.ndarray, top: np.ndarray, n: int) -> RowTable:

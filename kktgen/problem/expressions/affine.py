@@ -87,7 +87,6 @@ class Affine(Summed):
     """
 
     __slots__ = ("space", "M", "c", "shape", "declared")
-    __hash__ = object.__hash__
 
     def __init__(
         self, space: Space, M: Csr, c: Array, shape: tuple[int, ...], declared: Declaration | None = None
@@ -188,32 +187,10 @@ class Affine(Summed):
         return self @ other
 
     def __matmul__(self, other: Any) -> Any:
-        if isinstance(other, Affine):
-            return self._dot(other)
-        B = other if sp.issparse(other) else numbers(other)
-        if B.ndim == 0 or not self.shape:
-            return self * other
-        if self.shape[-1] != B.shape[0] or self.ndim > 2 or B.ndim > 2:
-            raise ProblemError(_misfit(self.shape, B.shape))
-        if self.ndim == 1:
-            right = Csr(B.T) if B.ndim == 2 else Csr(B[None, :])
-            return self._map(right, () if B.ndim == 1 else (B.shape[1],))
-        right = Csr(B.T) if B.ndim == 2 else Csr(B[None, :])
-        A = Csr(sp.kron(sp.eye_array(self.shape[0]), right, format="csr"))
-        return self._map(A, (self.shape[0],) if B.ndim == 1 else (self.shape[0], B.shape[1]))
+        return self._dot(other) if isinstance(other, Affine) else super().__matmul__(other)
 
-    def __rmatmul__(self, other: Any) -> Any:
-        B = other if sp.issparse(other) else numbers(other)
-        if B.ndim == 0 or not self.shape:
-            return self * other
-        if self.shape[0] != B.shape[-1] or self.ndim > 2 or B.ndim > 2:
-            raise ProblemError(_misfit(B.shape, self.shape))
-        left = Csr(B) if B.ndim == 2 else Csr(B[None, :])
-        head = () if B.ndim == 1 else (B.shape[0],)
-        if self.ndim == 1:
-            return self._map(left, head)
-        A = Csr(sp.kron(left, sp.eye_array(self.shape[1]), format="csr"))
-        return self._map(A, (*head, self.shape[1]))
+    def _total(self, shape: tuple[int, ...]) -> Affine:
+        return Affine(self.space, row_combination(self.M, np.ones(self.size)), np.array([self.c.sum()]), shape)
 
     def _dot(self, other: Affine) -> Any:
         """Return the product ``x @ y`` of two expressions: of two vectors their scalar product."""
@@ -264,14 +241,8 @@ class Affine(Summed):
     def __neg__(self) -> Affine:
         return Affine(self.space, -self.M, -self.c, self.shape)
 
-    def __pos__(self) -> Affine:
-        return self
-
     def __sub__(self, other: Any) -> Any:
         return self + (-other if isinstance(other, Expression) else -numbers(other))
-
-    def __rsub__(self, other: Any) -> Any:
-        return -self + other
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Affine):
@@ -297,14 +268,6 @@ class Affine(Summed):
             return self.__rmatmul__(other)
         return self * other
 
-    def __truediv__(self, other: Any) -> Affine:
-        if isinstance(other, Expression):
-            raise ProblemError("division by a variable is not quadratic")
-        value = numbers(other)
-        if (value == 0).any():
-            raise ProblemError("division of an expression by zero")
-        return self * (1.0 / value)
-
     def __pow__(self, power: Any) -> Any:
         if isinstance(power, Expression):
             raise ProblemError(refusal("a number to the power", "exp"))
@@ -323,25 +286,8 @@ class Affine(Summed):
 
     # -- comparison: rows --------------------------------------------------------------------
 
-    def __le__(self, other: Any) -> Any:
-        return (self - other).compared(upper=True)
-
-    def __ge__(self, other: Any) -> Any:
-        return (self - other).compared(lower=True)
-
-    def __eq__(self, other: Any) -> Any:
-        return (self - other).compared(lower=True, upper=True)
-
-    def compared(self, lower: bool = False, upper: bool = False) -> Rows:
-        """Return the rows ``expr >= 0``, ``expr <= 0`` or both, the constants moved to the sides.
-
-        Examples
-        --------
-        >>> import kktgen as kg
-        >>> x = kg.Bilevel("rows").var("x", 2)
-        >>> (x - 4).compared(upper=True).hi.tolist()
-        [4.0, 4.0]
-        """
+    def _compared(self, lower: bool = False, upper: bool = False) -> Rows:
+        """Return the rows ``expr >= 0``, ``expr <= 0`` or both."""
         none = np.full(self.size, np.inf)
         return Rows(self.space, self.M, -self.c if lower else -none, -self.c if upper else none, self.shape)
 
@@ -379,9 +325,3 @@ def price(space: Space, columns: Array, sign: float, shape: tuple[int, ...]) -> 
     return Affine(
         space, csr(np.full(len(at), sign), at, indptr, (len(columns), len(space))), np.zeros(len(columns)), shape
     )
-
-
-def _misfit(left: tuple[int, ...], right: tuple[int, ...]) -> str:
-    """Say why two arrays cannot be multiplied."""
-    most = "; it takes at most two dimensions, reshape to them" if max(len(left), len(right)) > 2 else ""
-    return f"shapes {left} and {right} do not fit together in @{most}"

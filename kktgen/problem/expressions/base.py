@@ -6,7 +6,7 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -139,8 +139,37 @@ class Expression:
         """Return the scalar expression as a Quad."""
         return self
 
+    def _compared(self, lower: bool = False, upper: bool = False) -> Any:
+        """Return the rows ``expr >= 0``, ``expr <= 0`` or both, the constants moved to the sides."""
+        raise NotImplementedError
+
+    # -- what follows from other operators ---------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        raise NotImplementedError
+
     def __neg__(self) -> Any:
         raise NotImplementedError
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __le__(self, other: Any) -> Any:
+        return (self - other)._compared(upper=True)
+
+    def __ge__(self, other: Any) -> Any:
+        return (self - other)._compared(lower=True)
+
+    def __eq__(self, other: Any) -> Any:
+        return (self - other)._compared(lower=True, upper=True)
+
+    def __sub__(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise ProblemError(

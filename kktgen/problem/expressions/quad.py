@@ -54,9 +54,9 @@ class Quad(Expression):
     """
 
     __slots__ = ("space", "i", "j", "v", "linear", "r")
-    __hash__ = object.__hash__
     shape: tuple[int, ...] = ()
     ndim = 0
+    size = 1
 
     def __init__(self, space: Space, i: Array, j: Array, v: Array, linear: Csr, r: float) -> None:
         self.space = space
@@ -202,17 +202,11 @@ class Quad(Expression):
 
     __radd__ = __add__
 
-    def __pos__(self) -> Quad:
-        return self
-
     def __neg__(self) -> Quad:
         return self * -1.0
 
     def __sub__(self, other: Any) -> Any:
         return self + (-other if isinstance(other, Expression) else -Quad.of(self.space, other))
-
-    def __rsub__(self, other: Any) -> Any:
-        return -self + other
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Expression):
@@ -237,25 +231,8 @@ class Quad(Expression):
             raise ProblemError("division of an expression by zero")
         return self * (1.0 / value)
 
-    def __le__(self, other: Any) -> Any:
-        return (self - other).compared(upper=True)
-
-    def __ge__(self, other: Any) -> Any:
-        return (self - other).compared(lower=True)
-
-    def __eq__(self, other: Any) -> Any:
-        return (self - other).compared(lower=True, upper=True)
-
-    def compared(self, lower: bool = False, upper: bool = False) -> QuadRow:
-        """Return the row ``expr >= 0``, ``expr <= 0`` or both, the constant moved to the sides.
-
-        Examples
-        --------
-        >>> import kktgen as kg
-        >>> x = kg.Bilevel("rows").var("x", 2)
-        >>> (x @ x - 4).compared(upper=True).hi
-        4.0
-        """
+    def _compared(self, lower: bool = False, upper: bool = False) -> QuadRow:
+        """Return the rows ``expr >= 0``, ``expr <= 0`` or both."""
         return quad_row(self, 0.0 if lower else -np.inf, 0.0 if upper else np.inf)
 
     def __pow__(self, power: Any) -> Quad:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 
 from ...errors import ProblemError
 from ...numerics.sparse import Csr, coo, csr, left_multiply, row_index, scale_rows, take_rows, vstack, widen
@@ -60,7 +59,6 @@ class QuadArray(Summed):
     """
 
     __slots__ = ("space", "i", "j", "V", "M", "c", "shape")
-    __hash__ = object.__hash__
 
     def __init__(self, space: Space, i: Array, j: Array, V: Csr, M: Csr, c: Array, shape: tuple[int, ...]) -> None:
         self.space = space
@@ -209,65 +207,11 @@ class QuadArray(Summed):
     def _entry(self, k: int) -> Any:
         return self.gather(np.asarray(k))
 
-    def reshape(self, *shape: int | tuple[int, ...]) -> Any:
-        """Return the same entries in another shape.
-
-        Examples
-        --------
-        >>> import kktgen as kg
-        >>> x = kg.Bilevel("quadratic").var("x", 4)
-        >>> (x * x).reshape(2, 2).shape
-        (2, 2)
-        """
-        wanted: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-        try:
-            return self.gather(self.positions().reshape(wanted))
-        except ValueError:
-            raise ProblemError(f"cannot reshape an expression of shape {self.shape} into {wanted}") from None
-
     def _map(self, A: Csr, shape: tuple[int, ...]) -> Any:
         used, V = _used(left_multiply(A, self.V))
         return _narrowest(
             QuadArray(self.space, self.i[used], self.j[used], V, left_multiply(A, self.M), A @ self.c, shape)
         )
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
-        """Return the sum over all entries, a :class:`Quad`, or along one axis or several.
-
-        Examples
-        --------
-        >>> import kktgen as kg
-        >>> x = kg.Bilevel("quadratic").var("x", (2, 3))
-        >>> (x * x).sum(), (x * x).sum(axis=1).shape
-        (Quad(6 products, 0 linear terms), (2,))
-        """
-        if axis is None:
-            shape = (1,) * self.ndim if keepdims else ()
-            return self._map(Csr(np.ones((1, self.size))), shape)
-        index = self.last(axis)
-        rest, length = index.shape[:-1], index.shape[-1]
-        count = int(np.prod(rest, dtype=np.int64))
-        A = coo(np.ones(self.size), np.repeat(np.arange(count), length), index.ravel(), (count, self.size))
-        gone = {one % self.ndim for one in (axis if isinstance(axis, tuple) else (axis,))}
-        kept = tuple(1 if k in gone else size for k, size in enumerate(self.shape))
-        return self._map(A, kept if keepdims else rest)
-
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
-        """Return the mean over all entries, or along one axis or several.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import kktgen as kg
-        >>> x = kg.Bilevel("quadratic").var("x", 2)
-        >>> (x * x).mean().value(np.array([1.0, 3.0]))
-        5.0
-        """
-        if self.size == 0:
-            raise ProblemError(f"an expression of shape {self.shape} has no entries, so it has no mean")
-        total = self.sum(axis, keepdims)
-        count = total.size if isinstance(total, QuadArray) else 1
-        return total * (count / self.size)
 
     def cumsum(self, axis: int | None = None) -> Self:
         """Refuse running sums of products."""
@@ -310,14 +254,8 @@ class QuadArray(Summed):
     def __neg__(self) -> QuadArray:
         return QuadArray(self.space, self.i, self.j, -self.V, -self.M, -self.c, self.shape)
 
-    def __pos__(self) -> QuadArray:
-        return self
-
     def __sub__(self, other: Any) -> Any:
         return self + (-other if isinstance(other, Expression) else -numbers(other))
-
-    def __rsub__(self, other: Any) -> Any:
-        return -self + other
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Expression):
@@ -338,14 +276,6 @@ class QuadArray(Summed):
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, Expression):
-            raise ProblemError("division by a variable is not quadratic")
-        value = numbers(other)
-        if (value == 0).any():
-            raise ProblemError("division of an expression by zero")
-        return self * (1.0 / value)
-
     def __pow__(self, power: Any) -> Any:
         if isinstance(power, int | float) and power == 1:
             return self
@@ -354,44 +284,12 @@ class QuadArray(Summed):
     def __matmul__(self, other: Any) -> Any:
         if isinstance(other, Expression):
             raise ProblemError("a product of more than two variables is not quadratic")
-        B = other if sp.issparse(other) else numbers(other)
-        if B.ndim == 0 or not self.shape:
-            return self * other
-        if self.ndim != 1 or B.ndim > 2 or self.shape[0] != B.shape[0]:
-            raise ProblemError(f"shapes {self.shape} and {B.shape} do not fit together in @")
-        A = Csr(B.T) if B.ndim == 2 else Csr(np.asarray(B)[None, :])
-        return self._map(A, () if B.ndim == 1 else (B.shape[1],))
-
-    def __rmatmul__(self, other: Any) -> Any:
-        B = other if sp.issparse(other) else numbers(other)
-        if B.ndim == 0 or not self.shape:
-            return self * other
-        if self.ndim != 1 or B.ndim > 2 or B.shape[-1] != self.shape[0]:
-            raise ProblemError(f"shapes {B.shape} and {self.shape} do not fit together in @")
-        A = Csr(B) if B.ndim == 2 else Csr(np.asarray(B)[None, :])
-        return self._map(A, () if B.ndim == 1 else (B.shape[0],))
+        return super().__matmul__(other)
 
     # -- comparison: rows --------------------------------------------------------------------
 
-    def __le__(self, other: Any) -> Any:
-        return (self - other).compared(upper=True)
-
-    def __ge__(self, other: Any) -> Any:
-        return (self - other).compared(lower=True)
-
-    def __eq__(self, other: Any) -> Any:
-        return (self - other).compared(lower=True, upper=True)
-
-    def compared(self, lower: bool = False, upper: bool = False) -> QuadRows:
-        """Return the rows ``expr >= 0``, ``expr <= 0`` or both, the constants moved to the sides.
-
-        Examples
-        --------
-        >>> import kktgen as kg
-        >>> x = kg.Bilevel("rows").var("x", 2)
-        >>> (x * x - 4).compared(upper=True).hi.tolist()
-        [4.0, 4.0]
-        """
+    def _compared(self, lower: bool = False, upper: bool = False) -> QuadRows:
+        """Return the rows ``expr >= 0``, ``expr <= 0`` or both."""
         none = np.full(self.size, np.inf)
         return QuadRows(_without_constants(self), -self.c if lower else -none, -self.c if upper else none)
 

@@ -153,7 +153,7 @@ class Shaped(Expression):
             index = np.arange(self.size).reshape(wanted)
         except (TypeError, ValueError):
             raise ProblemError(f"cannot reshape an expression of shape {self.shape} into {wanted}") from None
-        return type(self)(self.space, self.M, self.c, index.shape)
+        return self.gather(index)
 
     def ravel(self) -> Self:
         """Return the entries as a vector.

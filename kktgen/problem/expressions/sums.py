@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from ...errors import ProblemError
-from ...numerics.sparse import coo, left_multiply, row_combination, row_index
+from ...numerics.sparse import Csr, coo, row_index
+from .base import Expression
+from .numbers import numbers
 from .shaped import Array, Shaped
 
 LONGEST = 10**8
@@ -21,6 +24,47 @@ class Summed(Shaped):
 
     def __mul__(self, other: Any) -> Any:
         raise NotImplementedError
+
+    def _map(self, A: Csr, shape: tuple[int, ...]) -> Any:
+        """Return the entries ``A expr`` in a shape."""
+        raise NotImplementedError
+
+    def _total(self, shape: tuple[int, ...]) -> Any:
+        """Return the sum of all entries in a shape of one entry."""
+        return self._map(Csr(np.ones((1, self.size))), shape)
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, Expression):
+            raise ProblemError("division by a variable is not quadratic")
+        value = numbers(other)
+        if (value == 0).any():
+            raise ProblemError("division of an expression by zero")
+        return self * (1.0 / value)
+
+    def __matmul__(self, other: Any) -> Any:
+        B = other if sp.issparse(other) else numbers(other)
+        if B.ndim == 0 or not self.shape:
+            return self * other
+        if self.shape[-1] != B.shape[0] or self.ndim > 2 or B.ndim > 2:
+            raise ProblemError(_misfit(self.shape, B.shape))
+        right = Csr(B.T) if B.ndim == 2 else Csr(B[None, :])
+        if self.ndim == 1:
+            return self._map(right, () if B.ndim == 1 else (B.shape[1],))
+        A = Csr(sp.kron(sp.eye_array(self.shape[0]), right, format="csr"))
+        return self._map(A, (self.shape[0],) if B.ndim == 1 else (self.shape[0], B.shape[1]))
+
+    def __rmatmul__(self, other: Any) -> Any:
+        B = other if sp.issparse(other) else numbers(other)
+        if B.ndim == 0 or not self.shape:
+            return self * other
+        if self.shape[0] != B.shape[-1] or self.ndim > 2 or B.ndim > 2:
+            raise ProblemError(_misfit(B.shape, self.shape))
+        left = Csr(B) if B.ndim == 2 else Csr(B[None, :])
+        head = () if B.ndim == 1 else (B.shape[0],)
+        if self.ndim == 1:
+            return self._map(left, head)
+        A = Csr(sp.kron(left, sp.eye_array(self.shape[1]), format="csr"))
+        return self._map(A, (*head, self.shape[1]))
 
     def last(self, axis: int | tuple[int, ...]) -> Array:
         """Return the positions of the entries, the axes named moved to the end and made one.
@@ -42,7 +86,7 @@ class Summed(Shaped):
         rest = moved.shape[: self.ndim - len(axes)]
         return moved.reshape(*rest, int(np.prod(moved.shape[len(rest) :], dtype=np.int64)))
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Self:
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
         """Return the sum over all entries, or along one axis or several.
 
         See Also
@@ -55,20 +99,20 @@ class Summed(Shaped):
         >>> x = kg.Bilevel("sums").var("x", (2, 24))
         >>> x.sum(), x.sum(axis=1).shape, x.sum(axis=1, keepdims=True).shape
         (Affine(shape=(), 48 terms over 48 columns), (2,), (2, 1))
+        >>> (x * x).sum(), (x * x).sum(axis=0)
+        (Quad(48 products, 0 linear terms), QuadArray(shape=(24,), 48 products))
         """
         if axis is None:
-            ones = np.ones(self.size)
-            shape = (1,) * self.ndim if keepdims else ()
-            return type(self)(self.space, row_combination(self.M, ones), np.array([self.c.sum()]), shape)
+            return self._total((1,) * self.ndim if keepdims else ())
         index = self.last(axis)
         rest, length = index.shape[:-1], index.shape[-1]
         count = int(np.prod(rest, dtype=np.int64))
         A = coo(np.ones(self.size), np.repeat(np.arange(count), length), index.ravel(), (count, self.size))
         gone = {one % self.ndim for one in (axis if isinstance(axis, tuple) else (axis,))}
         kept = tuple(1 if k in gone else length for k, length in enumerate(self.shape))
-        return type(self)(self.space, left_multiply(A, self.M), A @ self.c, kept if keepdims else rest)
+        return self._map(A, kept if keepdims else rest)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Self:
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
         """Return the mean over all entries, or along one axis or several.
 
         Examples
@@ -122,3 +166,9 @@ class Summed(Shaped):
         c = lines.c.reshape(index.shape).cumsum(axis=-1).ravel()
         back = np.moveaxis(np.arange(self.size).reshape(index.shape), -1, axis)
         return type(self)(self.space, M, c, index.shape).gather(back)
+
+
+def _misfit(left: tuple[int, ...], right: tuple[int, ...]) -> str:
+    """Say why two arrays cannot be multiplied."""
+    most = "; it takes at most two dimensions, reshape to them" if max(len(left), len(right)) > 2 else ""
+    return f"shapes {left} and {right} do not fit together in @{most}"
