@@ -261,7 +261,7 @@ class Follower:
 
     def _taken(self, name: str) -> bool:
         """Return whether a row has a name."""
-        return name in self.products.names or any(d.word == name for d in self.declared if not d.is_bound)
+        return self.products.takes(name) or any(d.word == name for d in self.declared if not d.is_bound)
 
     def _refuse_own_multipliers(self, M: Csr, where: str) -> None:
         space = self.space

@@ -59,6 +59,7 @@ class Products:
     conditional: list[Conditional] = field(default_factory=list)
     natural: list[Natural] = field(default_factory=list)
     _known: tuple[bytes, np.ndarray, np.ndarray] | None = None
+    _marked: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         return len(self.lifted) + len(self.conditional)
@@ -68,11 +69,10 @@ class Products:
         """The products and the conditional rows, in this order."""
         return [*self.lifted, *self.conditional]
 
-    @property
-    def names(self) -> set[str]:
-        """Names of the rows behind products, and of conditional ones."""
-        of_products = {f"{part.name}_{word}" for part in self.lifted for word in WORDS}
-        return of_products | {name for part in self.conditional for name in part.names}
+    def takes(self, name: str) -> bool:
+        """Return whether a row behind a product, or a conditional one, has a name."""
+        stem = next((name.removesuffix(f"_{word}") for word in WORDS if name.endswith(f"_{word}")), "")
+        return any(name in part.names for part in self.conditional) or any(part.name == stem for part in self.lifted)
 
     def uses(self, quads: QuadArray) -> bool:
         """Return whether some expressions hold products with own variables."""
@@ -181,9 +181,11 @@ class Products:
     def sorted(self, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return for products of a leader's column with an own variable which is which; -1 for all others."""
         space = self.space
-        own = (space.owner == self.owner) & (space.role == "follower")
-        leader = space.role == "leader"
-        first, second = leader[i] & own[j], leader[j] & own[i]
+        owned, led = (
+            [(space.owner[at] == self.owner) & (space.role[at] == "follower") for at in (i, j)],
+            [space.role[at] == "leader" for at in (i, j)],
+        )
+        first, second = led[0] & owned[1], led[1] & owned[0]
         x = np.where(first, i, np.where(second, j, -1))
         return x, np.where(first, j, np.where(second, i, -1))
 
@@ -227,16 +229,10 @@ class Products:
     def _same(self, E: Csr, x: np.ndarray) -> np.ndarray:
         """Return for every product which of all, the earlier ones first, is the first equal to it."""
         before = sum(len(part.columns) for part in self.lifted)
-        n = len(self.space)
-        every = vstack([*(part.E for part in self.lifted), E], n)
-        binary = np.concatenate([*(part.binary for part in self.lifted), x]).astype(np.int64)
-        mark = every @ np.random.default_rng(0).uniform(1.0, 2.0, n)
-        key = np.column_stack([binary, np.diff(every.indptr), mark])
-        _, first, at = np.unique(key, axis=0, return_index=True, return_inverse=True)
-        same = first[at.ravel()]
-        differs = np.unique(row_index(d := Csr(every - every[same]))[d.data != 0])
-        same[differs] = differs
-        return same[before:]
+        if before and not np.isin(_marks(E, x), self._marked).any():
+            return before + _first_equal(E, x)
+        every = vstack([*(part.E for part in self.lifted), E], len(self.space))
+        return _first_equal(every, np.concatenate([*(part.binary for part in self.lifted), x]))[before:]
 
     def with_multipliers(self, lifted: Lifted) -> None:
         """Give new product columns the multipliers of their rows, and keep them."""
@@ -249,6 +245,7 @@ class Products:
             for word in WORDS
         ]  # fmt: skip
         self.lifted.append(replace(lifted, mu=np.array(mu)))
+        self._marked = np.concatenate([self._marked, _marks(lifted.E, lifted.binary)])
 
     def condition(self, rows: Rows, binary: np.ndarray, value: np.ndarray, name: str) -> Conditional:
         """Declare rows that hold where binaries have a value."""
@@ -267,6 +264,23 @@ class Products:
         made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape)
         self.conditional.append(made)
         return made
+
+
+def _marks(E: Csr, x: np.ndarray) -> np.ndarray:
+    """Return a number for each product ``x_k E_k z``, the same for equal ones and hardly ever for others (k,)."""
+    weight = 1.0 + (E.indices.astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)) / 2.0**32
+    return np.bincount(row_index(E), weights=E.data * weight, minlength=E.shape[0]) + np.pi * x
+
+
+def _first_equal(E: Csr, x: np.ndarray) -> np.ndarray:
+    """Return for each product the first that is equal to it (k,)."""
+    key = np.column_stack([x, np.diff(E.indptr), _marks(E, x)])
+    _, first, at = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    same = first[at.ravel()]
+    difference = Csr(E - E[same])
+    differs = np.unique(row_index(difference)[difference.data != 0])
+    same[differs] = differs
+    return same
 
 
 def told(every: Sequence[Products]) -> list[str]:
