@@ -8,8 +8,8 @@ from ..numerics.sparse import joined, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
 from ..problem.follower_rows import System
-from .tables import Indicators, QuadTable, RowTable, Sos1
-from .terms import defining_rows
+from .tables import Indicators, QuadTable, RowTable, Sos1, join_quads
+from .terms import defining_rows, varying_rows
 
 
 def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTable, list[list[int]]]:
@@ -51,8 +51,10 @@ def leader_rows(bilevel: Bilevel) -> RowTable:
 
 def declared_quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
     """Return the leader's quadratic rows, and those that define products of its columns in followers' rows."""
-    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], len(bilevel.space))
-    return _leader_quads(bilevel), terms
+    n = len(bilevel.space)
+    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], n)
+    varying = varying_rows([(f.name, f.varying) for f in bilevel.followers], n)
+    return _leader_quads(bilevel), join_quads([terms, varying], n) if len(varying) else terms
 
 
 def _leader_quads(bilevel: Bilevel) -> QuadTable:

@@ -88,12 +88,16 @@ class Bilevel:
         """
         return tuple(self._followers.values())
 
-    def follower(self, name: str) -> Follower:
+    def follower(self, name: str, *, products: bool = False) -> Follower:
         """Declare a follower.
 
         Parameters
         ----------
         name : str
+        products : bool
+            Its rows may hold products of its variables with continuous variables of the leader, too. Each row and its
+            multiplier then make nonconvex rows of the model, which SCIP solves; ``optimal`` is claimed only where all
+            their factors lie in proved boxes. Products with binary and integer variables need no asking.
 
         Returns
         -------
@@ -119,10 +123,23 @@ class Bilevel:
         >>> m.maximize(price @ use)
         >>> print(f"{kg.optimize(m).solution[use]:.4f}")
         1.0000
+
+        A quality x of the leader's choice says how much of a scarce good a unit takes.
+
+        >>> m = kg.Bilevel("quality")
+        >>> x = m.var("x", lb=1, ub=3)
+        >>> shop = m.follower("shop", products=True)
+        >>> sold = shop.var("sold", lb=0, ub=9)
+        >>> scarce = shop.add(x * sold <= 6, name="scarce")
+        >>> shop.minimize(0.5 * sold @ sold - 5 * sold)          # sells 5, or 6 / x if that is less
+        >>> m.maximize(2 * x + sold)
+        >>> result = kg.optimize(m)
+        >>> print(f"{result.solution[x]:.3f} {result.solution[sold]:.3f} {result.report.claim}")
+        3.000 2.000 optimal
         """
         if named(name, "follower") in self._followers:
             raise ProblemError(f"{self.name!r} already has a follower {name!r}")
-        self._followers[name] = Follower(self.space, name, len(self._followers), self._bits)
+        self._followers[name] = Follower(self.space, name, len(self._followers), self._bits, products)
         return self._followers[name]
 
     def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:

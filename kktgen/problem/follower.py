@@ -21,6 +21,7 @@ from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows
 from .straightening import condition, straightened
 from .variables import checked, declare, listed, named, of_problem, unit, variable
+from .varying_rows import Varying, with_prices
 
 
 class Follower:
@@ -52,7 +53,7 @@ class Follower:
     [2.5 3.5]
     """
 
-    def __init__(self, space: Space, name: str, index: int, bits: Bits) -> None:
+    def __init__(self, space: Space, name: str, index: int, bits: Bits, products: bool = False) -> None:
         self.space = space
         self.name = name
         self.index = index
@@ -60,7 +61,8 @@ class Follower:
         self.terms: list[Term] = []  # products of the leader's variables in the rows
         self._columns: list[np.ndarray] = []
         self._names: set[str] = set()
-        self.products = Products(space, index, name, bits, self._names)  # of its binaries with own variables
+        self.products = Products(space, index, name, bits, self._names, products)  # of its binaries with own variables
+        self.varying: list[Varying] = []  # products of its continuous variables with own variables
         self._unnamed = 0
         self.cost: Quad | None = None
         self.sense = 1
@@ -230,25 +232,37 @@ class Follower:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
-        space, first, quads, lifted = self.space, len(self.space), None, None
+        space, first, straight = self.space, len(self.space), None
         where = f"follower {self.name!r}, row {name!r}"
         self._refuse_own_multipliers(_linear(row, space), where)
         holds = None if when is None else self._condition(row, when, where)
         if isinstance(row, Rows):
             row = row.fresh()
         else:
-            row, quads, lifted = straightened(self.products, self.terms, row, name)
+            straight = straightened(self.products, self.terms, row, name)
+            row = straight.rows
+            if len(straight.v) and holds is not None:
+                raise ProblemError(
+                    f"{where}: a row with a condition holds no product with a continuous variable of the leader; give "
+                    "the product a row of its own, without a condition"
+                )
         self._unnamed += label is None
         checked(row, space, where)
         if holds is None:
-            row.price = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape).price(space)
+            alive = None if straight is None else straight.row
+            declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape, alive=alive)
+            row.price = declared.price(space)
+            if straight is not None and len(straight.v):
+                self.varying.append(with_prices(space, self.name, name, declared.prices, *straight[3:]))
         else:
             row.price = self.products.condition(row, *holds, name).price(space)
-        if lifted is not None:
-            self._columns.append(lifted.columns)
-            self.products.with_multipliers(lifted)
-        if lifted is not None or holds is not None or (quads is not None and self.products.uses(quads)):
-            whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape)) if quads is None else quads
+        if straight is not None and straight.lifted is not None:
+            self._columns.append(straight.lifted.columns)
+            self.products.with_multipliers(straight.lifted)
+        if straight is not None and (holds is not None or self.products.uses(straight.quads)):
+            self.products.natural.append(Natural(name, straight.quads, row.lo, row.hi, holds, first))
+        elif holds is not None:
+            whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape))
             self.products.natural.append(Natural(name, whole, row.lo, row.hi, holds, first))
         row.name = name
         return row
@@ -282,12 +296,14 @@ class Follower:
         item: str,
         shape: tuple[int, ...],
         is_bound: bool = False,
+        alive: np.ndarray | None = None,
     ) -> Declared:
-        """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
+        """Append the multipliers of ``lo <= M z <= hi`` and keep the rows; ``alive`` are rows of own products."""
         space, k = self.space, len(lo)
         equal = lo == hi
         own = np.zeros(k, dtype=bool)
         own[row_index(M)[(space.owner[M.indices] == self.index) & (space.role[M.indices] == "follower")]] = True
+        own[[] if alive is None else alive] = True
         two = bool((np.isfinite(lo) & np.isfinite(hi) & ~equal).any())
         words = ("mu_lb", "mu_ub") if is_bound else ("mu_lo", "mu_up") if two else ("mu", "mu")
 
@@ -404,6 +420,7 @@ class Follower:
                 "follower is minimize(0)"
             )
         n = len(self.space)
+        varying = Varying.of_parts(self.varying, n) if self.varying else None
         E, e, lam, C, c, mu = [], [], [], [], [], []
         side, source, place, lam_source, lam_place = [], [], [], [], []
         declared = self.rows()
@@ -425,12 +442,14 @@ class Follower:
                     side.append(np.full(len(at), sign))
                     source.append(np.full(len(at), k))
                     place.append(at)
+        switch, on, product = _switches(declared)
         return System(
             self.name, self.columns, vstack(E, n), joined(e), joined(lam, int),
             vstack(C, n), joined(c), joined(mu, int),
             joined(side), joined(source, int), joined(place, int),
             joined(lam_source, int),
-            joined(lam_place, int), self.cost, declared, *_switches(declared),
+            joined(lam_place, int), self.cost if varying is None else self.cost + varying.cost(self.space), declared,
+            switch, on, product, varying,
         )  # fmt: skip
 
     def rows(self) -> tuple[Declared, ...]:

@@ -48,6 +48,9 @@ class Products:
     bits : Bits
     variables : set of str
         Names of the follower's variables, those of product columns too.
+    smooth : bool
+        Whether products of the leader's continuous variables may stand in the rows, too
+        (:mod:`kktgen.problem.varying_rows`).
     """
 
     space: Space
@@ -55,6 +58,7 @@ class Products:
     follower: str
     bits: Bits
     variables: set[str]
+    smooth: bool = False
     lifted: list[Lifted] = field(default_factory=list)
     conditional: list[Conditional] = field(default_factory=list)
     natural: list[Natural] = field(default_factory=list)
@@ -197,7 +201,7 @@ class Products:
         space, n = self.space, np.int64(len(self.space))
         row, i, j, v = quads.terms()
         x, y = self.sorted(i, j)
-        at = np.flatnonzero(x >= 0)
+        at = np.flatnonzero((x >= 0) & (space.kind[x] != "C"))
         if not len(at):
             return Csr((quads.size, int(n))), None
         known, group = np.unique(row[at] * n + x[at], return_inverse=True)

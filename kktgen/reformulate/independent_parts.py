@@ -114,6 +114,11 @@ def _ties(bilevel: Bilevel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             yield from _of_declared(declared)
         for term in follower.terms:
             yield _of_set(np.concatenate([[term.column], _columns(term.quad)]))
+        for part in follower.varying:
+            yield part.v[row_index(part.E)], part.E.indices
+            yield part.v, part.x
+            yield part.p, part.v[part.of]
+            yield part.p, part.mu
         if follower.cost is not None:
             cost = follower.cost.canonical()
             mine = (owner[cost.i] == follower.index) | (owner[cost.j] == follower.index)

@@ -20,7 +20,7 @@ from ..reformulate.one_level import foundation
 from .boundedness import is_bounded, prices_fall
 from .refutation import VerifiedPoint, beats, best, gap, origin, refutation
 from .report import Tolerances
-from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, some
+from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, nonconvex_rows, some
 
 INFINITE = 1e20
 """A bound of this size is no bound: solvers write infinity so."""
@@ -148,6 +148,11 @@ def judge(
     if original.pairs is not None:
         by = ", ".join(f"{used.encoding} ({used.pairs}, {used.trust})" for used in encoded.encodings)
         found.rests.append(f"pairs encoded: {by}" if by else "every pair was settled by a proved bound")
+    missing, rests = nonconvex_rows(original, encoded)
+    found.rests += [rests] if rests else []
+    if missing:
+        found.against.append(missing)
+        return found
     open_columns = boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for

@@ -33,7 +33,9 @@ The schema is one JSON object::
   row). These columns arise before the multipliers of the rows, the latter first, and stand in no ``column``; for the
   latter four multipliers each arise behind those of the rows (:mod:`kktgen.problem.lifting`).
   ``"when": {"column": [4], "value": [1]}``, one a row, makes rows hold only where a binary has a value; equations then
-  have two multipliers.
+  have two multipliers. A follower with ``"products": true`` may hold products of continuous variables of the leader
+  with its own: one column more a row and variable, behind those before, and behind the multipliers of the rows one for
+  the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`).
 """
 
 from __future__ import annotations
@@ -84,7 +86,7 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
         ]),
     ]  # fmt: skip
     followers = [
-        {"name": f.name, "sense": "min" if f.sense > 0 else "max",
+        {"name": f.name, **({"products": True} if f.varying else {}), "sense": "min" if f.sense > 0 else "max",
          "cost": None if f.cost is None else _function(f.cost, f"follower {f.name!r}")}
         for f in m.followers
     ]  # fmt: skip

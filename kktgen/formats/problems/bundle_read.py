@@ -52,7 +52,7 @@ def load(data: bytes, file: str) -> Bilevel:
     with placed(file, "name"):
         m = Bilevel(top.text("name"))
     m.about = check_about(root["about"], f"{file}: about", FormatError)
-    followers = _followers(m, top)
+    followers = _followers(m, top, root["version"])
     for k, value in enumerate(top.items("declarations")):
         _declare(m, followers, value, file, f"declarations[{k}]", root["version"])
     if top.count("columns") != len(m.space):
@@ -63,11 +63,14 @@ def load(data: bytes, file: str) -> Bilevel:
     return m
 
 
-def _followers(m: Bilevel, top: Fields) -> dict[str, Follower]:
+def _followers(m: Bilevel, top: Fields, version: int) -> dict[str, Follower]:
     for k, value in enumerate(top.items("followers")):
-        one = Fields(value, top.file, f"followers[{k}]", "name sense cost")
+        more = "products" if isinstance(value, dict) and "products" in value and version > 1 else ""
+        one = Fields(value, top.file, f"followers[{k}]", f"name sense cost {more}")
+        if more and value[more] is not True:
+            raise one.fault(more, f"expected true, or no such key, got {value[more]!r}"[:300])
         with placed(top.file, one.place("name")):
-            m.follower(one.text("name"))
+            m.follower(one.text("name"), products=bool(more))
     return {follower.name: follower for follower in m.followers}
 
 
@@ -156,7 +159,7 @@ def _function(m: Bilevel | Follower, value: Any, file: str, where: str) -> Quad:
 
 
 def _cost(follower: Follower, value: Any, file: str, where: str) -> None:
-    one = Fields(value, file, where, "name sense cost")
+    one = Fields(value, file, where, f"name sense cost {'products' if 'products' in value else ''}")
     sense = one.choice("sense", "min", "max")
     if value["cost"] is None:
         return

@@ -29,7 +29,9 @@ from ...deadline import Deadline
 from ...errors import KktgenError, ProblemError, expect, expect_executor
 from ...model.fingerprint import equivalent
 from ...model.model import Model
-from ...numerics.sparse import Csr, position, take_columns
+from ...model.terms import box_terms, defining
+from ...numerics.sparse import Csr, joined, position, take_columns
+from ...problem.columns import Space
 from ...problem.qp import QP
 from ..scale import scaled
 from .curved import tightened
@@ -38,6 +40,7 @@ from .follower import bound_follower
 from .job import FollowerToBound, Proved
 from .network import Network, network
 from .notes import unproved
+from .varying import Bent
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""
@@ -176,8 +179,8 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
     for system in kkt.systems:
         if deadline.over:
             return
-        qp = system.qp()
-        net = network(qp)
+        qp = system.with_parameters()
+        net = network(qp) if system.varying is None else None
         known.append((qp, net))
         if net is not None:
             ub[qp.y] = flow_limits(qp, net, (lb[qp.x], ub[qp.x]), (lb[qp.y], ub[qp.y]))
@@ -206,10 +209,11 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
             twin,
             dead,
             rounds,
-            not priced,
+            not priced and system.varying is None,
             net,
             most,
             position(qp.y, system.product),
+            Bent.of_system(system, qp, lb, ub),
         )
 
 
@@ -240,9 +244,19 @@ def _apply(model: Model, results: list[Proved | None]) -> Model:
     known = np.isfinite(dual.value)
     space.ub[pairs.mu[known]] = np.minimum(space.ub[pairs.mu[known]], dual.value[known])
     space.proof[pairs.mu[known]] = dual.proof[known]
+    if kkt.varies:
+        _box_prices(model, space)
     notes = (*model.notes, *unproved(model, results))
     bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual), notes=notes)
     return _widened(_settle(bounded))
+
+
+def _box_prices(model: Model, space: Space) -> None:
+    """Box the products of the leader's continuous variables with multipliers, where these have boxes."""
+    assert model.kkt is not None
+    p = joined((system.varying.p for system in model.kkt.systems if system.varying is not None), int)
+    table = model.quads.take(defining(model.quads.linear))
+    box_terms(space, table.take(position(p, table.linear.M.indices) >= 0))
 
 
 def _widened(model: Model) -> Model:

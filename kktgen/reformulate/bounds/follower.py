@@ -32,6 +32,7 @@ from .paths import path_bounds
 from .products import product_bounds
 from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
+from .varying import Bent, varying_bounds
 
 
 class _Best:
@@ -90,6 +91,8 @@ def bound_follower(job: FollowerToBound, deadline: Deadline = NEVER) -> Proved:
 
 def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
     qp, best = job.qp, _Best(job)
+    if job.bent is not None:
+        job = _with_varying(job, best, job.bent, deadline)
     if job.network is not None:
         found = _network(job, best, deadline)
         if found is not None:
@@ -117,6 +120,17 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
         [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
     )
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, count, late=deadline.over)
+
+
+def _with_varying(job: FollowerToBound, best: _Best, bent: Bent, deadline: Deadline) -> FollowerToBound:
+    """Take the bounds a point inside all nonconvex rows gives; return the job with the boxes of their products."""
+    slack_max, _ = slack_intervals(job.qp, best.boxes())
+    boxes = best.x, best.y
+    best.improve(varying_bounds(job.qp, bent, boxes, job.leader, job.dead, slack_max, deadline), "D1")
+    x_lb, x_ub = job.x_lb.copy(), job.x_ub.copy()
+    x_lb[bent.p], x_ub[bent.p] = bent.price_boxes(best.mu)
+    best.x = x_lb, x_ub
+    return replace(job, x_lb=x_lb, x_ub=x_ub)
 
 
 def _conditional(job: FollowerToBound, best: _Best, cut: tuple | None, deadline: Deadline) -> int:

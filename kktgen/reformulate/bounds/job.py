@@ -9,6 +9,7 @@ import numpy as np
 from ...numerics.sparse import Csr
 from ...problem.qp import QP
 from .network import Network
+from .varying import Bent
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,8 @@ class FollowerToBound:
     product : ndarray (mi,)
         The position in y of the product column that an inequality defines, -1 elsewhere
         (:mod:`kktgen.reformulate.bounds.products`).
+    bent : Bent or None
+        Products with the leader's continuous variables in the follower's rows.
     """
 
     name: str
@@ -54,6 +57,7 @@ class FollowerToBound:
     network: Network | None
     most: int
     product: np.ndarray
+    bent: Bent | None = None
 
 
 @dataclass(frozen=True, eq=False)
