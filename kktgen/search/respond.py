@@ -195,11 +195,52 @@ class Responder:
         ------
         UnsupportedError
             A follower has nonconvex rows.
+
+        See Also
+        --------
+        at : At a point, for all followers.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("copy")
+        >>> x = m.var("x", lb=0, ub=3)
+        >>> one = m.follower("one")
+        >>> y = one.var("y", lb=0, ub=3)
+        >>> _ = one.add(y >= x)
+        >>> one.minimize(y)
+        >>> m.maximize(x - 2 * y)
+        >>> [qp.ny for qp in kg.search.Responder(m).qps]
+        [1]
         """
         return [system.qp() for system in self._systems]
 
     def at(self, z: np.ndarray) -> list[QP]:
-        """Return the followers' programs at a point (n,) in those units: ``qps`` but for nonconvex rows."""
+        """Return the followers' programs at a point (n,) in those units: ``qps`` but for nonconvex rows.
+
+        Parameters
+        ----------
+        z : ndarray (n,)
+
+        Returns
+        -------
+        list of QP
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("quality")
+        >>> x = m.var("x", lb=1, ub=3)
+        >>> shop = m.follower("shop", products=True)
+        >>> sold = shop.var("sold", lb=0)
+        >>> _ = shop.add(x * sold <= 6)
+        >>> shop.minimize(sold @ sold - 5 * sold)
+        >>> m.maximize(x + sold)
+        >>> responder = kg.search.Responder(m)
+        >>> [qp] = responder.at(responder.inward([2.0]))
+        >>> print(qp.G.toarray().ravel())                # -sold <= 0, 2 sold <= 6
+        [-1.  2.]
+        """
         return [system.fixed(z).qp() for system in self._systems] if self.varies else self.qps
 
     def inward(self, x: np.ndarray) -> np.ndarray:

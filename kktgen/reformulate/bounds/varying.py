@@ -182,7 +182,9 @@ class _Rows:
         lb, ub = (np.concatenate([side, own]) for side, own in zip(box, (bent.x_lb, bent.x_ub), strict=True))
         place = np.where(bent.x >= 0, bent.x, qp.nx + np.arange(len(bent.v)))  # of x among all parameters
         ends = np.where(np.isfinite(lb), lb, ub), np.where(np.isfinite(ub), ub, lb)
-        c, moving = np.where(np.isfinite(ends[0]), 0.5 * (ends[0] + ends[1]), 0.0), lb < ub
+        known, moving = np.isfinite(ends[0]), lb < ub
+        c = np.zeros(len(lb))
+        c[known] = 0.5 * (ends[0][known] + ends[1][known])
         of_products = np.concatenate([bent.v, bent.p])
         c[of_products], moving[of_products] = 0.0, False
         at_c = scale_rows(c[place], bent.E)
