@@ -1,4 +1,4 @@
-"""Products of the leader's continuous variables with expressions in followers' rows, against responses at fixed ones."""
+"""Products of the leader's continuous variables with expressions in followers' rows, against fixed decisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GRID = 61
 
 
 def problem(seed, unit=1.0):
-    """Two rows whose coefficients follow x, of a strictly convex follower; the leader takes its variables and prices."""
+    """Two rows whose coefficients follow x, of a strictly convex follower, whose prices the leader pays."""
     r = np.random.default_rng(seed)
     n, k = 3, 2
     P, q = np.round(r.uniform(0.5, 2, n), 2), -np.round(r.uniform(2, 6, n), 2)
@@ -145,7 +145,7 @@ def test_equations_take_products():
     m.minimize((y[0] - 2.5) ** 2 + 0.1 * x)
     result = kg.optimize(m, time_limit=30)
     value = min(
-        ((a := (4 + 2 * t) / (1 + t * t)) - 2.5) ** 2 + 0.1 * t for t in np.linspace(0.5, 2, 15001)
+        ((4 + 2 * t) / (1 + t * t) - 2.5) ** 2 + 0.1 * t for t in np.linspace(0.5, 2, 15001)
     )  # y_1 = t y_0, so y_0 = (4 + 2 t) / (1 + t^2)
     assert result.report.ok and result.solution.objective == pytest.approx(value, abs=1e-5)
     t, z = float(result.solution[x]), result.solution
