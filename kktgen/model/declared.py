@@ -21,7 +21,11 @@ def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTab
             begin.append(-1 if declared.is_bound else first + at)
             if not declared.is_bound:
                 size = len(declared.lo)
-                blocks.append(Block(at, at + size, declared.word, "primal", system.name, "", declared.shape))
+                blocks.append(
+                    Block(
+                        at, at + size, declared.word, "primal", system.name, "", declared.shape, coords=declared.coords
+                    )
+                )
                 parts.append(declared)
                 at += size
         starts.append(begin)
@@ -38,7 +42,7 @@ def leader_rows(bilevel: Bilevel) -> RowTable:
     """Return the leader's linear rows."""
     sizes = np.cumsum([0, *(len(rows) for rows in bilevel.rows)])
     blocks = tuple(
-        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape)
+        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape, coords=rows.coords)
         for rows, start, stop in zip(bilevel.rows, sizes[:-1], sizes[1:], strict=True)
     )
     return RowTable(

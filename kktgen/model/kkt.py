@@ -96,6 +96,7 @@ def kkt(bilevel: Bilevel) -> Model:
         join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
         stacked if systems else None,
         notes=(*(f.note for f in bilevel.followers if f.note), *told([f.products for f in bilevel.followers])),
+        unit=bilevel.unit,
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)
@@ -166,7 +167,9 @@ def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilev
         for block in by_follower.get(system.name, []):
             size = block.stop - block.start
             blocks.append(
-                Block(start, start + size, "stat", "stationarity", system.name, block.word, block.shape, block.index)
+                replace(
+                    block, start=start, stop=start + size, word="stat", role="stationarity", item=block.word, unit=""
+                )
             )
             start += size
     return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
@@ -187,7 +190,7 @@ def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: 
             places = system.position[begin_at:end_at]
             blocks.append(
                 Block(at + int(begin_at), at + int(end_at), f"comp{tail}", "complementarity", system.name,
-                      declared.item or declared.word, declared.shape, places)
+                      declared.item or declared.word, declared.shape, places, declared.coords)
             )  # fmt: skip
         at += len(system.mu)
     pairs = Pairs(

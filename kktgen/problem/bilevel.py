@@ -14,9 +14,10 @@ from .expressions import Affine, Quad
 from .follower import Follower
 from .from_matrices import declare_followers, declare_leader
 from .integer_bits import Bits
+from .labelled import labels_for
 from .qp import QP
 from .rows import QuadRow, QuadRows, Rows
-from .variables import checked, declare, listed, named, of_problem, variable
+from .variables import checked, checked_unit, declare, listed, named, of_problem, variable
 
 
 class Bilevel:
@@ -66,6 +67,7 @@ class Bilevel:
         self.conditions: list[tuple[str, int, int, Rows]] = []
         self.objective: Quad = Quad.of(self.space, 0.0)
         self.sense = 1
+        self.unit = ""
         self.about: dict[str, Any] = {}
         self._names: set[str] = set()
         self._bits = Bits(self.space, self.rows, self._names)
@@ -142,7 +144,10 @@ class Bilevel:
         self._followers[name] = Follower(self.space, name, len(self._followers), self._bits, products)
         return self._followers[name]
 
-    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
+    def var(
+        self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C",
+        coords: Any = None, unit: str = "",
+    ) -> Affine:  # fmt: skip
         """Declare a variable of the leader.
 
         Parameters
@@ -154,6 +159,11 @@ class Bilevel:
             Bounds; free by default (binaries lie in [0, 1]).
         kind : str
             ``"C"`` continuous, ``"B"`` binary, ``"I"`` integer.
+        coords : mapping or sequence of indexes, optional
+            Labels of the entries, ``{"hour": hours, "bus": buses}`` or pandas indexes that have names; they make the
+            shape. Index objects in the place of ``shape`` are labels, too.
+        unit : str
+            What the values are counted in, such as ``"MW"``; printed beside them.
 
         Returns
         -------
@@ -178,12 +188,18 @@ class Bilevel:
         >>> flow = m.var("flow", (3, 24), lb=0)
         >>> size, built, flow[:, 0]
         (Variable('size', shape=()), Variable('built', shape=(3,)), Affine(shape=(3,), 3 terms over 3 columns))
-        """
-        columns, _, _, dims = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "")
-        none = np.full(len(columns), -1)
-        return variable(self.space, columns, dims, name, none, none)
 
-    def add(self, *rows: Any, name: str | None = None) -> Any:
+        With labels, which names of entries in reports and :meth:`kktgen.Solution.frame` speak.
+
+        >>> offer = m.var("offer", lb=0, coords={"hour": ["07:00", "08:00"], "bus": ["north", "south"]}, unit="EUR/MWh")
+        >>> offer.shape, m.space.label(offer.cols[1, 0])
+        ((2, 2), 'offer(08:00,north)')
+        """
+        made = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "", coords, unit)
+        none = np.full(len(made.columns), -1)
+        return variable(self.space, made.columns, made.shape, name, none, none)
+
+    def add(self, *rows: Any, name: str | None = None, coords: Any = None) -> Any:
         """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
@@ -191,6 +207,8 @@ class Bilevel:
         rows : Rows, QuadRow, or lists, tuples, generators, dicts, arrays and Series of them
         name : str, optional
             Name of the row; several are numbered behind it.
+        coords : mapping or sequence of indexes, optional
+            Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
 
         Returns
         -------
@@ -231,18 +249,19 @@ class Bilevel:
         given = listed(rows)
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else self._next_name()
-            out.append(self._add_any(row, label))
+            out.append(self._add_any(row, label, coords))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
 
-    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str) -> Any:
+    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str, coords: Any) -> Any:
         if isinstance(row, Rows):
-            return self._add_linear(row, label)
+            return self._add_linear(row, label, coords)
         if isinstance(row, QuadRow):
             return self._add_quadratic(row, label)
         return tuple(self._add_quadratic(one, f"{label}_{k}") for k, one in enumerate(row))
 
-    def _add_linear(self, row: Rows, label: str) -> Rows:
+    def _add_linear(self, row: Rows, label: str, coords: Any) -> Rows:
         row = row.fresh()
+        row.coords = labels_for(row, coords, f"row {label!r}")
         row.name = label
         self.rows.append(checked(row, self.space, f"row {label!r}"))
         return row
@@ -337,13 +356,15 @@ class Bilevel:
         label = name or f"ind{len(self.conditions) + 1}"
         self.conditions.append((label, int(column[0]), int(value), checked(rows, self.space, f"indicator {label!r}")))
 
-    def minimize(self, expr: Any) -> None:
+    def minimize(self, expr: Any, *, unit: str = "") -> None:
         """Set the leader's objective, minimised.
 
         Parameters
         ----------
         expr : Affine, Quad or float
             A scalar; it may hold followers' variables, multipliers (``rows.dual``) and products of any two of these.
+        unit : str
+            What it is counted in, such as ``"EUR"``; printed beside its values.
 
         Raises
         ------
@@ -360,13 +381,16 @@ class Bilevel:
         1.0000
         """
         self.objective, self.sense = self._objective(expr), 1
+        self.unit = checked_unit(unit, "the objective")
 
-    def maximize(self, expr: Any) -> None:
+    def maximize(self, expr: Any, *, unit: str = "") -> None:
         """Set the leader's objective, maximised (inside, ``-expr`` is minimised).
 
         Parameters
         ----------
         expr : Affine, Quad or float
+            As of :meth:`minimize`.
+        unit : str
             As of :meth:`minimize`.
 
         Raises
@@ -392,6 +416,7 @@ class Bilevel:
         1200.00 at a price of 30.00
         """
         self.objective, self.sense = -self._objective(expr), -1
+        self.unit = checked_unit(unit, "the objective")
 
     def _objective(self, expr: Any) -> Quad:
         quad = Quad.of(self.space, expr)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import ProblemError
+from .coords import Coords
 
 LEADER = -1
 INTEGRALITY = 1e-6
@@ -42,6 +43,10 @@ class Block:
         Shape of the item.
     index : ndarray or None
         Flat positions within the item when the block covers only some of them.
+    coords : Coords or None
+        Labels of the item's entries; numbers stand for them where there are none.
+    unit : str
+        What its values are counted in, such as ``MW``; empty where nobody said.
     """
 
     start: int
@@ -52,24 +57,17 @@ class Block:
     item: str = ""
     shape: tuple[int, ...] = ()
     index: np.ndarray | None = None
+    coords: Coords | None = None
+    unit: str = ""
 
     def moved(self, start: int) -> Block:
         """Return the same block beginning at ``start``."""
-        return Block(
-            start,
-            start + self.stop - self.start,
-            self.word,
-            self.role,
-            self.follower,
-            self.item,
-            self.shape,
-            self.index,
-        )
+        return replace(self, start=start, stop=start + self.stop - self.start)
 
     def part(self, keep: np.ndarray, start: int) -> Block:
         """Return the block of the kept entries (positions within this block) beginning at ``start``."""
         index = self.positions()[keep]
-        return Block(start, start + len(index), self.word, self.role, self.follower, self.item, self.shape, index)
+        return replace(self, start=start, stop=start + len(index), index=index)
 
     def positions(self) -> np.ndarray:
         """Return the flat position within the item of every entry."""
@@ -77,8 +75,10 @@ class Block:
 
     def label(self, i: int) -> str:
         """Return the name of entry ``i`` (counted within the block), e.g. ``mu_ub(vpp1,g,2)``."""
-        at = np.unravel_index(int(self.positions()[i]), self.shape) if self.shape else ()
-        inside = [part for part in (self.follower, self.item) if part] + [str(int(k)) for k in at]
+        place = int(self.positions()[i])
+        at = [str(int(k)) for k in np.unravel_index(place, self.shape)] if self.shape else []
+        at = at if self.coords is None else self.coords.text(place)
+        inside = [part for part in (self.follower, self.item) if part] + at
         return f"{self.word}({','.join(inside)})" if inside else self.word
 
 
@@ -200,6 +200,8 @@ class Space:
         shape: tuple[int, ...] = (),
         index: np.ndarray | None = None,
         proof: np.ndarray | str = "",
+        coords: Coords | None = None,
+        unit: str = "",
     ) -> np.ndarray:
         """Append one block of columns and return their indices (flat, C order)."""
         count = int(np.prod(shape, dtype=np.int64)) if index is None else len(index)
@@ -214,7 +216,7 @@ class Space:
             self._store[key][start:stop] = value
         self._n = stop
         if count:
-            self.blocks.append(Block(start, stop, word, role, follower, item, shape, index))
+            self.blocks.append(Block(start, stop, word, role, follower, item, shape, index, coords, unit))
         return np.arange(start, stop)
 
     def copy(self) -> Space:

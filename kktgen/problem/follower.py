@@ -9,10 +9,12 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, joined, row_index, scale_rows, vstack
 from .columns import Space
+from .coords import Coords
 from .curvature import convex
 from .expressions import Affine, Quad, QuadArray
 from .follower_rows import Declared, System
 from .integer_bits import Bits
+from .labelled import labels_for
 from .leader_terms import Term
 from .lifted_rows import Natural
 from .lifting import Products
@@ -20,7 +22,7 @@ from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows
 from .straightening import condition, straightened
-from .variables import checked, declare, listed, named, of_problem, unit, variable
+from .variables import checked, declare, listed, named, of_problem, unit_rows, variable
 from .varying_rows import Varying, with_prices
 
 
@@ -95,7 +97,10 @@ class Follower:
         """
         return joined(self._columns, int)
 
-    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
+    def var(
+        self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C",
+        coords: Any = None, unit: str = "",
+    ) -> Affine:  # fmt: skip
         """Declare a variable of the follower; finite bounds are rows with multipliers.
 
         Parameters
@@ -107,6 +112,11 @@ class Follower:
             Bounds; free by default.
         kind : str
             Only ``"C"``: a KKT system needs continuous followers.
+        coords : mapping or sequence of indexes, optional
+            Labels of the entries, ``{"hour": hours, "bus": buses}`` or pandas indexes that have names; they make the
+            shape. Index objects in the place of ``shape`` are labels, too.
+        unit : str
+            What the values are counted in, such as ``"MW"``; printed beside them.
 
         Returns
         -------
@@ -142,15 +152,17 @@ class Follower:
                 "or move the decision to the leader"
             )
         space = self.space
-        columns, lb, ub, dims = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name)
+        made = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name, coords, unit)
+        columns, lb, ub, dims, labels = made
         self._columns.append(columns)
         lower = upper = np.full(len(columns), -1)
         if np.isfinite(lb).any() or np.isfinite(ub).any():
-            declared = self._declare_rows(unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True)
+            M = unit_rows(columns, len(space))
+            declared = self._declare_rows(M, lb, ub, "", name, dims, is_bound=True, coords=labels)
             lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
         return variable(space, columns, dims, name, lower, upper)
 
-    def add(self, *rows: Any, name: str | None = None, when: Any = None) -> Any:
+    def add(self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None) -> Any:
         """Add rows to the follower; they come back with ``.dual``.
 
         ``rows.dual`` is d(minimised follower cost)/d(right-hand side): the price for ``==``, nonpositive for
@@ -168,6 +180,8 @@ class Follower:
         when : Affine, optional
             A binary variable x of the leader, ``~x`` or ``1 - x``, one for all rows or one a row: the rows hold where
             it is 1, and where it is not the follower need not keep them, and their multipliers are zero.
+        coords : mapping or sequence of indexes, optional
+            Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
 
         Returns
         -------
@@ -225,10 +239,10 @@ class Follower:
         out = []
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
-            out.append(self._add(row, label, when))
+            out.append(self._add(row, label, when, coords))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows) else tuple(out)
 
-    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any) -> Rows:
+    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any, coords: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
@@ -248,9 +262,10 @@ class Follower:
                 )
         self._unnamed += label is None
         checked(row, space, where)
+        row.coords = labels_for(row, coords, where)
         if holds is None:
             alive = None if straight is None else straight.row
-            declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape, alive=alive)
+            declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape, alive=alive, coords=row.coords)
             row.price = declared.price(space)
             if straight is not None and len(straight.v):
                 self.varying.append(with_prices(space, self.name, name, declared.prices, *straight[3:]))
@@ -297,6 +312,7 @@ class Follower:
         shape: tuple[int, ...],
         is_bound: bool = False,
         alive: np.ndarray | None = None,
+        coords: Coords | None = None,
     ) -> Declared:
         """Append the multipliers of ``lo <= M z <= hi`` and keep the rows; ``alive`` are rows of own products."""
         space, k = self.space, len(lo)
@@ -315,14 +331,14 @@ class Follower:
                 out[at] = space.append(
                     stem, role, lb=np.where(live, lower, 0.0), ub=np.where(live, np.inf, 0.0), owner=self.index,
                     follower=self.name, item=item or word, shape=shape, index=None if len(at) == k else at,
-                    proof=np.where(live, "", "proved(D0)"),
+                    proof=np.where(live, "", "proved(D0)"), coords=coords,
                 )  # fmt: skip
             return out
 
         lam = multipliers(equal, "fix" if is_bound else "lam", "lam", -np.inf)
         mu_lo = multipliers(np.isfinite(lo) & ~equal, words[0], "mu", 0.0)
         mu_hi = multipliers(np.isfinite(hi) & ~equal, words[1], "mu", 0.0)
-        declared = Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound)
+        declared = Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound, coords=coords)
         self.declared.append(declared)
         return declared
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..numerics.sparse import Csr, coo, position, take_columns
 from .columns import Space
+from .coords import Coords
 from .expressions import Affine, Quad, price
 from .qp import QP
 from .varying_rows import Varying
@@ -37,6 +38,7 @@ class Declared:
     switch: np.ndarray | None = None
     on: np.ndarray | None = None
     product: np.ndarray | None = None
+    coords: Coords | None = None
 
     @property
     def prices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -260,12 +260,12 @@ class Products:
             if len(at):
                 out[at] = self.space.append(
                     word if two else "mu", "mu", lb=0.0, ub=np.inf, owner=self.owner, follower=self.follower,
-                    item=name, shape=rows.shape, index=None if len(at) == len(side) else at,
+                    item=name, shape=rows.shape, index=None if len(at) == len(side) else at, coords=rows.coords,
                 )  # fmt: skip
             return out
 
         mu_lo, mu_hi = multipliers(rows.lo, "mu_lo"), multipliers(rows.hi, "mu_up")
-        made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape)
+        made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape, rows.coords)
         self.conditional.append(made)
         return made
 

@@ -281,7 +281,18 @@ def _conclude(
         reasons = _why_it_fails(failing)
         if known is not None:
             reasons += claims.refuted(model, known, witnesses, tolerances)
-        return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
+        return Report(
+            model.name,
+            tuple(lines),
+            "unverified",
+            False,
+            value,
+            bound,
+            None,
+            tuple(reasons),
+            tolerances,
+            unit=model.unit,
+        )
     if known is None:
         found = claims.Grounds([PLAIN])
     else:
@@ -297,7 +308,7 @@ def _conclude(
     reached = attained(model, known.model) if known is not None and not found.against else None
     return Report(
         model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
-        found.sentences, tolerances, size=size, attained=reached,
+        found.sentences, tolerances, size=size, attained=reached, unit=model.unit,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from ...problem.bilevel import Bilevel
 from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
 from ...problem.rows import QuadRow, QuadRows, Rows
-from ...problem.variables import unit
+from ...problem.variables import unit_rows
 from .about import check_about
 from .bundle import FORMAT, VERSIONS
 from .fields import Fields, placed
@@ -117,7 +117,7 @@ def _condition(m: Bilevel, one: Fields, rows: Rows) -> Affine:
     """Return the condition of rows, ``x`` or ``1 - x`` of a binary each."""
     part = Fields(one.value["when"], one.file, one.place("when"), "column value")
     columns, value = part.indices("column", len(m.space), len(rows)), part.indices("value", 2, len(rows))
-    x = Affine(m.space, unit(columns, len(m.space)), np.zeros(len(columns)), rows.shape)
+    x = Affine(m.space, unit_rows(columns, len(m.space)), np.zeros(len(columns)), rows.shape)
     return x * np.where(value == 1, 1.0, -1.0).reshape(rows.shape) + np.where(value == 1, 0.0, 1.0).reshape(rows.shape)
 
 
@@ -203,4 +203,4 @@ def _leader(m: Bilevel, leader: Fields) -> None:
 
 
 def _columns(m: Bilevel, columns: np.ndarray) -> Affine:
-    return Affine(m.space, Csr(unit(columns, len(m.space))), np.zeros(len(columns)), (len(columns),))
+    return Affine(m.space, Csr(unit_rows(columns, len(m.space))), np.zeros(len(columns)), (len(columns),))

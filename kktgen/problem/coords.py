@@ -1,0 +1,175 @@
+"""Labels of the entries of variables and rows: one list a dimension, such as hours and buses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProblemError
+
+
+@dataclass(frozen=True)
+class Coords:
+    """The labels of an array: names of its dimensions, and for each the labels of its entries.
+
+    Parameters
+    ----------
+    dims : tuple of str
+    labels : tuple of tuple
+        Texts, numbers, ``numpy.datetime64``, or tuples of these; none twice in a dimension.
+    """
+
+    dims: tuple[str, ...]
+    labels: tuple[tuple[Any, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of labels of each dimension."""
+        return tuple(map(len, self.labels))
+
+    @cached_property
+    def texts(self) -> tuple[list[str], ...]:
+        """The labels as they are printed, of each dimension."""
+        return tuple(map(_texts, self.labels))
+
+    def text(self, place: int) -> list[str]:
+        """Return the labels of the entry at a flat place (C order), as they are printed."""
+        at = np.unravel_index(place, self.shape) if self.dims else ()
+        return [texts[int(k)] for texts, k in zip(self.texts, at, strict=True)]
+
+    def taken(self, axis: int, entries: np.ndarray) -> tuple[Any, ...]:
+        """Return the labels of some entries of a dimension."""
+        return tuple(self.labels[axis][k] for k in entries.tolist())
+
+
+def coords_of(coords: Any, shape: Any, where: str) -> Coords | None:
+    """Return what ``coords=`` says, or index objects in the place of a shape; None where neither holds labels.
+
+    Parameters
+    ----------
+    coords : mapping of str to labels, or sequence of named index objects, or None
+    shape : int, tuple of int, index objects, or None
+    where : str
+        Whose labels they are, for messages.
+
+    Raises
+    ------
+    ProblemError
+        No name for a dimension, a label twice, labels that are none, or a shape that differs.
+    """
+    if coords is None:
+        return _of_index(shape, where)
+    if isinstance(coords, Mapping):
+        items = list(coords.items())
+    else:
+        many = [coords] if _is_index(coords) else list(coords) if isinstance(coords, Iterable) else [coords]
+        if not all(map(_is_index, many)):
+            raise ProblemError(
+                f"{where}: coords= takes labels by dimension, {{'hour': hours, 'bus': buses}}, or pandas indexes that "
+                f"have names, got {type(coords).__name__}"
+            )
+        items = [(one.name, one) for one in many]
+    found = _checked(items, where)
+    if shape is not None and _is_shape(shape) and tuple(np.atleast_1d(shape).tolist()) != found.shape:
+        raise ProblemError(f"{where}: its labels make the shape {found.shape}, shape= says {shape}; leave shape out")
+    return found
+
+
+def _is_index(value: Any) -> bool:
+    """Tell whether a value is an index of pandas, or a coordinate of xarray that has one."""
+    return hasattr(value, "to_numpy") and hasattr(value, "name") and getattr(value, "ndim", 0) == 1
+
+
+def _is_shape(value: Any) -> bool:
+    many = [value] if np.ndim(value) == 0 else list(value)
+    return all(isinstance(one, int | np.integer) for one in many)
+
+
+def _of_index(shape: Any, where: str) -> Coords | None:
+    """Return the labels that index objects in the place of a shape carry."""
+    many = [shape] if _is_index(shape) else list(shape) if isinstance(shape, tuple | list) else []
+    if not any(_is_index(one) for one in many):
+        return None
+    items = []
+    for k, one in enumerate(many):
+        if _is_index(one):
+            items.append((one.name if one.name is not None else f"dim_{k}", one))
+        else:
+            items.append((f"dim_{k}", range(int(one))))
+    return _checked(items, where)
+
+
+def _checked(items: Sequence[tuple[Any, Any]], where: str) -> Coords:
+    dims, labels = [], []
+    for dim, given in items:
+        if not isinstance(dim, str) or not dim.strip():
+            raise ProblemError(f"{where}: a dimension of its labels needs a name, such as 'hour', got {dim!r}")
+        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+            raise ProblemError(f"{where}: the labels of {dim!r} are a list, got {type(given).__name__}")
+        own = tuple(_label(one, dim, where) for one in _plain(given))
+        if len(set(own)) < len(own):
+            twice = next(one for k, one in enumerate(own) if one in own[:k])
+            raise ProblemError(f"{where}: label {_texts((twice,))[0]!r} of {dim!r} stands twice")
+        dims.append(dim)
+        labels.append(own)
+    if len(set(dims)) < len(dims):
+        raise ProblemError(f"{where}: two dimensions of its labels have one name, {dims}")
+    return Coords(tuple(dims), tuple(labels))
+
+
+def _plain(given: Any) -> Iterable[Any]:
+    """Return labels one by one, times of pandas as those of NumPy."""
+    array = given.to_numpy() if hasattr(given, "to_numpy") else given
+    return array if isinstance(array, np.ndarray) and array.dtype.kind == "M" else list(array)
+
+
+def _label(value: Any, dim: str, where: str) -> Any:
+    """Return a label as a plain value: a text, a number, a time, or a tuple of these."""
+    if isinstance(value, np.datetime64):
+        if np.isnat(value):
+            raise ProblemError(f"{where}: a label of {dim!r} is no time (NaT)")
+        return value.astype("datetime64[ns]")
+    if isinstance(value, tuple):
+        return tuple(_label(one, dim, where) for one in value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return np.datetime64(value.isoformat()).astype("datetime64[ns]")
+    if isinstance(value, datetime):
+        return datetime.fromisoformat(value.isoformat())
+    if isinstance(value, date):
+        return np.datetime64(value.isoformat()).astype("datetime64[ns]")
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and not np.isfinite(value):
+        raise ProblemError(f"{where}: a label of {dim!r} is {value}")
+    if not isinstance(value, str | int | float | bool):
+        raise ProblemError(f"{where}: labels are texts, numbers or times, got {type(value).__name__} in {dim!r}")
+    return value
+
+
+def _texts(labels: Sequence[Any]) -> list[str]:
+    """Return labels as they are printed; times as short as they stay different."""
+    if labels and all(isinstance(one, np.datetime64) for one in labels):
+        return _times(np.array(labels, dtype="datetime64[ns]"))
+    return ["/".join(_texts(one)) if isinstance(one, tuple) else _text(one) for one in labels]
+
+
+def _text(label: Any) -> str:
+    if isinstance(label, np.datetime64):
+        return _times(np.array([label]))[0]
+    if isinstance(label, datetime):
+        return label.isoformat(" ", "minutes")
+    return f"{label:g}" if isinstance(label, float) else str(label)
+
+
+def _times(times: np.ndarray) -> list[str]:
+    """Return times: the dates where all are midnight, the clock where all are of one day, else both."""
+    days = times.astype("datetime64[D]")
+    if (times == days).all() and (len(times) > 1 or times[0] == days[0]):
+        return [str(day) for day in days]
+    unit: Any = next(u for u in ("m", "s", "ms", "us", "ns") if (times.astype(f"datetime64[{u}]") == times).all())
+    words = np.datetime_as_string(times, unit=unit)
+    return [word[11:] if (days == days[0]).all() else word.replace("T", " ") for word in words.tolist()]
