@@ -74,7 +74,7 @@ def array(expr: Affine, values: np.ndarray, name: str | None = None) -> Any:
 
 
 def dataset(space: Space, z: np.ndarray) -> Any:
-    """Return all variables of the leader and the followers as a Dataset; dimensions of one name are joined, or numbered.
+    """Return all variables of the leader and the followers as a Dataset; dimensions that differ have different names.
 
     Raises
     ------

@@ -96,9 +96,25 @@ def labels(blocks: Sequence[Block], count: int, legal: bool = True) -> np.ndarra
     stems, closed = zip(*(_stem(block) if legal else _printed(block) for block in blocks), strict=True)
     of, place, shapes = positions(blocks, count)
     axes, dims, strides = shapes
-    return _write(
+    names = _write(
         np.array([*stems, b""]), np.array([*closed, 0]), _pad(axes, 0), _pad(dims, 1), _pad(strides, 1), of, place
     )
+    spoken = [] if legal else [(block, stem) for block, stem in zip(blocks, stems, strict=True) if block.coords]
+    return _with_labels(names, spoken) if spoken else names
+
+
+def _with_labels(names: np.ndarray, blocks: Sequence[tuple[Block, bytes]]) -> np.ndarray:
+    """Return names with those of some blocks, given with their stems, by the labels of their entries."""
+    out = names.astype(object)
+    for block, stem in blocks:
+        assert block.coords is not None
+        at = np.unravel_index(block.positions(), block.shape)
+        texts = [np.array([orjson.dumps(one)[1:-1] for one in part], dtype=object) for part in block.coords.texts]
+        name = np.full(block.stop - block.start, stem, dtype=object)
+        for k, (part, index) in enumerate(zip(texts, at, strict=True)):
+            name = name + (b"," if k else b"") + part[index]
+        out[block.start : block.stop] = name + b")"
+    return out.astype(bytes)
 
 
 def positions(blocks: Sequence[Block], count: int) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:

@@ -1,0 +1,55 @@
+"""Labels of variables and rows in a bundle.
+
+``"coords": [{"dim": "hour", "labels": ["07:00", 8, 2.5, {"time": "2030-01-01T09:00:00"}, ["a", 1]]}, ...]``: one
+dimension after the other. A label is a text, a number, a time, or a list of these for one of several parts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ...problem.coords import Coords
+from .fields import Fields
+
+
+def plain_coords(coords: Coords) -> list[dict[str, Any]]:
+    """Return labels as JSON holds them."""
+    parts = zip(coords.dims, coords.labels, strict=True)
+    return [{"dim": dim, "labels": [_plain(label) for label in labels]} for dim, labels in parts]
+
+
+def _plain(label: Any) -> Any:
+    if isinstance(label, np.datetime64):
+        return {"time": str(np.datetime_as_string(label, unit="auto"))}
+    if isinstance(label, datetime):
+        return {"time": label.isoformat()}
+    return [_plain(part) for part in label] if isinstance(label, tuple) else label
+
+
+def read_coords(one: Fields, key: str = "coords") -> dict[str, list[Any]]:
+    """Return labels by dimension, or refuse what is none."""
+    out: dict[str, list[Any]] = {}
+    for k, value in enumerate(one.items(key)):
+        part = Fields(value, one.file, one.place(f"{key}[{k}]"), "dim labels")
+        dim = part.text("dim")
+        if dim in out:
+            raise part.fault("dim", f"{dim!r} stands twice")
+        out[dim] = [_label(label, part, f"labels[{i}]") for i, label in enumerate(part.items("labels"))]
+    return out
+
+
+def _label(value: Any, part: Fields, key: str) -> Any:
+    if isinstance(value, list):
+        return tuple(_label(one, part, key) for one in value)
+    if isinstance(value, dict) and set(value) == {"time"} and isinstance(value["time"], str):
+        try:
+            time = datetime.fromisoformat(value["time"][:26])
+            return datetime.fromisoformat(value["time"]) if time.tzinfo else np.datetime64(value["time"])
+        except ValueError:
+            pass
+    if isinstance(value, str | int | float):
+        return value
+    raise part.fault(key, f"expected a text, a number, {{'time': ..}} or a list of these, got {value!r}"[:300])
