@@ -78,8 +78,20 @@ class Block:
         place = int(self.positions()[i])
         at = [str(int(k)) for k in np.unravel_index(place, self.shape)] if self.shape else []
         at = at if self.coords is None else self.coords.text(place)
+        if self.coords is not None and self.coords.bare:
+            if self.role in ("leader", "follower", "primal"):
+                return at[0]
+            return f"{self.word}({','.join(part for part in (self.follower, *at) if part)})"
         inside = [part for part in (self.follower, self.item) if part] + at
         return f"{self.word}({','.join(inside)})" if inside else self.word
+
+    def find(self, name: str) -> int | None:
+        """Return the entry whose name is given, None where there is none."""
+        if self.coords is not None and self.coords.bare:
+            return self.coords.places.get(name)
+        if not name.startswith(self.word):
+            return None
+        return next((k for k in range(self.stop - self.start) if self.label(k) == name), None)
 
 
 def select(blocks: Iterable[Block], keep: np.ndarray) -> tuple[Block, ...]:
