@@ -40,7 +40,7 @@ DECISIONS = "every decision"
 PARTS = "independent parts"
 """Key of ``Solution.raw`` for the sentence that says of how many independent parts the answer is made, and which of
 them are proved."""
-KINDS = "kinds of parts"
+KINDS = "kinds"
 """Key of ``Solution.raw`` for the sentences that say what the claims of how many parts rest on."""
 OPEN_PARTS = "open parts"
 """Key of ``Solution.raw`` for the sentences that say which parts are not proved, and why."""
