@@ -272,3 +272,16 @@ def test_random_problems_are_the_sum_of_separate_ones(seed):
         assert result.solution.objective == pytest.approx(total, rel=1e-5, abs=1e-5)
     else:
         assert result.report.claim in status
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, 5, 8])
+def test_groups_of_random_problems_are_the_sum_of_their_parts(seed):
+    m = kg.Bilevel("many")
+    goals = [small(m, k, np.random.default_rng([seed, k])) for k in range(12)]
+    m.minimize(sum(goals[1:], goals[0]))
+    groups, each = (kg.optimize(m, time_limit=LIMIT, parts=how) for how in ("auto", True))
+    assert re.match(r"independent parts: 1\d in \d groups", next(w for w in groups.report.reasons if "parts: " in w))
+    assert groups.report.claim == each.report.claim
+    if each.report.claim == "optimal":
+        assert groups.solution.objective == pytest.approx(each.solution.objective, rel=1e-4, abs=1e-4)
