@@ -286,7 +286,15 @@ class Affine(Summed):
 
     @property
     def is_switch(self) -> bool:
-        """Whether every entry is a binary variable x, or ``1 - x``."""
+        """Whether every entry is a binary variable x, or ``1 - x``.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("switch").var("x", 2, kind="B")
+        >>> x.is_switch, (1 - x).is_switch, x.sum().is_switch
+        (True, True, False)
+        """
         M, c = self.M, self.c
         single = (np.diff(M.indptr) == 1).all() and M.nnz == len(c)
         return bool(
