@@ -199,7 +199,7 @@ class Bilevel:
         none = np.full(len(made.columns), -1)
         return variable(self.space, made.columns, made.shape, name, none, none)
 
-    def add(self, *rows: Any, name: str | None = None, coords: Any = None) -> Any:
+    def add(self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None) -> Any:
         """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
@@ -209,6 +209,8 @@ class Bilevel:
             Name of the row; several are numbered behind it.
         coords : mapping or sequence of indexes, optional
             Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
+        when : None
+            For a follower's rows alone (:meth:`Follower.add`); the leader's are :meth:`indicator`.
 
         Returns
         -------
@@ -218,7 +220,8 @@ class Bilevel:
         Raises
         ------
         ProblemError
-            Something else than rows, rows of another problem, NaN, or an infinite side that excludes every point.
+            Something else than rows, rows of another problem, NaN, an infinite side that excludes every point, or
+            a condition.
 
         See Also
         --------
@@ -245,6 +248,11 @@ class Bilevel:
         """
         if name is not None:
             named(name, "row")
+        if when is not None:
+            raise ProblemError(
+                f"{f'row {name!r}' if name else 'a row'} of the leader takes no when=, which is for a follower's rows "
+                "(follower.add). Rows of the leader that hold where a binary says so are m.indicator(x, 1, rows)"
+            )
         out: list[Any] = []
         given = listed(rows)
         for k, row in enumerate(given):

@@ -151,12 +151,15 @@ class Space:
         Where a bound that was not declared comes from: ``proved(D3)``, ``user``; empty otherwise.
     blocks : list of Block
         The declarations, in order.
+    made_up : set of (str, str)
+        Words, with followers, that nobody chose: such columns give their name up to a variable that is declared so.
     """
 
     def __init__(self, name: str = "model") -> None:
         self.name = name
         self.serial = next(_serial)
         self.blocks: list[Block] = []
+        self.made_up: set[tuple[str, str]] = set()
         self._n = 0
         self._store = {key: np.empty(64, dtype=dtype) for key, dtype in _COLUMNS.items()}
 
@@ -235,8 +238,28 @@ class Space:
         """Return an independent copy in which every column keeps its index."""
         new = Space.__new__(Space)
         new.name, new.serial, new.blocks, new._n = self.name, self.serial, list(self.blocks), self._n
+        new.made_up = set(self.made_up)
         new._store = {key: a[: self._n].copy() for key, a in self._store.items()}
         return new
+
+    def made(self, word: str, follower: str, taken: set[str]) -> str:
+        """Return a word like this one that is not taken, for columns nobody declares; it is taken then."""
+        while word in taken:
+            word += "_"
+        taken.add(word)
+        self.made_up.add((word, follower))
+        return word
+
+    def give_way(self, word: str, follower: str, taken: set[str]) -> bool:
+        """Give columns nobody declared another name where theirs is wanted; return whether it is free now."""
+        if (word, follower) not in self.made_up:
+            return False
+        other = self.made(word, follower, taken)
+        self.made_up.discard((word, follower))
+        taken.discard(word)
+        at = next(k for k, block in enumerate(self.blocks) if (block.word, block.follower) == (word, follower))
+        self.blocks[at] = replace(self.blocks[at], word=other)
+        return True
 
     def label(self, column: int) -> str:
         """Return the name of a column, e.g. ``g(vpp1,7)``."""

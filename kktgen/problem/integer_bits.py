@@ -79,8 +79,7 @@ class Bits:
         self._made += 1
         while f"bits{self._made}" in self._names:
             self._made += 1
-        name = f"bits{self._made}"
-        self._names.add(name)
+        name = space.made(f"bits{self._made}", "", self._names)
         bits = space.append(name, "leader", lb=0.0, ub=1.0, kind="B", owner=LEADER, shape=(int(count.sum()),))
         start = bits[0] + np.cumsum(count) - count
         row = np.repeat(np.arange(len(columns)), count)

@@ -396,5 +396,5 @@ def _without_point(
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults
     else:
-        reasons += refuted
+        reasons += [*refuted, *(solution.raw or {}).get(claims.OPEN_PARTS, ())]
     return Report(model.name, (), claim, False, None, claims.usable(solution.bound), None, tuple(reasons), tolerances)
