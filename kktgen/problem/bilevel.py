@@ -90,6 +90,50 @@ class Bilevel:
         """
         return tuple(self._followers.values())
 
+    @property
+    def bits(self) -> np.ndarray:
+        """Columns of the bits in which integers of the leader are written that multiply followers' expressions.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("sizes")
+        >>> units = m.var("units", lb=0, ub=3, kind="I")
+        >>> f = m.follower("f")
+        >>> y = f.var("y", lb=0, ub=4)
+        >>> _ = f.add(units * y <= 5)
+        >>> len(m.bits)
+        2
+        """
+        return self._bits.made
+
+    def with_bits(self, z: np.ndarray) -> np.ndarray:
+        """Return a point (n,) with the :attr:`bits` that its integers have.
+
+        Parameters
+        ----------
+        z : ndarray (n,)
+
+        Returns
+        -------
+        ndarray (n,)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("sizes")
+        >>> units = m.var("units", lb=0, ub=3, kind="I")
+        >>> f = m.follower("f")
+        >>> y = f.var("y", lb=0, ub=4)
+        >>> _ = f.add(units * y <= 5)
+        >>> z = np.zeros(len(m.space))
+        >>> z[units.cols] = 2
+        >>> print(m.with_bits(z)[m.bits])                # 2 = 0 * 1 + 1 * 2
+        [0. 1.]
+        """
+        return self._bits.filled(z)
+
     def follower(self, name: str, *, products: bool = False) -> Follower:
         """Declare a follower.
 

@@ -80,7 +80,7 @@ def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
     space = bilevel.space
     own = declared_columns(bilevel)
     if isinstance(values, Mapping):
-        z = _by_name(space, values, where)
+        z = named_values(space, values, where)
         missing = own[np.isnan(z[own])]
         if len(missing):
             raise ProblemError(f"{where}: the point has no value for {space.label(int(missing[0]))}")
@@ -97,7 +97,7 @@ def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
         z[own] = flat
     rest = np.isnan(z) & ~space.is_price
     z[rest] = 0.0
-    return bilevel._bits.filled(z)
+    return bilevel.with_bits(z)
 
 
 def declared_columns(bilevel: Bilevel) -> np.ndarray:
@@ -107,14 +107,21 @@ def declared_columns(bilevel: Bilevel) -> np.ndarray:
     """
     role = bilevel.space.role
     own = (role == "leader") | (role == "follower")
-    own[bilevel._bits.made] = False
+    own[bilevel.bits] = False
     for follower in bilevel.followers:
         for part in follower.products.lifted:
             own[part.columns] = False
     return np.flatnonzero(own)
 
 
-def _by_name(space: Space, values: Mapping[Any, Any], where: str) -> np.ndarray:
+def named_values(space: Space, values: Mapping[Any, Any], where: str) -> np.ndarray:
+    """Return a point (n,) with the values of variables by themselves or by name, NaN elsewhere.
+
+    Raises
+    ------
+    ProblemError
+        An unknown name, or values that do not fit.
+    """
     z = np.full(len(space), np.nan)
     for key, value in values.items():
         if isinstance(key, Affine):

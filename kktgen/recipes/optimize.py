@@ -16,7 +16,7 @@ from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..reformulate.cuts import check_cuts
-from ..search.given import given_point
+from ..search.given import given_start
 from ..solvers import check_arguments
 from .independent import check_parts, solved_apart, split
 from .many_followers import check_decompose
@@ -151,7 +151,7 @@ def optimize(
     asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
     deadline, clock = Deadline(time_limit), Stages(stages)
     model = shared_kkt(bilevel)
-    given = start if isinstance(start, bool) else given_point(bilevel.space, start)
+    given = start if isinstance(start, bool) else given_start(bilevel, start)
     clock.done("kkt", model.__str__)
     run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
     run.state = None if state is None else file_path(state)
