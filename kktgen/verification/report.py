@@ -284,6 +284,7 @@ class Report:
         return {
             "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
             "bound": _plain(self.bound), "gap": _plain(self.gap), "size": _plain(self.size), "attained": self.attained,
+            "unit": self.unit,
             "range": None if self.range is None else self.range.to_dict(),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(c), "value": _plain(c.value), "amount": _plain(c.amount)} for c in self.lines],

@@ -192,8 +192,8 @@ def _of_point(
     """Return the report of a point: a plain one, or a solution's of this problem."""
     known, view = solution if isinstance(solution, Solution) else None, scaled(model)
     z, absent, lines = _point(model, solution, tolerances)
-    if known is None and model.kkt is not None:
-        z = _with_prices(view, z, _without_prices(model, solution), deadline)
+    found = _without_prices(model, solution) if known is None and model.kkt is not None else np.empty(0, dtype=int)
+    z = _with_prices(view, z, found, deadline)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
@@ -211,7 +211,12 @@ def _of_point(
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
     witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor, deadline)
-    return _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong, deadline)
+    report = _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong, deadline)
+    if not len(found) or model.kkt is None:
+        return report
+    names = first_names([model.kkt.followers[k] for k in found], SHOWN)
+    said = f"the multipliers of {names}, which the point does not have, are those of the follower re-solved"
+    return replace(report, reasons=(*report.reasons, said))
 
 
 def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline = NEVER) -> Report:
@@ -268,10 +273,10 @@ def _without_prices(model: Model, point: np.ndarray) -> np.ndarray:
 
 def _with_prices(view: Scaled, z: np.ndarray, followers: np.ndarray, deadline: Deadline) -> np.ndarray:
     """Return a point with the multipliers of some followers re-solved."""
-    assert view.model.kkt is not None
-    if not len(followers):
+    kkt = view.model.kkt
+    if kkt is None or not len(followers):
         return z
-    return view.back(with_prices(view.model.kkt, view.point(z), followers, deadline))
+    return view.back(with_prices(kkt, view.point(z), followers, deadline))
 
 
 def _weighed(

@@ -180,3 +180,14 @@ def test_a_start_counts_the_declared_variables():
     m.minimize(y + k)
     result = kg.optimize(m, time_limit=30, start=[3])
     assert result.report.claim == "optimal"
+
+
+def test_the_solution_file_of_a_problem_without_followers_is_read(tmp_path):
+    m = kg.Bilevel("plan")
+    x = m.var("x", 2, lb=0, ub=3)
+    m.maximize(x @ [1, 2])
+    kg.write_solution(kg.solve(m), tmp_path / "plan.sol")
+    z = kg.read_solution(tmp_path / "plan.sol", m)
+    assert z[x.cols].tolist() == [3, 3]
+    with pytest.raises(kg.UnsupportedError, match="has followers, .*give the model that was solved"):
+        kg.read_solution(tmp_path / "plan.sol", bard()[0])

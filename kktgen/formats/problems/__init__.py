@@ -33,8 +33,8 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     -------
     Bilevel
         Of a bundle the problem that was written, bit for bit, with what is known of it in ``about``. Of an ``.aux``
-        file leader variables ``x``, follower ``lower`` with variables ``y``, rows ``upper`` and ``rows``; the file's
-        own names are in ``about["names"]``.
+        file leader variables ``x``, follower ``lower`` with variables ``y``, rows ``upper`` and ``rows``; columns and
+        rows are called as in the file, ``solution["Y7"]``.
 
     Raises
     ------
