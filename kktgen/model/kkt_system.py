@@ -27,8 +27,10 @@ class Kkt:
     C, c0, mu : csr_array (mi, n), ndarray (mi,), columns (mi,)
     y_of, lam_of, mu_of : ndarray
         Follower index of each.
+    used : columns (k,)
+        The multipliers that stand in the leader's problem or in another follower's, sorted.
     priced : ndarray of bool
-        For every follower whether its multipliers stand in the leader's problem or in another follower's.
+        For every follower whether any of its multipliers do.
     followers : tuple of str
         Names.
     systems : tuple of System
@@ -47,6 +49,7 @@ class Kkt:
     y_of: np.ndarray
     lam_of: np.ndarray
     mu_of: np.ndarray
+    used: np.ndarray
     priced: np.ndarray
     followers: tuple[str, ...] = ()
     systems: tuple[System, ...] = ()

@@ -7,7 +7,7 @@ D0       structure: a row without own variables prices nothing
 D1       Slater: ``mu_i <= (f(yhat(x), x) - f*(x)) / s_i(yhat(x))`` for an affine rule yhat feasible for every x
 D2       activity of the stationarity rows
 D3       conditional LP: the largest mu_i given s_i = 0 and the opposite multiplier 0
-D4       basic multipliers: small or totally unimodular followers whose multipliers nobody uses
+D4       basic multipliers that nobody uses, given the others: small, totally unimodular, or chains that gain or lose
 D5       path costs: followers whose equations are a network; of many rows the only one
 ======== =============================================================================================
 
@@ -182,7 +182,7 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
         if net is not None:
             ub[qp.y] = flow_limits(qp, net, (lb[qp.x], ub[qp.x]), (lb[qp.y], ub[qp.y]))
     most = MANY // max(len(known), 1)
-    for system, (qp, net), priced in zip(kkt.systems, known, kkt.priced, strict=True):
+    for system, (qp, net) in zip(kkt.systems, known, strict=True):
         seen = np.concatenate([qp.x, qp.y])
         inside = np.isin(rows.M.indices, seen)
         counts = np.diff(rows.M.indptr)
@@ -206,7 +206,7 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
             twin,
             dead,
             rounds,
-            not priced,
+            np.isin(np.concatenate([qp.lam, qp.mu]), kkt.used),
             net,
             most,
             position(qp.y, system.product),

@@ -110,7 +110,10 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
         best.price(low, high)
         best.improve(values, "D4")
         _activity(job, best, "D4")
+    _complete(job, best, deadline)
     count += _conditional(job, best, cut, deadline)
+    if _complete(job, best, deadline):
+        count += _conditional(job, best, cut, deadline)
     if not np.isfinite(slack_max).all() and not deadline.over:
         count += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
     loose = np.concatenate(
@@ -155,12 +158,34 @@ def _network(job: FollowerToBound, best: _Best, deadline: Deadline) -> Proved | 
     best.price(low, high)
     best.improve(values, "D5")
     _activity(job, best, "D5")
+    _complete(job, best, deadline)
     slack_max, slack_tier = slack_intervals(qp, best.boxes())
     known = [slack_max, best.mu, *best.lam]
     if 2 * len(qp.b) + len(qp.h) <= job.most or not all(np.isfinite(part).all() for part in known):
         return None
     none = np.empty(0, dtype=np.int64)
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, "none", none, 0)
+
+
+def _complete(job: FollowerToBound, best: _Best, deadline: Deadline) -> bool:
+    """Choose the multipliers that nobody uses and that have no bound basic ones, given the rest; return whether it did.
+
+    Those that stay are what they were, so their boxes still hold; what was known of a price that is chosen anew need
+    not. (Of the rows that define a product, :mod:`kktgen.reformulate.bounds.products` chooses last: it only takes off.)
+    """
+    me = len(job.qp.b)
+    low, high = (np.concatenate(ends) for ends in ((best.lam[0], np.zeros(len(best.mu))), (best.lam[1], best.mu)))
+    chosen = ~job.used & ~(np.isfinite(low) & np.isfinite(high))
+    if not chosen.any():
+        return False
+    values, *price = basic_bounds(job.qp, best.x, best.y, deadline, (~chosen, (low, high)))
+    if not np.isfinite(np.concatenate([values, *price])).any():
+        return False
+    low, high = (np.where(chosen[:me], new, old) for new, old in zip(price, best.lam, strict=True))
+    best.lam = low, high
+    best.improve(values, "D4")
+    _activity(job, best, "D4")
+    return True
 
 
 def _activity(job: FollowerToBound, best: _Best, tier: str = "D2") -> None:
