@@ -29,6 +29,8 @@ class Kkt:
         Follower index of each.
     used : columns (k,)
         The multipliers that stand in the leader's problem or in another follower's, sorted.
+    beside : columns (k,)
+        The only column that each of them is multiplied by, -1 where it stands alone or beside several.
     priced : ndarray of bool
         For every follower whether any of its multipliers do.
     followers : tuple of str
@@ -50,6 +52,7 @@ class Kkt:
     lam_of: np.ndarray
     mu_of: np.ndarray
     used: np.ndarray
+    beside: np.ndarray
     priced: np.ndarray
     followers: tuple[str, ...] = ()
     systems: tuple[System, ...] = ()

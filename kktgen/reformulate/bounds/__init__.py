@@ -38,6 +38,7 @@ from .follower import bound_follower
 from .job import FollowerToBound, Proved
 from .network import Network, network
 from .notes import unproved
+from .relaxation import with_single_rows
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""
@@ -207,10 +208,33 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
             dead,
             rounds,
             np.isin(np.concatenate([qp.lam, qp.mu]), kkt.used),
+            _switches(model, qp, kkt.used, kkt.beside),
             net,
             most,
             position(qp.y, system.product),
         )
+
+
+def _switches(model: Model, qp: QP, used: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """Return the binary of the leader (position in qp.x) without which a multiplier is not used, -1 without (me + mi,).
+
+    A multiplier may stand beside the binary z itself, or beside the variable ``0 <= y <= a z`` that its row bounds: at
+    z = 0 the product is zero.
+    """
+    space, me = model.space, len(qp.b)
+    found = position(used, np.concatenate([qp.lam, qp.mu]))
+    partner = np.where(found >= 0, np.append(beside, -1)[found], -1)
+    binary = (space.kind[qp.x] != "C") & (space.lb[qp.x] == 0) & (space.ub[qp.x] - space.lb[qp.x] <= 1)
+    binary &= space.owner[qp.x] < 0
+    at = position(qp.x, partner)
+    out = np.where((at >= 0) & np.append(binary, False)[at], at, -1)
+    row = np.flatnonzero((np.diff(qp.G.indptr) == 1) & (np.diff(qp.H.indptr) == 1) & (qp.h == 0))
+    own, switch = qp.G.indptr[row], qp.H.indices[qp.H.indptr[row]]
+    variable = qp.G.indices[own]
+    least, _ = with_single_rows(qp, np.full(qp.ny, -np.inf), np.full(qp.ny, np.inf))
+    bears = (qp.G.data[own] > 0) & binary[switch] & (least[variable] == 0) & (partner[me + row] == qp.y[variable])
+    out[me + row[bears]] = switch[bears]
+    return out
 
 
 def _apply(model: Model, results: list[Proved | None]) -> Model:

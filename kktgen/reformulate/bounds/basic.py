@@ -6,7 +6,8 @@ are such multipliers whose rows are linearly independent, so they extend to a ba
 
 *Some kept, the others basic.* The same holds of any part of the multipliers, given the rest: what the kept ones price
 is one more term of g, and their boxes bound it. So a leader who uses some multipliers may rest on bounds of the others,
-and a price with a box of its own separates what it ties together.
+and a price with a box of its own separates what it ties together. If several may be kept or be chosen, all are chosen,
+and g bears the terms of all: a term that is not there is zero.
 
 *How.* Small components are enumerated. On a network (totally unimodular rows, up to scales) the entries of ``B^-1`` are
 0 or +-1, and with n rows of several variables a multiplier is a sum of at most n gradients, n + 1 for a row of one
@@ -51,7 +52,7 @@ SINGULAR = 1e-9
 
 
 def basic_bounds(
-    qp: QP, x_box: Box, y_box: Box, deadline: Deadline = NEVER, kept: tuple[np.ndarray, Box] | None = None
+    qp: QP, x_box: Box, y_box: Box, deadline: Deadline = NEVER, given: tuple[np.ndarray, Box] | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bounds that some multipliers of every optimum satisfy together.
 
@@ -62,8 +63,9 @@ def basic_bounds(
         Boxes of parameters and variables, over which the gradient is bounded.
     deadline : Deadline
         Components not reached by then have no bounds but those of forests.
-    kept : (ndarray (me + mi,) of bool, pair of ndarray), optional
-        Which of (lam, mu) stay what they are, and the boxes of (lam, mu); no bounds are returned for those.
+    given : (ndarray (me + mi,) of bool, pair of ndarray), optional
+        Which of (lam, mu) are chosen, and the boxes of what (lam, mu) are where they are not: zero for those that are
+        chosen in any case, a box with zero in it for those that may stay what they are. All are chosen by default.
 
     Returns
     -------
@@ -74,12 +76,15 @@ def basic_bounds(
     me, mi = len(qp.b), len(qp.h)
     N = Csr(sp.vstack([-qp.A, qp.G], format="csr"))  # one row a multiplier, one column a variable
     N.eliminate_zeros()
-    free, box = (np.ones(me + mi, dtype=bool), (np.empty(0), np.empty(0))) if kept is None else (~kept[0], kept[1])
-    rest = Csr(N[~free].T)
-    rows = Csr(sp.hstack([qp.Q, qp.P, rest], format="csr"))
-    ends = [np.concatenate([x, y, m if kept is None else m[~free]]) for x, y, m in zip(x_box, y_box, box, strict=True)]
-    low, high = interval(rows, *ends)
-    found = _found(Csr(N[free]), np.arange(me + mi)[free] < me, low + qp.q, high + qp.q, deadline)
+    rows, ends = Csr(sp.hstack([qp.Q, qp.P], format="csr")), [*map(np.concatenate, zip(x_box, y_box, strict=True))]
+    low, high = (side + qp.q for side in interval(rows, *ends))
+    free = np.ones(me + mi, dtype=bool)
+    if given is not None:
+        free, (least, most) = given
+        priced = np.flatnonzero((least != 0) | (most != 0))
+        down, up = interval(Csr(N[priced].T), least[priced], most[priced])
+        low, high = low + down, high + up
+    found = _found(Csr(N[free]), np.arange(me + mi)[free] < me, low, high, deadline)
     least, most = np.full(me + mi, -np.inf), np.full(me + mi, np.inf)
     least[free], most[free] = _outward(found[0], -1.0), _outward(found[1], 1.0)
     return np.maximum(most[me:], 0.0), least[:me], most[:me]
@@ -154,9 +159,10 @@ def _tight(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarray, box:
         new = image(rest_low, rest_high, zero, N.data, (zero, zero))
         new = signed(hull_of(new, row, k), equation)
         new = np.maximum(box[0], np.minimum(new[0], 0.0)), np.minimum(box[1], np.maximum(new[1], 0.0))
-        moved = (new[0] - box[0] > 1e-3 * (1 + np.abs(new[0]))) | (box[1] - new[1] > 1e-3 * (1 + np.abs(new[1])))
+        with np.errstate(invalid="ignore"):  # infinite both times
+            moved = [np.abs(now - before) > 1e-3 * (1 + np.abs(now)) for now, before in zip(new, box, strict=True)]
         box = new
-        if not moved.any():
+        if not np.any(moved):
             break
     return box
 

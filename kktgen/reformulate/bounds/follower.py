@@ -33,6 +33,9 @@ from .products import product_bounds
 from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
 
+SWITCHES = 50
+"""Most binaries for which a follower is bounded once more, with the binary at one."""
+
 
 class _Best:
     """The best boxes so far of one follower's variables and multipliers, and the tier each bound on mu comes from."""
@@ -175,17 +178,43 @@ def _complete(job: FollowerToBound, best: _Best, deadline: Deadline) -> bool:
     """
     me = len(job.qp.b)
     low, high = (np.concatenate(ends) for ends in ((best.lam[0], np.zeros(len(best.mu))), (best.lam[1], best.mu)))
-    chosen = ~job.used & ~(np.isfinite(low) & np.isfinite(high))
+    unbounded = ~(np.isfinite(low) & np.isfinite(high))
+    chosen = unbounded & ~job.used
+    low[chosen] = high[chosen] = 0.0
+    asked = unbounded & (job.beside >= 0)
+    on = _switched_on(job, asked, deadline) if asked.any() else (low, high)
+    known = asked & np.isfinite(on[0]) & np.isfinite(on[1])
+    low[known], high[known] = np.minimum(on[0][known], 0.0), np.maximum(on[1][known], 0.0)
+    chosen |= known
     if not chosen.any():
         return False
-    values, *price = basic_bounds(job.qp, best.x, best.y, deadline, (~chosen, (low, high)))
+    values, *price = basic_bounds(job.qp, best.x, best.y, deadline, (chosen, (low, high)))
     if not np.isfinite(np.concatenate([values, *price])).any():
         return False
+    price = [take(p, side[:me]) for p, side, take in zip(price, (low, high), (np.minimum, np.maximum), strict=True)]
+    values = np.maximum(values, np.where(known[me:], high[me:], 0.0))
     low, high = (np.where(chosen[:me], new, old) for new, old in zip(price, best.lam, strict=True))
     best.lam = low, high
     best.improve(values, "D4")
     _activity(job, best, "D4")
     return True
+
+
+def _switched_on(job: FollowerToBound, asked: np.ndarray, deadline: Deadline) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes of those of (lam, mu) asked for that hold for all multipliers where their binary is one."""
+    me = len(job.qp.b)
+    out = np.full(len(asked), -np.inf), np.full(len(asked), np.inf)
+    switches = np.unique(job.beside[asked])
+    for z in switches[:SWITCHES]:
+        if deadline.over:
+            break
+        x_lb, every = job.x_lb.copy(), np.ones(len(asked), dtype=bool)
+        x_lb[z] = job.x_ub[z]
+        found = _bounded(replace(job, x_lb=x_lb, used=every, beside=np.full(len(asked), -1), rounds=1), deadline)
+        at = asked & (job.beside == z)
+        out[0][at] = np.concatenate([found.lam_lb, np.zeros(len(asked) - me)])[at]
+        out[1][at] = np.concatenate([found.lam_ub, found.dual_max])[at]
+    return out
 
 
 def _activity(job: FollowerToBound, best: _Best, tier: str = "D2") -> None:
