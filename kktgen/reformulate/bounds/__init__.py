@@ -33,12 +33,11 @@ from ...numerics.sparse import Csr, position, take_columns
 from ...problem.qp import QP
 from ..scale import scaled
 from .curved import tightened
-from .flows import flow_limits
+from .flows import flow_limits, own_box
 from .follower import bound_follower
 from .job import FollowerToBound, Proved
 from .network import Network, network
 from .notes import unproved
-from .relaxation import with_single_rows
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""
@@ -216,13 +215,12 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
 
 
 def _switches(model: Model, qp: QP, used: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    """Return the binary of the leader (position in qp.x) without which a multiplier is not used, -1 without (me + mi,).
+    """Return the binary of the leader (position in qp.x) without which a multiplier is not used, -1 without (mi,).
 
     A multiplier may stand beside the binary z itself, or beside the variable ``0 <= y <= a z`` that its row bounds: at
     z = 0 the product is zero.
     """
-    space, me = model.space, len(qp.b)
-    found = position(used, np.concatenate([qp.lam, qp.mu]))
+    space, found = model.space, position(used, qp.mu)
     partner = np.where(found >= 0, np.append(beside, -1)[found], -1)
     binary = (space.kind[qp.x] != "C") & (space.lb[qp.x] == 0) & (space.ub[qp.x] - space.lb[qp.x] <= 1)
     binary &= space.owner[qp.x] < 0
@@ -231,9 +229,8 @@ def _switches(model: Model, qp: QP, used: np.ndarray, beside: np.ndarray) -> np.
     row = np.flatnonzero((np.diff(qp.G.indptr) == 1) & (np.diff(qp.H.indptr) == 1) & (qp.h == 0))
     own, switch = qp.G.indptr[row], qp.H.indices[qp.H.indptr[row]]
     variable = qp.G.indices[own]
-    least, _ = with_single_rows(qp, np.full(qp.ny, -np.inf), np.full(qp.ny, np.inf))
-    bears = (qp.G.data[own] > 0) & binary[switch] & (least[variable] == 0) & (partner[me + row] == qp.y[variable])
-    out[me + row[bears]] = switch[bears]
+    bears = (qp.G.data[own] > 0) & binary[switch] & (own_box(qp)[0][variable] == 0) & (partner[row] == qp.y[variable])
+    out[row[bears]] = switch[bears]
     return out
 
 

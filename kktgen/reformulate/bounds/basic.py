@@ -95,8 +95,9 @@ def _found(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarray, dead
     count = np.diff(N.indptr)
     several, single = np.flatnonzero(count > 1), np.flatnonzero(count == 1)
     least, most = np.full(len(count), -np.inf), np.full(len(count), np.inf)
-    nodes = Csr(N[several])
-    least[several], most[several] = forest_bounds(nodes, equation[several], low, high)
+    nodes, pinned = Csr(N[several]), np.zeros(N.shape[1], dtype=bool)
+    pinned[N.indices[N.indptr[single[equation[single]]]]] = True
+    least[several], most[several] = forest_bounds(nodes, equation[several], low, high, pinned)
     _by_components(N, equation, (low, high), (least, most), deadline)
     least[several], most[several] = _tight(nodes, equation[several], low, high, (least[several], most[several]))
     left = interval(Csr(nodes.T), least[several], most[several])

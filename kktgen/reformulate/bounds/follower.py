@@ -116,7 +116,7 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
     _complete(job, best, deadline)
     count += _conditional(job, best, cut, deadline)
     if _complete(job, best, deadline):
-        count += _conditional(job, best, cut, deadline)
+        count += _conditional(replace(job, rounds=1), best, cut, deadline)
     if not np.isfinite(slack_max).all() and not deadline.over:
         count += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
     loose = np.concatenate(
@@ -181,39 +181,33 @@ def _complete(job: FollowerToBound, best: _Best, deadline: Deadline) -> bool:
     unbounded = ~(np.isfinite(low) & np.isfinite(high))
     chosen = unbounded & ~job.used
     low[chosen] = high[chosen] = 0.0
-    asked = unbounded & (job.beside >= 0)
-    on = _switched_on(job, asked, deadline) if asked.any() else (low, high)
-    known = asked & np.isfinite(on[0]) & np.isfinite(on[1])
-    low[known], high[known] = np.minimum(on[0][known], 0.0), np.maximum(on[1][known], 0.0)
-    chosen |= known
+    at_one = _switched_on(job, unbounded[me:] & (job.beside >= 0), deadline)
+    known = np.isfinite(at_one)
+    high[me:][known] = at_one[known]
+    chosen[me:] |= known
     if not chosen.any():
         return False
     values, *price = basic_bounds(job.qp, best.x, best.y, deadline, (chosen, (low, high)))
     if not np.isfinite(np.concatenate([values, *price])).any():
         return False
-    price = [take(p, side[:me]) for p, side, take in zip(price, (low, high), (np.minimum, np.maximum), strict=True)]
-    values = np.maximum(values, np.where(known[me:], high[me:], 0.0))
     low, high = (np.where(chosen[:me], new, old) for new, old in zip(price, best.lam, strict=True))
     best.lam = low, high
-    best.improve(values, "D4")
+    best.improve(np.where(known, np.maximum(values, at_one), values), "D4")
     _activity(job, best, "D4")
     return True
 
 
-def _switched_on(job: FollowerToBound, asked: np.ndarray, deadline: Deadline) -> tuple[np.ndarray, np.ndarray]:
-    """Return boxes of those of (lam, mu) asked for that hold for all multipliers where their binary is one."""
-    me = len(job.qp.b)
-    out = np.full(len(asked), -np.inf), np.full(len(asked), np.inf)
-    switches = np.unique(job.beside[asked])
-    for z in switches[:SWITCHES]:
+def _switched_on(job: FollowerToBound, asked: np.ndarray, deadline: Deadline) -> np.ndarray:
+    """Return bounds on the mu asked for that hold for all multipliers while their binary is one, else inf (mi,)."""
+    out = np.full(len(asked), np.inf)
+    for z in np.unique(job.beside[asked])[:SWITCHES]:
         if deadline.over:
             break
-        x_lb, every = job.x_lb.copy(), np.ones(len(asked), dtype=bool)
+        x_lb = job.x_lb.copy()
         x_lb[z] = job.x_ub[z]
-        found = _bounded(replace(job, x_lb=x_lb, used=every, beside=np.full(len(asked), -1), rounds=1), deadline)
+        on = replace(job, x_lb=x_lb, used=np.ones_like(job.used), beside=np.full(len(asked), -1), rounds=1)
         at = asked & (job.beside == z)
-        out[0][at] = np.concatenate([found.lam_lb, np.zeros(len(asked) - me)])[at]
-        out[1][at] = np.concatenate([found.lam_ub, found.dual_max])[at]
+        out[at] = _bounded(on, deadline).dual_max[at]
     return out
 
 

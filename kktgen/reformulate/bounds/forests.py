@@ -8,9 +8,9 @@ between the nodes s and t reads ``N_sj m_s + N_tj m_t + g_j + (rows of j alone) 
 *Basic multipliers* (:mod:`kktgen.reformulate.bounds.basic`). Let V be the nodes of the basis and T the arcs without
 a row of their own in it; other multipliers are zero. The rows ``N[V, T]`` are independent, because every row of one
 variable in the basis takes one arc out. So every part K of V that T connects has as many independent arcs as nodes:
-more than a tree. It holds a *root*: a node with an arc of T whose other end is not in V, hence ``m_s = -g_j / N_sj``;
-or a cycle of arcs of T with a gain other than one. Any other node of K is reached from the root along a path of T, and
-every step is ``m_t = -(g_j + N_sj m_s) / N_tj``: gains multiply, costs add up.
+more than a tree. It holds a *root*: a node with an arc of T whose other end is not in V (independent equations are),
+hence ``m_s = -g_j / N_sj``; or a cycle of arcs of T with a gain other than one. Any other node of K is reached from the
+root along a path of T, and every step is ``m_t = -(g_j + N_sj m_s) / N_tj``: gains multiply, costs add up.
 
 Where the nodes, with parallel arcs taken as one, are a forest, cycles are pairs of parallel arcs (two equations in two
 unknowns), and the path between two nodes is unique but for the choice among parallel arcs. So the interval hull of all
@@ -38,7 +38,7 @@ Box = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class _Arcs:
-    """Arcs between two nodes: their ends, coefficients and gradients, and their bundle of parallel arcs."""
+    """Arcs between two nodes: ends, coefficients, gradients, bundle of parallel arcs, and which are not pinned."""
 
     one: np.ndarray
     other: np.ndarray
@@ -47,9 +47,12 @@ class _Arcs:
     low: np.ndarray
     high: np.ndarray
     bundle: np.ndarray
+    loose: np.ndarray
 
 
-def forest_bounds(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarray) -> Box:
+def forest_bounds(
+    N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarray, pinned: np.ndarray | None = None
+) -> Box:
     """Return the least and largest value of all basic multipliers of the nodes (k,), infinite where nothing is proved.
 
     Parameters
@@ -60,7 +63,10 @@ def forest_bounds(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarra
         Rows whose multiplier may be negative.
     low, high : ndarray (n,)
         Box of the gradient.
+    pinned : ndarray (n,) of bool, optional
+        Variables with an equation of their own.
     """
+    pinned = np.zeros(N.shape[1], dtype=bool) if pinned is None else pinned
     k, columns = N.shape[0], sp.csc_array(N)
     count = np.diff(columns.indptr)
     at = np.flatnonzero(count == 2)
@@ -68,7 +74,7 @@ def forest_bounds(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarra
     ends = columns.indices[first], columns.indices[first + 1]
     key = ends[0].astype(np.int64) * k + ends[1]
     pair, bundle = np.unique(key, return_inverse=True)
-    arcs = _Arcs(*ends, columns.data[first], columns.data[first + 1], low[at], high[at], bundle)
+    arcs = _Arcs(*ends, columns.data[first], columns.data[first + 1], low[at], high[at], bundle, ~pinned[at])
     graph = sp.csr_array((np.ones(len(pair)), (pair // k, pair % k)), shape=(k, k))
     parts, part = components(graph)
     edges = np.bincount(part[pair // k], minlength=parts)
@@ -78,7 +84,7 @@ def forest_bounds(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarra
     entry = strange[np.repeat(np.arange(N.shape[1]), count)]
     bad[part[columns.indices[entry]]] = True
     good = ~bad[part]
-    least, most = _messages(_roots(N, arcs, equation, low, high), graph, arcs, equation)
+    least, most = _messages(_roots(N, arcs, equation, low, high, pinned), graph, arcs, equation)
     return np.where(good, least, -np.inf), np.where(good, most, np.inf)
 
 
@@ -110,26 +116,53 @@ def signed(box: Box, equation: np.ndarray) -> Box:
     return np.where(none, np.inf, lo), np.where(none, -np.inf, box[1])
 
 
-def _roots(N: Csr, arcs: _Arcs, equation: np.ndarray, low: np.ndarray, high: np.ndarray) -> Box:
+def _roots(N: Csr, arcs: _Arcs, equation: np.ndarray, low: np.ndarray, high: np.ndarray, pinned: np.ndarray) -> Box:
     """Return the hull of what roots may be: an arc with the other end at zero, or two parallel arcs (k,)."""
-    k, row, nothing = N.shape[0], row_index(N), (np.zeros(N.nnz), np.zeros(N.nnz))
-    at = N.indices
-    found = [(row, image(low[at], high[at], np.zeros(N.nnz), N.data, nothing))]
-    order = np.argsort(arcs.bundle, kind="stable")
-    widest = np.bincount(arcs.bundle).max(initial=0)
-    for shift in range(1, min(int(widest), PARALLEL)):
-        i, j = order[:-shift], order[shift:]
-        same = arcs.bundle[i] == arcs.bundle[j]
-        i, j = i[same], j[same]
-        left, right = arcs.a[i] * arcs.b[j], arcs.a[j] * arcs.b[i]
-        apart = np.abs(left - right) > SAME * np.maximum(np.abs(left), np.abs(right))
-        i, j, det = i[apart], j[apart], (left - right)[apart]
-        for end, c in ((arcs.one, arcs.b), (arcs.other, -arcs.a)):  # m det = g_j c_i - g_i c_j
-            ends = np.sort([arcs.low[i] * c[j], arcs.high[i] * c[j]], axis=0)
-            found.append((end[i], image(ends[0], ends[1], -c[i], det, (arcs.low[j], arcs.high[j]))))
+    k, row, (i, j, det) = N.shape[0], row_index(N), _unbalanced(arcs)
+    both = arcs.loose[i] & arcs.loose[j]
+    open_end = _open_ends(N, arcs, equation, i[both], pinned)
+    row, at, value = row[open_end], N.indices[open_end], N.data[open_end]
+    nothing = np.zeros(len(at))
+    found = [(row, image(low[at], high[at], nothing, value, (nothing, nothing)))]
+    for end, c in ((arcs.one, arcs.b), (arcs.other, -arcs.a)):  # m det = g_j c_i - g_i c_j
+        ends = np.sort([arcs.low[i] * c[j], arcs.high[i] * c[j]], axis=0)
+        found.append((end[i], image(ends[0], ends[1], -c[i], det, (arcs.low[j], arcs.high[j]))))
     group = np.concatenate([g for g, _ in found])
     box = np.concatenate([b[0] for _, b in found]), np.concatenate([b[1] for _, b in found])
     return signed(hull_of(box, group, k), equation)
+
+
+def _unbalanced(arcs: _Arcs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return all pairs of parallel arcs with different gains, and the determinants of their two equations."""
+    order = np.argsort(arcs.bundle, kind="stable")
+    widest = int(np.bincount(arcs.bundle).max(initial=0))
+    pairs = [np.empty((2, 0), dtype=np.int64)]
+    for shift in range(1, min(widest, PARALLEL)):
+        pair = np.stack([order[:-shift], order[shift:]])
+        pairs.append(pair[:, arcs.bundle[pair[0]] == arcs.bundle[pair[1]]])
+    i, j = np.concatenate(pairs, axis=1)
+    left, right = arcs.a[i] * arcs.b[j], arcs.a[j] * arcs.b[i]
+    apart = np.abs(left - right) > SAME * np.maximum(np.abs(left), np.abs(right))
+    return i[apart], j[apart], (left - right)[apart]
+
+
+def _open_ends(N: Csr, arcs: _Arcs, equation: np.ndarray, unbalanced: np.ndarray, pinned: np.ndarray) -> np.ndarray:
+    """Return for which entries of N the other end of the arc may be outside the basis, or there is none (nnz,) bool.
+
+    Equations stand in every basis where they are independent: where one part of them has an arc that ends in no other
+    equation, or a cycle with a gain other than one, pinned arcs aside.
+    """
+    k, row = len(equation), row_index(N)
+    within = equation[arcs.one] & equation[arcs.other] & arcs.loose
+    one, other = arcs.one[within], arcs.other[within]
+    _, part = components(sp.csr_array((np.ones(2 * len(one)), (np.append(one, other), np.append(other, one))), (k, k)))
+    ends = np.bincount(N.indices[equation[row]], minlength=N.shape[1])
+    independent = np.zeros(k, dtype=bool)
+    independent[part[row[equation[row] & ~pinned[N.indices] & (ends[N.indices] == 1)]]] = True
+    independent[part[arcs.one[unbalanced][within[unbalanced]]]] = True
+    stays = equation & independent[part]
+    count, staying = (np.bincount(N.indices[mask], minlength=N.shape[1]) for mask in (row >= 0, stays[row]))
+    return (count[N.indices] < 2) | (staying[N.indices] - stays[row] < 1)
 
 
 def _messages(roots: Box, graph: Csr, arcs: _Arcs, equation: np.ndarray) -> Box:

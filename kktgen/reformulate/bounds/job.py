@@ -32,9 +32,9 @@ class FollowerToBound:
     used : ndarray (me + mi,) bool
         Which of (lam, mu) stand in the leader's problem or in another follower's. Of the others, bounds that some
         multipliers of every optimum satisfy will do (D4, D5).
-    beside : ndarray (me + mi,) of int
-        A binary parameter (position in x) without which those of (lam, mu) that are used are not: at zero, whoever
-        holds the multiplier multiplies it by zero. -1 where there is none.
+    beside : ndarray (mi,) of int
+        A binary parameter (position in x) at whose zero every use of a mu is multiplied by zero; -1 where there is
+        none.
     network : Network or None
         Of the follower's equations.
     most : int
