@@ -172,8 +172,12 @@ def best_rent(q: np.ndarray, A: np.ndarray, b: np.ndarray, upper: np.ndarray, ca
 
 
 PROBLEMS = {
-    "shortest path": shortest_path, "flow": flow, "assignment": assignment, "arcs": built_arcs, "storage": built_storage,
-}  # fmt: skip
+    "shortest path": shortest_path,
+    "flow": flow,
+    "assignment": assignment,
+    "arcs": built_arcs,
+    "storage": built_storage,
+}
 SEEDS = [3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 1, 2, 4, 5))]
 
 

@@ -1,9 +1,11 @@
 """Proved boxes for one follower, tier by tier: path costs (D5), Slater (D1), activity (D2), basic ones (D4), LPs (D3).
 
 D1 to D3 hold for ALL multipliers of every feasible point, so they may be used even when the leader's objective holds
-prices. Where they leave a multiplier without a bound and nobody uses the multipliers, bounds on basic ones (D4) stand
-in, and the conditional LPs then speak of those. D5 is either, as its job asks (:mod:`kktgen.reformulate.bounds.paths`);
-where it bounds all that there is, and many LPs would be solved for less, it is the last word.
+prices. Where they leave a multiplier without a bound and nobody uses it, bounds on basic ones (D4) stand in, given the
+others, and the conditional LPs then speak of those. A multiplier that is used beside a binary alone (a rent) is bounded
+for all multipliers at one, and chosen at zero, where the product is zero. D5 is either, as its job asks
+(:mod:`kktgen.reformulate.bounds.paths`); where it bounds all that there is, and many LPs would be solved for less, it
+is the last word.
 """
 
 from __future__ import annotations
