@@ -52,7 +52,12 @@ SINGULAR = 1e-9
 
 
 def basic_bounds(
-    qp: QP, x_box: Box, y_box: Box, deadline: Deadline = NEVER, given: tuple[np.ndarray, Box] | None = None
+    qp: QP,
+    x_box: Box,
+    y_box: Box,
+    deadline: Deadline = NEVER,
+    given: tuple[np.ndarray, Box] | None = None,
+    known: Box | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bounds that some multipliers of every optimum satisfy together.
 
@@ -66,6 +71,8 @@ def basic_bounds(
     given : (ndarray (me + mi,) of bool, pair of ndarray), optional
         Which of (lam, mu) are chosen, and the boxes of what (lam, mu) are where they are not: zero for those that are
         chosen in any case, a box with zero in it for those that may stay what they are. All are chosen by default.
+    known : pair of ndarray (me + mi,), optional
+        Boxes that hold for the multipliers that are chosen.
 
     Returns
     -------
@@ -84,20 +91,22 @@ def basic_bounds(
         priced = np.flatnonzero((least != 0) | (most != 0))
         down, up = interval(Csr(N[priced].T), least[priced], most[priced])
         low, high = low + down, high + up
-    found = _found(Csr(N[free]), np.arange(me + mi)[free] < me, low, high, deadline)
-    least, most = np.full(me + mi, -np.inf), np.full(me + mi, np.inf)
+    nothing = np.full(me + mi, -np.inf), np.full(me + mi, np.inf)
+    start = tuple(side[free] for side in known or nothing)
+    found = _found(Csr(N[free]), np.arange(me + mi)[free] < me, (low, high), (start[0], start[1]), deadline)
+    least, most = nothing
     least[free], most[free] = _outward(found[0], -1.0), _outward(found[1], 1.0)
     return np.maximum(most[me:], 0.0), least[:me], most[:me]
 
 
-def _found(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarray, deadline: Deadline) -> Box:
+def _found(N: Csr, equation: np.ndarray, gradient: Box, known: Box, deadline: Deadline) -> Box:
     """Return the least and largest value of the multipliers of rows N, given the box of the gradient (k,)."""
-    count = np.diff(N.indptr)
+    (least, most), (low, high), count = known, gradient, np.diff(N.indptr)
     several, single = np.flatnonzero(count > 1), np.flatnonzero(count == 1)
-    least, most = np.full(len(count), -np.inf), np.full(len(count), np.inf)
     nodes, pinned = Csr(N[several]), np.zeros(N.shape[1], dtype=bool)
     pinned[N.indices[N.indptr[single[equation[single]]]]] = True
-    least[several], most[several] = forest_bounds(nodes, equation[several], low, high, pinned)
+    ends = forest_bounds(nodes, equation[several], low, high, pinned)
+    least[several], most[several] = np.maximum(least[several], ends[0]), np.minimum(most[several], ends[1])
     _by_components(N, equation, (low, high), (least, most), deadline)
     least[several], most[several] = _tight(nodes, equation[several], low, high, (least[several], most[several]))
     left = interval(Csr(nodes.T), least[several], most[several])

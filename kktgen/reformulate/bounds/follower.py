@@ -50,12 +50,18 @@ class _Best:
         self.tier = np.where(job.dead, "D0", np.where(idle, "D2", "")).astype("U8")
         free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
         self.lam = -free, free
+        self.choices: list[tuple[np.ndarray, np.ndarray]] = []
+        """Which of (lam, mu) were chosen to be basic given the rest, and the bound on those that may not be (mi,)."""
 
     def boxes(self) -> Boxes:
         """Return the boxes of (x, y, lam, mu), those out of reach left open."""
         zero = np.zeros(len(self.mu))
         lower, upper = ((self.x[k], self.y[k], self.lam[k], (zero, self.mu)[k]) for k in (0, 1))
         return Boxes(*within_reach(np.concatenate(lower), np.concatenate(upper)))
+
+    def multipliers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of (lam, mu)."""
+        return np.append(self.lam[0], np.zeros(len(self.mu))), np.append(self.lam[1], self.mu)
 
     def improve(self, mu: np.ndarray, tier: str) -> None:
         """Take the bounds on mu that are smaller."""
@@ -117,8 +123,10 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
         _activity(job, best, "D4")
     _complete(job, best, deadline)
     count += _conditional(job, best, cut, deadline)
+    _choose_again(job, best, deadline)
     if _complete(job, best, deadline):
         count += _conditional(replace(job, rounds=1), best, cut, deadline)
+        _choose_again(job, best, deadline)
     if not np.isfinite(slack_max).all() and not deadline.over:
         count += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
     loose = np.concatenate(
@@ -179,24 +187,43 @@ def _complete(job: FollowerToBound, best: _Best, deadline: Deadline) -> bool:
     not. (Of the rows that define a product, :mod:`kktgen.reformulate.bounds.products` chooses last: it only takes off.)
     """
     me = len(job.qp.b)
-    low, high = (np.concatenate(ends) for ends in ((best.lam[0], np.zeros(len(best.mu))), (best.lam[1], best.mu)))
+    low, high = best.multipliers()
     unbounded = ~(np.isfinite(low) & np.isfinite(high))
     chosen = unbounded & ~job.used
-    low[chosen] = high[chosen] = 0.0
     at_one = _switched_on(job, unbounded[me:] & (job.beside >= 0), deadline)
-    known = np.isfinite(at_one)
-    high[me:][known] = at_one[known]
-    chosen[me:] |= known
+    kept = np.isfinite(at_one)
+    chosen[me:] |= kept
     if not chosen.any():
         return False
-    values, *price = basic_bounds(job.qp, best.x, best.y, deadline, (chosen, (low, high)))
-    if not np.isfinite(np.concatenate([values, *price])).any():
+    values, *price = basic_bounds(job.qp, best.x, best.y, deadline, _given(best, chosen, at_one))
+    finite = np.isfinite(np.concatenate([price[1] - price[0], values]))
+    if not finite.any():
         return False
+    best.choices.append((chosen & finite, np.where(kept, at_one, 0.0)))
     low, high = (np.where(chosen[:me], new, old) for new, old in zip(price, best.lam, strict=True))
     best.lam = low, high
-    best.improve(np.where(known, np.maximum(values, at_one), values), "D4")
+    best.improve(np.where(kept, np.maximum(values, at_one), values), "D4")
     _activity(job, best, "D4")
     return True
+
+
+def _given(best: _Best, chosen: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return what is chosen, and the boxes of what (lam, mu) are where they are not; ``kept`` is finite, or nothing."""
+    low, high = best.multipliers()
+    low[chosen], bound = 0.0, np.where(np.isfinite(kept), kept, 0.0)
+    high[chosen] = np.append(np.zeros(len(best.lam[0])), bound)[chosen]
+    return chosen, (low, high)
+
+
+def _choose_again(job: FollowerToBound, best: _Best, deadline: Deadline) -> None:
+    """Bound the multipliers that were chosen once more, after the boxes of the rest have got smaller."""
+    for chosen, kept in best.choices:
+        known = best.multipliers()
+        values, *price = basic_bounds(job.qp, best.x, best.y, deadline, _given(best, chosen, kept), known)
+        best.price(price[0], price[1])
+        best.improve(np.maximum(values, kept), "D4")
+    if best.choices:
+        _activity(job, best, "D4")
 
 
 def _switched_on(job: FollowerToBound, asked: np.ndarray, deadline: Deadline) -> np.ndarray:
