@@ -27,8 +27,12 @@ class Kkt:
     C, c0, mu : csr_array (mi, n), ndarray (mi,), columns (mi,)
     y_of, lam_of, mu_of : ndarray
         Follower index of each.
+    used : columns (k,)
+        The multipliers that stand in the leader's problem or in another follower's, sorted.
+    beside : columns (k,)
+        The only column that each of them is multiplied by, -1 where it stands alone or beside several.
     priced : ndarray of bool
-        For every follower whether its multipliers stand in the leader's problem or in another follower's.
+        For every follower whether any of its multipliers do.
     followers : tuple of str
         Names.
     systems : tuple of System
@@ -47,6 +51,8 @@ class Kkt:
     y_of: np.ndarray
     lam_of: np.ndarray
     mu_of: np.ndarray
+    used: np.ndarray
+    beside: np.ndarray
     priced: np.ndarray
     followers: tuple[str, ...] = ()
     systems: tuple[System, ...] = ()

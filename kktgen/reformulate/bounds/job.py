@@ -30,8 +30,12 @@ class FollowerToBound:
         Inequalities without own variables: their multiplier is zero.
     rounds : int
         Rounds of conditional LPs.
-    basic : bool
-        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4, D5).
+    used : ndarray (me + mi,) bool
+        Which of (lam, mu) stand in the leader's problem or in another follower's. Of the others, bounds that some
+        multipliers of every optimum satisfy will do (D4, D5).
+    beside : ndarray (mi,) of int
+        A binary parameter (position in x) at whose zero every use of a mu is multiplied by zero; -1 where there is
+        none.
     network : Network or None
         Of the follower's equations.
     most : int
@@ -53,11 +57,17 @@ class FollowerToBound:
     twin: np.ndarray
     dead: np.ndarray
     rounds: int
-    basic: bool
+    used: np.ndarray
+    beside: np.ndarray
     network: Network | None
     most: int
     product: np.ndarray
     bent: Bent | None = None
+
+    @property
+    def basic(self) -> bool:
+        """Whether nobody uses any multiplier."""
+        return not self.used.any()
 
 
 @dataclass(frozen=True, eq=False)
