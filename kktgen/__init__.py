@@ -16,7 +16,7 @@
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
-    kg.matrices.follower                         a follower from the matrices of a whole model
+    kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -72,7 +72,10 @@ from .errors import (
 )
 from .exact import Certificate, certify
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
-from .interop import matrices  # noqa: F401
+from .interop import (
+    highs,  # noqa: F401
+    matrices,  # noqa: F401
+)
 from .model.kkt import kkt
 from .model.model import Model
 from .model.relaxations import high_point, relax
@@ -177,5 +180,5 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "formats", "matrices", "plots", "search"} & globals().keys()
+    folders = {"bounds", "formats", "highs", "matrices", "plots", "search"} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])
