@@ -17,6 +17,7 @@
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
+    kg.linopy                                    a follower from a linopy model, and the answer back into it
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -74,6 +75,7 @@ from .exact import Certificate, certify
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
 from .interop import (
     highs,  # noqa: F401
+    linopy,  # noqa: F401
     matrices,  # noqa: F401
 )
 from .model.kkt import kkt
@@ -180,5 +182,5 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "formats", "highs", "matrices", "plots", "search"} & globals().keys()
+    folders = {"bounds", "formats", "highs", "linopy", "matrices", "plots", "search"} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class Multipliers(Mapping[str, Affine]):
         Columns of the multipliers of both sides, -1 where there is none.
     word : str
         What they are multipliers of.
+    labels : mapping of str to DataArray
+        Positions with labels, for :meth:`Affine.sel`; of the names that have some.
     """
 
     follower: Follower
@@ -35,9 +37,12 @@ class Multipliers(Mapping[str, Affine]):
     lower: np.ndarray
     upper: np.ndarray
     word: str
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Affine:
-        return self.at(looked_up(name, self.places, self.word, self.follower))
+        out = self.at(looked_up(name, self.places, self.word, self.follower))
+        out.labels = self.labels.get(name)
+        return out
 
     def at(self, positions: np.ndarray) -> Affine:
         """Return the multipliers at positions (any shape), zero at -1."""
@@ -93,20 +98,32 @@ class Imported(Mapping[str, Affine]):
     """
 
     def __init__(
-        self, follower: Follower, z: Affine, sides: tuple[np.ndarray, ...], names: Places, rows: Places, objective: Quad
+        self,
+        follower: Follower,
+        z: Affine,
+        sides: tuple[np.ndarray, ...],
+        names: Places,
+        rows: Places,
+        objective: Quad,
+        labels: Mapping[str, Any] | None = None,
+        row_labels: Mapping[str, Any] | None = None,
     ) -> None:
         lower, upper, row_lower, row_upper = sides
-        none_low, none_up = np.full(len(lower), -1), np.full(len(upper), -1)
-        self.follower = follower
+        none = np.full(len(lower), -1)
+        self.follower, self.z, self.sides = follower, z, sides
         self.places, self.rows, self.objective = names, rows, objective
-        self.z = z
-        self.bounds = lower, upper
-        self.dual = Multipliers(follower, rows, row_lower, row_upper, "rows")
-        self.lower_dual = Multipliers(follower, names, lower, none_up, "columns")
-        self.upper_dual = Multipliers(follower, names, none_low, upper, "columns")
+        self.labels = labels or {}
+        self.dual = Multipliers(follower, rows, row_lower, row_upper, "rows", row_labels or {})
+        self.lower_dual = Multipliers(follower, names, lower, none, "columns", self.labels)
+        self.upper_dual = Multipliers(follower, names, none, upper, "columns", self.labels)
 
     def __getitem__(self, name: str) -> Affine:
-        at = looked_up(name, self.places, "columns", self.follower)
+        out = self._variable(name, looked_up(name, self.places, "columns", self.follower))
+        out.labels = self.labels.get(name)
+        return out
+
+    def _variable(self, name: str, at: np.ndarray) -> Affine:
+        """Return the columns of a name, as declared where all of them are plain columns."""
         whole = self.at(at)
         if not (at >= 0).all():
             return whole
@@ -114,7 +131,7 @@ class Imported(Mapping[str, Affine]):
             columns = whole.cols.ravel()
         except ProblemError:  # an expression of the leader stands for it
             return whole
-        lower, upper = (side[at].ravel() for side in self.bounds)
+        lower, upper = (side[at].ravel() for side in self.sides[:2])
         return variable(whole.space, columns, whole.shape, name, lower, upper)
 
     def at(self, positions: np.ndarray) -> Affine:
@@ -154,7 +171,7 @@ class Imported(Mapping[str, Affine]):
 
     def __repr__(self) -> str:
         named = f"{first_names([*self.places], 6)}; rows {first_names([*self.rows], 6)}"
-        return f"Imported({self.follower.name!r}: {named})"
+        return f"{type(self).__name__}({self.follower.name!r}: {named})"
 
 
 def looked_up(name: Any, known: Places, word: str, follower: Follower) -> np.ndarray:

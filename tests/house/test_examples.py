@@ -17,7 +17,7 @@ import pytest
 
 import kktgen as kg
 
-FOLDERS = ("catalog", "catalog.plots", "formats", "interop.highs", "interop.matrices", "search")
+FOLDERS = ("catalog", "catalog.plots", "formats", "interop.highs", "interop.linopy", "interop.matrices", "search")
 """Folders that are used by name."""
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 """As in pyproject.toml."""
