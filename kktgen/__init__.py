@@ -17,7 +17,7 @@
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
-    kg.linopy                                    a follower from a linopy model, and the answer back into it
+    kg.linopy, kg.pypsa                          a follower from a model of linopy or PyPSA, and the answer back into it
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -77,6 +77,7 @@ from .interop import (
     highs,  # noqa: F401
     linopy,  # noqa: F401
     matrices,  # noqa: F401
+    pypsa,  # noqa: F401
 )
 from .model.kkt import kkt
 from .model.model import Model
@@ -182,5 +183,5 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "formats", "highs", "linopy", "matrices", "plots", "search"} & globals().keys()
+    folders = {"bounds", "formats", "highs", "linopy", "matrices", "plots", "pypsa", "search"} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

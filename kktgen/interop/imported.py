@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ProblemError
 from ..problem.expressions import Affine, Quad, price
 from ..problem.follower import Follower
+from ..problem.refusals import NoSuchKey
 from ..problem.variables import variable
 from ..wording import first_names, near
 from .names import Places
@@ -179,12 +180,12 @@ def looked_up(name: Any, known: Places, word: str, follower: Follower) -> np.nda
 
     Raises
     ------
-    ProblemError
-        There is none.
+    NoSuchKey
+        There is none: a ProblemError, and a KeyError.
     """
     if name not in known:
         there = first_names([*known], 6)
-        raise ProblemError(
+        raise NoSuchKey(
             f"follower {follower.name!r}: no {word} are named {name!r}{near(str(name), known)}; there are {there}"
         )
     return np.asarray(known[name])

@@ -168,6 +168,11 @@ def follower(
     ...     assert abs(result.solution.objective - 1200) < 1e-6
     ...     assert abs(float(model.dual["balance"]) - 30) < 1e-6
     """
+    return import_model(m, model, leader, rows_of_leader, name)
+
+
+def import_model(m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, name: str) -> LinopyFollower:
+    """Return a linopy model as a follower, as :func:`follower` does."""
     where = f"follower {name!r}"
     _refuse(model, where)
     M = model.matrices

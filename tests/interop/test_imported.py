@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import kktgen as kg
@@ -44,9 +47,19 @@ def test_a_name_that_is_not_there_is_refused(name):
         f[name]
     with pytest.raises(kg.ProblemError, match="no rows are named"):
         f.dual[name]
-    assert "z" not in [*f]
+    assert name not in f
+    assert name not in f.dual
+    assert f.get(name) is None
 
 
 def test_the_leaders_columns_have_no_multipliers():
     with pytest.raises(kg.ProblemError, match="is the leader's"):
         imported()["x"].upper_dual  # noqa: B018
+
+
+def test_no_neighbour_is_imported_before_it_is_needed():
+    code = (
+        "import kktgen as kg, sys; kg.pypsa, kg.linopy; print({'pypsa', 'linopy', 'xarray', 'pandas'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n"
