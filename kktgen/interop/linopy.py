@@ -35,11 +35,16 @@ class LinopyFollower(Imported):
 
     Examples
     --------
-    See :func:`kktgen.interop.linopy.follower`; without linopy there is none.
-
+    >>> import importlib.util
     >>> import kktgen as kg
-    >>> [name for name in ("assign", "dual") if name in dir(kg.linopy.LinopyFollower)]
-    ['assign']
+    >>> if importlib.util.find_spec("linopy"):                    # pip install 'kktgen[linopy]'
+    ...     import linopy, pandas as pd
+    ...     model, plants = linopy.Model(), pd.Index(["wind", "gas"], name="plant")
+    ...     g = model.add_variables(lower=0, upper=60, coords=[plants], name="g")
+    ...     _ = model.add_constraints(g.sum() == 100, name="balance")
+    ...     _ = model.add_objective((pd.Series([1, 30], plants) * g).sum())
+    ...     market = kg.linopy.follower(kg.Bilevel("market"), model)
+    ...     assert market["g"].sel(plant="gas").shape == market.dual["balance"].shape == ()
     """
 
     def __init__(
@@ -158,7 +163,8 @@ def follower(
     ...     offer = model.add_variables(lower=0, upper=60, name="offer")
     ...     g = model.add_variables(lower=0, upper=pd.Series([60, 80], plant), coords=[plant], name="g")
     ...     _ = model.add_constraints(g.sum() == 100, name="balance")
-    ...     _ = model.add_objective(offer * g.sel(plant="own") + 30 * g.sel(plant="rival"))
+    ...     own, rival = g.sel(plant="own", drop=True), g.sel(plant="rival", drop=True)
+    ...     _ = model.add_objective(offer * own + 30 * rival)
     ...     m = kg.Bilevel("bidding")
     ...     market = kg.linopy.follower(m, model, leader=["offer"], name="market")
     ...     own = market["g"].sel(plant="own")

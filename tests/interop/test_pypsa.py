@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kktgen as kg
+from kktgen import guide
 
 pypsa = pytest.importorskip("pypsa", reason="needs PyPSA: pip install 'kktgen[pypsa]'")
 pd = pytest.importorskip("pandas")
@@ -217,6 +218,15 @@ def test_what_is_no_market_of_a_firm_is_refused(change, call, kind, words):
     change(n)
     with pytest.raises(kind, match=words):
         call(n)
+
+
+@pytest.mark.parametrize("part", ["linopy", "PyPSA"])
+def test_the_listings_of_the_guide_run(part):
+    text = guide.page("neighbours").text.partition(f"\n## {part}\n")[2]
+    names = {"kg": kg}
+    exec(text.partition("```py\n")[2].partition("```")[0], names)
+    assert names["result"].solution.objective == pytest.approx(1200)
+    assert names["result"].report.claim == "optimal"
 
 
 @pytest.mark.slow
