@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from ..errors import ProblemError, UnsupportedError
 from ..problem.bilevel import Bilevel
+from ..problem.expressions import Affine
 from ..wording import first_names
 from . import matrices
 from .imported import Imported
@@ -108,6 +109,7 @@ def follower(
     *,
     leader: Sequence[str] | Mapping[str, Any] = (),
     rows_of_leader: Sequence[str] | Mapping[str, Any] = (),
+    given: Mapping[str, Affine] | None = None,
     name: str = "follower",
 ) -> LinopyFollower:
     """Declare a linopy model as a follower; some of its variables are the leader's.
@@ -125,6 +127,8 @@ def follower(
         ``{"Generator-p_nom": {"name": ["strat"]}}``, all of them with ``None``.
     rows_of_leader : sequence of str, or mapping of str to labels
         Constraints with variables of the follower that the leader keeps; those without any are the leader's anyway.
+    given : mapping of str to Affine, optional
+        Expressions of the leader, declared already, that stand for whole variables, in their shapes.
     name : str
         Of the follower.
 
@@ -174,10 +178,12 @@ def follower(
     ...     assert abs(result.solution.objective - 1200) < 1e-6
     ...     assert abs(float(model.dual["balance"]) - 30) < 1e-6
     """
-    return import_model(m, model, leader, rows_of_leader, name)
+    return import_model(m, model, leader, rows_of_leader, given, name)
 
 
-def import_model(m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, name: str) -> LinopyFollower:
+def import_model(
+    m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, given: Mapping[str, Affine] | None, name: str
+) -> LinopyFollower:
     """Return a linopy model as a follower, as :func:`follower` does."""
     where = f"follower {name!r}"
     _refuse(model, where)
@@ -194,7 +200,7 @@ def import_model(m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, name:
         np.where(sense == ">", np.inf, M.b) / scales.rows, M.lb / scales.columns, M.ub / scales.columns,
         leader=_chosen(leader, variables, names, n, "variables", where), names=names, rows=rows, kinds=M.vtypes,
         rows_of_leader=_chosen(rows_of_leader, constraints, rows, k, "constraints", where),
-        sense=model.objective.sense, name=name,
+        given=given, sense=model.objective.sense, name=name,
     )  # fmt: skip
     return LinopyFollower(plain, model, scales, _positions(variables), _positions(constraints))
 

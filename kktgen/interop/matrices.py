@@ -89,7 +89,7 @@ def follower(
     ------
     ProblemError
         Shapes that clash, NaN, bounds or sides that leave no value, integer columns of the follower, names that are
-        not there or taken, a cost that is not convex in the follower's columns.
+        not there or taken, no column left to the follower, a cost that is not convex in its columns.
 
     See Also
     --------
@@ -119,6 +119,7 @@ def follower(
     theirs = mask(leader, known, n, "columns", where) | mask(list(given), known, n, "columns", where)
     leaders_rows = mask(rows_of_leader, known_rows, k, "rows", where)
     _check(data, theirs, blocks, row_blocks, sense, where)
+    _check_taken(m, theirs & ~mask(list(given), known, n, "columns", where), blocks, where)
     f = m.follower(name)
     z, sides = _columns(m, f, data, theirs, blocks, known, given, where)
     row_sides = _rows(m, f, data, z, theirs, leaders_rows, row_blocks)
@@ -193,6 +194,8 @@ def _check(data: _Data, theirs: np.ndarray, blocks: Places, rows: Places, sense:
     """Refuse what cannot be a follower, before anything is declared."""
     if sense not in ("min", "max"):
         raise ProblemError(f"{where}: sense is 'min' or 'max', got {sense!r}")
+    if theirs.all():
+        raise ProblemError(f"{where}: every column is the leader's, none is left to the follower")
     integer = ~theirs & (data.kinds != "C")
     if integer.any():
         raise ProblemError(
@@ -207,6 +210,17 @@ def _check(data: _Data, theirs: np.ndarray, blocks: Places, rows: Places, sense:
             raise ProblemError(
                 f"{where}: sides {low[at]:g} and {up[at]:g} leave no value to {word} {first_names(named(bad, known))}"
             )
+
+
+def _check_taken(m: Bilevel, theirs: np.ndarray, blocks: Places, where: str) -> None:
+    """Refuse names of leader's variables that the problem has already, before anything is declared."""
+    taken = {block.word for block in m.space.blocks if block.role == "leader"}
+    found = [name for name, at in blocks.items() if name in taken and theirs[at[at >= 0]].any()]
+    if found:
+        raise ProblemError(
+            f"{where}: the leader has a variable {found[0]!r} already; to have it stand for the column, give it: "
+            f"given={{{found[0]!r}: ..}}"
+        )
 
 
 def named(chosen: np.ndarray, known: Places) -> list[str]:
