@@ -152,7 +152,8 @@ def follower(
     -----
     * Terms of the objective in the leader's variables alone are no cost of the follower, nor of the leader.
     * linopy's legacy semantics, its default, read ``a * y`` as ``+a`` where ``y`` is masked, which cannot be seen
-      afterwards. Set ``linopy.options["semantics"] = "v1"``, or use ``(a * y).where(mask)``.
+      afterwards. With the leader's ``a`` that is no cost of the follower; of two variables of the follower it is wrong.
+      Set ``linopy.options["semantics"] = "v1"``, or use ``(a * y).where(mask)``.
     * linopy drops constraints that are left without variables, even where the numbers violate them; with one of the
       leader's in it the row stays.
     * Bounds that are constraints, as in PyPSA, have their multipliers in ``dual``, not in ``upper_dual``.
@@ -192,6 +193,11 @@ def import_model(
     constraints = {key: model.constraints[key].labels for key in model.constraints}
     names, rows = _places(variables, M.vlabels), _places(constraints, M.clabels)
     scales = _Scales(model, M, rows)
+    if np.isnan(M.c).any():
+        raise ProblemError(
+            f"{where}: linopy's costs are NaN of {first_names(matrices.named(np.isnan(M.c), names))}. A product with "
+            "masked entries is written (a * y).sum() or (a * y).fillna(0), not a * y.fillna(0)"
+        )
     n, k = len(M.vlabels), len(M.clabels)
     A = sp.csr_array(M.A) if M.A is not None else sp.csr_array((0, n))
     sense = np.asarray(M.sense)

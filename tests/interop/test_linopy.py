@@ -189,6 +189,32 @@ def test_masked_entries_are_zero_and_no_columns():
     assert solution[f.lower_dual["y"]] == pytest.approx([2, 0, 2])
 
 
+def masked_product(semantics, cost):
+    """Return a model with a cost of the leader's ``a`` and the follower's ``y``, whose second entry is masked."""
+    linopy.options["semantics"] = semantics
+    model, mask = linopy.Model(), xr.DataArray([True, False, True], coords=[K])
+    y = model.add_variables(lower=1, upper=3, coords=[K], name="y", mask=mask)
+    a = model.add_variables(lower=-5, upper=-5, coords=[K], name="a")
+    model.add_objective(cost(a, y).sum())
+    return model
+
+
+@pytest.mark.parametrize("semantics", ["legacy", "v1"])
+def test_the_leaders_product_with_a_masked_entry_is_no_cost_of_the_follower(semantics):
+    m = kg.Bilevel("masked")
+    f = kg.linopy.follower(m, masked_product(semantics, lambda a, y: a * y), leader=["a"])
+    m.minimize(0)
+    solution = kg.optimize(m).solution
+    assert solution[f["y"]] == pytest.approx([3, 0, 3])
+    assert solution[f.follower.cost] == pytest.approx(-30)
+
+
+def test_costs_that_linopy_made_nan_are_refused_by_name():
+    model = masked_product("v1", lambda a, y: a * y.fillna(0))
+    with pytest.raises(kg.ProblemError, match=r"costs are NaN of a\[1\]. A product with masked entries is written"):
+        kg.linopy.follower(kg.Bilevel("nan"), model, leader=["a"])
+
+
 def test_rows_without_variables_are_the_leaders_where_it_has_a_column_in_them():
     model = linopy.Model()
     x = model.add_variables(lower=0, upper=9, name="x")
