@@ -13,6 +13,7 @@ from ..problem.bilevel import Bilevel
 from ..problem.expressions import Affine
 from ..wording import first_names
 from . import matrices
+from .data import named
 from .imported import Imported
 from .names import matching
 
@@ -195,7 +196,7 @@ def import_model(
     scales = _Scales(model, M, rows)
     if np.isnan(M.c).any():
         raise ProblemError(
-            f"{where}: linopy's costs are NaN of {first_names(matrices.named(np.isnan(M.c), names))}. A product with "
+            f"{where}: linopy's costs are NaN of {first_names(named(np.isnan(M.c), names))}. A product with "
             "masked entries is written (a * y).sum() or (a * y).fillna(0), not a * y.fillna(0)"
         )
     n, k = len(M.vlabels), len(M.clabels)

@@ -251,10 +251,13 @@ def test_a_followers_column_does_not_stand_for_the_leaders():
         market(m, given={"offer": y}, leader=[])
 
 
-def test_what_is_refused_leaves_no_columns():
+@pytest.mark.parametrize(
+    "changes", [{"lo": 101}, {"P": np.diag([0, -1, 0])}, {"P": np.diag([0, 1, 0]), "sense": "max"}]
+)
+def test_what_is_refused_leaves_no_columns(changes):
     m = kg.Bilevel("refused")
     with pytest.raises(kg.ProblemError):
-        market(m, lo=101)
+        market(m, **changes)
     assert (len(m.space), m.followers) == (0, ())
 
 
