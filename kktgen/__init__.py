@@ -16,6 +16,8 @@
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
+    kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
+    kg.linopy, kg.pypsa                          a follower from a model of linopy or PyPSA, and the answer back into it
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -32,6 +34,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     reformulate     model to model: products away, boxes proved, inequalities added, own units
     encodings       model to model without complementarity: one file each
     formats         model or problem to file and back: one file each
+    interop         models of other tools as followers: linopy, PyPSA, HiGHS, matrices; one file each
     solvers         model to solution: one file each
     catalog         models and instances: found, loaded, parametrised, drawn
     verification    solution to report: residuals, followers re-solved, claims, ties
@@ -70,6 +73,12 @@ from .errors import (
 )
 from .exact import Certificate, certify
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
+from .interop import (
+    highs,  # noqa: F401
+    linopy,  # noqa: F401
+    matrices,  # noqa: F401
+    pypsa,  # noqa: F401
+)
 from .model.kkt import kkt
 from .model.model import Model
 from .model.relaxations import high_point, relax
@@ -174,5 +183,5 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "formats", "plots", "search"} & globals().keys()
+    folders = {"bounds", "formats", "highs", "linopy", "matrices", "plots", "pypsa", "search"} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

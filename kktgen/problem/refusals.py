@@ -16,6 +16,12 @@ class NoSuchEntry(ProblemError, IndexError):
     """An index that fits no entry of an expression."""
 
 
+class NoSuchKey(ProblemError, KeyError):
+    """A name that is none of those in a mapping."""
+
+    __str__ = Exception.__str__  # KeyError shows the text in quotes
+
+
 class NotIterable(ProblemError, TypeError):
     """A scalar expression where a sequence is needed."""
 

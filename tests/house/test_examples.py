@@ -17,7 +17,10 @@ import pytest
 
 import kktgen as kg
 
-FOLDERS = ("catalog", "catalog.plots", "formats", "search")
+FOLDERS = (
+    "catalog", "catalog.plots", "formats", "interop.highs", "interop.linopy", "interop.matrices", "interop.pypsa",
+    "search",
+)  # fmt: skip
 """Folders that are used by name."""
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 """As in pyproject.toml."""

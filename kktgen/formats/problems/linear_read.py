@@ -1,4 +1,4 @@
-"""Linear ``.mps`` and ``.lp`` files read, through HiGHS."""
+"""``.mps`` and ``.lp`` files read, through HiGHS, and models that HiGHS holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,7 +24,7 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class SingleLevel:
-    """A mixed-integer linear model: objective ``cost'z + offset``, rows ``lo <= M z <= hi``, bounds, kinds, names.
+    """A mixed-integer model: objective ``1/2 z'Pz + cost'z + offset``, rows ``lo <= M z <= hi``, bounds, kinds, names.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ class SingleLevel:
     sense : int
         1 minimised, -1 maximised.
     offset : float
+    P : csr_array (n, n)
+        Symmetric; empty where the objective is linear.
     """
 
     name: str
@@ -52,10 +55,11 @@ class SingleLevel:
     kind: np.ndarray
     sense: int
     offset: float
+    P: Csr
 
 
 def read_single_level(path: Path) -> SingleLevel:
-    """Return the model of an ``.mps`` or ``.lp`` file (``.gz`` may be behind it).
+    """Return the linear model of an ``.mps`` or ``.lp`` file (``.gz`` may be behind it).
 
     Raises
     ------
@@ -69,6 +73,20 @@ def read_single_level(path: Path) -> SingleLevel:
     Notes
     -----
     HiGHS refuses coefficients of 1e15 and more, and drops those of at most 1e-12.
+    """
+    body = read_quadratic(path)
+    if body.P.nnz:
+        raise UnsupportedError(f"{path}: a quadratic objective; bilevel problems from such files are linear")
+    return body
+
+
+def read_quadratic(path: Path) -> SingleLevel:
+    """Return the model of an ``.mps`` or ``.lp`` file, whose objective may be quadratic.
+
+    Raises
+    ------
+    FormatError, UnsupportedError, SolverNotFound
+        As :func:`read_single_level`.
     """
     try:
         import highspy
@@ -91,25 +109,46 @@ def read_single_level(path: Path) -> SingleLevel:
     if status == highspy.HighsStatus.kError or not lp.num_col_:
         why = f" ({words})" if words else ""
         raise FormatError(f"{path}: HiGHS {highs.version()} cannot read it; expected a linear {suffix} file{why}")
-    if highs.getModel().hessian_.dim_:
-        raise UnsupportedError(f"{path}: a quadratic objective; bilevel problems from such files are linear")
+    columns, rows = _names(lp.col_names_, lp.num_col_, path, "column"), _names(lp.row_names_, lp.num_row_, path, "row")
+    return held(highs, str(path), columns, rows, _title(data))
+
+
+def held(highs: Any, where: str, columns: np.ndarray, rows: np.ndarray, name: str = "") -> SingleLevel:
+    """Return the model that a HiGHS object holds, under these names.
+
+    Raises
+    ------
+    UnsupportedError
+        It has semi-continuous variables.
+    """
+    import highspy
+
+    model = highs.getModel()
+    lp, hessian = model.lp_, model.hessian_
     kinds = np.array([int(kind) for kind in lp.integrality_] or [0] * lp.num_col_)
     if (kinds > 1).any():
         raise UnsupportedError(
-            f"{path}: {int((kinds > 1).sum())} semi-continuous variables, which kktgen does not hold"
+            f"{where}: {int((kinds > 1).sum())} semi-continuous variables, which kktgen does not hold"
         )
-    shape = (lp.num_row_, lp.num_col_)
-    packed = (np.array(lp.a_matrix_.value_), np.array(lp.a_matrix_.index_), np.array(lp.a_matrix_.start_))
     by_column = lp.a_matrix_.format_ == highspy.MatrixFormat.kColwise
-    M = Csr(sp.csc_array(packed, shape=shape)) if by_column else Csr(packed, shape=shape)
     lb, ub = (np.array(bound, dtype=float) for bound in (lp.col_lower_, lp.col_upper_))
     kind = np.where(kinds == 0, "C", np.where((lb == 0) & (ub == 1), "B", "I"))
-    columns, rows = _names(lp.col_names_, shape[1], path, "column"), _names(lp.row_names_, shape[0], path, "row")
+    P = _packed(hessian, (hessian.dim_, hessian.dim_), True)
+    P.resize((lp.num_col_, lp.num_col_))
+    if hessian.format_ == highspy.HessianFormat.kTriangular:
+        P = Csr(P + sp.tril(P, -1).T)
+    P.eliminate_zeros()
     return SingleLevel(
-        _title(data), columns, rows, M,
+        name, columns, rows, _packed(lp.a_matrix_, (lp.num_row_, lp.num_col_), by_column),
         np.array(lp.row_lower_, dtype=float), np.array(lp.row_upper_, dtype=float), lb, ub,
-        np.array(lp.col_cost_, dtype=float), kind, 1 if lp.sense_ == highspy.ObjSense.kMinimize else -1, lp.offset_,
+        np.array(lp.col_cost_, dtype=float), kind, 1 if lp.sense_ == highspy.ObjSense.kMinimize else -1, lp.offset_, P,
     )  # fmt: skip
+
+
+def _packed(matrix: Any, shape: tuple[int, int], by_column: bool) -> Csr:
+    """Return a matrix of HiGHS; a Hessian is kept by columns, its lower triangle alone."""
+    parts = (np.array(matrix.value_), np.array(matrix.index_), np.array(matrix.start_))
+    return Csr(sp.csc_array(parts, shape=shape)) if by_column else Csr(parts, shape=shape)
 
 
 def _title(data: bytes) -> str:

@@ -50,6 +50,9 @@ class Affine(Summed):
         Constants.
     shape : tuple of int
         Shape of the array; ``()`` for a scalar.
+    labels : DataArray or None
+        Positions of the entries with the names and labels of their dimensions, for :meth:`sel`; on what was imported
+        from a model that has them.
     declared : Declaration or None
         Set on declared variables. They are no class of their own: Python would ask a subclass on the right of ``==``
         or ``<=`` first, and turn the row around.
@@ -86,7 +89,7 @@ class Affine(Summed):
     (1, 3, (3,))
     """
 
-    __slots__ = ("space", "M", "c", "shape", "declared")
+    __slots__ = ("space", "M", "c", "shape", "declared", "labels")
 
     def __init__(
         self, space: Space, M: Csr, c: Array, shape: tuple[int, ...], declared: Declaration | None = None
@@ -96,6 +99,7 @@ class Affine(Summed):
         self.c = c
         self.shape = shape
         self.declared = declared
+        self.labels: Any = None
 
     # -- shape -------------------------------------------------------------------------------
 
@@ -114,6 +118,36 @@ class Affine(Summed):
         if self.M.nnz != self.size or (np.diff(self.M.indptr) != 1).any() or (self.M.data != 1).any() or self.c.any():
             raise ProblemError("only plain variables have columns; this is an expression of several terms")
         return self.M.indices.reshape(self.shape).astype(np.int64)
+
+    def sel(self, **labels: Any) -> Affine:
+        """Return the entries of some labels, as ``sel`` of xarray does.
+
+        Variables and multipliers of models of linopy and PyPSA have labels; what is computed from them has none.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("labels").var("x", 2)
+        >>> x.sel(bus="north")
+        Traceback (most recent call last):
+            ...
+        kktgen.errors.ProblemError: this expression has no labels (...); take entries by position, x[0]
+        """
+        if self.labels is None:
+            raise ProblemError(
+                "this expression has no labels (variables and multipliers of imported models have some, as long as "
+                "nothing is computed from them); take entries by position, x[0]"
+            )
+        try:
+            at = self.labels.sel(**labels)
+        except (KeyError, ValueError, IndexError) as error:
+            dims = ", ".join(f"{dim} ({self.labels.sizes[dim]})" for dim in self.labels.dims) or "none"
+            words = error.args[0] if error.args else error
+            asked = ", ".join(f"{key}={value!r}" for key, value in labels.items())
+            raise ProblemError(f"sel({asked}): {words}; dimensions of the expression: {dims}") from None
+        out = self.gather(np.asarray(at.values))
+        out.labels = at.copy(data=np.arange(at.size).reshape(at.shape))
+        return out
 
     @property
     def lower_dual(self) -> Affine:
