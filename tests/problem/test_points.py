@@ -191,3 +191,17 @@ def test_the_solution_file_of_a_problem_without_followers_is_read(tmp_path):
     assert z[x.cols].tolist() == [3, 3]
     with pytest.raises(kg.UnsupportedError, match="has followers, .*give the model that was solved"):
         kg.read_solution(tmp_path / "plan.sol", bard()[0])
+
+
+def test_a_plain_file_is_a_problem_without_followers(tmp_path):
+    text = "Maximize\n cost: 2 own - 2.5 rival + 4 - [ 2 own ^2 ] / 2\nSubject To\n balance: own + rival = 5\n"
+    (tmp_path / "plan.lp").write_text(text + "Bounds\n own <= 4\nGeneral\n rival\nEnd\n")
+    m = kg.read(tmp_path / "plan.lp")
+    solution = kg.solve(m)
+    own = max(range(5), key=lambda k: 2 * k - 2.5 * (5 - k) + 4 - k * k)
+    assert solution["own"] == pytest.approx(own) and solution["rival"] == pytest.approx(5 - own)
+    assert solution.objective == pytest.approx(2 * own - 2.5 * (5 - own) + 4 - own * own)
+    assert m.rows[0].coords.texts == (["balance"],) and m.followers == ()
+    with pytest.raises(kg.FormatError, match="HiGHS .* cannot read it"):
+        (tmp_path / "bad.mps").write_text("NAME x\nROWS\n Q what\n")
+        kg.read(tmp_path / "bad.mps")

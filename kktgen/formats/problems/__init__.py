@@ -7,7 +7,7 @@ import os
 from ...errors import FormatError
 from ...problem.bilevel import Bilevel
 from ..writing.files import contents, file_path
-from . import aux_read, aux_write, bundle, bundle_read
+from . import aux_read, aux_write, bundle, bundle_read, single_read
 
 SUFFIXES = (bundle.SUFFIX, aux_write.SUFFIX)
 __all__ = ["SUFFIXES", "aux_read", "aux_write", "bundle", "read", "suffix_of"]
@@ -27,7 +27,8 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     path : path
         ``.bilevel.json``, or ``.aux`` with the ``.mps`` it names (else that of its own name) in the same folder; either
         may have ``.gz`` behind it. An ``.aux`` may list indices (``LC``, ``LR``, ``LO``, ``OS``) or names
-        (``@VARSBEGIN``, in the spellings of MibS, BOBILib and idol).
+        (``@VARSBEGIN``, in the spellings of MibS, BOBILib and idol). A plain ``.lp`` or ``.mps`` is a problem without
+        followers; :func:`kktgen.highs.follower` makes a follower of one.
 
     Returns
     -------
@@ -67,9 +68,12 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     """
     source = file_path(path)
     suffix = suffix_of(source)
+    if not suffix and source.name.lower().removesuffix(".gz").endswith(single_read.SUFFIXES):
+        return single_read.load(source)
     if not suffix:
         raise FormatError(
-            f"{source}: a bilevel problem is read from {' or '.join(SUFFIXES)}, each also with .gz behind it"
+            f"{source}: a bilevel problem is read from {' or '.join(SUFFIXES)}, one without followers from "
+            f"{' or '.join(single_read.SUFFIXES)}, each also with .gz behind it"
         )
     data = contents(source)
     return bundle_read.load(data, str(source)) if suffix == bundle.SUFFIX else aux_read.load(data, source)
