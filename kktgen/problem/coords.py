@@ -50,9 +50,13 @@ class Coords:
         at = np.unravel_index(place, self.shape) if self.dims else ()
         return [texts[int(k)] for texts, k in zip(self.texts, at, strict=True)]
 
-    def taken(self, axis: int, entries: np.ndarray) -> tuple[Any, ...]:
-        """Return the labels of some entries of a dimension."""
-        return tuple(self.labels[axis][k] for k in entries.tolist())
+    def flat(self, places: np.ndarray) -> Coords:
+        """Return the labels of the entries at some flat places: one dimension, of the labels of all together."""
+        at = np.unravel_index(places, self.shape)
+        if len(self.dims) == 1:
+            return Coords(self.dims, (tuple(self.labels[0][k] for k in places.tolist()),), self.bare)
+        many = zip(*([part[k] for k in index] for part, index in zip(self.labels, at, strict=True)), strict=True)
+        return Coords((" ".join(self.dims),), (tuple(many),))
 
 
 def names_of(names: Iterable[str], dim: str) -> Coords:
@@ -167,7 +171,9 @@ def _texts(labels: Sequence[Any]) -> list[str]:
     """Return labels as they are printed; times as short as they stay different."""
     if labels and all(isinstance(one, np.datetime64) for one in labels):
         return _times(np.array(labels, dtype="datetime64[ns]"))
-    return ["/".join(_texts(one)) if isinstance(one, tuple) else _text(one) for one in labels]
+    if labels and all(isinstance(one, tuple) and len(one) == len(labels[0]) for one in labels):
+        return ["/".join(parts) for parts in zip(*(_texts(part) for part in zip(*labels, strict=True)), strict=True)]
+    return ["/".join(map(_text, one)) if isinstance(one, tuple) else _text(one) for one in labels]
 
 
 def _text(label: Any) -> str:
