@@ -276,7 +276,7 @@ def _with_prices(view: Scaled, z: np.ndarray, followers: np.ndarray, deadline: D
     kkt = view.model.kkt
     if kkt is None or not len(followers):
         return z
-    return view.back(with_prices(kkt, view.point(z), followers, deadline))
+    return view.back(view.model.terms.settled(with_prices(kkt, view.point(z), followers, deadline)))
 
 
 def _weighed(

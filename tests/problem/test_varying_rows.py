@@ -153,6 +153,28 @@ def test_equations_take_products():
     assert z[y][1] == pytest.approx(t * z[y][0], abs=1e-5)
 
 
+def test_an_equation_of_products_alone_has_a_multiplier():
+    m = kg.Bilevel("products alone")
+    x = m.var("x", lb=1, ub=2)
+    f = m.follower("f", products=True)
+    y = f.var("y", lb=0, ub=2)
+    row = f.add(x * y == 2)  # y = 2 / x
+    f.minimize(-y)
+    m.minimize(-x)
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.ok and result.solution.objective == pytest.approx(-2)
+    assert result.solution[row.dual] == pytest.approx(-0.5, abs=1e-5)
+
+
+def test_a_point_of_the_variables_alone_finds_the_prices_of_its_products():
+    m, _ = problem(3)
+    solution = kg.optimize(m, time_limit=60).solution
+    x, y = solution["x"], solution["y"]
+    report = kg.verify(m, {"x": x, "y": y})
+    assert report.ok and report.value == pytest.approx(solution.objective, abs=1e-5)
+    assert not kg.verify(m, {"x": x, "y": 0.9 * y}).ok
+
+
 def two_sides():
     """A row with two sides, a matrix of products, integers and continuous variables in one row."""
     m = kg.Bilevel("two sides")

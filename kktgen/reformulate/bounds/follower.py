@@ -11,12 +11,14 @@ is the last word.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ...deadline import NEVER, Deadline
 from ...numerics.answers import failures
 from ...numerics.intervals import FAR, within_reach
+from ...numerics.sparse import take_columns
 from .basic import basic_bounds
 from .job import FollowerToBound, Proved
 from .lps import Lps
@@ -49,7 +51,10 @@ class _Best:
         idle = _never(job)
         self.mu = np.where(job.dead | idle, 0.0, np.inf)
         self.tier = np.where(job.dead, "D0", np.where(idle, "D2", "")).astype("U8")
-        free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
+        empty = np.diff(job.qp.A.indptr) == 0  # an equation without own variables prices nothing
+        if job.bent is not None:
+            empty &= np.diff(take_columns(job.qp.B, job.bent.v).indptr) == 0
+        free = np.where(empty, 0.0, np.inf)
         self.lam = -free, free
         self.choices: list[tuple[np.ndarray, np.ndarray]] = []
         """Which of (lam, mu) were chosen to be basic given the rest, and the bound on those that may not be (mi,)."""
@@ -132,10 +137,15 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
         _choose_again(job, best, deadline)
     if not np.isfinite(slack_max).all() and not deadline.over:
         count += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
-    loose = np.concatenate(
-        [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
-    )
+    loose = np.concatenate([_open(qp.x, best.x, () if job.bent is None else job.bent.p), _open(qp.y, best.y)])
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, count, late=deadline.over)
+
+
+def _open(columns: np.ndarray, box: tuple[np.ndarray, np.ndarray], but: Any = ()) -> np.ndarray:
+    """Return the columns without a finite box, but for some positions."""
+    loose = np.isinf(box[0]) | np.isinf(box[1])
+    loose[list(but)] = False
+    return columns[loose]
 
 
 def _with_varying(job: FollowerToBound, best: _Best, bent: Bent, deadline: Deadline) -> FollowerToBound:
