@@ -10,7 +10,8 @@ import numpy as np
 from ..errors import NoSolutionError, ProblemError
 from ..problem.columns import Space
 from ..problem.expressions import Affine, Quad
-from ..problem.points import named_columns
+from ..problem.names import named_columns
+from ..problem.variables import named_variable
 from .model import Model
 from .values import array, checked_expression, dataset, frame, told
 
@@ -109,13 +110,14 @@ class Solution:
         same_columns(expr, self.model.space)
         return expr.value(self.z)
 
-    def frame(self, expr: Affine) -> Any:
+    def frame(self, expr: Affine | str) -> Any:
         """Return the values of an expression with its labels, in pandas.
 
         Parameters
         ----------
-        expr : Affine
-            A variable, or a linear expression such as ``rows.dual``, which has the labels of the variables in it.
+        expr : Affine or str
+            A variable or its name, or a linear expression such as ``rows.dual``, which has the labels of the variables
+            in it.
 
         Returns
         -------
@@ -148,9 +150,10 @@ class Solution:
         07:00     8.0
         08:00    12.0
         """
-        return frame(checked_expression(expr, "frame"), np.asarray(self[expr], dtype=float).ravel())
+        expr = self._expression(expr, "frame")
+        return frame(expr, np.asarray(self[expr], dtype=float).ravel())
 
-    def array(self, expr: Affine) -> Any:
+    def array(self, expr: Affine | str) -> Any:
         """Return the values of an expression with its labels, in xarray.
 
         Parameters
@@ -183,7 +186,14 @@ class Solution:
         >>> print(kg.solve(m).array(x).sel(site="b").item())
         3.0
         """
-        return array(checked_expression(expr, "array"), np.asarray(self[expr], dtype=float).ravel())
+        expr = self._expression(expr, "array")
+        return array(expr, np.asarray(self[expr], dtype=float).ravel())
+
+    def _expression(self, expr: Affine | str, word: str) -> Affine:
+        """Return an expression, or the variable of a name."""
+        if isinstance(expr, str):
+            return named_variable(self.model.space, expr)
+        return checked_expression(expr, word)
 
     def to_dataset(self) -> Any:
         """Return all variables of the leader and the followers with their labels, in xarray.

@@ -17,7 +17,7 @@ from .integer_bits import Bits
 from .labelled import labels_for
 from .qp import QP
 from .rows import QuadRow, QuadRows, Rows
-from .variables import checked, checked_unit, declare, listed, named, of_problem, variable
+from .variables import checked, checked_unit, declare, listed, named, named_variable, of_problem, variable
 
 
 class Bilevel:
@@ -89,6 +89,38 @@ class Bilevel:
         ['north', 'south']
         """
         return tuple(self._followers.values())
+
+    def variable(self, name: str) -> Affine:
+        """Return a variable by its name, for instance of a problem that was read from a file.
+
+        Parameters
+        ----------
+        name : str
+            ``x`` of the leader or of the one follower that has it, ``market.x`` of a follower, or a column's label.
+
+        Returns
+        -------
+        Affine
+
+        Raises
+        ------
+        ProblemError
+            Nothing is called so, or several followers have such a variable.
+
+        See Also
+        --------
+        Follower.dual : The price of a row by its name.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> driver = m.follower("driver")
+        >>> _ = driver.var("road", 3, lb=0)
+        >>> m.variable("driver.road").shape
+        (3,)
+        """
+        return named_variable(self.space, name)
 
     @property
     def bits(self) -> np.ndarray:

@@ -50,6 +50,26 @@ class Coords:
         at = np.unravel_index(place, self.shape) if self.dims else ()
         return [texts[int(k)] for texts, k in zip(self.texts, at, strict=True)]
 
+    def entry(self, dim: str, wanted: Any) -> Any:
+        """Return the place of a label of a dimension, or a list of places.
+
+        Raises
+        ------
+        ProblemError
+            No such label.
+        """
+        axis = self.dims.index(dim)
+        if isinstance(wanted, list | np.ndarray):
+            return [self.entry(dim, one) for one in wanted]
+        place = {label: k for k, label in enumerate(self.labels[axis])}
+        for key in (wanted, _label(wanted, dim, "sel")) if not isinstance(wanted, str) else (wanted,):
+            if key in place:
+                return place[key]
+        texts = self.texts[axis]
+        if str(wanted) in texts:
+            return texts.index(str(wanted))
+        raise ProblemError(f"sel({dim}={wanted!r}): no such label; there are {', '.join(texts[:6])}")
+
     def flat(self, places: np.ndarray) -> Coords:
         """Return the labels of the entries at some flat places: one dimension, of the labels of all together."""
         at = np.unravel_index(places, self.shape)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, joined, row_index, scale_rows, vstack
+from ..wording import near
 from .columns import Space
 from .coords import Coords
 from .curvature import convex
@@ -241,6 +242,47 @@ class Follower:
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
             out.append(self._add(row, label, when, coords))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows) else tuple(out)
+
+    def dual(self, name: str) -> Affine:
+        """Return the price of rows by their name, as ``rows.dual`` is, for instance of a problem that was read.
+
+        Parameters
+        ----------
+        name : str
+            As given in :meth:`add`, or ``c1``, ``c2``, .. of rows without a name.
+
+        Returns
+        -------
+        Affine
+
+        Raises
+        ------
+        ProblemError
+            No rows are called so.
+
+        See Also
+        --------
+        Rows.dual : What it means, and its sign.
+        Bilevel.variable : A variable by its name.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("market")
+        >>> market = m.follower("market")
+        >>> g = market.var("g", 2, lb=0, ub=80)
+        >>> _ = market.add(g.sum() == 100, name="balance")
+        >>> market.minimize(20 * g[0] + 30 * g[1])
+        >>> m.minimize(0)
+        >>> print(f"{kg.optimize(m).solution[market.dual('balance')]:.2f}")
+        30.00
+        """
+        prices = {d.word: d.price for d in self.declared if not d.is_bound}
+        prices |= {part.name: part.price for part in self.products.conditional}
+        if name in prices:
+            return prices[name](self.space)()
+        names = list(prices)
+        raise ProblemError(f"follower {self.name!r}: no rows are named {name!r}{near(name, names)}")
 
     def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any, coords: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"

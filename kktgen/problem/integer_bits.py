@@ -53,6 +53,12 @@ class Bits:
             np.empty(0, dtype=np.int64)
         ])  # fmt: skip
 
+    def integers(self, columns: np.ndarray) -> np.ndarray:
+        """Return the integers whose bits some columns are, and the other columns as they are."""
+        at = position(self.made, columns)
+        whole = np.append(np.repeat(self._columns, self._count), -1)
+        return np.where(at >= 0, whole[at], columns)
+
     def filled(self, z: np.ndarray) -> np.ndarray:
         """Return a point (n,) with the bits that its integers have."""
         z, at, count = z.copy(), self.made, self._count

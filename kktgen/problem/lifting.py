@@ -136,8 +136,8 @@ class Products:
             at = own.stop
             end = np.abs(np.where(np.isfinite(high[own]), high[own], low[own]))
             room = np.where(end > 0, end, 1.0)
-            low[own] = np.where((part.mu_lo < 0) & np.isinf(low[own]), high[own] - room, low[own])
-            high[own] = np.where((part.mu_hi < 0) & np.isinf(high[own]), low[own] + room, high[own])
+            low[own] = np.where((part.mu_lo < 0) & np.isinf(low[own]) & np.isfinite(end), high[own] - room, low[own])
+            high[own] = np.where((part.mu_hi < 0) & np.isinf(high[own]) & np.isfinite(end), low[own] + room, high[own])
         return low, high
 
     def _refuse_open(self, E: Csr, low: np.ndarray, high: np.ndarray) -> None:
@@ -296,7 +296,7 @@ def told(every: Sequence[Products]) -> list[str]:
         count = sum(part.E.shape[0] for _, own in used for part in own)
         names = first_names([one.follower for one, _ in used[:3]], count=len(used))
         if what == "lifted":
-            binary = np.unique(np.concatenate([part.binary for _, own in used for part in own]))
+            binary = np.unique(np.concatenate([one.bits.integers(part.binary) for one, own in used for part in own]))
             of = first_names(labels(used[0][0].space.blocks, binary[:3]), count=len(binary))
             size = f"{count} columns, {4 * count} rows"
             out.append(f"lifted: {count} products of {of} with expressions of {names} ({size}), exact")

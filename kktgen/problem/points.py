@@ -6,57 +6,17 @@ filled where they follow from the variables (bits of integers), and NaN elsewher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..errors import ProblemError
-from ..wording import near
+from ..numerics.sparse import row_index
 from .bilevel import Bilevel
-from .columns import Block, Space
+from .columns import Space
 from .expressions import Affine
-
-
-def named_columns(space: Space, name: str) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the columns of a variable by its name, or the one column of a label, and their shape.
-
-    Parameters
-    ----------
-    space : Space
-    name : str
-        ``x`` of the leader or of the one follower that has it, ``market.x`` of a follower, or the label of a column,
-        such as ``g(market,07:00,north)``.
-
-    Raises
-    ------
-    ProblemError
-        Nothing is called so, or several followers have such a variable.
-    """
-    own = [block for block in space.blocks if block.role in ("leader", "follower")]
-    whole = [b for b in own if b.word == name and not b.follower] or [
-        b for b in own if f"{b.follower}.{b.word}" == name
-    ]
-    found = whole or [block for block in own if block.word == name]
-    if len(found) > 1:
-        several = ", ".join(f"{block.follower}.{block.word}" for block in found[:3])
-        raise ProblemError(f"several followers have a variable {name!r}: say which, {several}")
-    if found:
-        return np.arange(found[0].start, found[0].stop), found[0].shape
-    at = _labelled(own, name)
-    if at is None:
-        names = [f"{b.follower}.{b.word}" if b.follower else b.word for b in own]
-        raise ProblemError(f"no variable is called {name!r}{near(name, names)}")
-    return np.array([at]), ()
-
-
-def _labelled(blocks: Iterable[Block], name: str) -> int | None:
-    """Return the column with a label; None without any."""
-    for block in blocks:
-        at = block.find(name)
-        if at is not None:
-            return block.start + at
-    return None
+from .names import named_columns
 
 
 def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
@@ -66,9 +26,9 @@ def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
     ----------
     bilevel : Bilevel
     values : mapping, or numbers in nested lists, arrays, Series
-        By variable or by its name (:func:`named_columns`): a number or an array that fits its shape. Or the values of
-        all variables in the order of declaration, the leader's and the followers' as they come. All n columns are taken
-        as they are.
+        By variable or by its name (:func:`kktgen.problem.names.named_columns`): a number or an array that fits its
+        shape; prices may be among them, ``row.dual``. Or the values of all variables in the order of declaration, the
+        leader's and the followers' as they come. All n columns are taken as they are.
     where : str
         Who asks, for messages.
 
@@ -125,17 +85,39 @@ def named_values(space: Space, values: Mapping[Any, Any], where: str) -> np.ndar
     z = np.full(len(space), np.nan)
     for key, value in values.items():
         if isinstance(key, Affine):
-            columns, shape = key.cols.ravel(), key.shape
-            name = space.label(int(columns[0])) if len(columns) else "a variable"
-        else:
-            name = ".".join(key) if isinstance(key, tuple) else str(key)
-            columns, shape = named_columns(space, name)
-        try:
-            z[columns] = np.broadcast_to(np.asarray(value, dtype=float), shape).ravel()
-        except (TypeError, ValueError):
-            size = f"an array that fits {shape}" if shape else "a number"
-            raise ProblemError(f"{where}: {name!r} takes {size}, got {value!r}"[:300]) from None
+            _put(z, key, value, where)
+            continue
+        name = ".".join(key) if isinstance(key, tuple) else str(key)
+        columns, shape = named_columns(space, name)
+        z[columns] = _fitting(value, shape, name, where)
     return z
+
+
+def _fitting(value: Any, shape: tuple[int, ...], name: str, where: str) -> np.ndarray:
+    """Return a value for every entry of a shape, or refuse what does not fit."""
+    try:
+        return np.broadcast_to(np.asarray(value, dtype=float), shape).ravel()
+    except (TypeError, ValueError):
+        size = f"an array that fits {shape}" if shape else "a number"
+        raise ProblemError(f"{where}: {name!r} takes {size}, got {value!r}"[:300]) from None
+
+
+def _put(z: np.ndarray, key: Affine, value: Any, where: str) -> None:
+    """Write the values of a variable, or of a price, into a point.
+
+    A price of two sides is ``mu_lo - mu_up``: the one that is not needed is zero.
+    """
+    M, name = key.M, "a variable"
+    if M.nnz:
+        name = key.space.label(int(M.indices[0]))
+    given = _fitting(value, key.shape, name, where)
+    row = row_index(M)
+    plain = (np.abs(M.data) == 1).all() and not key.c.any()
+    if not plain or (np.bincount(row, weights=M.data, minlength=len(given)) ** 2 > 1).any() or len(z) < M.shape[1]:
+        raise ProblemError(f"{where}: values are given for variables and prices, not for expressions of several terms")
+    two = (np.bincount(row, minlength=len(given)) > 1)[row]
+    own = given[row] * M.data
+    z[M.indices] = np.where(two, np.maximum(own, 0.0), own)
 
 
 def _flat(values: Any, where: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..numerics.sparse import Csr, csr
 from .columns import LEADER, Space
 from .coords import Coords, coords_of
 from .expressions import Affine, Declaration, Expression, floats
+from .names import named_columns
 from .rows import QuadRow, QuadRows, Rows
 
 
@@ -28,6 +29,18 @@ def variable(
     """Return a declared variable: the expression of its columns, with the multipliers of its bounds (-1: none)."""
     declared = Declaration(name, lower, upper)
     return Affine(space, unit_rows(columns, len(space)), np.zeros(len(columns)), shape, declared)
+
+
+def named_variable(space: Space, name: str) -> Affine:
+    """Return the variable of a name, or the column of a label (:mod:`kktgen.problem.names`).
+
+    Raises
+    ------
+    ProblemError
+        Nothing is called so, or several followers have such a variable.
+    """
+    columns, shape = named_columns(space, name)
+    return Affine(space, unit_rows(columns, len(space)), np.zeros(len(columns)), shape)
 
 
 def named(name: Any, what: str) -> str:

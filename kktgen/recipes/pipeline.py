@@ -111,6 +111,10 @@ class Result:
         return "\n".join([f"{self.bilevel.name}: {head}", *values, str(self.report), f"time: {times}"])
 
 
+START, START_A_PAIR = 1.0, 0.05
+"""Seconds that heuristics for start points take at most: few pairs are solved sooner than searched."""
+
+
 class Stages:
     """Wall time per stage, told to a callback as each stage ends."""
 
@@ -190,7 +194,8 @@ class Pipeline:
 
     def search(self, start: Any) -> None:
         """Find start points: the given one, else what the heuristics find."""
-        own = self.deadline.share("start", pair_count(self.model))
+        pairs = pair_count(self.model)
+        own = self.deadline.share("start", pairs).part(START + START_A_PAIR * pairs)
         if self.model.kkt is not None and start is not False:
             given = None if start is True else land_start(self.bilevel, self.model, start, own)
             self.points = [given] if given is not None else starts_within(self.bilevel, self.model, own, self.progress)

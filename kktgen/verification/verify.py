@@ -192,8 +192,10 @@ def _of_point(
     """Return the report of a point: a plain one, or a solution's of this problem."""
     known, view = solution if isinstance(solution, Solution) else None, scaled(model)
     z, absent, lines = _point(model, solution, tolerances)
+    if known is None:
+        absent &= ~_some_known(model, solution)
     found = _without_prices(model, solution) if known is None and model.kkt is not None else np.empty(0, dtype=int)
-    z = _with_prices(view, z, found, deadline)
+    z = _with_prices(view, z, found, deadline, solution)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
@@ -263,20 +265,30 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
     return z, holes if solved else holes | ~given, lines
 
 
+def _some_known(model: Model, point: np.ndarray) -> np.ndarray:
+    """Return for every follower whether a point that lacks some of its multipliers has others (k,) bool."""
+    space, hole = model.space, np.isnan(point[: model.n])
+    count = 0 if model.kkt is None else len(model.kkt.followers)
+    holes, some = (np.bincount(space.owner[space.is_price & side], minlength=count) > 0 for side in (hole, ~hole))
+    return holes & some
+
+
 def _without_prices(model: Model, point: np.ndarray) -> np.ndarray:
-    """Return the followers whose multipliers somebody uses and a point says are not known."""
+    """Return the followers whose multipliers a point does not all know, where somebody uses them or some are known."""
     assert model.kkt is not None
     space = model.space
-    holes = space.owner[space.is_price & np.isnan(point[: model.n])]
-    return np.flatnonzero((np.bincount(holes, minlength=len(model.kkt.followers)) > 0) & model.kkt.priced)
+    owner = space.owner[space.is_price & np.isnan(point[: model.n])]
+    holes = np.bincount(owner, minlength=len(model.kkt.followers)) > 0
+    return np.flatnonzero(holes & (model.kkt.priced | _some_known(model, point)))
 
 
-def _with_prices(view: Scaled, z: np.ndarray, followers: np.ndarray, deadline: Deadline) -> np.ndarray:
+def _with_prices(view: Scaled, z: np.ndarray, followers: np.ndarray, deadline: Deadline, given: Any) -> np.ndarray:
     """Return a point with the multipliers of some followers re-solved."""
     kkt = view.model.kkt
     if kkt is None or not len(followers):
         return z
-    return view.back(view.model.terms.settled(with_prices(kkt, view.point(z), followers, deadline)))
+    known = np.isfinite(given[: len(z)])
+    return view.back(view.model.terms.settled(with_prices(kkt, view.point(z), followers, deadline, known)))
 
 
 def _weighed(

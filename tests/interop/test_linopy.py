@@ -132,7 +132,7 @@ def test_variables_and_multipliers_are_taken_by_label():
         (lambda f: f["g"].sel(plant="owm"), r"sel\(plant='owm'\): .*; dimensions of the expression: plant \(2\)"),
         (lambda f: f["g"].sel(bus="own"), "dimensions of the expression: plant"),
         (lambda f: f["offer"].sel(plant="own"), "dimensions of the expression: none"),
-        (lambda f: (2 * f["g"]).sel(plant="own"), "has no labels"),
+        (lambda f: (2 * f["g"]).sel(plant="owm"), "no such label; there are own"),
     ],
 )
 def test_labels_that_are_not_there_are_refused(take, words):

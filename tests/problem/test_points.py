@@ -205,3 +205,63 @@ def test_a_plain_file_is_a_problem_without_followers(tmp_path):
     with pytest.raises(kg.FormatError, match="bad.mps, line 3"):
         (tmp_path / "bad.mps").write_text("NAME x\nROWS\n Q what\n")
         kg.read(tmp_path / "bad.mps")
+
+
+def bid():
+    """A bid whose price the leader is paid, and a row with two sides."""
+    m = kg.Bilevel("bid")
+    p = m.var("p", lb=0, ub=60)
+    f = m.follower("market")
+    g = f.var("g", 2, lb=0, ub=[60, 80], coords={"plant": ["own", "rival"]})
+    balance = f.add(g.sum() == 100, name="balance")
+    two = f.add(kg.between(-5, g[0] - g[1], 50), name="two")
+    f.minimize(p @ g[0] + 30 * g[1])
+    m.maximize(balance.dual @ g[0] - 10 * g[0])
+    return m, p, f, g, balance, two
+
+
+def test_prices_that_are_given_are_checked_and_the_rest_is_found():
+    m, p, f, g, balance, two = bid()
+    s = kg.optimize(m, time_limit=30).solution
+    base, price = {"p": s[p], "g": s[g]}, s[balance.dual]
+    right = (
+        {balance.dual: price},
+        {"lam(market,balance)": price},
+        {g.upper_dual: s[g.upper_dual]},
+        {two.dual: s[two.dual]},
+    )
+    for some in right:
+        report = kg.verify(m, base | some)
+        assert report.ok and report.value == pytest.approx(s.objective, rel=1e-6), str(report)
+    for some in ({balance.dual: price + 1}, {balance.dual: -99}, {g.lower_dual: [7, 7]}, {two.dual: s[two.dual] + 3}):
+        assert kg.verify(m, base | some).claim == "unverified"
+    with pytest.raises(kg.ProblemError, match="not for expressions of several terms"):
+        kg.verify(m, {p: 1, g[0] + g[1]: 100})
+
+
+def test_prices_and_variables_are_found_by_name_in_a_problem_that_was_read(tmp_path):
+    m, p, f, g, balance, _ = bid()
+    back = kg.read(kg.write(m, tmp_path / "m.bilevel.json"))
+    solution = kg.optimize(back, time_limit=30).solution
+    same = kg.optimize(m, time_limit=30).solution
+    assert solution[back.followers[0].dual("balance")] == pytest.approx(same[balance.dual])
+    assert solution[back.variable("market.g")] == pytest.approx(same[g])
+    assert solution["g(market)"] == pytest.approx(same[g]) and solution["lam(market,balance)"] == pytest.approx(
+        same[balance.dual]
+    )
+    assert solution.frame("g").index.tolist() == ["own", "rival"]
+    with pytest.raises(kg.ProblemError, match=r"no rows are named 'balanc' \(did you mean balance\?\)"):
+        back.followers[0].dual("balanc")
+
+
+def test_entries_are_chosen_by_label():
+    m, p, f, g, *_ = bid()
+    h = m.var("h", coords={"hour": pd.date_range("2030-01-01", periods=3, freq="h"), "bus": ["n", "s"]})
+    assert g.sel(plant="rival").cols == g.cols[1]
+    assert h.sel(hour="01:00").cols.tolist() == h.cols[1].tolist()
+    assert h.sel(hour=pd.Timestamp("2030-01-01 02:00"), bus="s").cols == h.cols[2, 1]
+    assert (3 * h).sel(bus=["s"]).shape == (3, 1)
+    with pytest.raises(kg.ProblemError, match="no such label; there are own, rival"):
+        g.sel(plant="other")
+    with pytest.raises(kg.ProblemError, match="dimensions of the expression are plant"):
+        g.sel(bus="n")

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from ...errors import ProblemError
 from ...numerics.sparse import Csr, add, compress, csr, left_multiply, row_combination, scale_rows, widen
 from ..columns import LEADER, Space
+from ..labelled import labels_of
 from ..refusals import refusal
 from ..rows import Rows
 from .base import Expression
@@ -122,22 +123,23 @@ class Affine(Summed):
     def sel(self, **labels: Any) -> Affine:
         """Return the entries of some labels, as ``sel`` of xarray does.
 
-        Variables and multipliers of models of linopy and PyPSA have labels; what is computed from them has none.
+        A label, or a list of labels, of each dimension that is chosen from. Variables have the labels of ``coords=``,
+        prices and expressions those of the variables in them; those of models of linopy and PyPSA have their tool's.
 
         Examples
         --------
         >>> import kktgen as kg
-        >>> x = kg.Bilevel("labels").var("x", 2)
-        >>> x.sel(bus="north")
+        >>> m = kg.Bilevel("labels")
+        >>> g = m.var("g", coords={"hour": [7, 8, 9], "bus": ["north", "south"]})
+        >>> g.sel(bus="north").shape, (2 * g).sel(hour=[7, 9], bus="south").shape
+        ((3,), (2,))
+        >>> m.var("x", 2).sel(bus="north")
         Traceback (most recent call last):
             ...
         kktgen.errors.ProblemError: this expression has no labels (...); take entries by position, x[0]
         """
         if self.labels is None:
-            raise ProblemError(
-                "this expression has no labels (variables and multipliers of imported models have some, as long as "
-                "nothing is computed from them); take entries by position, x[0]"
-            )
+            return self._chosen(labels)
         try:
             at = self.labels.sel(**labels)
         except (KeyError, ValueError, IndexError) as error:
@@ -148,6 +150,19 @@ class Affine(Summed):
         out = self.gather(np.asarray(at.values))
         out.labels = at.copy(data=np.arange(at.size).reshape(at.shape))
         return out
+
+    def _chosen(self, wanted: dict[str, Any]) -> Affine:
+        """Return the entries of some labels of the variables in the expression."""
+        coords = labels_of(self.space, self.M, self.shape)
+        if coords is None:
+            raise ProblemError(
+                "this expression has no labels (say coords= where its variables are declared); take entries by "
+                "position, x[0]"
+            )
+        for dim in wanted:
+            if dim not in coords.dims:
+                raise ProblemError(f"sel({dim}=..): dimensions of the expression are {', '.join(coords.dims)}")
+        return self[tuple(coords.entry(dim, wanted[dim]) if dim in wanted else slice(None) for dim in coords.dims)]
 
     @property
     def lower_dual(self) -> Affine:
