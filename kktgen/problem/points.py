@@ -89,8 +89,19 @@ def named_values(space: Space, values: Mapping[Any, Any], where: str) -> np.ndar
             continue
         name = ".".join(key) if isinstance(key, tuple) else str(key)
         columns, shape = named_columns(space, name)
-        z[columns] = _fitting(value, shape, name, where)
+        _write(z, columns, _fitting(value, shape, name, where), space, where)
     return z
+
+
+def _write(z: np.ndarray, columns: np.ndarray, values: np.ndarray, space: Space, where: str) -> None:
+    """Write values of columns into a point, or refuse another value of one of them."""
+    twice = np.flatnonzero(~np.isnan(z[columns]) & (z[columns] != values))
+    if len(twice):
+        name = space.label(int(columns[twice[0]]))
+        raise ProblemError(
+            f"{where}: two values are given for {name}, {z[columns][twice[0]]:g} and {values[twice[0]]:g}"
+        )
+    z[columns] = values
 
 
 def _fitting(value: Any, shape: tuple[int, ...], name: str, where: str) -> np.ndarray:
@@ -117,7 +128,7 @@ def _put(z: np.ndarray, key: Affine, value: Any, where: str) -> None:
         raise ProblemError(f"{where}: values are given for variables and prices, not for expressions of several terms")
     two = (np.bincount(row, minlength=len(given)) > 1)[row]
     own = given[row] * M.data
-    z[M.indices] = np.where(two, np.maximum(own, 0.0), own)
+    _write(z, M.indices, np.where(two, np.maximum(own, 0.0), own), key.space, where)
 
 
 def _flat(values: Any, where: str) -> np.ndarray:

@@ -68,7 +68,12 @@ class Residuals:
         mu, lam, s = z[kkt.mu], z[kkt.lam], kkt.C @ z + kkt.c0
         stat_scale = row_scale(kkt.S, z, kkt.s0)
         row = row_scale(kkt.C, z, kkt.c0)
-        seen = _without_integers(kkt.C, kkt.c0, z, space.kind, row)
+        whole = space.kind != "C"
+        seen, equal = (
+            _without(kkt.C, kkt.c0, z, whole, row), _without(kkt.E, kkt.e0, z, whole, row_scale(kkt.E, z, kkt.e0))
+        )  # fmt: skip
+        if kkt.varies:
+            seen, equal = _at_the_decision(kkt, z, seen, equal)
         acts = position(kkt.mu, kkt.S.indices)
         touched = acts >= 0
         t = np.ones(len(kkt.mu))
@@ -76,7 +81,7 @@ class Residuals:
         size = np.where(kkt.priced[kkt.mu_of], np.minimum(row * t, _cost_scale(kkt, z)[kkt.mu_of]), row * t)
         return cls(
             np.abs(kkt.S @ z + kkt.s0) / stat_scale,
-            np.abs(kkt.E @ z + kkt.e0) / _without_integers(kkt.E, kkt.e0, z, space.kind, row_scale(kkt.E, z, kkt.e0)),
+            np.abs(kkt.E @ z + kkt.e0) / equal,
             np.maximum(-s, 0.0) / seen,
             np.where(space.ub[kkt.mu] == 0, np.abs(mu), np.maximum(-mu, 0.0)) / t,
             np.abs(mu * s) / size,
@@ -84,24 +89,53 @@ class Residuals:
         )
 
 
-def _without_integers(M: Csr, r: np.ndarray, z: np.ndarray, kind: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return the scales of rows, smaller where a large coefficient of an integer column hides the other terms.
+def _at_the_decision(
+    kkt: Kkt, z: np.ndarray, unequal: np.ndarray, equal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the scales of inequalities and equations, smaller where products make their coefficients small.
+
+    A row ``(x - 1) y = 0`` is ``y = 0`` however near x is to 1: what counts is how far y is from the row at the
+    decision, where the row's size is that of its coefficients there.
+    """
+    own, moving = np.zeros(len(z), dtype=bool), np.zeros(len(z), dtype=bool)
+    own[kkt.y] = True
+    for system in kkt.systems:
+        if system.varying is not None:
+            moving[system.varying.v] = True
+    there, out = kkt.fixed(z), []
+    for before, M, r, scale in ((kkt.C, there.C, kkt.c0, unequal), (kkt.E, there.E, kkt.e0, equal)):
+        bent = np.zeros(len(scale), dtype=bool)
+        bent[row_index(before)[moving[before.indices]]] = True
+        out.append(np.where(bent, _remaining(M, r, z, ~own, scale, bent), scale))
+    return out[0], out[1]
+
+
+def _without(M: Csr, r: np.ndarray, z: np.ndarray, held_columns: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return the scales of rows, smaller where a large coefficient of a column that is held hides the other terms.
 
     At a decision, an integer's term is a number: ``w <= 1e7 x`` is ``w <= 0`` at x = 0, and a w of 1 breaks it. So the
-    scale of a row that holds integer columns is that of what remains, but at least its largest other coefficient.
+    scale of a row that holds such columns is that of what remains, but at least its largest other coefficient.
     """
-    whole = kind[M.indices] != "C"
+    whole = held_columns[M.indices]
     if not whole.any():
         return scale
-    row, term = row_index(M), M.data * z[M.indices]
-    out, mixed = scale.copy(), np.zeros(len(scale), dtype=bool)
-    mixed[row[whole]] = True
+    mixed = np.zeros(len(scale), dtype=bool)
+    mixed[row_index(M)[whole]] = True
+    return _remaining(M, r, z, held_columns, scale, mixed)
+
+
+def _remaining(
+    M: Csr, r: np.ndarray, z: np.ndarray, held_columns: np.ndarray, scale: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Return the scales of rows, smaller where some are those of what remains beside columns that are numbers."""
+    whole, row, term = held_columns[M.indices], row_index(M), M.data * z[M.indices]
+    out = scale.copy()
     held = r + np.bincount(row[whole], weights=term[whole], minlength=len(scale))
     own = np.zeros(len(scale))
     np.maximum.at(own, row[~whole], np.maximum(np.abs(M.data), np.abs(term))[~whole])
     own = np.maximum(own, np.abs(held))
-    mixed &= own > 0
-    out[mixed] = np.minimum(scale, own)[mixed]
+    some = rows & (own > 0)
+    out[some] = np.minimum(scale, own)[some]
     return out
 
 

@@ -81,6 +81,7 @@ def test_bits_and_products_follow_from_the_variables():
         ({"x": [1, 2], "y": 1}, r"'x' takes a number, got \[1, 2\]"),
         ({"x": "four", "y": 1}, "'x' takes a number, got 'four'"),
         ([1, 2, 3], "the point has 3 entries; problem 'bard' has 2 variables .* and 7 columns with multipliers"),
+        ({"x": 4, "lower.y": 4, "y": 3}, "two values are given for y"),
         ("xy", "a Solution, numbers, or values by name are needed, got str"),
         (None, "the point has 1 entries|are needed, got NoneType"),
     ],

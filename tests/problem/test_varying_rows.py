@@ -175,6 +175,22 @@ def test_a_point_of_the_variables_alone_finds_the_prices_of_its_products():
     assert not kg.verify(m, {"x": x, "y": 0.9 * y}).ok
 
 
+def test_a_row_that_the_decision_makes_small_still_counts():
+    m = kg.Bilevel("small row")
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f", products=True)
+    y = f.var("y", lb=0, ub=2)
+    f.add(x * y - y == 0)  # y = 0 wherever x < 1
+    f.minimize(y)
+    m.minimize(x - 3 * y)
+    for off in (2.2e-7, 1e-6, 1e-3):
+        report = kg.verify(m, {"x": 1 - off, "y": 2})
+        assert report.claim == "unverified" and not report["primal(f)"].ok
+    assert kg.verify(m, {"x": 1 - 1e-7, "y": 0}).ok and not kg.verify(m, {"x": 1, "y": 2}).ok
+    result = kg.optimize(m, time_limit=20)
+    assert result.solution.objective == pytest.approx(0, abs=1e-5) or result.report.claim == "unverified"
+
+
 def two_sides():
     """A row with two sides, a matrix of products, integers and continuous variables in one row."""
     m = kg.Bilevel("two sides")
