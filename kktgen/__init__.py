@@ -74,6 +74,7 @@ from .errors import (
 from .exact import Certificate, certify
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
 from .interop import (
+    cvxpy,  # noqa: F401
     highs,  # noqa: F401
     linopy,  # noqa: F401
     matrices,  # noqa: F401
@@ -183,5 +184,5 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "formats", "highs", "linopy", "matrices", "plots", "pypsa", "search"} & globals().keys()
+    folders = {"bounds", "cvxpy", "formats", "highs", "linopy", "matrices", "plots", "pypsa", "search"} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])
