@@ -18,6 +18,7 @@
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
     kg.linopy, kg.pypsa                          a follower from a model of linopy or PyPSA, and the answer back into it
+    kg.cvxpy                                     a follower from a cvxpy problem, whose parameters the leader decides
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -184,5 +185,15 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "cvxpy", "formats", "highs", "linopy", "matrices", "plots", "pypsa", "search"} & globals().keys()
+    folders = {
+        "bounds",
+        "cvxpy",
+        "formats",
+        "highs",
+        "linopy",
+        "matrices",
+        "plots",
+        "pypsa",
+        "search",
+    } & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

@@ -45,7 +45,7 @@ def attributed(seed):
     z = cp.Variable((2, 3), bounds=[-1, 2], name="z")
     C, d = cp.Parameter((3, 3), symmetric=True, name="C"), cp.Parameter((3, 3), diag=True, name="d")
     t, n = cp.Parameter((3, 2), sparsity=([0, 2], [1, 0]), name="t"), cp.Parameter(nonneg=True)
-    rows = [cp.sum(X) == 1, X + D >= C, S <= t + 1, y[0] + cp.sum(z, axis=1) >= -1]
+    rows = [cp.sum(X) == 1, X + D >= C, t + 1 >= S, y[0] + cp.sum(z, axis=1) >= -1]
     cost = cp.sum_squares(X) + cp.trace(C @ X) + cp.sum(cp.multiply(d, D)) + cp.sum_squares(D) + cp.sum_squares(S - 1)
     cost = cost + n * cp.norm1(y - 1) + cp.sum_squares(y) + cp.sum_squares(z - rng.normal(size=(2, 3)))
     half = rng.normal(size=(3, 3))
@@ -117,7 +117,7 @@ def symmetric_leader(values):
 
 def market():
     """Return a market of four hours in which the leader sets an offer price an hour, and its parts."""
-    load = np.array([50.0, 90, 110, 130])
+    load = np.array([50.0, 90, 110, 118])  # the others can always serve it
     g = cp.Variable((4, 3), name="g", nonneg=True)
     price, cap = cp.Parameter(4, name="offer"), cp.Parameter(name="cap", nonneg=True)
     balance = cp.sum(g, axis=1) == load
@@ -283,7 +283,8 @@ ROWS = {
         kg.ProblemError, "other",
     ),
     "text": (
-        lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.sum_squares(y - a))), {a: "x"}), kg.ProblemError, "parameter 'a': cannot use a str",
+        lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.sum_squares(y - a))), {a: "x"}),
+        kg.ProblemError, "parameter 'a': cannot use a str",
     ),
     "no problem": (lambda m, y, a, b: (m, {}), kg.ProblemError, "a cvxpy.Problem and the Bilevel are expected"),
 }  # fmt: skip
