@@ -187,15 +187,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {
-        "bounds",
-        "cvxpy",
-        "formats",
-        "highs",
-        "linopy",
-        "matrices",
-        "plots",
-        "pypsa",
-        "search",
-    } & globals().keys()
+    neighbours = {"cvxpy", "highs", "linopy", "matrices", "mof", "pyomo", "pypsa"}
+    folders = {"bounds", "formats", "plots", "search", *neighbours} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

@@ -65,7 +65,8 @@ class PyomoMap:
         """Return the multipliers of a follower's Constraint: d(minimised cost)/d(right-hand side).
 
         Solvers report the same in Pyomo's ``dual`` suffix where the objective is minimised, and minus that where it is
-        maximised: d(objective)/d(right-hand side).
+        maximised: d(objective)/d(right-hand side). ``a >= b`` with Vars on both sides is ``b - a <= 0`` to Pyomo, and
+        its multiplier nonpositive; ``constraint.body`` shows it.
 
         Parameters
         ----------
@@ -92,7 +93,7 @@ class PyomoMap:
         ...     model = pyo.ConcreteModel()
         ...     model.x, model.low = pyo.Var(bounds=(0, 5)), pyo.Block()
         ...     model.low.y = pyo.Var()
-        ...     model.low.row = pyo.Constraint(expr=model.low.y >= model.x)
+        ...     model.low.row = pyo.Constraint(expr=model.low.y - model.x >= 0)
         ...     model.low.cost = pyo.Objective(expr=3 * model.low.y)
         ...     m, at = kg.pyomo.read(model, followers=[model.low])
         ...     m.maximize(at[model.x] + at.dual(model.low.row))
@@ -151,8 +152,8 @@ class PyomoMap:
             return
         counts = [len(lower) for lower, _ in self._declared.rows]
         duals = [solution[self._declared.dual(k, np.arange(count))] for k, count in enumerate(counts)]
-        for constraint, (level, at) in self._constraints():
-            suffix[constraint] = float(duals[level][at]) * self._senses[level]
+        for constraint, (k, at) in self._constraints():
+            suffix[constraint] = float(duals[k][at]) * self._senses[k]
 
     def _constraints(self) -> Iterable[tuple[Any, tuple[int, int]]]:
         """Yield the followers' constraints and where they are."""

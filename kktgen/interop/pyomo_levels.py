@@ -47,10 +47,10 @@ class Compiled:
         at = np.array([position[id(v)] for v in form.columns], dtype=int)
         bound = np.array([row.bound_type for row in form.rows], dtype=int)
         rhs = np.asarray(form.rhs, dtype=float)
-        first = {}  # a range has two entries, one beside the other
+        first: dict[int, int] = {}  # a range has two entries, one beside the other
         for k, row in enumerate(form.rows):
             first.setdefault(id(row.constraint), k)
-        keep = np.array([*first.values()], dtype=int)
+        keep = np.array(list(first.values()), dtype=np.int64)
         order = {key: k for k, key in enumerate(first)}
         row = np.array([order[id(entry.constraint)] for entry in form.rows], dtype=int)
         self.lo, self.hi = np.full(len(keep), -np.inf), np.full(len(keep), np.inf)
