@@ -19,7 +19,7 @@
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
     kg.linopy, kg.pypsa                          a follower from a model of linopy or PyPSA, and the answer back into it
     kg.cvxpy                                     a follower from a cvxpy problem, whose parameters the leader decides
-    kg.pyomo                                     a problem from a Pyomo model, some of whose blocks are followers
+    kg.pyomo, kg.mof                             a problem from a Pyomo model with followers as blocks, from JuMP files
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -80,6 +80,7 @@ from .interop import (
     highs,  # noqa: F401
     linopy,  # noqa: F401
     matrices,  # noqa: F401
+    mof,  # noqa: F401
     pyomo,  # noqa: F401
     pypsa,  # noqa: F401
 )

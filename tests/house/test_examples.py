@@ -19,7 +19,7 @@ import kktgen as kg
 
 FOLDERS = (
     "catalog", "catalog.plots", "formats", "interop.cvxpy", "interop.highs", "interop.linopy", "interop.matrices",
-    "interop.pyomo", "interop.pypsa", "search",
+    "interop.mof", "interop.pyomo", "interop.pypsa", "search",
 )  # fmt: skip
 """Folders that are used by name."""
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
