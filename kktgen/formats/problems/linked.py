@@ -42,7 +42,7 @@ from ...wording import first_names, near
 from ..writing.files import contents
 from .fields import Fields, placed
 from .level_body import Body, read_linear
-from .linked_levels import columns_of
+from .linked_levels import columns_of, level_of
 from .mof_read import SUFFIX as MOF
 from .mof_read import read_mof
 

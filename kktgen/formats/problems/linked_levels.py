@@ -38,9 +38,9 @@ def columns_of(
                 f"{path}: {first_names(body.columns[wrong].tolist())}: integer in one file, continuous in its owner's"
             )
     names: dict[str, np.ndarray] = {}
-    for k in np.unique(owner[owner != PRICE]):
+    for k in np.unique(owner):
         mine = np.flatnonzero(owner == k)
-        if len(mine) > ONE_BY_ONE:
+        if len(mine) > ONE_BY_ONE and k != PRICE:
             names["x" if k == LEADER else f"y{k}"] = mine
         else:
             names |= {str(every[j]): np.asarray(j) for j in mine}

@@ -128,8 +128,8 @@ def _row_names(named: Iterable[tuple[str, Sequence[int], int]]) -> list[list[str
     return out
 
 
-def _prices(m: Bilevel, names: Sequence[str]) -> dict[str, Any]:
-    """Return what the multipliers are that the leader uses."""
+def _prices(m: Bilevel, names: list[str]) -> dict[str, Any]:
+    """Return what the multipliers are that the leader uses, and call them so."""
     goal = m.objective
     parts = [goal.i, goal.j, goal.linear.indices, *(rows.M.indices for rows in m.rows)]
     parts += [part for q in m.quads for part in (q.quad.i, q.quad.j, q.quad.linear.indices)]
@@ -147,6 +147,10 @@ def _prices(m: Bilevel, names: Sequence[str]) -> dict[str, Any]:
                     what = {"variable": names[int(d.M.indices[k])]} if d.is_bound else {"row": labels[k]}
                     said = side or ("lower" if d.is_bound else None)
                     found[int(columns[k])] = {"follower": f.name, **what, **({"side": said} if said else {})}
+    for j, one in found.items():
+        names[j] = f"{one.get('side', 'dual')}({','.join(value for key, value in one.items() if key != 'side')})"
+        while names.count(names[j]) > 1:
+            names[j] += "_"
     return {names[j]: found[int(j)] for j in wanted}
 
 
