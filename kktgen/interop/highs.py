@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import FormatError, ProblemError
 from ..formats.problems.linear_read import SingleLevel, held, read_quadratic
 from ..problem.bilevel import Bilevel
+from ..problem.expressions import Affine
 from . import matrices
 from .imported import Imported
 
@@ -26,6 +27,7 @@ def follower(
     *,
     leader: Sequence[str] | np.ndarray = (),
     rows_of_leader: Sequence[str] | np.ndarray = (),
+    given: Mapping[str, Affine] | None = None,
     name: str = "follower",
 ) -> Imported:
     """Declare the model of a file, or one that HiGHS holds, as a follower; some of its columns are the leader's.
@@ -41,6 +43,8 @@ def follower(
         The leader's columns: names, patterns such as ``"offer*"``, or a mask.
     rows_of_leader : sequence of str, or array of bool
         Rows with columns of the follower that the leader keeps; rows without any are the leader's anyway.
+    given : mapping of str to Affine, optional
+        Expressions of the leader, declared already, that stand for the columns of some names.
     name : str
         Of the follower.
 
@@ -91,7 +95,7 @@ def follower(
     lb, ub, lo, hi = (_open(side) for side in (body.lb, body.ub, body.lo, body.hi))
     return matrices.follower(
         m, body.P, body.cost, body.M, lo, hi, lb, ub, leader=leader, names=body.columns.tolist(),
-        rows=body.rows.tolist(), kinds=body.kind, rows_of_leader=rows_of_leader,
+        rows=body.rows.tolist(), kinds=body.kind, rows_of_leader=rows_of_leader, given=given,
         sense="min" if body.sense > 0 else "max", offset=body.offset, name=name,
     )  # fmt: skip
 

@@ -39,6 +39,7 @@ class Multipliers(Mapping[str, Affine]):
     upper: np.ndarray
     word: str
     labels: Mapping[str, Any] = field(default_factory=dict)
+    __eq__, __hash__ = object.__eq__, object.__hash__
 
     def __getitem__(self, name: str) -> Affine:
         out = self.at(looked_up(name, self.places, self.word, self.follower))
@@ -97,6 +98,8 @@ class Imported(Mapping[str, Affine]):
     >>> market["own"], market.dual["balance"]
     (Variable('own', shape=()), Affine(shape=(), 1 terms over 1 columns))
     """
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
 
     def __init__(
         self,

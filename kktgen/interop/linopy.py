@@ -10,8 +10,10 @@ import scipy.sparse as sp
 
 from ..errors import ProblemError, UnsupportedError
 from ..problem.bilevel import Bilevel
+from ..problem.expressions import Affine
 from ..wording import first_names
 from . import matrices
+from .data import named
 from .imported import Imported
 from .names import matching
 
@@ -35,11 +37,16 @@ class LinopyFollower(Imported):
 
     Examples
     --------
-    See :func:`kktgen.interop.linopy.follower`; without linopy there is none.
-
+    >>> import importlib.util
     >>> import kktgen as kg
-    >>> [name for name in ("assign", "dual") if name in dir(kg.linopy.LinopyFollower)]
-    ['assign']
+    >>> if importlib.util.find_spec("linopy"):                    # pip install 'kktgen[linopy]'
+    ...     import linopy, pandas as pd
+    ...     model, plants = linopy.Model(), pd.Index(["wind", "gas"], name="plant")
+    ...     g = model.add_variables(lower=0, upper=60, coords=[plants], name="g")
+    ...     _ = model.add_constraints(g.sum() == 100, name="balance")
+    ...     _ = model.add_objective((pd.Series([1, 30], plants) * g).sum())
+    ...     market = kg.linopy.follower(kg.Bilevel("market"), model)
+    ...     assert market["g"].sel(plant="gas").shape == market.dual["balance"].shape == ()
     """
 
     def __init__(
@@ -103,6 +110,7 @@ def follower(
     *,
     leader: Sequence[str] | Mapping[str, Any] = (),
     rows_of_leader: Sequence[str] | Mapping[str, Any] = (),
+    given: Mapping[str, Affine] | None = None,
     name: str = "follower",
 ) -> LinopyFollower:
     """Declare a linopy model as a follower; some of its variables are the leader's.
@@ -120,6 +128,8 @@ def follower(
         ``{"Generator-p_nom": {"name": ["strat"]}}``, all of them with ``None``.
     rows_of_leader : sequence of str, or mapping of str to labels
         Constraints with variables of the follower that the leader keeps; those without any are the leader's anyway.
+    given : mapping of str to Affine, optional
+        Expressions of the leader, declared already, that stand for whole variables, in their shapes.
     name : str
         Of the follower.
 
@@ -143,7 +153,8 @@ def follower(
     -----
     * Terms of the objective in the leader's variables alone are no cost of the follower, nor of the leader.
     * linopy's legacy semantics, its default, read ``a * y`` as ``+a`` where ``y`` is masked, which cannot be seen
-      afterwards. Set ``linopy.options["semantics"] = "v1"``, or use ``(a * y).where(mask)``.
+      afterwards. With the leader's ``a`` that is no cost of the follower; of two variables of the follower it is wrong.
+      Set ``linopy.options["semantics"] = "v1"``, or use ``(a * y).where(mask)``.
     * linopy drops constraints that are left without variables, even where the numbers violate them; with one of the
       leader's in it the row stays.
     * Bounds that are constraints, as in PyPSA, have their multipliers in ``dual``, not in ``upper_dual``.
@@ -158,7 +169,8 @@ def follower(
     ...     offer = model.add_variables(lower=0, upper=60, name="offer")
     ...     g = model.add_variables(lower=0, upper=pd.Series([60, 80], plant), coords=[plant], name="g")
     ...     _ = model.add_constraints(g.sum() == 100, name="balance")
-    ...     _ = model.add_objective(offer * g.sel(plant="own") + 30 * g.sel(plant="rival"))
+    ...     own, rival = g.sel(plant="own", drop=True), g.sel(plant="rival", drop=True)
+    ...     _ = model.add_objective(offer * own + 30 * rival)
     ...     m = kg.Bilevel("bidding")
     ...     market = kg.linopy.follower(m, model, leader=["offer"], name="market")
     ...     own = market["g"].sel(plant="own")
@@ -168,10 +180,12 @@ def follower(
     ...     assert abs(result.solution.objective - 1200) < 1e-6
     ...     assert abs(float(model.dual["balance"]) - 30) < 1e-6
     """
-    return import_model(m, model, leader, rows_of_leader, name)
+    return import_model(m, model, leader, rows_of_leader, given, name)
 
 
-def import_model(m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, name: str) -> LinopyFollower:
+def import_model(
+    m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, given: Mapping[str, Affine] | None, name: str
+) -> LinopyFollower:
     """Return a linopy model as a follower, as :func:`follower` does."""
     where = f"follower {name!r}"
     _refuse(model, where)
@@ -180,6 +194,11 @@ def import_model(m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, name:
     constraints = {key: model.constraints[key].labels for key in model.constraints}
     names, rows = _places(variables, M.vlabels), _places(constraints, M.clabels)
     scales = _Scales(model, M, rows)
+    if np.isnan(M.c).any():
+        raise ProblemError(
+            f"{where}: linopy's costs are NaN of {first_names(named(np.isnan(M.c), names))}. A product with "
+            "masked entries is written (a * y).sum() or (a * y).fillna(0), not a * y.fillna(0)"
+        )
     n, k = len(M.vlabels), len(M.clabels)
     A = sp.csr_array(M.A) if M.A is not None else sp.csr_array((0, n))
     sense = np.asarray(M.sense)
@@ -188,7 +207,7 @@ def import_model(m: Bilevel, model: Any, leader: Any, rows_of_leader: Any, name:
         np.where(sense == ">", np.inf, M.b) / scales.rows, M.lb / scales.columns, M.ub / scales.columns,
         leader=_chosen(leader, variables, names, n, "variables", where), names=names, rows=rows, kinds=M.vtypes,
         rows_of_leader=_chosen(rows_of_leader, constraints, rows, k, "constraints", where),
-        sense=model.objective.sense, name=name,
+        given=given, sense=model.objective.sense, name=name,
     )  # fmt: skip
     return LinopyFollower(plain, model, scales, _positions(variables), _positions(constraints))
 

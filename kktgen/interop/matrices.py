@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..errors import ProblemError
-from ..numerics.sparse import Csr, coo, row_index, vstack
+from ..numerics.sparse import coo, row_index, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
-from ..problem.expressions import Affine, Quad, numbers, price
+from ..problem.expressions import Affine, Quad, price
 from ..problem.follower import Follower
 from ..problem.rows import Rows
-from ..wording import first_names
+from .data import Data, check, check_taken, read
 from .imported import Imported
 from .names import Places, mask, places
 
@@ -89,7 +88,7 @@ def follower(
     ------
     ProblemError
         Shapes that clash, NaN, bounds or sides that leave no value, integer columns of the follower, names that are
-        not there or taken, a cost that is not convex in the follower's columns.
+        not there or taken, no column left to the follower, a cost that is not convex in its columns.
 
     See Also
     --------
@@ -111,14 +110,16 @@ def follower(
     1200.00 at a price of 30.00
     """
     where = f"follower {name!r}"
-    data = _read(P, q, A, lo, hi, lb, ub, kinds, where)
+    data = read(P, q, A, lo, hi, lb, ub, kinds, where)
     n, k = len(data.q), len(data.lo)
     known, blocks = places(names, n, "columns", where)
     known_rows, row_blocks = places(rows, k, "rows", where)
     given = dict(given or {})
     theirs = mask(leader, known, n, "columns", where) | mask(list(given), known, n, "columns", where)
     leaders_rows = mask(rows_of_leader, known_rows, k, "rows", where)
-    _check(data, theirs, blocks, row_blocks, sense, where)
+    check(data, theirs, blocks, row_blocks, sense, where)
+    check_taken(m, theirs & ~mask(list(given), known, n, "columns", where), blocks, where)
+    _check_convex(data, theirs, blocks, known, sense, name)
     f = m.follower(name)
     z, sides = _columns(m, f, data, theirs, blocks, known, given, where)
     row_sides = _rows(m, f, data, z, theirs, leaders_rows, row_blocks)
@@ -128,98 +129,18 @@ def follower(
     return Imported(f, z, (*sides, *row_sides), known, known_rows, objective)
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """The matrices, checked: P as triplets, ``lo <= A z <= hi``, ``lb <= z <= ub``."""
-
-    P: sp.coo_array
-    q: np.ndarray
-    A: Csr
-    lo: np.ndarray
-    hi: np.ndarray
-    lb: np.ndarray
-    ub: np.ndarray
-    kinds: np.ndarray
-
-
-def _read(P: Any, q: Any, A: Any, lo: Any, hi: Any, lb: Any, ub: Any, kinds: Any, where: str) -> _Data:
-    """Return the matrices with their shapes checked."""
-    linear = _vector(q, None, "q", where)
-    n = len(linear)
-    rows = _matrix(A, None, n, "A", where)
-    k = rows.shape[0]
-    kinds = np.asarray(kinds)
-    if kinds.shape not in ((), (n,)) or not np.isin(kinds, ["C", "B", "I"]).all():
-        raise ProblemError(f"{where}: kinds are 'C', 'B' or 'I', once or for each of the {n} columns")
-    kinds = np.broadcast_to(kinds, n)
-    low, up = _vector(lb, n, "lb", where), _vector(ub, n, "ub", where)
-    binary = kinds == "B"
-    return _Data(
-        sp.coo_array(_matrix(P, n, n, "P", where)) if P is not None else sp.coo_array((n, n)), linear, rows,
-        _vector(lo, k, "lo", where), _vector(hi, k, "hi", where),
-        np.where(binary, np.maximum(low, 0.0), low), np.where(binary, np.minimum(up, 1.0), up), kinds,
-    )  # fmt: skip
-
-
-def _matrix(value: Any, height: int | None, width: int, word: str, where: str) -> Csr:
-    """Return a matrix of finite numbers of the given size (any height when None)."""
-    out: Any = value if sp.issparse(value) else numbers(value)
-    if out.ndim != 2 or out.shape[1] != width or (height is not None and out.shape[0] != height):
-        raise ProblemError(f"{where}: {word} has shape {out.shape}; q has {width} entries, one a column")
-    t = out.tocoo() if sp.issparse(out) else sp.coo_array(out)
-    if not np.isfinite(t.data).all():
-        raise ProblemError(f"{where}: NaN or inf in {word}")
-    return coo(t.data.astype(float), t.row.astype(np.int64), t.col.astype(np.int64), out.shape)
-
-
-def _vector(value: Any, count: int | None, word: str, where: str) -> np.ndarray:
-    """Return numbers, one for each of so many (any number of them when None)."""
-    try:
-        out = numbers(value)
-    except ProblemError as error:
-        raise ProblemError(f"{where}: {word}: {error}") from None
-    if count is None:
-        if out.ndim != 1:
-            raise ProblemError(f"{where}: {word} has shape {out.shape}; it is a vector, one entry a column")
-        if not np.isfinite(out).all():
-            raise ProblemError(f"{where}: inf in {word}")
-        return out
-    if out.shape not in ((), (1,), (count,)):
-        raise ProblemError(f"{where}: {word} has shape {out.shape}; expected one number or {count}")
-    return np.broadcast_to(out, count).astype(float)
-
-
-def _check(data: _Data, theirs: np.ndarray, blocks: Places, rows: Places, sense: str, where: str) -> None:
-    """Refuse what cannot be a follower, before anything is declared."""
-    if sense not in ("min", "max"):
-        raise ProblemError(f"{where}: sense is 'min' or 'max', got {sense!r}")
-    integer = ~theirs & (data.kinds != "C")
-    if integer.any():
-        raise ProblemError(
-            f"{where}: {int(integer.sum())} of its variables are integer: {first_names(named(integer, blocks))}; a "
-            "follower with integer variables has no KKT conditions, so kktgen refuses it. Relax them, or give them to "
-            "the leader (leader=..)"
-        )
-    for low, up, known, word in ((data.lb, data.ub, blocks, "columns"), (data.lo, data.hi, rows, "rows")):
-        bad = (low > up) | (low == np.inf) | (up == -np.inf)
-        if bad.any():
-            at = int(np.flatnonzero(bad)[0])
-            raise ProblemError(
-                f"{where}: sides {low[at]:g} and {up[at]:g} leave no value to {word} {first_names(named(bad, known))}"
-            )
-
-
-def named(chosen: np.ndarray, known: Places) -> list[str]:
-    """Return the names of chosen positions (n,) bool, with flat positions in the arrays of their names."""
-    out = []
-    for name, at in known.items():
-        there = np.flatnonzero((at.ravel() >= 0) & chosen[at.ravel()])
-        out += [name if at.ndim == 0 else f"{name}[{','.join(map(str, np.unravel_index(i, at.shape)))}]" for i in there]
-    return out
+def _check_convex(data: Data, theirs: np.ndarray, blocks: Places, known: Places, sense: str, name: str) -> None:
+    """Refuse a cost that is not convex in the follower's columns, before anything is declared."""
+    if theirs[data.P.row[~theirs[data.P.col]]].all():
+        return
+    trial, free = Bilevel(name), np.full(len(data.q), np.inf)
+    f = trial.follower(name)
+    z, _ = _columns(trial, f, replace(data, lb=-free, ub=free), theirs, blocks, known, {}, "")
+    (f.minimize if sense == "min" else f.maximize)(_objective(data, z, ~theirs))
 
 
 def _columns(
-    m: Bilevel, f: Follower, data: _Data, theirs: np.ndarray, blocks: Places, known: Places,
+    m: Bilevel, f: Follower, data: Data, theirs: np.ndarray, blocks: Places, known: Places,
     given: Mapping[str, Affine], where: str,
 ) -> tuple[Affine, tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Declare the variables; return the expression of all columns and a zero, and the multipliers of the bounds."""
@@ -259,7 +180,7 @@ def _standing(expr: Any, at: np.ndarray, n: int, m: Bilevel, where: str) -> Affi
 
 
 def _rows(
-    m: Bilevel, f: Follower, data: _Data, z: Affine, theirs: np.ndarray, leaders: np.ndarray, blocks: Places
+    m: Bilevel, f: Follower, data: Data, z: Affine, theirs: np.ndarray, leaders: np.ndarray, blocks: Places
 ) -> tuple[np.ndarray, np.ndarray]:
     """Declare the rows; return the multipliers of both sides of each."""
     k = len(data.lo)
@@ -282,7 +203,7 @@ def _rows(
     return lower, upper
 
 
-def _objective(data: _Data, z: Affine, keep: np.ndarray) -> Quad:
+def _objective(data: Data, z: Affine, keep: np.ndarray) -> Quad:
     """Return ``1/2 z'Pz + q'z``, those of its terms that hold a column to keep."""
     n, t = len(z.c), data.P
     there = keep[t.row] | keep[t.col]

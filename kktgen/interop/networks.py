@@ -25,9 +25,9 @@ class NetworkFollower(LinopyFollower):
     weights : ndarray (t,)
         Objective weightings of the snapshots.
     offer : Affine (t, g) or None
-        The leader's offers, of :func:`strategic`.
+        The leader's offers, of :func:`kktgen.interop.pypsa.strategic`.
     capacity : Affine (g,) or None
-        The leader's capacities, of :func:`merchant`.
+        The leader's capacities, of :func:`kktgen.interop.pypsa.merchant`.
     profit : Quad or None
         The leader's profit.
 
@@ -101,7 +101,7 @@ class NetworkFollower(LinopyFollower):
         ...     import pypsa
         ...     n = pypsa.Network()
         ...     _ = n.add("Bus", "north"), n.add("Load", "town", bus="north", p_set=100)
-        ...     _ = n.add("Generator", "wind", bus="north", p_nom=160)
+        ...     _ = n.add("Generator", "wind", bus="north", p_nom=160, marginal_cost=1)
         ...     market = kg.pypsa.follower(kg.Bilevel("earnings"), n)
         ...     earnings = market.balance("north") @ market["Generator-p"].sel(name="wind")
         """

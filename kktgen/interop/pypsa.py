@@ -15,7 +15,7 @@ from ..problem.bilevel import Bilevel
 from ..problem.combine import stack
 from ..problem.expressions import Affine, Quad
 from ..wording import first_names, near
-from .linopy import import_model
+from .linopy import LinopyFollower, import_model
 from .networks import NetworkFollower
 
 __all__ = ["NetworkFollower", "follower", "merchant", "strategic"]
@@ -28,6 +28,8 @@ def follower(
     *,
     leader: Sequence[str] | Mapping[str, Any] = (),
     rows_of_leader: Sequence[str] | Mapping[str, Any] = (),
+    given: Mapping[str, Affine] | None = None,
+    model: Any = None,
     name: str = "market",
     **options: Any,
 ) -> NetworkFollower:
@@ -37,9 +39,11 @@ def follower(
     ----------
     m : Bilevel
     network : pypsa.Network
-    leader, rows_of_leader
-        As of :func:`kktgen.interop.linopy.follower`, ``{"Link-p_nom": {"name": ["cable"]}}`` for one. To add variables
-        or constraints, change the network's model and import that: ``kg.linopy.follower(m, n.model, ..)``.
+    leader, rows_of_leader, given
+        As of :func:`kktgen.interop.linopy.follower`, ``{"Link-p_nom": {"name": ["cable"]}}`` for one.
+    model : linopy.Model, optional
+        What ``network.optimize.create_model()`` has made, with variables and constraints of your own; made here by
+        default.
     name : str
         Of the follower.
     options
@@ -82,9 +86,10 @@ def follower(
     ...     assert abs(kg.optimize(m).solution[tax] - 15) < 1e-6
     """
     _refuse(network)
-    model = network.optimize.create_model(**options)
-    weights = network.snapshot_weightings.objective.reindex(_snapshots(network, options)).to_numpy(dtype=float)
-    imported = import_model(m, model, leader, rows_of_leader, name)
+    if model is None:
+        model = network.optimize.create_model(**options)
+    imported = import_model(m, model, leader, rows_of_leader, given, name)
+    weights = network.snapshot_weightings.objective.reindex(_snapshots(network, imported)).to_numpy(dtype=float)
     return NetworkFollower(imported, network, weights)
 
 
@@ -144,7 +149,7 @@ def strategic(
     firm = _firm(network, generators, extendable=False)
     m = Bilevel(name)
     market = follower(m, network, **options)
-    p, costs, slopes = _dispatch(market, firm), _costs(market, firm, options), _slopes(market, firm)
+    p, costs, slopes = _dispatch(market, firm), _costs(market, firm), _slopes(market, firm)
     offer = m.var("offer", p.shape, lb=floor, ub=cap)
     offer.labels = p.labels
     change = (offer.ravel() - costs.ravel()) * np.repeat(market.weights, len(firm))
@@ -214,7 +219,7 @@ def merchant(
     p = _dispatch(market, firm)
     linear = np.zeros(len(m.space))
     linear[market.objective.linear.indices] = market.objective.linear.data
-    margin = _margin(market, firm, p, _costs(market, firm, options), _slopes(market, firm))
+    margin = _margin(market, firm, p, _costs(market, firm), _slopes(market, firm))
     market.capacity, market.profit = capacity, margin - linear[capacity.cols] @ capacity
     m.maximize(market.profit)
     return m, market
@@ -254,10 +259,10 @@ def _firm(network: Any, generators: Sequence[str], extendable: bool) -> list[str
     return names
 
 
-def _snapshots(network: Any, options: Mapping[str, Any]) -> Any:
+def _snapshots(network: Any, imported: LinopyFollower) -> Any:
     """Return the snapshots of the model."""
-    given = options.get("snapshots")
-    return network.snapshots if given is None else given
+    found = [labels.indexes["snapshot"] for labels in imported.labels.values() if "snapshot" in labels.dims]
+    return found[0] if found else network.snapshots
 
 
 def _dispatch(market: NetworkFollower, firm: list[str]) -> Affine:
@@ -265,10 +270,10 @@ def _dispatch(market: NetworkFollower, firm: list[str]) -> Affine:
     return market["Generator-p"].sel(name=firm)
 
 
-def _costs(market: NetworkFollower, firm: list[str], options: Mapping[str, Any]) -> np.ndarray:
+def _costs(market: NetworkFollower, firm: list[str]) -> np.ndarray:
     """Return the linear marginal costs of the firm's generators (t, g)."""
     n = market.network
-    table = n.get_switchable_as_dense("Generator", "marginal_cost", _snapshots(n, options))
+    table = n.get_switchable_as_dense("Generator", "marginal_cost", _snapshots(n, market))
     costs: np.ndarray = table[firm].to_numpy(dtype=float)
     return costs
 

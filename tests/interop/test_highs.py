@@ -84,7 +84,7 @@ def held(text, file):
     return highs
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(40))
 def test_a_fixed_leader_gives_what_highs_gives(file, seed):
     rng = np.random.default_rng(seed)
     offer, demand = rng.uniform(0, 60), rng.uniform(60, 140)
@@ -142,3 +142,11 @@ def test_no_file_and_no_highs_object_are_refused(file):
         kg.highs.follower(kg.Bilevel("refused"), [])
     with pytest.raises(kg.ProblemError, match=r"no columns are named 'offr' \(did you mean offer\?\)"):
         kg.highs.follower(kg.Bilevel("refused"), file(MARKET), leader=["offr"])
+
+
+def test_an_expression_of_the_leader_stands_for_a_column(file):
+    m = kg.Bilevel("given")
+    mark_up = m.var("mark_up", lb=0, ub=50)
+    f = kg.highs.follower(m, file(MARKET), given={"offer": 10 + mark_up})
+    m.maximize(mark_up @ f["g0"])
+    assert kg.optimize(m).solution[f["offer"]] == pytest.approx(30)

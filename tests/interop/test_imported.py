@@ -28,6 +28,15 @@ def test_it_is_a_mapping_of_its_variables():
     assert repr(f.dual) == "Multipliers(rows: row)"
 
 
+def test_it_is_equal_to_itself_alone():
+    f, g = imported(), imported()
+    assert f == f
+    assert f != g
+    assert f.dual == f.dual
+    assert f.dual != g.dual
+    assert len({f, g, f.dual, g.dual}) == 4
+
+
 def test_bounds_have_multipliers_by_the_names_of_variables():
     m = kg.Bilevel("bounds")
     f = kg.matrices.follower(m, None, [2, -1], [[0, 0]], -1, 1, lb=[1, 0], ub=[9, 4], names=["a", "b"])

@@ -57,7 +57,7 @@ def values(model, kind):
     return {key: np.array(getattr(parts[key], kind).values, dtype=float) for key in parts}
 
 
-@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(k, marks=pytest.mark.slow) for k in range(12, 40))])
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(k, marks=pytest.mark.slow) for k in range(8, 40))])
 def test_a_fixed_leader_gives_what_linopy_gives(seed):
     model, at = drawn(seed)
     model.variables["x"].lower.values[:] = at
@@ -154,6 +154,20 @@ def test_some_entries_of_a_variable_are_the_leaders():
     assert not np.isnan(dual.sel(plant="rival"))
 
 
+def test_two_markets_share_an_offer_of_the_leader():
+    m, models = kg.Bilevel("two"), [bidding(), bidding()]
+    offer = m.var("offer", lb=0, ub=60)
+    markets = [
+        kg.linopy.follower(m, model, given={"offer": offer}, name=f"market{k}") for k, model in enumerate(models)
+    ]
+    own = [market["g"].sel(plant="own") for market in markets]
+    m.maximize(markets[0].dual["balance"] @ own[0] + markets[1].dual["balance"] @ own[1] - 10 * own[0] - 10 * own[1])
+    solution = kg.optimize(m).solution
+    assert solution.objective == pytest.approx(2400)
+    markets[1].assign(solution)
+    assert float(models[1].solution["offer"]) == pytest.approx(solution[offer])
+
+
 def test_rows_of_the_leader_by_label():
     m = kg.Bilevel("rows")
     kg.linopy.follower(m, bidding(), leader=["off*"], rows_of_leader={"limit": {"plant": ["rival"]}})
@@ -173,6 +187,32 @@ def test_masked_entries_are_zero_and_no_columns():
     f.assign(solution)
     assert np.isnan(model.solution["y"].sel(k="b"))
     assert solution[f.lower_dual["y"]] == pytest.approx([2, 0, 2])
+
+
+def masked_product(semantics, cost):
+    """Return a model with a cost of the leader's ``a`` and the follower's ``y``, whose second entry is masked."""
+    linopy.options["semantics"] = semantics
+    model, mask = linopy.Model(), xr.DataArray([True, False, True], coords=[K])
+    y = model.add_variables(lower=1, upper=3, coords=[K], name="y", mask=mask)
+    a = model.add_variables(lower=-5, upper=-5, coords=[K], name="a")
+    model.add_objective(cost(a, y).sum())
+    return model
+
+
+@pytest.mark.parametrize("semantics", ["legacy", "v1"])
+def test_the_leaders_product_with_a_masked_entry_is_no_cost_of_the_follower(semantics):
+    m = kg.Bilevel("masked")
+    f = kg.linopy.follower(m, masked_product(semantics, lambda a, y: a * y), leader=["a"])
+    m.minimize(0)
+    solution = kg.optimize(m).solution
+    assert solution[f["y"]] == pytest.approx([3, 0, 3])
+    assert solution[f.follower.cost] == pytest.approx(-30)
+
+
+def test_costs_that_linopy_made_nan_are_refused_by_name():
+    model = masked_product("v1", lambda a, y: a * y.fillna(0))
+    with pytest.raises(kg.ProblemError, match=r"costs are NaN of a\[1\]. A product with masked entries is written"):
+        kg.linopy.follower(kg.Bilevel("nan"), model, leader=["a"])
 
 
 def test_rows_without_variables_are_the_leaders_where_it_has_a_column_in_them():

@@ -70,7 +70,7 @@ def answered(m):
     return kg.optimize(m, time_limit=20).solution
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(40))
 def test_a_fixed_leader_gives_what_highs_gives(seed):
     strict = seed % 2 == 0
     data, theirs = drawn(seed, strict)
@@ -235,6 +235,7 @@ def test_integer_columns_are_the_leaders():
         ({"kinds": "X"}, "kinds are 'C', 'B' or 'I'"),
         ({"sense": "least"}, "sense is 'min' or 'max'"),
         ({"P": np.diag([0, -1, 0])}, "not convex in its own variables"),
+        ({"leader": ["*"]}, "every column is the leader's"),
         ({"given": {"own": 3}}, "'own': a linear expression of shape .* got int"),
     ],
 )
@@ -250,8 +251,22 @@ def test_a_followers_column_does_not_stand_for_the_leaders():
         market(m, given={"offer": y}, leader=[])
 
 
-def test_what_is_refused_leaves_no_columns():
+@pytest.mark.parametrize(
+    "changes", [{"lo": 101}, {"P": np.diag([0, -1, 0])}, {"P": np.diag([0, 1, 0]), "sense": "max"}]
+)
+def test_what_is_refused_leaves_no_columns(changes):
     m = kg.Bilevel("refused")
     with pytest.raises(kg.ProblemError):
-        market(m, lo=101)
+        market(m, **changes)
     assert (len(m.space), m.followers) == (0, ())
+
+
+def test_two_followers_share_a_variable_of_the_leader():
+    m = kg.Bilevel("shared")
+    first = market(m)
+    with pytest.raises(kg.ProblemError, match="the leader has a variable 'offer' already; .*given={'offer': ..}"):
+        market(m, name="again")
+    assert [f.name for f in m.followers] == ["market"]
+    second = market(m, name="again", given={"offer": first["offer"]}, leader=[])
+    assert second["offer"].cols == first["offer"].cols
+    assert [len(f.columns) for f in m.followers] == [2, 2]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kktgen as kg
+from kktgen import guide
 
 pypsa = pytest.importorskip("pypsa", reason="needs PyPSA: pip install 'kktgen[pypsa]'")
 pd = pytest.importorskip("pandas")
@@ -93,12 +94,12 @@ def test_no_offer_of_a_grid_earns_more():
 
 
 def test_the_answer_goes_back_into_the_network():
-    n = network(3, 2.0, True)
+    n = network(2, 2.0, True)
     m, market = kg.pypsa.strategic(n, ["strat"], cap=100)
-    m.add(market.offer == np.array([[12.0], [26.0], [41.0]]))  # no ties: PyPSA's point is the only one
+    m.add(market.offer == np.array([[12.0], [41.0]]))  # no ties: PyPSA's point is the only one
     solution = kg.optimize(m, time_limit=60).solution
     market.assign(solution)
-    own = solved_at(network(3, 2.0, True), ["strat"], np.array([[12.0], [26.0], [41.0]]))
+    own = solved_at(network(2, 2.0, True), ["strat"], np.array([[12.0], [41.0]]))
     assert n.objective == pytest.approx(own.objective)
     assert n.generators_t.p.to_numpy() == pytest.approx(own.generators_t.p.to_numpy(), abs=1e-4)
     assert n.buses_t.marginal_price.to_numpy() == pytest.approx(own.buses_t.marginal_price.to_numpy(), abs=1e-4)
@@ -167,6 +168,23 @@ def test_some_snapshots_alone():
     assert kg.optimize(m, time_limit=60).solution.objective == pytest.approx(3 * 2 * 30 * 102, rel=1e-6)
 
 
+def test_a_model_with_variables_of_ones_own():
+    n = network(2)
+    model = n.optimize.create_model()
+    p = model.variables["Generator-p"].sel(name="strat", drop=True)
+    offer = model.add_variables(lower=0, upper=100, coords=[n.snapshots], name="offer")
+    model.objective = model.objective.expression + (offer * p).sum() - (10 * p).sum()
+    m = kg.Bilevel("own")
+    market = kg.pypsa.follower(m, n, model=model, leader=["offer"])
+    power = market["Generator-p"].sel(name="strat")
+    m.maximize(market.balance("north") @ power - 10 * power.sum())
+    solution = kg.optimize(m, time_limit=60).solution
+    same, _ = kg.pypsa.strategic(network(2), ["strat"], cap=100)
+    assert solution.objective == pytest.approx(kg.optimize(same, time_limit=60).solution.objective)
+    market.assign(solution)
+    assert n.generators_t.p["strat"].to_numpy() == pytest.approx(solution[power])
+
+
 def test_any_variable_of_a_network_may_be_the_leaders():
     n = network(2)
     n.add("Link", "cable", bus0="north", bus1="south", p_nom_extendable=True, p_nom_max=50, capital_cost=5)
@@ -217,6 +235,15 @@ def test_what_is_no_market_of_a_firm_is_refused(change, call, kind, words):
     change(n)
     with pytest.raises(kind, match=words):
         call(n)
+
+
+@pytest.mark.parametrize("part", ["linopy", "PyPSA"])
+def test_the_listings_of_the_guide_run(part):
+    text = guide.page("neighbours").text.partition(f"\n## {part}\n")[2]
+    names = {"kg": kg}
+    exec(text.partition("```py\n")[2].partition("```")[0], names)
+    assert names["result"].solution.objective == pytest.approx(1200)
+    assert names["result"].report.claim == "optimal"
 
 
 @pytest.mark.slow
