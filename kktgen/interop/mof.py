@@ -47,6 +47,8 @@ class MofMap(Mapping[str, Affine]):
     2.00 2.00
     """
 
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
     def __init__(self, found: linked.Linked) -> None:
         self._linked = found
 

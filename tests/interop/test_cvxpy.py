@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
+import written
 
 import kktgen as kg
+from kktgen import guide
 
 pytestmark = pytest.mark.filterwarnings("ignore:(Reading from|Accessing) a sparse CVXPY:RuntimeWarning")
 cp = pytest.importorskip("cvxpy", reason="needs cvxpy: pip install 'kktgen[cvxpy]'")
@@ -312,3 +314,14 @@ def test_expressions_keep_to_the_form_of_their_parameter():
     p = cp.Parameter((2, 2), name="p", PSD=True)
     with pytest.raises(kg.UnsupportedError, match="attribute PSD"):
         kg.cvxpy.follower(cp.Problem(cp.Minimize(cp.sum_squares(X - p))), m, {p: x})
+
+
+def test_the_listing_of_the_guide_is_true():
+    """It is no block that the guide's own test runs, because cvxpy may be missing there."""
+    (code,) = (one.body for one in written.blocks(guide.page("levels").text) if "import cvxpy" in one.body)
+    names = {}
+    exec(compile(code, "the guide", "exec"), names)
+    assert names["result"].solution.objective == pytest.approx(1200)
+    assert names["result"].report.claim == "optimal"
+    assert names["balance"].dual_value == pytest.approx(-30)
+    assert names["g"].value == pytest.approx([60, 40, 0], abs=1e-6)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import written
 
 import kktgen as kg
+from kktgen import guide
 
 pyo = pytest.importorskip("pyomo.environ", reason="needs Pyomo: pip install 'kktgen[pyomo]'")
 
@@ -292,3 +294,13 @@ def test_followers_are_blocks_of_the_model(blocks, words):
 def nested(B):
     B.inner = pyo.Block()
     return B.inner
+
+
+def test_the_listing_of_the_guide_is_true():
+    """It is no block that the guide's own test runs, because pyomo may be missing there."""
+    (code,) = (one.body for one in written.blocks(guide.page("levels").text) if "import pyomo" in one.body)
+    names = {}
+    exec(compile(code, "the guide", "exec"), names)
+    assert names["result"].solution.objective == pytest.approx(92 / 15)
+    assert names["result"].report.claim == "optimal"
+    assert (names["model"].x.value, names["lower"].y.value) == pytest.approx((8 / 15, 28 / 15))

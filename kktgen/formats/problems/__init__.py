@@ -38,7 +38,7 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     path : path
         ``.bilevel.json``, or ``.aux`` with the ``.mps`` it names (else that of its own name) in the same folder; either
         may have ``.gz`` behind it. ``.mof.json`` with the ``.link.json`` beside it; a ``.toml`` table of level files
-        (``kktgen help neighbours``). An ``.aux`` may list indices (``LC``, ``LR``, ``LO``, ``OS``) or names
+        (``kktgen help levels``). An ``.aux`` may list indices (``LC``, ``LR``, ``LO``, ``OS``) or names
         (``@VARSBEGIN``, in the spellings of MibS, BOBILib and idol).
 
     Returns

@@ -94,7 +94,7 @@ def load_mof(path: Path) -> Linked:
     if not beside.is_file():
         raise FormatError(
             f"{path}: {beside.name} beside it is missing, which says what the follower's file is and what it owns; "
-            "kktgen help neighbours shows one"
+            "kktgen help levels shows one"
         )
     return link(json_table(beside), beside, stem)
 
