@@ -25,7 +25,7 @@ INSTALL = "pip install 'kktgen[cvxpy]'"
 SIGNS = {"nonneg": (0.0, np.inf), "pos": (0.0, np.inf), "nonpos": (-np.inf, 0.0), "neg": (-np.inf, 0.0),
          "boolean": (0.0, 1.0)}  # fmt: skip
 """Between which values a parameter with an attribute lies."""
-REFUSED = ("PSD", "NSD", "complex", "imag", "hermitian")
+REFUSED = ("PSD", "NSD")
 """Attributes of parameters that no linear expression of the leader is known to have."""
 
 
@@ -240,6 +240,9 @@ def _refuse(problem: Any, m: Any, where: str) -> None:
             f"{where}: integer variables {first_names(found)}; a follower with integer variables has no KKT "
             "conditions, so kktgen refuses it"
         )
+    found = [one.name() for one in (*problem.variables(), *problem.parameters()) if one.is_complex()]
+    if found:
+        raise UnsupportedError(f"{where}: complex {first_names(found)}; take real and imaginary parts as variables")
     if not problem.is_dcp():
         raise ProblemError(f"{where}: the problem is not convex by cvxpy's rules (problem.is_dcp() is False)")
     if not problem.is_dcp(dpp=True):

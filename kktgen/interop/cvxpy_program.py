@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import UnsupportedError
-from ..numerics.sparse import Csr
+from ..numerics.sparse import Csr, coo
 from ..wording import first_names
 from .names import Places
 
@@ -83,26 +83,25 @@ def program(problem: Any, fixed: Mapping[Any, np.ndarray], where: str) -> Progra
     }  # fmt: skip
     free = {leaf: at for leaf, at in entries.items() if leaf not in fixed}
     width, n, k = body.q.shape[1], body.x.size, body.constr_size
-    one = np.zeros(width)
+    one, place = np.zeros(width), np.full(width, -1)
     one[-1] = 1.0
     for leaf, value in fixed.items():
         if leaf in entries:
             one[entries[leaf]] = _reduced(leaf, value)
-    q, A = Csr(body.q), Csr(body.A)
-    P = Csr(body.P) if body.P is not None else Csr((n * n, width))
-    _refuse_products(P, A[: k * n], free, where)
-    t = np.concatenate([np.empty(0, dtype=int), *free.values()])
-    Q, own = q[:, t], q @ one
-    hessian = _square(P @ one, n, n)
-    body_rows = sp.hstack([A[k * n :][:, t], _square((A @ one)[: k * n], k, n)])
-    sides = -(A[k * n :] @ one)
+    place[np.concatenate([np.empty(0, dtype=int), *free.values()])] = np.arange(sum(map(len, free.values())))
+    q, A, P = (_Tensor.of(tensor, height, place, one) for tensor, height in ((body.q, n + 1), (body.A, k), (body.P, n)))
+    _refuse_products(A.free[1] < n, A.free[2], P.free[2], free, where)
+    Q, sides = q.of_parameters(n + 1), A.constant(k, n + 1)
+    own, hessian, count = q.constant(n + 1, 1).toarray().ravel(), P.constant(n, n), Q.shape[1]
+    body_rows = sp.hstack([A.of_parameters(k), sides[:, :n]])
+    side = -sides[:, [n]].toarray().ravel()
     zero = np.repeat([type(c).__name__ == "Zero" for c in body.constraints], [c.size for c in body.constraints])
-    names, parameters, variables, stands = _columns(problem, body, inverse, free, len(t))
+    names, parameters, variables, stands = _columns(problem, body, inverse, free, count)
     rows, constraints = _rows(problem, body, inverse)
     return Program(
-        Csr(sp.block_array([[None, Q[:n].T], [Q[:n], hessian]])) if len(t) else hessian,
-        np.concatenate([Q[n:].toarray().ravel(), own[:n]]), Csr(body_rows), sides,
-        np.where(zero, sides, np.inf) if len(sides) else sides, float(own[n]),
+        Csr(sp.block_array([[None, Q[:n].T], [Q[:n], hessian]])) if count else hessian,
+        np.concatenate([Q[[n]].toarray().ravel(), own[:n]]), Csr(body_rows), side,
+        np.where(zero, side, np.inf) if len(side) else side, float(own[n]),
         names, rows, parameters, variables, constraints, stands,
     )  # fmt: skip
 
@@ -122,10 +121,45 @@ def _values(problem: Any, fixed: Mapping[Any, np.ndarray]) -> Iterator[None]:
             leaf._value = value
 
 
-def _square(values: np.ndarray, height: int, width: int) -> Csr:
-    """Return a matrix whose entries are given by columns."""
-    at = np.flatnonzero(values)
-    return Csr(sp.coo_array((values[at], (at % max(height, 1), at // max(height, 1))), shape=(height, width)))
+@dataclass(frozen=True, eq=False)
+class _Tensor:
+    """Entries (row, column, parameter, value) of a matrix that is linear in the parameters.
+
+    Parameters
+    ----------
+    free : tuple of ndarray
+        Row, column, position of the parameter among those that stay symbols, value.
+    known : tuple of ndarray
+        Row, column and value of all others.
+    """
+
+    free: tuple[np.ndarray, ...]
+    known: tuple[np.ndarray, ...]
+    count: int
+
+    @classmethod
+    def of(cls, tensor: Any, height: int, place: np.ndarray, one: np.ndarray) -> _Tensor:
+        """Return the entries of a tensor, whose rows are those of a matrix of some height by columns."""
+        t = sp.coo_array(tensor) if tensor is not None else sp.coo_array((0, len(one)))
+        there = t.data != 0
+        flat, parameter, value = t.row[there].astype(np.int64), t.col[there], t.data[there]
+        row, column, at = flat % max(height, 1), flat // max(height, 1), place[parameter]
+        free = at >= 0
+        value = np.where(free, value, value * one[parameter])
+        return cls(
+            (row[free], column[free], at[free], value[free]), (row[~free], column[~free], value[~free]),
+            int(place.max(initial=-1)) + 1,
+        )  # fmt: skip
+
+    def constant(self, height: int, width: int) -> Csr:
+        """Return the part without symbols."""
+        row, column, value = self.known
+        return coo(value, row, column, (height, width))
+
+    def of_parameters(self, height: int) -> Csr:
+        """Return the coefficients of the symbols, by row; their columns have been looked at."""
+        row, _, at, value = self.free
+        return coo(value, row, at, (height, self.count))
 
 
 def _refuse_cones(body: Any, problem: Any, where: str) -> None:
@@ -141,12 +175,14 @@ def _refuse_cones(body: Any, problem: Any, where: str) -> None:
         raise UnsupportedError(f"{where}: this cvxpy keeps bounds apart from rows, which kktgen cannot read")
 
 
-def _refuse_products(P: Csr, A: Csr, free: Mapping[Any, np.ndarray], where: str) -> None:
+def _refuse_products(
+    in_rows: np.ndarray, of_rows: np.ndarray, of_squares: np.ndarray, free: Mapping[Any, np.ndarray], where: str
+) -> None:
     """Refuse parameters that stand in the Hessian or in the matrix of the rows."""
-    for tensor, what in ((A, "a variable in a row"), (P, "a square of variables")):
-        used = np.zeros(tensor.shape[1], dtype=bool)
-        used[tensor.indices[tensor.data != 0]] = True
-        found = [leaf.name() for leaf, at in free.items() if used[at].any()]
+    ends = np.cumsum([len(at) for at in free.values()])
+    for used, what in ((of_rows[in_rows], "a variable in a row"), (of_squares, "a square of variables")):
+        met = np.unique(np.searchsorted(ends, used, side="right"))
+        found = [leaf.name() for k, leaf in enumerate(free) if k in met]
         if found:
             raise UnsupportedError(
                 f"{where}: parameter {first_names(found)} multiplies {what}; what the leader decides may stand in "

@@ -252,6 +252,10 @@ ROWS = {
         lambda m, y, a, b: (cp.Problem(cp.Minimize(y[0] + cp.Variable(integer=True, name="n"))), {}),
         kg.ProblemError, "integer variables n; a follower with integer variables has no KKT",
     ),
+    "complex variables": (
+        lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.real(cp.Variable(complex=True, name="c")))), {}),
+        kg.UnsupportedError, "complex c; take real and imaginary parts",
+    ),
     "an unknown parameter": (
         lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.sum_squares(y - a))), {a: m.var("x"), b: m.var("z")}),
         kg.ProblemError, "b is no parameter of the problem; there are: a",
