@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from ..errors import UnsupportedError
 from ..numerics.sparse import Csr, coo
 from ..wording import first_names
-from .names import Places
+from .names import Places, new_name
 
 CONES = {"soc": "second-order", "exp": "exponential", "psd": "semidefinite", "p3d": "power", "pnd": "power"}
 
@@ -226,7 +226,7 @@ def _columns(
         here = np.arange(start, start + len(at))
         start += len(at)
         parameters[leaf] = _full(leaf, here)
-        key = _new(names, leaf.name() if _is_named(leaf) else "parameter")
+        key = new_name(names, leaf.name() if _is_named(leaf) else "parameter")
         names[key], stands[key] = here, leaf
     now = {leaf.id: leaf.id for leaf in problem.variables()}
     for step in inverse:
@@ -236,12 +236,12 @@ def _columns(
     for leaf in problem.variables():
         at = first + body.var_id_to_col[now[leaf.id]] + np.arange(body.id_to_var[now[leaf.id]].size)
         variables[leaf] = _full(leaf, at)
-        key = _new(names, leaf.name() if _is_named(leaf) else "variable")
+        key = new_name(names, leaf.name() if _is_named(leaf) else "variable")
         names[key] = at if leaf._has_dim_reducing_attr else variables[leaf]
     mine = {*now.values()}
     for leaf in sorted(body.variables, key=lambda one: body.var_id_to_col[one.id]):
         if leaf.id not in mine:
-            names[_new(names, "atom")] = first + body.var_id_to_col[leaf.id] + np.arange(leaf.size)
+            names[new_name(names, "atom")] = first + body.var_id_to_col[leaf.id] + np.arange(leaf.size)
     return names, parameters, variables, stands
 
 
@@ -258,21 +258,12 @@ def _rows(problem: Any, body: Any, inverse: Any) -> tuple[dict[str, np.ndarray],
     for k, one in enumerate(problem.constraints):
         if now[one.id] in at:
             constraints[one] = at.pop(now[one.id]).reshape(one.shape, order="F")
-            names[_new(names, str(getattr(one, "label", None) or f"c{k}"))] = constraints[one]
+            names[new_name(names, str(getattr(one, "label", None) or f"c{k}"))] = constraints[one]
     for rest in at.values():
-        names[_new(names, "atom")] = rest
+        names[new_name(names, "atom")] = rest
     return names, constraints
 
 
 def _is_named(leaf: Any) -> bool:
     """Tell whether the user gave a leaf its name."""
     return not any(leaf.name() == f"{word}{leaf.id}" for word in ("var", "param"))
-
-
-def _new(names: Mapping[str, Any], wanted: str) -> str:
-    """Return a name that is not taken."""
-    key, k = wanted, 1
-    while key in names:
-        k += 1
-        key = f"{wanted}_{k}"
-    return key

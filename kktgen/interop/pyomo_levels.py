@@ -12,6 +12,7 @@ from ..errors import ProblemError, UnsupportedError
 from ..problem.columns import LEADER
 from ..problem.from_levels import Columns, Level
 from ..wording import first_names
+from .names import new_name
 
 
 def variables_of(pyo: Any, model: Any, blocks: Sequence[Any]) -> tuple[list[Any], Columns]:
@@ -22,10 +23,10 @@ def variables_of(pyo: Any, model: Any, blocks: Sequence[Any]) -> tuple[list[Any]
     owner: list[int] = []
     for component in model.component_objects(pyo.Var, active=True, descend_into=True):
         level = home.get(id(component.parent_block()), LEADER)
-        free = [v for v in component.values() if not v.fixed]
+        free = [] if component.is_reference() else [v for v in component.values() if not v.fixed]
         if free:
             at = np.arange(len(variables), len(variables) + len(free))
-            names[component.name] = at if component.is_indexed() else at.reshape(())
+            names[new_name(names, component.name)] = at if component.is_indexed() else at.reshape(())
             variables += free
             owner += [level] * len(free)
     lb, ub = (
@@ -64,7 +65,9 @@ class Compiled:
             component = one.parent_component()
             groups.setdefault(id(component), (component, []))[1].append(k)
         for component, ks in groups.values():
-            self.names[component.name] = np.array(ks) if component.is_indexed() else np.array(ks[0])
+            self.names[new_name(self.names, component.name)] = (
+                np.array(ks) if component.is_indexed() else np.array(ks[0])
+            )
 
 
 def rows_of(pyo: Any, block: Any, without: Sequence[Any], position: Mapping[int, int]) -> Compiled:

@@ -147,9 +147,9 @@ def declare_levels(
         out.rows.append(sides)
         cost = _objective(level, out.z, columns.owner == k)
         (f.minimize if level.sense == "min" else f.maximize)(cost)
-    for one in prices:
-        unit = coo(np.ones(1), np.array([one.column]), np.zeros(1, dtype=int), (n + 1, 1))
-        out.z = out.z + unit @ _multiplier(out, one)
+    if prices:
+        at = np.array([one.column for one in prices])
+        out.z = out.z + coo(np.ones(len(at)), at, np.arange(len(at)), (n + 1, len(at))) @ _multipliers(out, prices)
     for _ in _rows(m, m, leader, out.z):
         pass
     for name, P, q, lo, hi in leader.quads:
@@ -240,9 +240,12 @@ def _quad(P: Any, q: np.ndarray, r: float, z: Affine) -> Quad:
     return out
 
 
-def _multiplier(declared: Declared, one: Priced) -> Affine:
-    """Return a multiplier as a vector of one entry."""
-    if one.side is None:
-        return declared.dual(one.follower, np.array([one.at]))
-    sides = declared.bounds if one.of_bound else declared.rows[one.follower]
-    return price(declared.z.space, sides[one.side == "upper"][[one.at]], 1.0, (1,))
+def _multipliers(declared: Declared, prices: Sequence[Priced]) -> Affine:
+    """Return what columns that are multipliers stand for."""
+    plus, minus = np.full(len(prices), -1), np.full(len(prices), -1)
+    for k, one in enumerate(prices):
+        sides = declared.bounds if one.of_bound else declared.rows[one.follower]
+        plus[k] = sides[one.side == "upper"][one.at]
+        minus[k] = sides[1][one.at] if one.side is None else -1
+    space, shape = declared.z.space, (len(prices),)
+    return price(space, plus, 1.0, shape) + price(space, minus, -1.0, shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import written
@@ -174,6 +176,30 @@ def test_entries_are_taken_one_by_one_and_fixed_ones_are_numbers():
     assert solution[at[M.offer]][1] == 20 and solution[at[B.g[0, "old"]]] == 5
     assert solution[at[B.g]].reshape(3, 3).sum(axis=1) == pytest.approx([80, 105, 130])
     assert solution[own] == pytest.approx(B.g[0, "own"].value)
+
+
+def test_components_of_one_name_are_kept_apart_and_references_are_none_of_their_own():
+    M, B = market()
+    M.add_component("market.g", pyo.Var(bounds=(0, 1)))
+    M.add_component("market.balance", pyo.Constraint(expr=M.component("market.g") <= 1))
+    B.cost_of_late = pyo.Reference(B.g[:, "own"])
+    M.add_component("seen", pyo.Reference(B.balance))
+    B.add_component("in", pyo.Block())
+    B.component("in").c = pyo.Constraint(expr=B.g[0, "own"] <= 50)
+    B.add_component("in.c", pyo.Constraint(expr=B.g[0, "own"] <= 40))
+    m, at = kg.pyomo.read(M, followers=[B])
+    assert len(np.unique(np.concatenate([at[B.g].cols, [at[M.component("market.g")].cols], at[M.offer].cols]))) == 13
+    assert at[B.cost_of_late].cols.tolist() == at[B.g].cols.reshape(3, 3)[:, 0].tolist()
+    m.maximize(at[B.g[0, "own"]])
+    assert kg.optimize(m).solution.objective == pytest.approx(40)
+    assert len([d for d in m.followers[0].declared if not d.is_bound]) == 3
+
+
+def test_the_extra_is_named_where_pyomo_is_missing(monkeypatch):
+    M, B = market()
+    monkeypatch.setitem(sys.modules, "pyomo.environ", None)
+    with pytest.raises(kg.UnsupportedError, match=r"Pyomo is not installed: pip install 'kktgen\[pyomo\]'"):
+        kg.pyomo.read(M, followers=[B])
 
 
 @pytest.mark.parametrize(

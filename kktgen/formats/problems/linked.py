@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,9 +139,11 @@ def link(root: Any, path: Path, stem: str) -> Linked:
     bodies = [_read(one, path) for one in (leader, *entries)]
     names = [one.text("name") for one in entries]
     every = np.array(list(dict.fromkeys(np.concatenate([body.columns for body in bodies]).tolist())), dtype=str)
-    at = [_places(every, body.columns) for body in bodies]
-    owner = _owners(entries, bodies[1:], every)
-    prices = _prices(top, names, bodies, every, owner)
+    place = {name: k for k, name in enumerate(every.tolist())}
+    at = [np.array([place[name] for name in body.columns.tolist()], dtype=int) for body in bodies]
+    owner = _owners(entries, bodies[1:], every, at[1:])
+    rows = [{row: k for k, row in enumerate(body.rows.tolist())} for body in bodies[1:]]
+    prices = _prices(top, names, {*bodies[0].columns.tolist()}, place, rows, owner)
     owner[[one.column for one in prices]] = PRICE
     columns = columns_of(every, owner, bodies, at, path)
     levels = [
@@ -151,8 +153,7 @@ def link(root: Any, path: Path, stem: str) -> Linked:
         m = Bilevel(name)
         declared = declare_levels(m, columns, levels[0], dict(zip(names, levels[1:], strict=True)), prices)
     _say_names(m, columns, every)
-    rows = [{str(row): k for k, row in enumerate(body.rows)} for body in bodies[1:]]
-    return Linked(m, declared, {str(one): k for k, one in enumerate(every)}, rows)
+    return Linked(m, declared, place, rows)
 
 
 def _keys(value: Any, needed: str, optional: str) -> str:
@@ -179,15 +180,19 @@ def _read(entry: Fields, path: Path) -> Body:
     return body
 
 
-def _owners(entries: Sequence[Fields], bodies: Sequence[Body], every: np.ndarray) -> np.ndarray:
+def _owners(
+    entries: Sequence[Fields], bodies: Sequence[Body], every: np.ndarray, at: Sequence[np.ndarray]
+) -> np.ndarray:
     """Return whose every column is."""
     owner = np.full(len(every), LEADER)
     for k, (entry, body) in enumerate(zip(entries, bodies, strict=True)):
+        names = body.columns.tolist()
+        known = {name: j for j, name in enumerate(names)}
         patterns = [entry.value["owns"]] if isinstance(entry.value["owns"], str) else entry.items("owns")
         for i, pattern in enumerate(patterns):
             if not isinstance(pattern, str):
                 raise entry.fault(f"owns[{i}]", "expected the name of a column, or a pattern such as 'g*'")
-            mine = _places(every, body.columns[_fits(pattern, body.columns)])
+            mine = at[k][_fits(pattern, known, names)]
             if not len(mine):
                 there = first_names(body.columns.tolist(), 6)
                 hint = near(pattern, body.columns.tolist())
@@ -202,55 +207,45 @@ def _owners(entries: Sequence[Fields], bodies: Sequence[Body], every: np.ndarray
     return owner
 
 
-def _places(every: np.ndarray, names: Any) -> np.ndarray:
-    """Return where names stand among all."""
-    order = np.argsort(every)
-    out: np.ndarray = order[np.searchsorted(every, names, sorter=order)]
-    return out
-
-
-def _fits(pattern: str, names: np.ndarray) -> np.ndarray:
-    """Return which names are meant: the one that is it, else those that fit."""
-    same: np.ndarray = names == pattern
-    if same.any() or not ("*" in pattern or "?" in pattern):
-        return same
+def _fits(pattern: str, known: Mapping[str, int], names: Sequence[str]) -> np.ndarray:
+    """Return the positions of the names that are meant: the one that is it, else those that fit."""
+    if pattern in known:
+        return np.array([known[pattern]])
+    if "*" not in pattern and "?" not in pattern:
+        return np.empty(0, dtype=int)
     fits = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")).fullmatch
-    return np.array([fits(name) is not None for name in names.tolist()], dtype=bool)
+    return np.flatnonzero([fits(name) is not None for name in names])
 
 
 def _prices(
-    top: Fields, names: Sequence[str], bodies: Sequence[Body], every: np.ndarray, owner: np.ndarray
-) -> list[Priced]:
+    top: Fields, names: Sequence[str], leaders: Collection[str], place: Mapping[str, int],
+    rows: Sequence[Mapping[str, int]], owner: np.ndarray,
+) -> list[Priced]:  # fmt: skip
     """Return which columns are multipliers of what."""
     given = top.value.get("prices", {})
     if not isinstance(given, dict):
         raise top.fault("prices", 'expected a table, such as price = {follower = "market", row = "balance"}')
     out = []
     for key, value in given.items():
-        place = f"prices.{key}"
-        if key not in bodies[0].columns:
-            raise top.fault(place, f"the leader's file has no column {key!r}{near(key, bodies[0].columns.tolist())}")
-        column = int(_places(every, key))
+        where, column = f"prices.{key}", place.get(key, -1)
+        if key not in leaders:
+            raise top.fault(where, f"the leader's file has no column {key!r}{near(key, leaders)}")
         if owner[column] != LEADER:
-            raise top.fault(place, f"{key} is a column of follower {names[owner[column]]!r}; it cannot be a price too")
+            raise top.fault(where, f"{key} is a column of follower {names[owner[column]]!r}; it cannot be a price too")
         value = {"row": value} if isinstance(value, str) else value
         what = "variable" if isinstance(value, dict) and "variable" in value else "row"
-        one = Fields(
-            value, top.file, place, _keys(value, f"{what} side" if what == "variable" else what, "follower side")
-        )
+        needed = "variable side" if what == "variable" else "row"
+        one = Fields(value, top.file, where, _keys(value, needed, "follower side"))
         if "follower" not in one.value and len(names) > 1:
             raise one.fault("", f"the key 'follower' is missing; there are {', '.join(names)}")
         k = names.index(one.choice("follower", *names)) if "follower" in one.value else 0
         side = one.choice("side", "lower", "upper") if "side" in one.value else None
-        found = bodies[k + 1].columns if what == "variable" else bodies[k + 1].rows
-        at = np.flatnonzero(found == one.text(what))
-        if not len(at):
-            raise one.fault(
-                what, f"follower {names[k]!r} has no {what} {one.text(what)!r}{near(one.text(what), found.tolist())}"
-            )
-        position = int(_places(every, one.text(what))) if what == "variable" else int(at[0])
+        known, said = place if what == "variable" else rows[k], one.text(what)
+        position = known.get(said, -1)
+        if position < 0:
+            raise one.fault(what, f"follower {names[k]!r} has no {what} {said!r}{near(said, known)}")
         if what == "variable" and owner[position] != k:
-            raise one.fault(what, f"{one.text(what)} is no variable that follower {names[k]!r} owns")
+            raise one.fault(what, f"{said} is no variable that follower {names[k]!r} owns")
         out.append(Priced(column, k, position, side, what == "variable"))
     return out
 

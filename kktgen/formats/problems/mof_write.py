@@ -8,6 +8,7 @@ table calls prices: each is the nonnegative multiplier of one side of a row or b
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -93,11 +94,10 @@ def _refuse(m: Bilevel) -> None:
 def _column_names(m: Bilevel) -> list[str]:
     """Return a name for every column: those of variables as JuMP writes them, ``g[0,1]``; unique."""
     space, out, used = m.space, [""] * len(m.space), set[str]()
-    blocks = [b for b in space.blocks if b.role in ("leader", "follower")]
-    words = [b.word for b in blocks]
+    words = Counter(block.word for block in space.blocks if block.role in ("leader", "follower"))
     for block in space.blocks:
-        known = block in blocks
-        alone = known and words.count(block.word) == 1
+        known = block.role in ("leader", "follower")
+        alone = known and words[block.word] == 1
         word = block.word if alone else f"{block.follower}.{block.word}" if block.follower and known else block.word
         for k in range(block.stop - block.start):
             name = _entry(word, block.shape, int(block.positions()[k])) if known else block.label(k)
@@ -147,10 +147,12 @@ def _prices(m: Bilevel, names: list[str]) -> dict[str, Any]:
                     what = {"variable": names[int(d.M.indices[k])]} if d.is_bound else {"row": labels[k]}
                     said = side or ("lower" if d.is_bound else None)
                     found[int(columns[k])] = {"follower": f.name, **what, **({"side": said} if said else {})}
+    used = set(names)
     for j, one in found.items():
         names[j] = f"{one.get('side', 'dual')}({','.join(value for key, value in one.items() if key != 'side')})"
-        while names.count(names[j]) > 1:
+        while names[j] in used:
             names[j] += "_"
+        used.add(names[j])
     return {names[j]: found[int(j)] for j in wanted}
 
 
