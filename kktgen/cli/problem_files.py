@@ -30,6 +30,7 @@ _MEANING = {
     "priced": "multipliers the leader uses", "products_u": "products of variables in the leader's problem",
     "products_l": "products of variables in the followers' costs", "nash": "followers that see another one",
     "lifted": "products of the leader's binaries with followers' expressions: a column and four rows each",
+    "varying": "products of the leader's continuous variables with followers' expressions: nonconvex rows",
     "conditional": "followers' rows that hold where a binary of the leader says so",
 }  # fmt: skip
 

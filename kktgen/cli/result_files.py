@@ -84,7 +84,7 @@ def headline(result: Any) -> str:
     """Return the outcome in one line: objective, bound, claim."""
     solution = result.solution
     claim = "" if result.report is None else f"; claim: {result.report.claim}"
-    return f"{solution}{claim}{trouble(result)}"
+    return f"{solution.headline}{claim}{trouble(result)}"
 
 
 def trouble(result: Any) -> str:

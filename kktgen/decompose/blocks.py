@@ -222,6 +222,10 @@ def decompose(model: Model) -> Blocks:
       rows of the leader              0
     """
     expect(model, Model, "decompose", "make one with kg.bound(kg.eliminate(kg.kkt(m)))")
+    if model.kkt is not None and model.kkt.varies:
+        raise ProblemError(
+            "decompose: nonconvex rows of followers (products=True) stay in one model, solved as a whole"
+        )
     if model.pairs is not None:
         model = encode(model)
     view = scaled(model)

@@ -135,7 +135,7 @@ def linear_followers(model: Model, pairs: Pairs) -> np.ndarray:
     unit = cost_units(model)
     out = []
     for f in np.flatnonzero((given == live) & (given > 0)).tolist():
-        if not _switches(model, model.kkt.qp(f).x, model.space.lb, model.space.ub).all():
+        if not _switches(model, model.kkt.systems[f].with_parameters().x, model.space.lb, model.space.ub).all():
             continue  # also where proved boxes leave the other factor one value, up to their tolerance
         gap = DualityGap.of(model, f, lb, ub)
         if len(gap.v) or _fault(model, gap, lb, ub) or _trust(model, gap) == "user":

@@ -207,7 +207,7 @@ def import_model(
         np.where(sense == ">", np.inf, M.b) / scales.rows, M.lb / scales.columns, M.ub / scales.columns,
         leader=_chosen(leader, variables, names, n, "variables", where), names=names, rows=rows, kinds=M.vtypes,
         rows_of_leader=_chosen(rows_of_leader, constraints, rows, k, "constraints", where),
-        given=given, sense=model.objective.sense, name=name,
+        given=given, sense=model.objective.sense, name=name, coords=_coords(variables), row_coords=_coords(constraints),
     )  # fmt: skip
     return LinopyFollower(plain, model, scales, _positions(variables), _positions(constraints))
 
@@ -262,6 +262,15 @@ def _places(labels: Mapping[str, Any], active: np.ndarray) -> dict[str, np.ndarr
     at = np.full(size, -1)
     at[active] = np.arange(len(active))
     return {key: at[np.asarray(one.values).astype(np.int64)] for key, one in labels.items()}
+
+
+def _coords(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the labels of arrays of xarray by dimension; of those alone that have some in every dimension."""
+    return {
+        key: {str(dim): one.indexes[dim] for dim in one.dims}
+        for key, one in labels.items()
+        if one.dims and all(dim in one.indexes for dim in one.dims)
+    }
 
 
 def _positions(labels: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..errors import ProblemError
 from ..numerics.sparse import coo, row_index, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
+from ..problem.coords import Coords, coords_of, names_of
 from ..problem.expressions import Affine, Quad, price
 from ..problem.follower import Follower
 from ..problem.rows import Rows
@@ -41,6 +43,8 @@ def follower(
     sense: str = "min",
     offset: float = 0.0,
     name: str = "follower",
+    coords: Mapping[str, Any] | None = None,
+    row_coords: Mapping[str, Any] | None = None,
 ) -> Imported:
     """Declare ``min 1/2 z'Pz + q'z + offset, lo <= A z <= hi, lb <= z <= ub`` as a follower; some z are the leader's.
 
@@ -78,6 +82,8 @@ def follower(
     offset : float
     name : str
         Of the follower.
+    coords, row_coords : mapping of str to labels, optional
+        Labels of the arrays behind some names of columns and rows, ``{"g": {"hour": hours, "plant": plants}}``.
 
     Returns
     -------
@@ -121,12 +127,28 @@ def follower(
     check_taken(m, theirs & ~mask(list(given), known, n, "columns", where), blocks, where)
     _check_convex(data, theirs, blocks, known, sense, name)
     f = m.follower(name)
-    z, sides = _columns(m, f, data, theirs, blocks, known, given, where)
-    row_sides = _rows(m, f, data, z, theirs, leaders_rows, row_blocks)
+    z, sides = _columns(m, f, data, theirs, blocks, known, given, where, _labels(names, coords))
+    row_sides = _rows(m, f, data, z, theirs, leaders_rows, row_blocks, _labels(rows, row_coords, "rows"))
     objective = _objective(data, z, np.ones(n, dtype=bool)) + float(offset)
     cost = _objective(data, z, ~theirs)
     (f.minimize if sense == "min" else f.maximize)(cost)
     return Imported(f, z, (*sides, *row_sides), known, known_rows, objective)
+
+
+def _labels(names: Any, coords: Mapping[str, Any] | None, word: str = "columns") -> dict[str, Coords]:
+    """Return the labels of arrays by name; those of names that are declared as one are the names."""
+    out = {name: coords_of(one, None, f"{word} {name!r}") for name, one in (coords or {}).items()}
+    if names is not None and not isinstance(names, Mapping):
+        out[word] = names_of([str(name) for name in names], word.removesuffix("s"))
+    return {name: one for name, one in out.items() if one is not None}
+
+
+def _part(labels: Mapping[str, Coords], name: str, at: np.ndarray, here: np.ndarray) -> Coords | None:
+    """Return the labels of the entries ``here`` of an array of positions."""
+    one = labels.get(name)
+    if one is None or one.shape != at.shape or len(here) == at.size:
+        return one if one is not None and one.shape == at.shape else None
+    return one.flat(np.flatnonzero(np.isin(at.ravel(), here)))
 
 
 def _check_convex(data: Data, theirs: np.ndarray, blocks: Places, known: Places, sense: str, name: str) -> None:
@@ -141,7 +163,7 @@ def _check_convex(data: Data, theirs: np.ndarray, blocks: Places, known: Places,
 
 def _columns(
     m: Bilevel, f: Follower, data: Data, theirs: np.ndarray, blocks: Places, known: Places,
-    given: Mapping[str, Affine], where: str,
+    given: Mapping[str, Affine], where: str, labels: Mapping[str, Coords] = MappingProxyType({}),
 ) -> tuple[Affine, tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Declare the variables; return the expression of all columns and a zero, and the multipliers of the bounds."""
     n = len(data.q)
@@ -154,7 +176,8 @@ def _columns(
             if not len(here):
                 continue
             shape = at.shape if len(here) == at.size else (len(here),)
-            x = owner.var(name, shape, lb=data.lb[here].reshape(shape), ub=data.ub[here].reshape(shape))
+            lb, ub = data.lb[here].reshape(shape), data.ub[here].reshape(shape)
+            x = owner.var(name, shape, lb=lb, ub=ub, coords=_part(labels, name, at, here))
             column[here] = x.cols.ravel()
             if isinstance(owner, Follower) and x.declared is not None:
                 lower[here], upper[here] = x.declared.lower, x.declared.upper
@@ -180,8 +203,9 @@ def _standing(expr: Any, at: np.ndarray, n: int, m: Bilevel, where: str) -> Affi
 
 
 def _rows(
-    m: Bilevel, f: Follower, data: Data, z: Affine, theirs: np.ndarray, leaders: np.ndarray, blocks: Places
-) -> tuple[np.ndarray, np.ndarray]:
+    m: Bilevel, f: Follower, data: Data, z: Affine, theirs: np.ndarray, leaders: np.ndarray, blocks: Places,
+    labels: Mapping[str, Coords],
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Declare the rows; return the multipliers of both sides of each."""
     k = len(data.lo)
     lower, upper = np.full(k, -1), np.full(k, -1)
@@ -196,7 +220,8 @@ def _rows(
                 continue
             shape = at.shape if len(here) == at.size else (len(here),)
             e = whole.gather(here)
-            rows = owner.add(Rows(m.space, e.M, data.lo[here] - e.c, data.hi[here] - e.c, shape), name=name)
+            sides = data.lo[here] - e.c, data.hi[here] - e.c
+            rows = owner.add(Rows(m.space, e.M, *sides, shape), name=name, coords=_part(labels, name, at, here))
             if isinstance(owner, Follower) and rows is not None:
                 d = owner.declared[-1]
                 lower[here], upper[here] = np.maximum(d.mu_lo, d.lam), d.mu_hi

@@ -8,8 +8,8 @@ from ..numerics.sparse import joined, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
 from ..problem.follower_rows import System
-from .tables import Indicators, QuadTable, RowTable, Sos1
-from .terms import defining_rows
+from .tables import Indicators, QuadTable, RowTable, Sos1, join_quads
+from .terms import defining_rows, varying_rows
 
 
 def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTable, list[list[int]]]:
@@ -21,7 +21,11 @@ def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTab
             begin.append(-1 if declared.is_bound else first + at)
             if not declared.is_bound:
                 size = len(declared.lo)
-                blocks.append(Block(at, at + size, declared.word, "primal", system.name, "", declared.shape))
+                blocks.append(
+                    Block(
+                        at, at + size, declared.word, "primal", system.name, "", declared.shape, coords=declared.coords
+                    )
+                )
                 parts.append(declared)
                 at += size
         starts.append(begin)
@@ -38,7 +42,7 @@ def leader_rows(bilevel: Bilevel) -> RowTable:
     """Return the leader's linear rows."""
     sizes = np.cumsum([0, *(len(rows) for rows in bilevel.rows)])
     blocks = tuple(
-        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape)
+        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape, coords=rows.coords)
         for rows, start, stop in zip(bilevel.rows, sizes[:-1], sizes[1:], strict=True)
     )
     return RowTable(
@@ -51,8 +55,10 @@ def leader_rows(bilevel: Bilevel) -> RowTable:
 
 def declared_quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
     """Return the leader's quadratic rows, and those that define products of its columns in followers' rows."""
-    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], len(bilevel.space))
-    return _leader_quads(bilevel), terms
+    n = len(bilevel.space)
+    terms = defining_rows([(f.name, f.terms) for f in bilevel.followers], n)
+    varying = varying_rows([(f.name, f.varying) for f in bilevel.followers], n)
+    return _leader_quads(bilevel), join_quads([terms, varying], n) if len(varying) else terms
 
 
 def _leader_quads(bilevel: Bilevel) -> QuadTable:

@@ -96,6 +96,7 @@ def kkt(bilevel: Bilevel) -> Model:
         join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
         stacked if systems else None,
         notes=(*(f.note for f in bilevel.followers if f.note), *told([f.products for f in bilevel.followers])),
+        unit=bilevel.unit,
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)
@@ -114,6 +115,7 @@ def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:
     owner[y], row_of[y] = y_of, np.arange(len(y))
     E_row, C_row = row_index(E), row_index(C)
     own_E, own_C = owner[E.indices] == lam_of[E_row], owner[C.indices] == mu_of[C_row]
+    used, beside = _used(bilevel, systems)
     S = coo(
         np.concatenate([P.data, -E.data[own_E], C.data[own_C]]),
         np.concatenate([row_index(P), row_of[E.indices[own_E]], row_of[C.indices[own_C]]]),
@@ -123,7 +125,8 @@ def _stack(bilevel: Bilevel, systems: tuple[System, ...]) -> Kkt:
     e, c = joined(s.e for s in systems), joined(s.c for s in systems)
     return Kkt(
         S, s0, y, Csr(-E), e, lam, Csr(-C), c, mu, y_of, lam_of, mu_of,
-        _priced(bilevel, systems), tuple(s.name for s in systems), systems,
+        used, beside, np.bincount(bilevel.space.owner[used], minlength=len(systems)) > 0,
+        tuple(s.name for s in systems), systems,
     )  # fmt: skip
 
 
@@ -144,16 +147,25 @@ def _gradients(systems: tuple[System, ...], y: np.ndarray, y_of: np.ndarray, n: 
     return P, np.bincount(row_of[column[mine]], weights=q[mine], minlength=len(y))
 
 
-def _priced(bilevel: Bilevel, systems: tuple[System, ...]) -> np.ndarray:
-    """Return which followers' multipliers stand in the leader's problem or in another follower's (k,) bool."""
-    goal, space = bilevel.objective, bilevel.space
-    used = [goal.i, goal.j, goal.linear.indices, *(rows.M.indices for rows in bilevel.rows)]
-    used += [part for row in bilevel.quads for part in (row.quad.i, row.quad.j, row.quad.linear.indices)]
-    used += [columns for _, columns in bilevel.sets] + [rows.M.indices for *_, rows in bilevel.conditions]
-    used += [part for s in systems for part in (s.E.indices, s.C.indices, s.cost.i, s.cost.j, s.cost.linear.indices)]
-    columns = np.concatenate(used).astype(np.int64)
-    columns = columns[space.is_price[columns]]
-    return np.bincount(space.owner[columns], minlength=len(systems)) > 0
+def _used(bilevel: Bilevel, systems: tuple[System, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns of multipliers that stand in the leader's problem or in another follower's, sorted.
+
+    And the only column that each is multiplied by, -1 where it stands alone, beside several, or with a follower.
+    """
+    goal, space, quads = bilevel.objective, bilevel.space, [row.quad for row in bilevel.quads]
+    alone = [goal.linear.indices, *(rows.M.indices for rows in bilevel.rows), *(quad.linear.indices for quad in quads)]
+    alone += [columns for _, columns in bilevel.sets] + [rows.M.indices for *_, rows in bilevel.conditions]
+    alone += [part for s in systems for part in (s.E.indices, s.C.indices, s.cost.i, s.cost.j, s.cost.linear.indices)]
+    left, right = ([getattr(goal, side), *(getattr(quad, side) for quad in quads)] for side in ("i", "j"))
+    single, one, other = (np.concatenate(parts).astype(np.int64) for parts in (alone, left + right, right + left))
+    columns = np.concatenate([single, one])
+    used = np.unique(columns[space.is_price[columns]])
+    beside, last = np.full(len(space), len(space)), np.full(len(space), -1)
+    np.minimum.at(beside, one, other)
+    np.maximum.at(last, one, other)
+    beside[(beside != last)] = -1
+    beside[single] = -1
+    return used, beside[used]
 
 
 def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilevel) -> RowTable:
@@ -166,7 +178,9 @@ def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilev
         for block in by_follower.get(system.name, []):
             size = block.stop - block.start
             blocks.append(
-                Block(start, start + size, "stat", "stationarity", system.name, block.word, block.shape, block.index)
+                replace(
+                    block, start=start, stop=start + size, word="stat", role="stationarity", item=block.word, unit=""
+                )
             )
             start += size
     return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
@@ -187,7 +201,7 @@ def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: 
             places = system.position[begin_at:end_at]
             blocks.append(
                 Block(at + int(begin_at), at + int(end_at), f"comp{tail}", "complementarity", system.name,
-                      declared.item or declared.word, declared.shape, places)
+                      declared.item or declared.word, declared.shape, places, declared.coords)
             )  # fmt: skip
         at += len(system.mu)
     pairs = Pairs(

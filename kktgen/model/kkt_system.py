@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,8 +27,12 @@ class Kkt:
     C, c0, mu : csr_array (mi, n), ndarray (mi,), columns (mi,)
     y_of, lam_of, mu_of : ndarray
         Follower index of each.
+    used : columns (k,)
+        The multipliers that stand in the leader's problem or in another follower's, sorted.
+    beside : columns (k,)
+        The only column that each of them is multiplied by, -1 where it stands alone or beside several.
     priced : ndarray of bool
-        For every follower whether its multipliers stand in the leader's problem or in another follower's.
+        For every follower whether any of its multipliers do.
     followers : tuple of str
         Names.
     systems : tuple of System
@@ -47,6 +51,8 @@ class Kkt:
     y_of: np.ndarray
     lam_of: np.ndarray
     mu_of: np.ndarray
+    used: np.ndarray
+    beside: np.ndarray
     priced: np.ndarray
     followers: tuple[str, ...] = ()
     systems: tuple[System, ...] = ()
@@ -54,7 +60,14 @@ class Kkt:
     @cached_property
     def seen(self) -> np.ndarray:
         """The columns that some follower sees without owning them: parameters of its problem, sorted."""
-        return np.unique(joined((system.qp().x for system in self.systems), int))
+        zero = np.zeros(self.S.shape[1])
+        seen = [system.fixed(zero).qp().x for system in self.systems]
+        return np.unique(joined(seen + [s.varying.x for s in self.systems if s.varying is not None], int))
+
+    @property
+    def varies(self) -> bool:
+        """Whether rows of some follower hold products with continuous variables of the leader."""
+        return any(system.varying is not None for system in self.systems)
 
     def switches(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the leader's binary that decides whether each multiplier's row is an equation, and at what value.
@@ -86,6 +99,21 @@ class Kkt:
         z[w] = z[x] * (C @ held[: C.shape[1]]) / scale
         return z
 
-    def qp(self, k: int) -> QP:
-        """Return the matrix form of follower k, with its columns."""
-        return self.systems[k].qp()
+    def fixed(self, z: np.ndarray) -> Kkt:
+        """Return the system where the products in nonconvex rows are linear, their leader's columns as at z (n,)."""
+        out = self
+        for system in self.systems:
+            if system.varying is not None:
+                S, E, C = (system.varying.substituted(M, z) for M in (out.S, out.E, out.C))
+                out = replace(out, S=S, E=E, C=C)
+        return replace(out, systems=tuple(system.fixed(z) for system in self.systems)) if self.varies else self
+
+    def qp(self, k: int, z: np.ndarray | None = None) -> QP:
+        """Return the matrix form of follower k, with its columns; at a point z (n,) where it has nonconvex rows.
+
+        Raises
+        ------
+        UnsupportedError
+            It has nonconvex rows, and no point is given.
+        """
+        return (self.systems[k] if z is None else self.systems[k].fixed(z)).qp()

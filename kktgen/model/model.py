@@ -111,6 +111,8 @@ class Model:
     origin : Origin or None
         Digests of the problem it was made from, and of itself; a change by hand does not fit them, so that no optimum
         is claimed of it.
+    unit : str
+        What the objective is counted in; empty where nobody said.
     bounded : bool
         Whether :func:`kktgen.bound` has tried to prove bounds; the later stages then do not try again.
 
@@ -153,6 +155,7 @@ class Model:
     units: Units | None = None
     origin: Origin | None = None
     bounded: bool = False
+    unit: str = ""
 
     @property
     def n(self) -> int:

@@ -75,6 +75,8 @@ def _parts(bilevel: Bilevel) -> Iterator[Any]:
             yield from (declared.lam, declared.mu_lo, declared.mu_hi, *_matrix(declared.M))
         for term in follower.terms:
             yield from (term.column, term.row, *_quad(term.quad))
+        for varying in follower.varying:
+            yield from (varying.v, varying.x, *_matrix(varying.E), varying.p, varying.mu)
         for part in follower.products.parts:
             yield from (part.name, part.binary, *_matrix(part.E))
         for row in follower.products.conditional:

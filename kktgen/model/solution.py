@@ -10,7 +10,9 @@ import numpy as np
 from ..errors import NoSolutionError, ProblemError
 from ..problem.columns import Space
 from ..problem.expressions import Affine, Quad
+from ..problem.points import named_columns
 from .model import Model
+from .values import array, checked_expression, dataset, frame, told
 
 STATUSES = (
     "optimal",  # the solver proved its point optimal for the model it was given
@@ -84,8 +86,11 @@ class Solution:
     nodes: int | None = None
     raw: dict[str, Any] | None = None
 
-    def __getitem__(self, expr: Affine | Quad) -> Any:
+    def __getitem__(self, expr: Affine | Quad | str) -> Any:
         """Return the value of an expression: a float for a scalar, else an array of its shape.
+
+        A text is the name of a variable, ``"x"`` or ``"market.g"``, or the label of a column, such as a name in the
+        file that was read.
 
         Raises
         ------
@@ -96,10 +101,117 @@ class Solution:
         """
         if self.z is None:
             raise NoSolutionError(f"no point to take values from: status {self.status!r} ({self.solver})")
+        if isinstance(expr, str):
+            columns, shape = named_columns(self.model.space, expr)
+            return self.z[columns].reshape(shape) if shape else float(self.z[columns[0]])
         if not isinstance(expr, Affine | Quad):
             raise ProblemError(f"sol[..] takes an expression such as x or x + y, got {type(expr).__name__}")
         same_columns(expr, self.model.space)
         return expr.value(self.z)
+
+    def frame(self, expr: Affine) -> Any:
+        """Return the values of an expression with its labels, in pandas.
+
+        Parameters
+        ----------
+        expr : Affine
+            A variable, or a linear expression such as ``rows.dual``, which has the labels of the variables in it.
+
+        Returns
+        -------
+        pandas.Series or pandas.DataFrame
+            A Series of one dimension, a DataFrame of two, a Series with a MultiIndex of more.
+
+        Raises
+        ------
+        UnsupportedError
+            pandas is not installed (``pip install 'kktgen[labels]'``).
+        NoSolutionError, ProblemError
+            As of ``solution[expr]``.
+
+        See Also
+        --------
+        array : The same in xarray.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("prices")
+        >>> market = m.follower("market")
+        >>> g = market.var("g", lb=0, coords={"hour": ["07:00", "08:00"]}, unit="MW")
+        >>> balance = market.add(g == [40, 60], name="balance")
+        >>> market.minimize(0.1 * g @ g)
+        >>> m.minimize(0)
+        >>> solution = kg.optimize(m).solution
+        >>> print(solution.frame(balance.dual).round(2).to_string())
+        hour
+        07:00     8.0
+        08:00    12.0
+        """
+        return frame(checked_expression(expr, "frame"), np.asarray(self[expr], dtype=float).ravel())
+
+    def array(self, expr: Affine) -> Any:
+        """Return the values of an expression with its labels, in xarray.
+
+        Parameters
+        ----------
+        expr : Affine
+            As of :meth:`frame`.
+
+        Returns
+        -------
+        xarray.DataArray
+            The unit of a variable is its attribute ``units``.
+
+        Raises
+        ------
+        UnsupportedError
+            xarray is not installed (``pip install 'kktgen[labels]'``).
+        NoSolutionError, ProblemError
+            As of ``solution[expr]``.
+
+        See Also
+        --------
+        to_dataset : All variables.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("plan")
+        >>> x = m.var("x", lb=0, ub=3, coords={"site": ["a", "b"]}, unit="MW")
+        >>> m.maximize(x.sum())
+        >>> print(kg.solve(m).array(x).sel(site="b").item())
+        3.0
+        """
+        return array(checked_expression(expr, "array"), np.asarray(self[expr], dtype=float).ravel())
+
+    def to_dataset(self) -> Any:
+        """Return all variables of the leader and the followers with their labels, in xarray.
+
+        Returns
+        -------
+        xarray.Dataset
+            One variable each, a follower's as ``name(follower)``. Dimensions of one name and the same labels are one.
+
+        Raises
+        ------
+        UnsupportedError
+            xarray is not installed (``pip install 'kktgen[labels]'``).
+        NoSolutionError
+            There is no point.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("plan")
+        >>> x = m.var("x", lb=0, ub=3, coords={"site": ["a", "b"]})
+        >>> m.maximize(x.sum())
+        >>> print(list(kg.solve(m).to_dataset()))
+        ['x']
+        """
+        if self.z is None:
+            raise NoSolutionError(f"no point to take values from: status {self.status!r} ({self.solver})")
+        return dataset(self.model.space, self.z)
 
     @property
     def gap(self) -> float | None:
@@ -110,7 +222,23 @@ class Solution:
         return abs(self.objective - self.bound) / max(unit, abs(self.objective))
 
     def __str__(self) -> str:
-        point = "no point" if self.objective is None else f"objective {self.objective:.6g}"
+        return "\n".join([self.headline, *([] if self.z is None else told(self.model.space, self.z))])
+
+    @property
+    def headline(self) -> str:
+        """The first line of what is printed: status, objective, bound, solver.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("plan")
+        >>> x = m.var("x", lb=0, ub=3)
+        >>> m.maximize(x, unit="EUR")
+        >>> print(kg.solve(m).headline[:27])
+        optimal: objective 3 (EUR),
+        """
+        unit = f" ({self.model.unit})" if self.model.unit else ""
+        point = "no point" if self.objective is None else f"objective {self.objective:.6g}{unit}"
         bound = "" if self.bound is None else f", bound {self.bound:.6g}"
         nodes = "" if self.nodes is None else f", {self.nodes} node{'' if self.nodes == 1 else 's'}"
         return f"{self.status}: {point}{bound} ({self.solver}, {self.seconds:.1f} s{nodes})"

@@ -50,7 +50,7 @@ def tighten(
     columns, first = np.unique(M.indices[order], return_index=True)
     for _ in range(sweeps):
         low, high = _terms(M, lb, ub)
-        rest_low, rest_high = _rest(low, row, M.shape[0]), _rest(high, row, M.shape[0])
+        rest_low, rest_high = rest_of(low, row, M.shape[0]), rest_of(high, row, M.shape[0])
         with np.errstate(invalid="ignore"):
             top, bottom = hi[row] - rest_low, lo[row] - rest_high  # on the term a z
             upper = np.where(M.data > 0, top, bottom) / M.data
@@ -72,7 +72,7 @@ def tighten(
     return np.maximum(lb, declared[0]), np.minimum(ub, declared[1])
 
 
-def _rest(term: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
+def rest_of(term: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
     """Return for every entry the sum of the other terms of its row, with infinities counted apart."""
     infinite = ~np.isfinite(term)
     finite = np.where(infinite, 0.0, term)

@@ -14,9 +14,10 @@ from .expressions import Affine, Quad
 from .follower import Follower
 from .from_matrices import declare_followers, declare_leader
 from .integer_bits import Bits
+from .labelled import labels_for
 from .qp import QP
 from .rows import QuadRow, QuadRows, Rows
-from .variables import checked, declare, listed, named, of_problem, variable
+from .variables import checked, checked_unit, declare, listed, named, of_problem, variable
 
 
 class Bilevel:
@@ -66,6 +67,7 @@ class Bilevel:
         self.conditions: list[tuple[str, int, int, Rows]] = []
         self.objective: Quad = Quad.of(self.space, 0.0)
         self.sense = 1
+        self.unit = ""
         self.about: dict[str, Any] = {}
         self._names: set[str] = set()
         self._bits = Bits(self.space, self.rows, self._names)
@@ -88,12 +90,60 @@ class Bilevel:
         """
         return tuple(self._followers.values())
 
-    def follower(self, name: str) -> Follower:
+    @property
+    def bits(self) -> np.ndarray:
+        """Columns of the bits in which integers of the leader are written that multiply followers' expressions.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("sizes")
+        >>> units = m.var("units", lb=0, ub=3, kind="I")
+        >>> f = m.follower("f")
+        >>> y = f.var("y", lb=0, ub=4)
+        >>> _ = f.add(units * y <= 5)
+        >>> len(m.bits)
+        2
+        """
+        return self._bits.made
+
+    def with_bits(self, z: np.ndarray) -> np.ndarray:
+        """Return a point (n,) with the :attr:`bits` that its integers have.
+
+        Parameters
+        ----------
+        z : ndarray (n,)
+
+        Returns
+        -------
+        ndarray (n,)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("sizes")
+        >>> units = m.var("units", lb=0, ub=3, kind="I")
+        >>> f = m.follower("f")
+        >>> y = f.var("y", lb=0, ub=4)
+        >>> _ = f.add(units * y <= 5)
+        >>> z = np.zeros(len(m.space))
+        >>> z[units.cols] = 2
+        >>> print(m.with_bits(z)[m.bits])                # 2 = 0 * 1 + 1 * 2
+        [0. 1.]
+        """
+        return self._bits.filled(z)
+
+    def follower(self, name: str, *, products: bool = False) -> Follower:
         """Declare a follower.
 
         Parameters
         ----------
         name : str
+        products : bool
+            Its rows may hold products of its variables with continuous variables of the leader, too. Each row and its
+            multiplier then make nonconvex rows of the model, which SCIP solves; ``optimal`` is claimed only where all
+            their factors lie in proved boxes. Products with binary and integer variables need no asking.
 
         Returns
         -------
@@ -119,13 +169,29 @@ class Bilevel:
         >>> m.maximize(price @ use)
         >>> print(f"{kg.optimize(m).solution[use]:.4f}")
         1.0000
+
+        A quality x of the leader's choice says how much of a scarce good a unit takes.
+
+        >>> m = kg.Bilevel("quality")
+        >>> x = m.var("x", lb=1, ub=3)
+        >>> shop = m.follower("shop", products=True)
+        >>> sold = shop.var("sold", lb=0, ub=9)
+        >>> scarce = shop.add(x * sold <= 6, name="scarce")
+        >>> shop.minimize(0.5 * sold @ sold - 5 * sold)          # sells 5, or 6 / x if that is less
+        >>> m.maximize(2 * x + sold)
+        >>> result = kg.optimize(m)
+        >>> print(f"{result.solution[x]:.3f} {result.solution[sold]:.3f} {result.report.claim}")
+        3.000 2.000 optimal
         """
         if named(name, "follower") in self._followers:
             raise ProblemError(f"{self.name!r} already has a follower {name!r}")
-        self._followers[name] = Follower(self.space, name, len(self._followers), self._bits)
+        self._followers[name] = Follower(self.space, name, len(self._followers), self._bits, products)
         return self._followers[name]
 
-    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
+    def var(
+        self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C",
+        coords: Any = None, unit: str = "",
+    ) -> Affine:  # fmt: skip
         """Declare a variable of the leader.
 
         Parameters
@@ -137,6 +203,11 @@ class Bilevel:
             Bounds; free by default (binaries lie in [0, 1]).
         kind : str
             ``"C"`` continuous, ``"B"`` binary, ``"I"`` integer.
+        coords : mapping or sequence of indexes, optional
+            Labels of the entries, ``{"hour": hours, "bus": buses}`` or pandas indexes that have names; they make the
+            shape. Index objects in the place of ``shape`` are labels, too.
+        unit : str
+            What the values are counted in, such as ``"MW"``; printed beside them.
 
         Returns
         -------
@@ -161,12 +232,18 @@ class Bilevel:
         >>> flow = m.var("flow", (3, 24), lb=0)
         >>> size, built, flow[:, 0]
         (Variable('size', shape=()), Variable('built', shape=(3,)), Affine(shape=(3,), 3 terms over 3 columns))
-        """
-        columns, _, _, dims = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "")
-        none = np.full(len(columns), -1)
-        return variable(self.space, columns, dims, name, none, none)
 
-    def add(self, *rows: Any, name: str | None = None) -> Any:
+        With labels, which names of entries in reports and :meth:`kktgen.Solution.frame` speak.
+
+        >>> offer = m.var("offer", lb=0, coords={"hour": ["07:00", "08:00"], "bus": ["north", "south"]}, unit="EUR/MWh")
+        >>> offer.shape, m.space.label(offer.cols[1, 0])
+        ((2, 2), 'offer(08:00,north)')
+        """
+        made = declare(self.space, self._names, name, shape, lb, ub, kind, LEADER, "", coords, unit)
+        none = np.full(len(made.columns), -1)
+        return variable(self.space, made.columns, made.shape, name, none, none)
+
+    def add(self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None) -> Any:
         """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
@@ -174,6 +251,10 @@ class Bilevel:
         rows : Rows, QuadRow, or lists, tuples, generators, dicts, arrays and Series of them
         name : str, optional
             Name of the row; several are numbered behind it.
+        coords : mapping or sequence of indexes, optional
+            Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
+        when : None
+            For a follower's rows alone (:meth:`Follower.add`); the leader's are :meth:`indicator`.
 
         Returns
         -------
@@ -183,7 +264,8 @@ class Bilevel:
         Raises
         ------
         ProblemError
-            Something else than rows, rows of another problem, NaN, or an infinite side that excludes every point.
+            Something else than rows, rows of another problem, NaN, an infinite side that excludes every point, or
+            a condition.
 
         See Also
         --------
@@ -210,22 +292,28 @@ class Bilevel:
         """
         if name is not None:
             named(name, "row")
+        if when is not None:
+            raise ProblemError(
+                f"{f'row {name!r}' if name else 'a row'} of the leader takes no when=, which is for a follower's rows "
+                "(follower.add). Rows of the leader that hold where a binary says so are m.indicator(x, 1, rows)"
+            )
         out: list[Any] = []
         given = listed(rows)
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else self._next_name()
-            out.append(self._add_any(row, label))
+            out.append(self._add_any(row, label, coords))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
 
-    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str) -> Any:
+    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str, coords: Any) -> Any:
         if isinstance(row, Rows):
-            return self._add_linear(row, label)
+            return self._add_linear(row, label, coords)
         if isinstance(row, QuadRow):
             return self._add_quadratic(row, label)
         return tuple(self._add_quadratic(one, f"{label}_{k}") for k, one in enumerate(row))
 
-    def _add_linear(self, row: Rows, label: str) -> Rows:
+    def _add_linear(self, row: Rows, label: str, coords: Any) -> Rows:
         row = row.fresh()
+        row.coords = labels_for(row, coords, f"row {label!r}")
         row.name = label
         self.rows.append(checked(row, self.space, f"row {label!r}"))
         return row
@@ -320,13 +408,15 @@ class Bilevel:
         label = name or f"ind{len(self.conditions) + 1}"
         self.conditions.append((label, int(column[0]), int(value), checked(rows, self.space, f"indicator {label!r}")))
 
-    def minimize(self, expr: Any) -> None:
+    def minimize(self, expr: Any, *, unit: str = "") -> None:
         """Set the leader's objective, minimised.
 
         Parameters
         ----------
         expr : Affine, Quad or float
             A scalar; it may hold followers' variables, multipliers (``rows.dual``) and products of any two of these.
+        unit : str
+            What it is counted in, such as ``"EUR"``; printed beside its values.
 
         Raises
         ------
@@ -343,13 +433,16 @@ class Bilevel:
         1.0000
         """
         self.objective, self.sense = self._objective(expr), 1
+        self.unit = checked_unit(unit, "the objective")
 
-    def maximize(self, expr: Any) -> None:
+    def maximize(self, expr: Any, *, unit: str = "") -> None:
         """Set the leader's objective, maximised (inside, ``-expr`` is minimised).
 
         Parameters
         ----------
         expr : Affine, Quad or float
+            As of :meth:`minimize`.
+        unit : str
             As of :meth:`minimize`.
 
         Raises
@@ -375,6 +468,7 @@ class Bilevel:
         1200.00 at a price of 30.00
         """
         self.objective, self.sense = -self._objective(expr), -1
+        self.unit = checked_unit(unit, "the objective")
 
     def _objective(self, expr: Any) -> Quad:
         quad = Quad.of(self.space, expr)

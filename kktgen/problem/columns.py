@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import ProblemError
+from .coords import Coords
 
 LEADER = -1
 INTEGRALITY = 1e-6
@@ -42,6 +43,10 @@ class Block:
         Shape of the item.
     index : ndarray or None
         Flat positions within the item when the block covers only some of them.
+    coords : Coords or None
+        Labels of the item's entries; numbers stand for them where there are none.
+    unit : str
+        What its values are counted in, such as ``MW``; empty where nobody said.
     """
 
     start: int
@@ -52,24 +57,17 @@ class Block:
     item: str = ""
     shape: tuple[int, ...] = ()
     index: np.ndarray | None = None
+    coords: Coords | None = None
+    unit: str = ""
 
     def moved(self, start: int) -> Block:
         """Return the same block beginning at ``start``."""
-        return Block(
-            start,
-            start + self.stop - self.start,
-            self.word,
-            self.role,
-            self.follower,
-            self.item,
-            self.shape,
-            self.index,
-        )
+        return replace(self, start=start, stop=start + self.stop - self.start)
 
     def part(self, keep: np.ndarray, start: int) -> Block:
         """Return the block of the kept entries (positions within this block) beginning at ``start``."""
         index = self.positions()[keep]
-        return Block(start, start + len(index), self.word, self.role, self.follower, self.item, self.shape, index)
+        return replace(self, start=start, stop=start + len(index), index=index)
 
     def positions(self) -> np.ndarray:
         """Return the flat position within the item of every entry."""
@@ -77,9 +75,23 @@ class Block:
 
     def label(self, i: int) -> str:
         """Return the name of entry ``i`` (counted within the block), e.g. ``mu_ub(vpp1,g,2)``."""
-        at = np.unravel_index(int(self.positions()[i]), self.shape) if self.shape else ()
-        inside = [part for part in (self.follower, self.item) if part] + [str(int(k)) for k in at]
+        place = int(self.positions()[i])
+        at = [str(int(k)) for k in np.unravel_index(place, self.shape)] if self.shape else []
+        at = at if self.coords is None else self.coords.text(place)
+        if self.coords is not None and self.coords.bare:
+            if self.role in ("leader", "follower", "primal"):
+                return at[0]
+            return f"{self.word}({','.join(part for part in (self.follower, *at) if part)})"
+        inside = [part for part in (self.follower, self.item) if part] + at
         return f"{self.word}({','.join(inside)})" if inside else self.word
+
+    def find(self, name: str) -> int | None:
+        """Return the entry whose name is given, None where there is none."""
+        if self.coords is not None and self.coords.bare:
+            return self.coords.places.get(name)
+        if not name.startswith(self.word):
+            return None
+        return next((k for k in range(self.stop - self.start) if self.label(k) == name), None)
 
 
 def select(blocks: Iterable[Block], keep: np.ndarray) -> tuple[Block, ...]:
@@ -139,12 +151,15 @@ class Space:
         Where a bound that was not declared comes from: ``proved(D3)``, ``user``; empty otherwise.
     blocks : list of Block
         The declarations, in order.
+    made_up : set of (str, str)
+        Words, with followers, that nobody chose: such columns give their name up to a variable that is declared so.
     """
 
     def __init__(self, name: str = "model") -> None:
         self.name = name
         self.serial = next(_serial)
         self.blocks: list[Block] = []
+        self.made_up: set[tuple[str, str]] = set()
         self._n = 0
         self._store = {key: np.empty(64, dtype=dtype) for key, dtype in _COLUMNS.items()}
 
@@ -200,6 +215,8 @@ class Space:
         shape: tuple[int, ...] = (),
         index: np.ndarray | None = None,
         proof: np.ndarray | str = "",
+        coords: Coords | None = None,
+        unit: str = "",
     ) -> np.ndarray:
         """Append one block of columns and return their indices (flat, C order)."""
         count = int(np.prod(shape, dtype=np.int64)) if index is None else len(index)
@@ -214,15 +231,35 @@ class Space:
             self._store[key][start:stop] = value
         self._n = stop
         if count:
-            self.blocks.append(Block(start, stop, word, role, follower, item, shape, index))
+            self.blocks.append(Block(start, stop, word, role, follower, item, shape, index, coords, unit))
         return np.arange(start, stop)
 
     def copy(self) -> Space:
         """Return an independent copy in which every column keeps its index."""
         new = Space.__new__(Space)
         new.name, new.serial, new.blocks, new._n = self.name, self.serial, list(self.blocks), self._n
+        new.made_up = set(self.made_up)
         new._store = {key: a[: self._n].copy() for key, a in self._store.items()}
         return new
+
+    def made(self, word: str, follower: str, taken: set[str]) -> str:
+        """Return a word like this one that is not taken, for columns nobody declares; it is taken then."""
+        while word in taken:
+            word += "_"
+        taken.add(word)
+        self.made_up.add((word, follower))
+        return word
+
+    def give_way(self, word: str, follower: str, taken: set[str]) -> bool:
+        """Give columns nobody declared another name where theirs is wanted; return whether it is free now."""
+        if (word, follower) not in self.made_up:
+            return False
+        other = self.made(word, follower, taken)
+        self.made_up.discard((word, follower))
+        taken.discard(word)
+        at = next(k for k, block in enumerate(self.blocks) if (block.word, block.follower) == (word, follower))
+        self.blocks[at] = replace(self.blocks[at], word=other)
+        return True
 
     def label(self, column: int) -> str:
         """Return the name of a column, e.g. ``g(vpp1,7)``."""

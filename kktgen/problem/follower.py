@@ -9,10 +9,12 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, joined, row_index, scale_rows, vstack
 from .columns import Space
+from .coords import Coords
 from .curvature import convex
 from .expressions import Affine, Quad, QuadArray
 from .follower_rows import Declared, System
 from .integer_bits import Bits
+from .labelled import labels_for
 from .leader_terms import Term
 from .lifted_rows import Natural
 from .lifting import Products
@@ -20,7 +22,8 @@ from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows
 from .straightening import condition, straightened
-from .variables import checked, declare, listed, named, of_problem, unit, variable
+from .variables import checked, declare, listed, named, of_problem, unit_rows, variable
+from .varying_rows import Varying, with_prices
 
 
 class Follower:
@@ -52,7 +55,7 @@ class Follower:
     [2.5 3.5]
     """
 
-    def __init__(self, space: Space, name: str, index: int, bits: Bits) -> None:
+    def __init__(self, space: Space, name: str, index: int, bits: Bits, products: bool = False) -> None:
         self.space = space
         self.name = name
         self.index = index
@@ -60,7 +63,8 @@ class Follower:
         self.terms: list[Term] = []  # products of the leader's variables in the rows
         self._columns: list[np.ndarray] = []
         self._names: set[str] = set()
-        self.products = Products(space, index, name, bits, self._names)  # of its binaries with own variables
+        self.products = Products(space, index, name, bits, self._names, products)  # of its binaries with own variables
+        self.varying: list[Varying] = []  # products of its continuous variables with own variables
         self._unnamed = 0
         self.cost: Quad | None = None
         self.sense = 1
@@ -93,7 +97,10 @@ class Follower:
         """
         return joined(self._columns, int)
 
-    def var(self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C") -> Affine:
+    def var(
+        self, name: str, shape: Any = None, *, lb: Any = -np.inf, ub: Any = np.inf, kind: str = "C",
+        coords: Any = None, unit: str = "",
+    ) -> Affine:  # fmt: skip
         """Declare a variable of the follower; finite bounds are rows with multipliers.
 
         Parameters
@@ -105,6 +112,11 @@ class Follower:
             Bounds; free by default.
         kind : str
             Only ``"C"``: a KKT system needs continuous followers.
+        coords : mapping or sequence of indexes, optional
+            Labels of the entries, ``{"hour": hours, "bus": buses}`` or pandas indexes that have names; they make the
+            shape. Index objects in the place of ``shape`` are labels, too.
+        unit : str
+            What the values are counted in, such as ``"MW"``; printed beside them.
 
         Returns
         -------
@@ -140,15 +152,17 @@ class Follower:
                 "or move the decision to the leader"
             )
         space = self.space
-        columns, lb, ub, dims = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name)
+        made = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name, coords, unit)
+        columns, lb, ub, dims, labels = made
         self._columns.append(columns)
         lower = upper = np.full(len(columns), -1)
         if np.isfinite(lb).any() or np.isfinite(ub).any():
-            declared = self._declare_rows(unit(columns, len(space)), lb, ub, "", name, dims, is_bound=True)
+            M = unit_rows(columns, len(space))
+            declared = self._declare_rows(M, lb, ub, "", name, dims, is_bound=True, coords=labels)
             lower, upper = np.maximum(declared.mu_lo, declared.lam), declared.mu_hi
         return variable(space, columns, dims, name, lower, upper)
 
-    def add(self, *rows: Any, name: str | None = None, when: Any = None) -> Any:
+    def add(self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None) -> Any:
         """Add rows to the follower; they come back with ``.dual``.
 
         ``rows.dual`` is d(minimised follower cost)/d(right-hand side): the price for ``==``, nonpositive for
@@ -166,6 +180,8 @@ class Follower:
         when : Affine, optional
             A binary variable x of the leader, ``~x`` or ``1 - x``, one for all rows or one a row: the rows hold where
             it is 1, and where it is not the follower need not keep them, and their multipliers are zero.
+        coords : mapping or sequence of indexes, optional
+            Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
 
         Returns
         -------
@@ -223,32 +239,45 @@ class Follower:
         out = []
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
-            out.append(self._add(row, label, when))
+            out.append(self._add(row, label, when, coords))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows) else tuple(out)
 
-    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any) -> Rows:
+    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any, coords: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
-        space, first, quads, lifted = self.space, len(self.space), None, None
+        space, first, straight = self.space, len(self.space), None
         where = f"follower {self.name!r}, row {name!r}"
         self._refuse_own_multipliers(_linear(row, space), where)
         holds = None if when is None else self._condition(row, when, where)
         if isinstance(row, Rows):
             row = row.fresh()
         else:
-            row, quads, lifted = straightened(self.products, self.terms, row, name)
+            straight = straightened(self.products, self.terms, row, name)
+            row = straight.rows
+            if len(straight.v) and holds is not None:
+                raise ProblemError(
+                    f"{where}: a row with a condition holds no product with a continuous variable of the leader; give "
+                    "the product a row of its own, without a condition"
+                )
         self._unnamed += label is None
         checked(row, space, where)
+        row.coords = labels_for(row, coords, where)
         if holds is None:
-            row.price = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape).price(space)
+            alive = None if straight is None else straight.row
+            declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape, alive=alive, coords=row.coords)
+            row.price = declared.price(space)
+            if straight is not None and len(straight.v):
+                self.varying.append(with_prices(space, self.name, name, declared.prices, *straight[3:]))
         else:
             row.price = self.products.condition(row, *holds, name).price(space)
-        if lifted is not None:
-            self._columns.append(lifted.columns)
-            self.products.with_multipliers(lifted)
-        if lifted is not None or holds is not None or (quads is not None and self.products.uses(quads)):
-            whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape)) if quads is None else quads
+        if straight is not None and straight.lifted is not None:
+            self._columns.append(straight.lifted.columns)
+            self.products.with_multipliers(straight.lifted)
+        if straight is not None and (holds is not None or self.products.uses(straight.quads)):
+            self.products.natural.append(Natural(name, straight.quads, row.lo, row.hi, holds, first))
+        elif holds is not None:
+            whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape))
             self.products.natural.append(Natural(name, whole, row.lo, row.hi, holds, first))
         row.name = name
         return row
@@ -282,12 +311,15 @@ class Follower:
         item: str,
         shape: tuple[int, ...],
         is_bound: bool = False,
+        alive: np.ndarray | None = None,
+        coords: Coords | None = None,
     ) -> Declared:
-        """Append the multipliers of ``lo <= M z <= hi`` and keep the rows."""
+        """Append the multipliers of ``lo <= M z <= hi`` and keep the rows; ``alive`` are rows of own products."""
         space, k = self.space, len(lo)
         equal = lo == hi
         own = np.zeros(k, dtype=bool)
         own[row_index(M)[(space.owner[M.indices] == self.index) & (space.role[M.indices] == "follower")]] = True
+        own[[] if alive is None else alive] = True
         two = bool((np.isfinite(lo) & np.isfinite(hi) & ~equal).any())
         words = ("mu_lb", "mu_ub") if is_bound else ("mu_lo", "mu_up") if two else ("mu", "mu")
 
@@ -299,14 +331,14 @@ class Follower:
                 out[at] = space.append(
                     stem, role, lb=np.where(live, lower, 0.0), ub=np.where(live, np.inf, 0.0), owner=self.index,
                     follower=self.name, item=item or word, shape=shape, index=None if len(at) == k else at,
-                    proof=np.where(live, "", "proved(D0)"),
+                    proof=np.where(live, "", "proved(D0)"), coords=coords,
                 )  # fmt: skip
             return out
 
         lam = multipliers(equal, "fix" if is_bound else "lam", "lam", -np.inf)
         mu_lo = multipliers(np.isfinite(lo) & ~equal, words[0], "mu", 0.0)
         mu_hi = multipliers(np.isfinite(hi) & ~equal, words[1], "mu", 0.0)
-        declared = Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound)
+        declared = Declared(M, lo, hi, lam, mu_lo, mu_hi, word, item, shape, is_bound, coords=coords)
         self.declared.append(declared)
         return declared
 
@@ -404,6 +436,7 @@ class Follower:
                 "follower is minimize(0)"
             )
         n = len(self.space)
+        varying = Varying.of_parts(self.varying, n) if self.varying else None
         E, e, lam, C, c, mu = [], [], [], [], [], []
         side, source, place, lam_source, lam_place = [], [], [], [], []
         declared = self.rows()
@@ -425,12 +458,14 @@ class Follower:
                     side.append(np.full(len(at), sign))
                     source.append(np.full(len(at), k))
                     place.append(at)
+        switch, on, product = _switches(declared)
         return System(
             self.name, self.columns, vstack(E, n), joined(e), joined(lam, int),
             vstack(C, n), joined(c), joined(mu, int),
             joined(side), joined(source, int), joined(place, int),
             joined(lam_source, int),
-            joined(lam_place, int), self.cost, declared, *_switches(declared),
+            joined(lam_place, int), self.cost if varying is None else self.cost + varying.cost(self.space), declared,
+            switch, on, product, varying,
         )  # fmt: skip
 
     def rows(self) -> tuple[Declared, ...]:

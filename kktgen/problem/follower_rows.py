@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..errors import UnsupportedError
 from ..numerics.sparse import Csr, coo, position, take_columns
 from .columns import Space
+from .coords import Coords
 from .expressions import Affine, Quad, price
 from .qp import QP
+from .varying_rows import Varying
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,12 @@ class Declared:
     switch: np.ndarray | None = None
     on: np.ndarray | None = None
     product: np.ndarray | None = None
+    coords: Coords | None = None
+
+    @property
+    def prices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The multiplier columns of equations, lower and upper sides."""
+        return self.lam, self.mu_lo, self.mu_hi
 
     def price(self, space: Space) -> Callable[[], Affine]:
         """Return what makes the rows' dual: the multipliers of equations and lower sides less those of upper sides."""
@@ -48,7 +57,9 @@ class System:
 
     ``source`` says for every inequality which declaration (index into ``declared``) and which of its
     rows it came from, ``side`` whether as upper (+1) or lower (-1) side; ``lam_source`` the same for equations.
-    ``switch``, ``on`` and ``product`` are those of the declarations, one an inequality.
+    ``switch``, ``on`` and ``product`` are those of the declarations, one an inequality. ``varying`` are the products
+    of the leader's continuous variables with expressions in the rows, None where there are none; the cost is then that
+    of the follower that takes them for parameters (:mod:`kktgen.problem.varying_rows`).
     """
 
     name: str
@@ -69,9 +80,39 @@ class System:
     switch: np.ndarray
     on: np.ndarray
     product: np.ndarray
+    varying: Varying | None = None
+
+    def fixed(self, z: np.ndarray) -> System:
+        """Return the follower at the values that the leader's variables in its rows' products have at a point (n,)."""
+        if self.varying is None:
+            return self
+        cost = self.cost.canonical()
+        keep = (position(self.varying.p, cost.i) < 0) & (position(self.varying.p, cost.j) < 0)
+        E, C = (self.varying.substituted(M, z) for M in (self.E, self.C))
+        own = Quad(cost.space, cost.i[keep], cost.j[keep], cost.v[keep], cost.linear, cost.r)
+        return replace(self, E=E, C=C, cost=own, varying=None)
 
     def qp(self) -> QP:
-        """Return the follower as a :class:`QP` with the columns of y, x, lam and mu."""
+        """Return the follower as a :class:`QP` with the columns of y, x, lam and mu.
+
+        Raises
+        ------
+        UnsupportedError
+            Its rows hold products with continuous variables of the leader: it is a QP where these are fixed.
+        """
+        if self.varying is not None:
+            raise UnsupportedError(
+                f"follower {self.name!r} has nonconvex rows, products of its variables with the leader's continuous "
+                f"ones (row {self.varying.names[0]!r}): it is a QP only at fixed values of these, so this does not "
+                "work for it"
+            )
+        return self.with_parameters()
+
+    def with_parameters(self) -> QP:
+        """Return the QP that takes all other columns for parameters, those of products in the rows too.
+
+        With such products it has the follower's KKT points, but other optima (:mod:`kktgen.problem.varying_rows`).
+        """
         cost = self.cost.canonical()
         i, j = position(self.y, cost.i), position(self.y, cost.j)
         own, left, right = (i >= 0) & (j >= 0), (i >= 0) & (j < 0), (i < 0) & (j >= 0)

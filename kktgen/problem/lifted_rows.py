@@ -12,6 +12,7 @@ import numpy as np
 
 from ..numerics.sparse import Csr, coo, widen
 from .columns import Space
+from .coords import Coords
 from .expressions import Affine, QuadArray, price
 from .follower_rows import Declared
 
@@ -92,6 +93,7 @@ class Conditional:
     mu_hi: np.ndarray
     name: str
     shape: tuple[int, ...]
+    coords: Coords | None = None
 
     def price(self, space: Space) -> Callable[[], Affine]:
         """Return what makes the rows' dual, as of :class:`kktgen.problem.follower_rows.Declared`."""
@@ -125,6 +127,7 @@ class Conditional:
                     none if sign > 0 else mu[at], mu[at] if sign > 0 else none, name, "",
                     self.shape if len(at) == len(mu) else (len(at),), False,
                     np.where(equal[at], self.binary[at], -1), self.value[at], none,
+                    self.coords if len(at) == len(mu) else None,
                 )
             )  # fmt: skip
         return out

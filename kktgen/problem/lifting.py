@@ -48,6 +48,9 @@ class Products:
     bits : Bits
     variables : set of str
         Names of the follower's variables, those of product columns too.
+    smooth : bool
+        Whether products of the leader's continuous variables may stand in the rows, too
+        (:mod:`kktgen.problem.varying_rows`).
     """
 
     space: Space
@@ -55,6 +58,7 @@ class Products:
     follower: str
     bits: Bits
     variables: set[str]
+    smooth: bool = False
     lifted: list[Lifted] = field(default_factory=list)
     conditional: list[Conditional] = field(default_factory=list)
     natural: list[Natural] = field(default_factory=list)
@@ -197,7 +201,7 @@ class Products:
         space, n = self.space, np.int64(len(self.space))
         row, i, j, v = quads.terms()
         x, y = self.sorted(i, j)
-        at = np.flatnonzero(x >= 0)
+        at = np.flatnonzero((x >= 0) & (space.kind[x] != "C"))
         if not len(at):
             return Csr((quads.size, int(n))), None
         known, group = np.unique(row[at] * n + x[at], return_inverse=True)
@@ -218,10 +222,7 @@ class Products:
         """Append product columns for rows of a name."""
         if not count:
             return np.empty(0, dtype=np.int64)
-        word = f"{name}_product"
-        while word in self.variables:
-            word += "_"
-        self.variables.add(word)
+        word = self.space.made(f"{name}_product", self.follower, self.variables)
         return self.space.append(
             word, "follower", lb=-np.inf, ub=np.inf, owner=self.owner, follower=self.follower, shape=(count,)
         )
@@ -256,12 +257,12 @@ class Products:
             if len(at):
                 out[at] = self.space.append(
                     word if two else "mu", "mu", lb=0.0, ub=np.inf, owner=self.owner, follower=self.follower,
-                    item=name, shape=rows.shape, index=None if len(at) == len(side) else at,
+                    item=name, shape=rows.shape, index=None if len(at) == len(side) else at, coords=rows.coords,
                 )  # fmt: skip
             return out
 
         mu_lo, mu_hi = multipliers(rows.lo, "mu_lo"), multipliers(rows.hi, "mu_up")
-        made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape)
+        made = Conditional(rows.M, rows.lo, rows.hi, binary, value, mu_lo, mu_hi, name, rows.shape, rows.coords)
         self.conditional.append(made)
         return made
 

@@ -67,7 +67,7 @@ def _space(space: Space, columns: np.ndarray) -> Space:
     for block in select(space.blocks, keep):
         out.append(
             block.word, block.role, lb=0.0, ub=0.0, owner=LEADER, follower=block.follower, item=block.item,
-            shape=block.shape, index=block.index,
+            shape=block.shape, index=block.index, coords=block.coords, unit=block.unit,
         )  # fmt: skip
     out.lb[:], out.ub[:], out.kind[:] = space.lb[columns], space.ub[columns], space.kind[columns]
     out.owner[:], out.role[:], out.proof[:] = space.owner[columns], space.role[columns], space.proof[columns]
@@ -111,6 +111,7 @@ def _follower(follower: Follower, space: Space, to: np.ndarray, index: int) -> F
     new.cost = None if follower.cost is None else _quad(follower.cost, space, to)
     new.declared = [part for d in follower.rows() if len((part := _declared(d, to)).lo)]
     new.products = replace(follower.products, space=space, owner=index, lifted=[], conditional=[], natural=[])
+    new.varying = [left for one in follower.varying if len(left := one.moved(to))]
     new.terms = [
         replace(term, column=int(to[term.column]), quad=_quad(term.quad, space, to))
         for term in follower.terms

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import Csr
 from .columns import Space
+from .coords import Coords
 from .refusals import Constraint
 
 
@@ -37,6 +38,8 @@ class Rows(Constraint):
         For ``maximize(e)`` the cost is ``-e``.
     price : callable or None
         Makes ``dual``; set when the rows are added to a follower.
+    coords : Coords or None
+        Labels of the rows; set when they are added.
 
     See Also
     --------
@@ -57,7 +60,7 @@ class Rows(Constraint):
     (3, [1.0, 2.0, 3.0])
     """
 
-    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "price")
+    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "price", "coords")
     __hash__ = object.__hash__
 
     def __init__(
@@ -70,6 +73,7 @@ class Rows(Constraint):
         self.shape = shape
         self.name = name
         self.price: Callable[[], Any] | None = None
+        self.coords: Coords | None = None
 
     @property
     def dual(self) -> Any:

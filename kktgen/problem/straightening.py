@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ProblemError
-from ..numerics.sparse import coo, widen
+from ..numerics.sparse import Csr, coo, widen
 from .columns import LEADER, Space
 from .expressions import Affine, Quad, QuadArray
 from .leader_terms import ROLE, Term
@@ -15,6 +15,23 @@ from .lifted_rows import Lifted
 from .lifting import Products
 from .rows import QuadRow, QuadRows, Rows
 from .variables import checked_data, of_problem
+from .varying_rows import parted, product_columns
+
+
+class Straight(NamedTuple):
+    """Rows with products as linear ones, and what their products became.
+
+    ``lifted`` are the product columns of binaries that are new; ``v``, ``x``, ``E`` and ``row`` the columns of products
+    with continuous variables, these variables, the expressions, and the rows they stand in.
+    """
+
+    rows: Rows
+    quads: QuadArray
+    lifted: Lifted | None
+    v: np.ndarray
+    x: np.ndarray
+    E: Csr
+    row: np.ndarray
 
 
 def as_rows(row: QuadRow | QuadRows) -> tuple[QuadArray, np.ndarray, np.ndarray]:
@@ -24,10 +41,8 @@ def as_rows(row: QuadRow | QuadRows) -> tuple[QuadArray, np.ndarray, np.ndarray]
     return row.quads, row.lo, row.hi
 
 
-def straightened(
-    products: Products, terms: list[Term], row: QuadRow | QuadRows, name: str
-) -> tuple[Rows, QuadArray, Lifted | None]:
-    """Return rows with products as linear ones, their left sides with integers in bits, and the new product columns.
+def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows, name: str) -> Straight:
+    """Return rows with products as linear ones, their left sides with integers in bits, and their product columns.
 
     Parameters
     ----------
@@ -53,9 +68,14 @@ def straightened(
     quads = products.in_bits(quads, where)
     entries, lifted = products.columns_for(quads, name)
     own = _terms(products, terms, quads, name)
-    n = len(products.space)
-    M = widen(quads.M, n) + widen(entries, n) + widen(own, n)
-    return Rows(products.space, M, lo, hi, quads.shape), quads, lifted
+    space = products.space
+    _, i, j, _ = quads.terms()
+    x, y = products.sorted(i, j)
+    at, smooth, E = parted(quads, (x >= 0) & (space.kind[x] == "C"), x, y)
+    v = product_columns(space, products.follower, name, len(at)) if len(at) else at
+    n = len(space)
+    M = widen(quads.M, n) + widen(entries, n) + widen(own, n) + coo(np.ones(len(v)), at, v, (quads.size, n))
+    return Straight(Rows(space, Csr(M), lo, hi, quads.shape), quads, lifted, v, smooth, E, at)
 
 
 def _refuse(products: Products, quads: QuadArray, name: str) -> None:
@@ -73,13 +93,13 @@ def _refuse(products: Products, quads: QuadArray, name: str) -> None:
             "products of the leader's variables, and of its binary and integer variables with the follower's own. "
             "Products may stand in its objective, or the term may be linearised with a new variable"
         )
-    if len(smooth):
+    if len(smooth) and not products.smooth:
         a, b = space.label(i[smooth[0]]), space.label(j[smooth[0]])
         raise ProblemError(
             f"follower {products.follower!r}: row {name!r} holds the product {a} * {b} with the leader's continuous "
             f"{space.label(x[smooth[0]])}; of the leader's variables only those of kind='B' or kind='I' may be "
-            "multiplied with the follower's in its rows. Make it an integer number of steps, or move the product to "
-            "the follower's objective"
+            "multiplied with the follower's in its rows. Make it an integer number of steps, move the product to "
+            f"the follower's objective, or ask for nonconvex rows: m.follower({products.follower!r}, products=True)"
         )
 
 
@@ -112,11 +132,8 @@ def condition(space: Space, when: Any, shape: tuple[int, ...], where: str) -> tu
     if not isinstance(when, Affine):
         raise ProblemError(f"{where}: {wanted}, got {type(when).__name__}")
     of_problem(when.space, space)
-    M, c = when.M, when.c
-    single = (np.diff(M.indptr) == 1).all() and M.nnz == len(c)
-    on = single and (M.data == np.where(c == 0, 1.0, -1.0)).all() and np.isin(c, [0.0, 1.0]).all()
-    binary = M.indices.astype(np.int64)
-    if not (on and (space.kind[binary] == "B").all() and (space.owner[binary] == LEADER).all()):
+    c, binary = when.c, when.M.indices.astype(np.int64)
+    if not (when.is_switch and (space.owner[binary] == LEADER).all()):
         raise ProblemError(f"{where}: {wanted}, got {when!r}")
     value = (c == 0).astype(np.int64)
     try:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, csr
 from .columns import LEADER, Space
+from .coords import Coords, coords_of
 from .expressions import Affine, Declaration, Expression, floats
 from .rows import QuadRow, QuadRows, Rows
 
 
-def unit(columns: np.ndarray, n: int) -> Csr:
+def unit_rows(columns: np.ndarray, n: int) -> Csr:
     """Return the rows ``z[columns_k]``."""
     k = len(columns)
     return csr(np.ones(k), columns, np.arange(k + 1), (k, n))
@@ -26,7 +27,7 @@ def variable(
 ) -> Affine:
     """Return a declared variable: the expression of its columns, with the multipliers of its bounds (-1: none)."""
     declared = Declaration(name, lower, upper)
-    return Affine(space, unit(columns, len(space)), np.zeros(len(columns)), shape, declared)
+    return Affine(space, unit_rows(columns, len(space)), np.zeros(len(columns)), shape, declared)
 
 
 def named(name: Any, what: str) -> str:
@@ -62,11 +63,24 @@ def bounds_of(value: Any, shape: tuple[int, ...], name: str, word: str) -> np.nd
         raise ProblemError(f"variable {name!r}: {word} has shape {out.shape}, the variable {shape}") from None
 
 
+class Declared(NamedTuple):
+    """The columns of a variable, its bounds (k,), its shape and its labels."""
+
+    columns: np.ndarray
+    lb: np.ndarray
+    ub: np.ndarray
+    shape: tuple[int, ...]
+    coords: Coords | None
+
+
 def declare(
-    space: Space, taken: set[str], name: str, shape: Any, lb: Any, ub: Any, kind: str, owner: int, follower: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:
-    """Append the columns of a variable after checking its name, kind, shape and bounds; return them with the bounds."""
-    dims = _shape(shape, named(name, "variable"))
+    space: Space, taken: set[str], name: str, shape: Any, lb: Any, ub: Any, kind: str, owner: int, follower: str,
+    coords: Any = None, unit: str = "",
+) -> Declared:  # fmt: skip
+    """Append the columns of a variable after checking its name, kind, shape, labels and bounds."""
+    labels = coords_of(coords, shape, f"variable {named(name, 'variable')!r}")
+    dims = _shape(shape, name) if labels is None else labels.shape
+    unit = checked_unit(unit, f"variable {name!r}")
     if kind not in ("C", "B", "I"):
         raise ProblemError(f"variable {name!r}: kind {kind!r} is not one of 'C', 'B', 'I'")
     low, high = bounds_of(lb, dims, name, "lb"), bounds_of(ub, dims, name, "ub")
@@ -75,12 +89,21 @@ def declare(
     if (low > high).any() or (low == np.inf).any() or (high == -np.inf).any():
         at = int(np.flatnonzero((low > high) | (low == np.inf) | (high == -np.inf))[0])
         raise ProblemError(f"variable {name!r}: lb {low[at]:g} and ub {high[at]:g} of entry {at} leave no value")
-    if name in taken:
+    if name in taken and not space.give_way(name, follower, taken):
         raise ProblemError(f"variable {name!r} is declared twice" + (f" for follower {follower!r}" if follower else ""))
     taken.add(name)
     role = "leader" if owner == LEADER else "follower"
-    columns = space.append(name, role, lb=low, ub=high, kind=kind, owner=owner, follower=follower, shape=dims)
-    return columns, low, high, dims
+    columns = space.append(
+        name, role, lb=low, ub=high, kind=kind, owner=owner, follower=follower, shape=dims, coords=labels, unit=unit
+    )
+    return Declared(columns, low, high, dims, labels)
+
+
+def checked_unit(unit: Any, where: str) -> str:
+    """Return the name of a unit, or refuse what is none."""
+    if not isinstance(unit, str) or "\n" in unit:
+        raise ProblemError(f"{where}: unit= is a text such as 'MW', got {unit!r}")
+    return unit.strip()
 
 
 def of_problem(space: Space, wanted: Space) -> None:

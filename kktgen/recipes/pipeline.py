@@ -107,7 +107,8 @@ class Result:
 
     def __str__(self) -> str:
         times = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items())
-        return "\n".join([f"{self.bilevel.name}: {self.solution}", str(self.report), f"time: {times}"])
+        head, *values = str(self.solution).splitlines()
+        return "\n".join([f"{self.bilevel.name}: {head}", *values, str(self.report), f"time: {times}"])
 
 
 class Stages:

@@ -4,9 +4,9 @@ The congestion rent of a line that may be built, or the revenue of a plant that 
 a binary x with a multiplier mu: as the leader wrote them, or as :func:`kktgen.eliminate` brought them in. Once mu has a
 box, ``x mu`` is a column between four rows (:mod:`kktgen.reformulate.binary_products`). The box is one of the model's
 own, so that the model with these columns has the points of the model with the products, whatever the box rests on: if
-the leader's problem holds multipliers of the follower, it is valid for all of them (tiers D0 to D3 of
-:mod:`kktgen.reformulate.bounds`, path costs, or a user's constant, which the claim names); if it does not, the products
-came from elimination, whose value is the same for all multipliers that fit, and one that fits lies in the box.
+the leader's problem holds mu, it is valid for all multipliers (tiers D0 to D3 of :mod:`kktgen.reformulate.bounds`, path
+costs, or a user's constant, which the claim names), at x = 0 perhaps for some, where the product is zero; if it does
+not, the products came from elimination, whose value is the same for all multipliers that fit, and some lie in the box.
 
 A multiplier of a row that x itself switches on (:mod:`kktgen.problem.lifting`) needs no box: where x switches the row
 off it has slack, and the multiplier is zero, so ``x mu`` is mu, or zero, at every KKT point.

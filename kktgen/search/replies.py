@@ -28,21 +28,22 @@ class Replies:
     Parameters
     ----------
     responder : Responder
-        Whose followers respond; in a Nash game it does so itself.
+        Whose followers respond; in a Nash game, and where they have nonconvex rows, it does so itself.
     deadline : Deadline
         Of all responses together.
     """
 
     def __init__(self, responder: Responder, deadline: Deadline = NEVER) -> None:
         self._responder, self._deadline = responder, deadline
-        self._followers = [_Follower(one, deadline) for one in responder.qps]
+        own = [] if responder.varies else responder.qps
+        self._followers = [_Follower(one, deadline) for one in own]
 
     def __call__(self, x: np.ndarray) -> np.ndarray | None:
         """Return the point where every follower responds to the decisions of x.
 
         None where a follower is infeasible, unbounded or late, or a Nash game does not settle.
         """
-        if self._responder.nash:
+        if self._responder.nash or self._responder.varies:
             return self._responder(x, deadline=self._deadline)
         z = self._responder.inward(x)
         for one in self._followers:

@@ -100,8 +100,8 @@ class Responder:
 
     Attributes
     ----------
-    qps : list of QP
-        One per follower, in the problem's own units (:mod:`kktgen.reformulate.scale`).
+    varies : bool
+        Whether some follower has nonconvex rows, and so is a QP only where the leader's decision is known.
     parameters : ndarray
         The leader's columns that some follower sees.
     nash : bool
@@ -136,7 +136,8 @@ class Responder:
         space = model.space
         self.n = len(space)
         stated = self._view.model.kkt
-        self.qps = [] if stated is None else [system.qp() for system in stated.systems]
+        self._systems = () if stated is None else stated.systems
+        self.varies = stated is not None and stated.varies
         seen = np.empty(0, dtype=np.int64) if stated is None else stated.seen
         self._terms = self._view.model.terms
         taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
@@ -172,18 +173,75 @@ class Responder:
             A point of the wrong length.
         """
         z = self.inward(x)
+        qps = self.at(z)
         if self.nash:
-            settled = self._settle(z, deadline)
-            return None if settled is None else self._view.back(settled)
-        if executor is None and len(self.qps) >= MANY and self._together(z, deadline):
+            settled = self._settle(qps, z, deadline)
+            return None if settled is None else self.outward(settled)
+        if executor is None and len(qps) >= MANY and not self.varies and self._together(z, deadline):
             return self._view.back(z)
-        tasks = [(one, z[one.x], deadline) for one in self.qps]
+        tasks = [(one, z[one.x], deadline) for one in qps]
         run: Callable[..., Iterable[Any]] = map if executor is None else executor.map
-        for one, parts in zip(self.qps, run(_job, tasks), strict=True):
+        for one, parts in zip(qps, run(_job, tasks), strict=True):
             if parts is None:
                 return None
             z[one.y], z[one.lam], z[one.mu] = parts
         return self.outward(z)
+
+    @cached_property
+    def qps(self) -> list[QP]:
+        """One program per follower, in the problem's own units (:mod:`kktgen.reformulate.scale`).
+
+        Raises
+        ------
+        UnsupportedError
+            A follower has nonconvex rows.
+
+        See Also
+        --------
+        at : At a point, for all followers.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("copy")
+        >>> x = m.var("x", lb=0, ub=3)
+        >>> one = m.follower("one")
+        >>> y = one.var("y", lb=0, ub=3)
+        >>> _ = one.add(y >= x)
+        >>> one.minimize(y)
+        >>> m.maximize(x - 2 * y)
+        >>> [qp.ny for qp in kg.search.Responder(m).qps]
+        [1]
+        """
+        return [system.qp() for system in self._systems]
+
+    def at(self, z: np.ndarray) -> list[QP]:
+        """Return the followers' programs at a point (n,) in those units: ``qps`` but for nonconvex rows.
+
+        Parameters
+        ----------
+        z : ndarray (n,)
+
+        Returns
+        -------
+        list of QP
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("quality")
+        >>> x = m.var("x", lb=1, ub=3)
+        >>> shop = m.follower("shop", products=True)
+        >>> sold = shop.var("sold", lb=0)
+        >>> _ = shop.add(x * sold <= 6)
+        >>> shop.minimize(sold @ sold - 5 * sold)
+        >>> m.maximize(x + sold)
+        >>> responder = kg.search.Responder(m)
+        >>> [qp] = responder.at(responder.inward([2.0]))
+        >>> print(qp.G.toarray().ravel())                # -sold <= 0, 2 sold <= 6
+        [-1.  2.]
+        """
+        return [system.fixed(z).qp() for system in self._systems] if self.varies else self.qps
 
     def inward(self, x: np.ndarray) -> np.ndarray:
         """Return decisions, as a call takes them, as a point (n,) in the units of ``qps``.
@@ -252,7 +310,7 @@ class Responder:
         2.0
         """
         z[self._dead] = 0.0
-        return self._view.back(z)
+        return self._view.back(self._terms.settled(z) if self.varies else z)
 
     @cached_property
     def _all(self) -> QP:
@@ -284,16 +342,16 @@ class Responder:
         z[self.leader] = x
         return z
 
-    def _settle(self, z: np.ndarray, deadline: Deadline) -> np.ndarray | None:
+    def _settle(self, qps: list[QP], z: np.ndarray, deadline: Deadline) -> np.ndarray | None:
         """Return the point where no follower wants to move, by best responses in turn; None when it is not reached."""
-        last: list[np.ndarray | None] = [None] * len(self.qps)
+        last: list[np.ndarray | None] = [None] * len(qps)
         states: set[bytes] = set()
         for _ in range(SWEEPS):
             moved, state = False, blake2b(z.tobytes()).digest()
             if state in states:  # they run in a circle
                 return None
             states.add(state)
-            for k, one in enumerate(self.qps):
+            for k, one in enumerate(qps):
                 x, before = z[one.x], last[k]
                 if before is not None and (np.abs(x - before) <= SETTLED * (1.0 + np.abs(x))).all():
                     continue

@@ -20,7 +20,7 @@ from ..reformulate.one_level import foundation
 from .boundedness import is_bounded, prices_fall
 from .refutation import VerifiedPoint, beats, best, gap, origin, refutation
 from .report import Tolerances
-from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, some
+from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, nonconvex_rows, some
 
 INFINITE = 1e20
 """A bound of this size is no bound: solvers write infinity so."""
@@ -40,6 +40,8 @@ DECISIONS = "every decision"
 PARTS = "independent parts"
 """Key of ``Solution.raw`` for the sentence that says of how many independent parts the answer is made, and which of
 them are proved."""
+KINDS = "kinds"
+"""Key of ``Solution.raw`` for the sentences that say what the claims of how many parts rest on."""
 OPEN_PARTS = "open parts"
 """Key of ``Solution.raw`` for the sentences that say which parts are not proved, and why."""
 
@@ -123,7 +125,7 @@ def judge(
         return found
     if said := (solution.raw or {}).get(PARTS):
         found.against += (solution.raw or {}).get(OPEN_PARTS, ())
-        found.rests.append(str(said))
+        found.rests += [str(said), *(solution.raw or {}).get(KINDS, ())]
         return found
     if said := (solution.raw or {}).get(TREE) or (solution.raw or {}).get(DECISIONS):
         found.against += cutoff_faults(original, encoded, value)
@@ -148,6 +150,11 @@ def judge(
     if original.pairs is not None:
         by = ", ".join(f"{used.encoding} ({used.pairs}, {used.trust})" for used in encoded.encodings)
         found.rests.append(f"pairs encoded: {by}" if by else "every pair was settled by a proved bound")
+    missing, rests = nonconvex_rows(original, encoded)
+    found.rests += [rests] if rests else []
+    if missing:
+        found.against.append(missing)
+        return found
     open_columns = boxes(encoded)[0]
     if not encoded.encodings:
         return found  # no pair is left for a solver to mishandle, so no box is asked for

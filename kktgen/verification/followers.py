@@ -138,7 +138,7 @@ def resolved(view: Scaled, z: np.ndarray, executor: Executor | None, deadline: D
     kkt = view.model.kkt
     assert kkt is not None
     scaled_z = view.point(z)
-    jobs = [FollowerAtPoint.of(kkt.qp(k), scaled_z) for k in range(len(kkt.followers))]
+    jobs = [FollowerAtPoint.of(kkt.qp(k, scaled_z), scaled_z) for k in range(len(kkt.followers))]
     if executor is None:
         return solve_all(jobs, deadline)
     chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
@@ -153,17 +153,17 @@ def response_lines(view: Scaled, z: np.ndarray, outcomes: Sequence[Resolved], to
     kkt = view.model.kkt
     assert kkt is not None
     return [
-        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, kkt.qp(k), z), name)
+        line("follower gap", outcome.gap, tolerance, _where(outcome, tolerance, view, kkt.systems[k].y, z), name)
         for k, (name, outcome) in enumerate(zip(kkt.followers, outcomes, strict=True))
     ]
 
 
-def _where(outcome: Resolved, tolerance: float, view: Scaled, qp: QP, z: np.ndarray) -> str:
+def _where(outcome: Resolved, tolerance: float, view: Scaled, y: np.ndarray, z: np.ndarray) -> str:
     """Return, for a response that is not optimal, the trouble or the variable farthest from an optimal response."""
     if outcome.gap <= tolerance or outcome.trouble or outcome.y is None:
         return outcome.trouble if outcome.gap > tolerance else ""
-    at = int(np.argmax(np.abs(outcome.y - view.point(z)[qp.y])))
-    column = qp.y[at]
+    at = int(np.argmax(np.abs(outcome.y - view.point(z)[y])))
+    column = y[at]
     return (
         f"{view.model.space.label(column)}: {z[column]:.6g}, re-solved {outcome.y[at] * view.columns[column] + 0.0:.6g}"
     )

@@ -212,6 +212,8 @@ class Report:
     attained : bool or None
         With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
         not known and there may be an infimum alone (:func:`kktgen.verification.attained.attained`).
+    unit : str
+        What the objective is counted in; empty where nobody said.
 
     See Also
     --------
@@ -249,6 +251,7 @@ class Report:
     range: Range | None = None
     attained: bool | None = None
     size: float = 1.0
+    unit: str = ""
 
     def __getitem__(self, name: str) -> Line:
         """Return the line of a name, e.g. ``report["stationarity(vpp1)"]``."""
@@ -281,10 +284,15 @@ class Report:
         return {
             "name": self.name, "claim": self.claim, "ok": self.ok, "value": _plain(self.value),
             "bound": _plain(self.bound), "gap": _plain(self.gap), "size": _plain(self.size), "attained": self.attained,
+            "unit": self.unit,
             "range": None if self.range is None else self.range.to_dict(),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(c), "value": _plain(c.value), "amount": _plain(c.amount)} for c in self.lines],
         }  # fmt: skip
+
+    @property
+    def _unit(self) -> str:
+        return f" ({self.unit})" if self.unit else ""
 
     def __str__(self) -> str:
         shown, left = _shown(self.lines)
@@ -297,16 +305,16 @@ class Report:
         if left:
             out.append(f"  ... {left} more lines")
         if self.value is not None:
-            out.append(f"  objective  {self.value:.10g}")
+            out.append(f"  objective  {self.value:.10g}{self._unit}")
         if self.bound is not None:
-            out.append(f"  bound      {self.bound:.10g}")
+            out.append(f"  bound      {self.bound:.10g}{self._unit}")
         if self.gap is not None:
             whole = self.size if self.value is None else max(self.size, abs(self.value))
             of = f" of {whole:.2g}" if whole < 1 else ""
             out.append(f"  gap        {self.gap:.1e}{of}  tolerance {self.tolerances.optimality:.0e}")
         if self.range is not None:
             first, *more = str(self.range).splitlines()
-            out += [f"  range      {first}", *(f"             {text}" for text in more)]
+            out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]
         out.append(f"  claim      {self.claim}")
         if self.claim == "optimal" and not self.attained:
             out.append("  attained   not known, as columns have no bounds: the optimum may be an infimum")

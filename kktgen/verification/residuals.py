@@ -194,7 +194,8 @@ def _row_name(system: System, i: int, is_equal: bool) -> str:
     word = declared.word
     if declared.is_bound:
         word = "fix" if is_equal else "ub" if system.side[i] > 0 else "lb"
-    return Block(0, len(declared.lo), word, "primal", system.name, declared.item, declared.shape).label(int(place[i]))
+    k, coords = len(declared.lo), declared.coords
+    return Block(0, k, word, "primal", system.name, declared.item, declared.shape, coords=coords).label(int(place[i]))
 
 
 def leader_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[Line]:

@@ -84,6 +84,27 @@ def loosenings(original: Model, encoded: Model) -> list[str]:
     return out
 
 
+def nonconvex_rows(original: Model, encoded: Model) -> tuple[str, str]:
+    """Return what speaks against a solver's bound where followers have nonconvex rows, and what it rests on.
+
+    Both are empty where there are none. A spatial search proves a bound only where every factor of the products lies in
+    a finite box.
+    """
+    kkt = original.kkt
+    parts = [] if kkt is None else [system.varying for system in kkt.systems if system.varying is not None]
+    if kkt is None or not parts:
+        return "", ""
+    count = sum(len(part) + len(part.p) for part in parts)
+    names = first_names([name for name, s in zip(kkt.followers, kkt.systems, strict=True) if s.varying is not None])
+    factors = np.unique(np.concatenate([part.factors for part in parts]))
+    space = encoded.space
+    missing = factors[~(np.isfinite(space.lb[factors]) & np.isfinite(space.ub[factors]))]
+    what = f"nonconvex rows: {count} products with the leader's continuous variables in the KKT system of {names}"
+    if len(missing):
+        return f"{what}, {some(encoded, missing)} without a finite box, so the solver's bound over them is no proof", ""
+    return "", f"{what}, every factor in a proved or a declared box"
+
+
 def some(model: Model, columns: np.ndarray) -> str:
     """Return the first names of some columns and the verb that fits their number."""
     names = first_names(labels(model.space.blocks, columns[:3]), count=len(columns))

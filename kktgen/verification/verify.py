@@ -19,11 +19,13 @@ from ..model.solution import Solution
 from ..model.units import spans
 from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
-from ..reformulate.scale import scaled
+from ..problem.points import declared_point
+from ..reformulate.scale import Scaled, scaled
 from ..wording import first_names
 from . import claims
 from .attained import attained
 from .followers import resolved, response_lines
+from .multipliers import with_prices
 from .refutation import VerifiedPoint, gap, origin
 from .report import SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
@@ -58,12 +60,14 @@ def verify(
     Parameters
     ----------
     bilevel : Bilevel
-    solution : Solution or array
-        A solver's answer, whose model says how it was encoded; or a plain point z over the problem's columns (what
-        lies beyond them is ignored), which is never called more than bilevel-feasible. So is the answer to another
-        problem, for instance to this one before it was changed. NaN in multiplier columns
-        means that the point has no multipliers, and so do zeros in all of them, but not in what a solver found: that
-        is a point of its model, or none.
+    solution : Solution, mapping, or numbers
+        A solver's answer, whose model says how it was encoded; or a plain point, which is never called more than
+        bilevel-feasible. So is the answer to another problem, for instance to this one before it was changed. A plain
+        point is a mapping from variables, or their names (``"x"``, ``"market.g"``, or the label of a column), to
+        values; the values of all variables in the order of declaration; or all columns z (what lies beyond them is
+        ignored). NaN in multiplier columns means that the point has no multipliers: of followers whose multipliers
+        somebody uses they are found by re-solving. Zeros in all of them mean the same, but not in what a solver found:
+        that is a point of its model, or none.
     tolerances : Tolerances
         Scaled as stated in :mod:`kktgen.verification.residuals` and :mod:`kktgen.verification.followers`.
     evidence : sequence of Solution
@@ -124,6 +128,11 @@ def verify(
     >>> print(report.claim, sorted(line.name for line in report.failing))
     unverified ['follower gap(driver)', 'stationarity(driver)']
 
+    The numbers a paper prints are enough.
+
+    >>> print(kg.verify(m, {"toll": 1.5, "road": 1}).claim, kg.verify(m, [1.5, 0]).claim)
+    bilevel-feasible unverified
+
     At the optimal toll 2 the driver is indifferent, which is worth 2 to the leader.
 
     >>> solution = kg.optimize(m).solution
@@ -134,6 +143,8 @@ def verify(
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)
     model = shared_kkt(bilevel)
+    if not isinstance(solution, Solution):
+        solution = declared_point(bilevel, solution, "verify")
     known = solution if isinstance(solution, Solution) else None
     mine, ignored = _sorted(model, known, evidence)
     why = "" if known is None else other_problem(model, known.model)
@@ -181,6 +192,8 @@ def _of_point(
     """Return the report of a point: a plain one, or a solution's of this problem."""
     known, view = solution if isinstance(solution, Solution) else None, scaled(model)
     z, absent, lines = _point(model, solution, tolerances)
+    found = _without_prices(model, solution) if known is None and model.kkt is not None else np.empty(0, dtype=int)
+    z = _with_prices(view, z, found, deadline)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
@@ -198,7 +211,12 @@ def _of_point(
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
     witnesses = _witnesses(bilevel, model, known, tolerances, evidence, executor, deadline)
-    return _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong, deadline)
+    report = _conclude(model, known, lines, z, tolerances, evidence, witnesses, notes, wrong, deadline)
+    if not len(found) or model.kkt is None:
+        return report
+    names = first_names([model.kkt.followers[k] for k in found], SHOWN)
+    said = f"the multipliers of {names}, which the point does not have, are those of the follower re-solved"
+    return replace(report, reasons=(*report.reasons, said))
 
 
 def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline = NEVER) -> Report:
@@ -245,6 +263,22 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
     return z, holes if solved else holes | ~given, lines
 
 
+def _without_prices(model: Model, point: np.ndarray) -> np.ndarray:
+    """Return the followers whose multipliers somebody uses and a point says are not known."""
+    assert model.kkt is not None
+    space = model.space
+    holes = space.owner[space.is_price & np.isnan(point[: model.n])]
+    return np.flatnonzero((np.bincount(holes, minlength=len(model.kkt.followers)) > 0) & model.kkt.priced)
+
+
+def _with_prices(view: Scaled, z: np.ndarray, followers: np.ndarray, deadline: Deadline) -> np.ndarray:
+    """Return a point with the multipliers of some followers re-solved."""
+    kkt = view.model.kkt
+    if kkt is None or not len(followers):
+        return z
+    return view.back(with_prices(kkt, view.point(z), followers, deadline))
+
+
 def _weighed(
     conditions: list[Line], response: Line, absent: bool, priced: bool, notes: list[str], wrong: list[str]
 ) -> list[Line]:
@@ -281,7 +315,18 @@ def _conclude(
         reasons = _why_it_fails(failing)
         if known is not None:
             reasons += claims.refuted(model, known, witnesses, tolerances)
-        return Report(model.name, tuple(lines), "unverified", False, value, bound, None, tuple(reasons), tolerances)
+        return Report(
+            model.name,
+            tuple(lines),
+            "unverified",
+            False,
+            value,
+            bound,
+            None,
+            tuple(reasons),
+            tolerances,
+            unit=model.unit,
+        )
     if known is None:
         found = claims.Grounds([PLAIN])
     else:
@@ -297,7 +342,7 @@ def _conclude(
     reached = attained(model, known.model) if known is not None and not found.against else None
     return Report(
         model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
-        found.sentences, tolerances, size=size, attained=reached,
+        found.sentences, tolerances, size=size, attained=reached, unit=model.unit,
     )  # fmt: skip
 
 
@@ -356,5 +401,5 @@ def _without_point(
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
         reasons += faults
     else:
-        reasons += refuted
+        reasons += [*refuted, *(solution.raw or {}).get(claims.OPEN_PARTS, ())]
     return Report(model.name, (), claim, False, None, claims.usable(solution.bound), None, tuple(reasons), tolerances)

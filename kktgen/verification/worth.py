@@ -83,7 +83,7 @@ def _within(view: Scaled, at: np.ndarray, tolerances: Tolerances, deadline: Dead
     of = [(kkt.y_of, kkt.y), (kkt.lam_of, kkt.lam), (kkt.mu_of, kkt.mu)]
     most = sum(np.bincount(owner, effect[columns], len(kkt.followers)) for owner, columns in of)
     for k in np.flatnonzero(most > tolerances.optimality * max(1.0, abs(model.value(at)))).tolist():
-        qp = kkt.qp(k)
+        qp = kkt.qp(k, at)
         columns = np.concatenate([qp.y, qp.lam, qp.mu])
         exact = None if deadline.over else _response(qp, at, deadline)
         if exact is not None:

@@ -91,7 +91,7 @@ def test_random_problems_keep_every_number(seed, tmp_path):
     assert np.sort(np.abs(one.G.data)).tolist() == np.sort(np.abs(other.G.data)).tolist()
     x, y = (space.ub[space.role == "leader"] for space in (m.space, back.space))
     assert (x[order] == y).all()
-    names = back.about["names"]["x"]
+    names = [back.space.label(c) for c in back.space.find("x")]
     assert names == [m.space.label(c) for c in np.flatnonzero(m.space.role == "leader")[order]]
 
 
@@ -124,7 +124,8 @@ def test_columns_are_counted_in_the_order_of_the_file(tmp_path):
     path = kg.write(m, tmp_path / "a.aux")
     assert path.read_text().split("\n")[:7] == ["N 2", "M 3", "LC 1", "LC 2", "LR 2", "LR 3", "LR 4"]
     back = kg.read(path)
-    assert back.about["names"]["x"] == ["x", "k"] and back.space.kind[:2].tolist() == ["C", "I"]
+    assert [back.space.label(c) for c in back.space.find("x")] == ["x", "k"]
+    assert back.space.kind[:2].tolist() == ["C", "I"]
     assert back.objective.r == -7.0  # the column ONE is the constant again
     assert kg.optimize(back).solution.objective == pytest.approx(-kg.optimize(m).solution.objective)
 
@@ -337,7 +338,7 @@ def test_statistics_are_counted_by_hand():
     assert statistics(m) == {
         "n_x": 6, "I_u": 2, "B_u": 1, "n_y": 2, "I_l": 0, "B_l": 0, "n_link": 2, "n_link^C": 1, "n_link^I": 1,
         "n_link^B": 0, "m_u": 2, "m_l": 2, "m_coup": 1, "m_link": 1, "alpha": 0.0, "followers": 1, "priced": 0,
-        "products_u": 0, "products_l": 1, "nash": 0, "lifted": 0, "conditional": 0,
+        "products_u": 0, "products_l": 1, "nash": 0, "lifted": 0, "varying": 0, "conditional": 0,
     }  # fmt: skip
     m.minimize(4 * y[0] - 2 * y[1])
     assert statistics(m)["alpha"] == pytest.approx(1.0)
@@ -422,4 +423,5 @@ def test_a_finished_problem_has_no_parameters(tmp_path):
 def test_an_imported_pair_can_be_kept_as_a_bundle(tmp_path):
     m = aux_read.load(moore_bard(tmp_path).read_bytes(), tmp_path / "13_moorebard.aux")
     back = bundle_read.load(kg.dumps(m, "bilevel.json").encode(), "memory")
-    assert back.about["names"] == {"x": ["x"], "y": ["y"], "upper": [], "rows": ["r0", "r1", "r2", "r3"]}
+    assert [back.space.label(c) for c in (0, 1)] == ["x", "y"]
+    assert back.followers[0].declared[-1].coords.texts[0] == ["r0", "r1", "r2", "r3"]

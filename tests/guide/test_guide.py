@@ -39,6 +39,7 @@ NOT_SENTENCES = {
         f"{HOLE}: {HOLE} columns, {HOLE} rows, {HOLE} entries", f"M on mu {HOLE}; on s {HOLE}",
         "maximised (its negative is minimised)", f"  bounds: {HOLE} more followers",
     },
+    "model/values.py": {f"{HOLE} values from {HOLE} to {HOLE}, sum {HOLE}", f"  and {HOLE} more variables"},
     "reformulate/bounds/__init__.py": {f"bounds: follower {HOLE} of {HOLE}"},
     "encodings/parts/constants.py": {
         "a key is a follower, its name, rows that were added to a follower, their dual, a follower's variable, "

@@ -295,3 +295,25 @@ def test_what_kktgen_does_not_hold_is_refused(change, options, kind, words):
 def test_something_else_than_a_linopy_model_is_refused():
     with pytest.raises(kg.ProblemError, match=r"a linopy.Model is expected, got dict; pip install 'kktgen\[linopy\]'"):
         kg.linopy.follower(kg.Bilevel("refused"), {})
+
+
+def test_entries_are_called_by_linopys_labels():
+    model, plant = linopy.Model(), pd.Index(["own", "rival"], name="plant")
+    hour = pd.date_range("2030-01-01", periods=2, freq="h", name="snapshot")
+    absent = pd.DataFrame([[True, True], [True, False]], hour, plant)
+    offer = model.add_variables(lower=0, upper=60, coords=[hour], name="offer")
+    g = model.add_variables(lower=0, upper=80, coords=[hour, plant], name="g", mask=absent)
+    model.add_constraints(g.sum("plant") >= 50, name="balance")
+    model.add_objective((offer * g.sel(plant="own", drop=True)).sum() + 2 * g.sum())
+    m = kg.Bilevel("labels")
+    f = kg.linopy.follower(m, model, leader=["offer"], name="market")
+    names = [m.space.label(k) for k in range(len(m.space))]
+    assert names[:5] == ["offer(00:00)", "offer(01:00)"] + [f"g(market,{k})" for k in _entries(hour, plant, absent)]
+    assert "mu(market,balance,01:00)" in names
+    m.maximize(f.dual["balance"].sum())
+    assert kg.optimize(m).solution.frame(f.dual["balance"]).index.equals(hour)
+
+
+def _entries(hour, plant, there):
+    """Return the labels of entries that are not masked, as they are printed beside one another."""
+    return [f"0{h}:00/{p}" for h in range(2) for k, p in enumerate(plant) if there.iloc[h, k]]

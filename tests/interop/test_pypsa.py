@@ -112,6 +112,40 @@ def test_the_answer_goes_back_into_the_network():
         market.assign(solution)
 
 
+def drawn(seed):
+    """Return a network of every kind of component, with prices of its own for lost load."""
+    rng, n = np.random.default_rng(seed), pypsa.Network()
+    hours, buses = int(rng.integers(2, 5)), [f"b{k}" for k in range(rng.integers(2, 5))]
+    n.set_snapshots(pd.date_range("2026-01-01", periods=hours, freq="h"))
+    n.snapshot_weightings.loc[:, :] = rng.choice([1.0, 2.0, 3.0], hours)[:, None]
+    n.add("Bus", buses)
+    for k, (start, end) in enumerate(zip(buses, np.roll(buses, -1), strict=True)):
+        n.add("Line", f"L{k}", bus0=start, bus1=end, x=0.1 + rng.random(), r=0.01, s_nom=rng.uniform(40, 120))
+    n.add("Link", "dc", bus0=buses[0], bus1=buses[-1], p_nom=30.0, efficiency=0.95, marginal_cost=0.5)
+    for k, bus in enumerate(buses):
+        n.add("Load", f"d{k}", bus=bus, p_set=rng.uniform(20, 80, hours))
+        n.add("Generator", f"lost{k}", bus=bus, p_nom=500, marginal_cost=200 + rng.random())
+        n.add("Generator", f"g{k}", bus=bus, p_nom=rng.uniform(40, 120), marginal_cost=rng.uniform(5, 80),
+              ramp_limit_up=0.7 if rng.random() < 0.4 else np.nan)  # fmt: skip
+        n.add("Generator", f"new{k}", bus=bus, p_nom_extendable=True, p_nom_max=60.0, capital_cost=20 * rng.random(),
+              marginal_cost=rng.uniform(5, 40), p_max_pu=rng.random(hours))  # fmt: skip
+    n.add("Store", "store", bus=buses[0], e_nom=50, e_cyclic=True)
+    n.add("StorageUnit", "lake", bus=buses[-1], p_nom=20, max_hours=3, inflow=rng.uniform(0, 5, hours))
+    return n
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_at_fixed_offers_a_market_of_every_component_costs_what_it_costs_in_pypsa(seed):
+    n, firm = drawn(seed), ["g0", "g1"]
+    offers = np.random.default_rng(1000 + seed).uniform(0, 90, (len(n.snapshots), 2)).round(3)
+    m, market = kg.pypsa.strategic(n, firm, cap=100)
+    m.add(market.offer == offers)
+    market.assign(kg.optimize(m, time_limit=60).solution)
+    own = solved_at(drawn(seed), firm, offers)
+    assert n.objective == pytest.approx(own.objective, rel=1e-6)
+
+
 def with_build(capacity=None):
     """Return the network whose strategic generator has a capacity to be chosen, or has it."""
     n = network(4)

@@ -228,7 +228,7 @@ def column_squeezed_by_constants():
 def squeezed_to_a_point_at_one_decision():
     """``min_y -y, y <= x, y >= 1 - x, y <= 1 - x``: only x >= 1/2 leaves a response, y = 1 - x.
 
-    Leader ``min x + y - 1`` is 0 everywhere; it uses a multiplier (of ``y <= x``, >= -9), so none is basic.
+    Leader ``min x + y - 1`` is 0 everywhere; it uses a multiplier (of ``y <= x``, >= -9), so that one is not basic.
     """
     m, x, f = start("pinch", ub=1)
     y = f.var("y")

@@ -79,19 +79,32 @@ def test_a_row_and_the_objective_share_a_column_and_the_row_becomes_linear():
     assert any(block.word == "earns" for block in lifted.rows.blocks)
 
 
-def test_without_a_box_the_product_stays():
+def shut(alone: float) -> kg.Bilevel:
+    """At z = 0 the plant is shut: the multipliers of its rows have no bound, only their difference has."""
     m = kg.Bilevel("shut")
     z = m.var("z", kind="B")
     f = m.follower("market")
     g, h = f.var("g", lb=0), f.var("h", lb=0, ub=9)
-    limit = f.add(g <= 4 * z)  # at z = 0 the plant is shut: its multipliers have no bound
+    limit = f.add(g <= 4 * z)
     f.add(g + h == 6)
     f.minimize(10 * g + 30 * h)
-    m.maximize(-limit.dual * z - z)
-    model = kg.bound(kg.kkt(m))
+    m.maximize(-limit.dual * z - z + alone * limit.dual)
+    return m
+
+
+def test_without_a_box_the_product_stays():
+    model = kg.bound(kg.kkt(shut(0.1)))
     assert with_switched_products(model) is model
-    result = kg.optimize(m, time_limit=30)
+    result = kg.optimize(shut(0.1), time_limit=30)
+    assert (result.solution.objective, result.report.claim) == (pytest.approx(17.0), "optimal")
+
+
+def test_a_multiplier_that_stands_beside_the_binary_alone_needs_no_bound_where_it_is_zero():
+    model = kg.bound(kg.kkt(shut(0.0)))
+    assert with_switched_products(model).n == model.n + 1
+    result = kg.optimize(shut(0.0), time_limit=30)
     assert (result.solution.objective, result.report.claim) == (pytest.approx(19.0), "optimal")
+    assert "every multiplier and slack lies in a proved box" in str(result.report)
 
 
 def test_multipliers_of_rows_that_the_binary_switches_need_no_box():

@@ -11,7 +11,7 @@ import pytest
 
 import kktgen as kg
 from kktgen.catalog import build
-from kktgen.problem.variables import unit
+from kktgen.problem.variables import unit_rows
 from kktgen.search.given import given_decisions, given_point
 from kktgen.search.population.compare import Comparison
 from kktgen.search.population.fitness import Fitness, evaluate
@@ -54,7 +54,7 @@ def delivery(carry: str = "C") -> kg.Bilevel:
 
 def entry(m: kg.Bilevel, column: int) -> kg.Affine:
     """Return the variable in a column."""
-    return kg.Affine(m.space, unit(np.array([column]), len(m.space)), np.zeros(1), (1,))
+    return kg.Affine(m.space, unit_rows(np.array([column]), len(m.space)), np.zeros(1), (1,))
 
 
 def at(m: kg.Bilevel, x: list[float]):

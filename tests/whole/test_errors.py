@@ -164,7 +164,7 @@ VERBS: dict[str, tuple[Case, str]] = {
     "write to a folder that is not there": (lambda p: kg.write(milp(p), "no/where/a.lp"), "cannot be written"),
     "dumps in no format": (lambda p: kg.dumps(milp(p), None), "no format"),
     "read of nothing": (lambda p: kg.read_solution(None, kg.kkt(p.m)), "a path is needed"),
-    "read over a problem": (lambda p: kg.read_solution("a.sol", p.m), "expected Model"),
+    "read over a problem": (lambda p: kg.read_solution("a.sol", p.m), "has followers"),
     "write of no solution": (lambda p: kg.write_solution(None, "a.sol"), "expected Solution"),
     "verify with the arguments swapped": (lambda p: kg.verify(kg.solve(milp(p)), p.m), "expected Bilevel"),
     "verify of nothing": (lambda p: kg.verify(p.m, None), "verify:"),
@@ -172,7 +172,8 @@ VERBS: dict[str, tuple[Case, str]] = {
 }
 
 VALUES: dict[str, tuple[Case, str]] = {
-    "words": (lambda p: kg.solve(milp(p))["x"], "takes an expression such as x"),
+    "number": (lambda p: kg.solve(milp(p))[3], "takes an expression such as x"),
+    "words": (lambda p: kg.solve(milp(p))["nothing"], "no variable is called 'nothing'"),
     "rows": (lambda p: kg.solve(milp(p))[p.row], "got Rows"),
     "another problem": (lambda p: kg.solve(milp(p))[p.other.x], "problem 'other' has no value"),
 }

@@ -37,6 +37,7 @@ def slack_columns(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
                 block.word.replace("comp", "s", 1), "slack", lb=0.0, ub=ub[here],
                 owner=int(pairs.follower[new[block.start]]),
                 follower=block.follower, item=block.item, shape=block.shape, index=block.index, proof=proof[here],
+                coords=block.coords,
             )
         )  # fmt: skip
     column = np.concatenate(columns)
@@ -49,8 +50,7 @@ def slack_columns(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
         (k, n),
     )
     blocks = tuple(
-        Block(b.start, b.stop, b.word.replace("comp", "slack", 1), "encoding", b.follower, b.item, b.shape, b.index)
-        for b in select(pairs.blocks, missing)
+        replace(b, word=b.word.replace("comp", "slack", 1), role="encoding") for b in select(pairs.blocks, missing)
     )
     lo, hi = model.rows.lo.copy(), model.rows.hi.copy()
     upper, row = pairs.side[new] > 0, pairs.row[new]
@@ -70,6 +70,7 @@ def binaries(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
         space.append(
             b.word.replace("comp", "z", 1), "binary", lb=0.0, ub=1.0, kind="B", owner=int(pairs.follower[b.start]),
             follower=b.follower, item=b.item, shape=b.shape, index=b.index,
+            coords=b.coords,
         )
         for b in pairs.blocks
     ]  # fmt: skip
@@ -86,7 +87,4 @@ def mu_rows(pairs: Pairs, n: int) -> Csr:
 
 def renamed(pairs: Pairs, word: str) -> tuple[Block, ...]:
     """Return the pairs' blocks as rows of an encoding, under another word."""
-    return tuple(
-        Block(b.start, b.stop, b.word.replace("comp", word, 1), "encoding", b.follower, b.item, b.shape, b.index)
-        for b in pairs.blocks
-    )
+    return tuple(replace(b, word=b.word.replace("comp", word, 1), role="encoding") for b in pairs.blocks)

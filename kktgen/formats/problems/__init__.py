@@ -11,7 +11,7 @@ import os
 from ...errors import FormatError
 from ...problem.bilevel import Bilevel
 from ..writing.files import contents, file_path
-from . import aux_read, aux_write, bundle, bundle_read, linked, mof_write
+from . import aux_read, aux_write, bundle, bundle_read, linked, mof_write, single_read
 
 SUFFIXES = (bundle.SUFFIX, aux_write.SUFFIX, mof_write.SUFFIX)
 """Of files that are read and written."""
@@ -39,14 +39,15 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
         ``.bilevel.json``, or ``.aux`` with the ``.mps`` it names (else that of its own name) in the same folder; either
         may have ``.gz`` behind it. ``.mof.json`` with the ``.link.json`` beside it; a ``.toml`` table of level files
         (``kktgen help levels``). An ``.aux`` may list indices (``LC``, ``LR``, ``LO``, ``OS``) or names
-        (``@VARSBEGIN``, in the spellings of MibS, BOBILib and idol).
+        (``@VARSBEGIN``, in the spellings of MibS, BOBILib and idol). A plain ``.lp`` or ``.mps`` is a problem without
+        followers; :func:`kktgen.highs.follower` makes a follower of one.
 
     Returns
     -------
     Bilevel
         Of a bundle the problem that was written, bit for bit, with what is known of it in ``about``. Of an ``.aux``
-        file leader variables ``x``, follower ``lower`` with variables ``y``, rows ``upper`` and ``rows``; the file's
-        own names are in ``about["names"]``.
+        file leader variables ``x``, follower ``lower`` with variables ``y``, rows ``upper`` and ``rows``; columns and
+        rows are called as in the file, ``solution["Y7"]``.
 
     Raises
     ------
@@ -83,10 +84,13 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
         return linked.load_table(source).m
     if suffix == mof_write.SUFFIX:
         return linked.load_mof(source).m
+    if not suffix and source.name.lower().removesuffix(".gz").endswith(single_read.SUFFIXES):
+        return single_read.load(source)
     if not suffix:
         raise FormatError(
-            f"{source}: a bilevel problem is read from {', '.join(SUFFIXES)} or a .toml table of level files; "
-            f"{' and '.join(SUFFIXES[:2])} may have .gz behind them"
+            f"{source}: a bilevel problem is read from {', '.join(SUFFIXES)} or a .toml table of level files, one "
+            f"without followers from {' or '.join(single_read.SUFFIXES)}; all but .mof.json and .toml also with .gz "
+            "behind it"
         )
     data = contents(source)
     return bundle_read.load(data, str(source)) if suffix == bundle.SUFFIX else aux_read.load(data, source)

@@ -92,7 +92,7 @@ def single_level(m: Bilevel) -> tuple[Model, np.ndarray, np.ndarray]:
     for block in blocks:
         part = slice(block.start, block.stop)
         at = space.append(block.word, block.role, lb=m.space.lb[part], ub=m.space.ub[part], follower=block.follower,
-                          item=block.item, shape=block.shape, index=block.index)  # fmt: skip
+                          item=block.item, shape=block.shape, index=block.index, coords=block.coords)  # fmt: skip
         space.kind[at], space.owner[at] = m.space.kind[part], m.space.owner[part]
     n = len(space)
     goal = Quad.from_matrices(space, None, _linear(m.objective, columns), m.objective.r)
@@ -116,7 +116,7 @@ def _refuse(m: Bilevel) -> None:
     if len(m.followers) != 1:
         raise UnsupportedError(f"{m.name!r} has {len(m.followers)} followers; {_HOLDS}")
     follower, space = m.followers[0], m.space
-    cost = follower.system().cost.canonical()
+    cost = follower.system().fixed(np.zeros(len(space))).cost.canonical()
     own = (space.owner[cost.i] == 0) | (space.owner[cost.j] == 0)
     if own.any():
         at = int(np.flatnonzero(own)[0])
@@ -129,6 +129,11 @@ def _refuse(m: Bilevel) -> None:
         product = f"{space.label(int(term.quad.i[0]))} * {space.label(int(term.quad.j[0]))}"
         raise UnsupportedError(
             f"row {term.row!r} of follower {follower.name!r} holds the product {product} of the leader's; {_HOLDS}"
+        )
+    if follower.varying:
+        x, name = follower.varying[0].x, follower.varying[0].names[0]
+        raise UnsupportedError(
+            f"row {name!r} of follower {follower.name!r} holds a product with {space.label(int(x[0]))}; {_HOLDS}"
         )
     for found, what in ((m.quads, "quadratic rows"), (m.sets, "SOS1 sets"), (m.conditions, "indicator rows")):
         if found:

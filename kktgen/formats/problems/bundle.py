@@ -26,14 +26,18 @@ The schema is one JSON object::
 * ``kind`` is C (continuous), B (binary) or I (integer) for all entries, or one letter each. Followers are continuous.
 * Every cost is the minimised one, and the leader's objective likewise; ``sense`` tells what the user asked for.
 * Numbers are the shortest decimals that read back to the same float64. Other keys than these are refused.
-* ``version`` is 1 wherever that says it. In version 2 rows of a follower may hold products besides,
+* ``version`` is 1 wherever that says it. In version 2 variables and rows may have labels (``"coords"``,
+  :mod:`kktgen.formats.problems.bundle_labels`), rows only where these are not those of the variables in them; variables
+  and the leader may have a ``"unit"``. Rows of a follower may hold products besides,
   ``"i": [0], "j": [0], "v": [-1.0]`` for ``sum v z_i z_j``, and ``"row": [0]``, the entry each of them stands in,
   unless the shape is []. Those of the leader's variables alone are one column more a row; those of a leader's binary
   with the follower's own variables one a row and binary (none where the same product, up to sign, stands in an earlier
   row). These columns arise before the multipliers of the rows, the latter first, and stand in no ``column``; for the
   latter four multipliers each arise behind those of the rows (:mod:`kktgen.problem.lifting`).
   ``"when": {"column": [4], "value": [1]}``, one a row, makes rows hold only where a binary has a value; equations then
-  have two multipliers.
+  have two multipliers. A follower with ``"products": true`` may hold products of continuous variables of the leader
+  with its own: one column more a row and variable, behind those before, and behind the multipliers of the rows one for
+  the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`).
 """
 
 from __future__ import annotations
@@ -46,12 +50,16 @@ import orjson
 from ...errors import ProblemError, UnsupportedError
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
+from ...problem.columns import Space
+from ...problem.coords import Coords
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
 from ...problem.follower_rows import Declared
+from ...problem.labelled import labels_of
 from ...problem.lifted_rows import Natural
 from ...problem.rows import Rows
 from .about import check_about
+from .bundle_labels import plain_coords
 
 SUFFIX = ".bilevel.json"
 FORMAT, VERSIONS = "kktgen bilevel", (1, 2)
@@ -70,11 +78,13 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
     if not isinstance(m, Bilevel):
         raise UnsupportedError(f"{SUFFIX} holds a bilevel problem; give the Bilevel, not a {type(m).__name__}")
     check_about(m.about, f"{m.name!r}.about", ProblemError)
-    version = VERSIONS[any(f.terms or f.products.natural for f in m.followers)]
+    version = VERSIONS[any(f.terms or f.products.natural for f in m.followers) or _labelled(m)]
     head = {"format": FORMAT, "version": version, "name": m.name, "columns": len(m.space)}
     leader = [
         b'"objective":' + _text(_function(m.objective, "the leader's objective")),
-        _list("rows", [_rows(rows, rows.name) for rows in m.rows]),
+        _list("rows", [
+            _rows(rows, rows.name) | _coords(m.space, rows.M, rows.shape, rows.coords) for rows in m.rows
+        ]),
         _list("quadratic_rows", [
             {"name": q.name, "lo": q.lo, "hi": q.hi, "function": _function(q.quad, f"row {q.name!r}")} for q in m.quads
         ]),
@@ -84,14 +94,25 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
         ]),
     ]  # fmt: skip
     followers = [
-        {"name": f.name, "sense": "min" if f.sense > 0 else "max",
+        {"name": f.name, **({"products": True} if f.varying else {}), "sense": "min" if f.sense > 0 else "max",
          "cost": None if f.cost is None else _function(f.cost, f"follower {f.name!r}")}
         for f in m.followers
     ]  # fmt: skip
     file.write(_text(head)[:-1] + b',\n"about":' + _text(m.about) + b",\n")
     file.write(_list("declarations", declarations(m)) + b",\n" + _list("followers", followers) + b",\n")
     sense = b"min" if m.sense > 0 else b"max"
-    file.write(b'"leader":{"sense":"' + sense + b'",\n' + b",\n".join(leader) + b"}}\n")
+    unit = b',"unit":' + _text(m.unit) if m.unit else b""
+    file.write(b'"leader":{"sense":"' + sense + b'"' + unit + b",\n" + b",\n".join(leader) + b"}}\n")
+
+
+def _labelled(m: Bilevel) -> bool:
+    """Return whether labels or units were given."""
+    return bool(m.unit) or any(b.coords or b.unit for b in m.space.blocks) or any(rows.coords for rows in m.rows)
+
+
+def _coords(space: Space, M: Csr, shape: tuple[int, ...], coords: Coords | None) -> dict[str, Any]:
+    """Return the labels of rows where they are others than those of the variables in them."""
+    return {"coords": plain_coords(coords)} if coords is not None and coords != labels_of(space, M, shape) else {}
 
 
 def declarations(m: Bilevel) -> list[dict[str, Any]]:
@@ -106,10 +127,17 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
             out.append((block.start, 0, {
                 "variable": block.word, "follower": block.follower or None, "shape": block.shape,
                 "lb": space.lb[part], "ub": space.ub[part], "kind": kind,
+                **({"coords": plain_coords(block.coords)} if block.coords else {}),
+                **({"unit": block.unit} if block.unit else {}),
             }))  # fmt: skip
     for follower in m.followers:
         natural = {row.name: row for row in follower.products.natural}
-        out += [(row.first, 1, _natural(follower, row)) for row in natural.values()]
+        of_rows = {row.name: row.coords for row in follower.products.conditional}
+        of_rows |= {declared.word: declared.coords for declared in follower.declared if not declared.is_bound}
+        out += [
+            (row.first, 1, _natural(follower, row) | _coords(space, row.quads.M, row.quads.shape, of_rows[row.name]))
+            for row in natural.values()
+        ]
         place, terms = -1, {term.row: term for term in follower.terms}
         for declared in follower.declared:
             if declared.word in natural and not declared.is_bound:
@@ -119,6 +147,7 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
             if not declared.is_bound:
                 M = declared.M if term is None else _without(declared.M, term.column)
                 rows = _rows(Rows(space, M, declared.lo, declared.hi, declared.shape), declared.word)
+                rows |= _coords(space, M, declared.shape, declared.coords)
                 if term is not None:
                     rows |= {key: _contiguous(getattr(term.quad, key)) for key in "ijv"}
                 out.append((place, 1, {"follower": follower.name, **rows}))

@@ -13,15 +13,16 @@ from ...problem.bilevel import Bilevel
 from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
 from ...problem.rows import QuadRow, QuadRows, Rows
-from ...problem.variables import unit
+from ...problem.variables import unit_rows
 from .about import check_about
 from .bundle import FORMAT, VERSIONS
+from .bundle_labels import read_coords
 from .fields import Fields, placed
 
 _TOP = "format version name columns about declarations followers leader"
 _VARIABLE, _ROWS = "variable follower shape lb ub kind", "rows shape lo hi start column value"
-_MORE = ("i", "j", "v", "row", "when")
-"""What rows of a follower may hold besides in version 2."""
+_MORE, _MORE_OF_VARIABLES = ("i", "j", "v", "row", "when", "coords"), ("coords", "unit")
+"""What rows of a follower and variables may hold besides in version 2."""
 _LEADER = "sense objective rows quadratic_rows sos1 indicators"
 
 
@@ -52,31 +53,34 @@ def load(data: bytes, file: str) -> Bilevel:
     with placed(file, "name"):
         m = Bilevel(top.text("name"))
     m.about = check_about(root["about"], f"{file}: about", FormatError)
-    followers = _followers(m, top)
+    followers = _followers(m, top, root["version"])
     for k, value in enumerate(top.items("declarations")):
         _declare(m, followers, value, file, f"declarations[{k}]", root["version"])
     if top.count("columns") != len(m.space):
         raise top.fault("columns", f"{root['columns']}, but the declarations make {len(m.space)}")
     for k, (value, follower) in enumerate(zip(top.items("followers"), m.followers, strict=True)):
         _cost(follower, value, file, f"followers[{k}]")
-    _leader(m, Fields(root["leader"], file, "leader", _LEADER))
+    more = _more(root["leader"], root["version"], ("unit",))
+    _leader(m, Fields(root["leader"], file, "leader", f"{_LEADER} {more}"), root["version"])
     return m
 
 
-def _followers(m: Bilevel, top: Fields) -> dict[str, Follower]:
+def _followers(m: Bilevel, top: Fields, version: int) -> dict[str, Follower]:
     for k, value in enumerate(top.items("followers")):
-        one = Fields(value, top.file, f"followers[{k}]", "name sense cost")
+        more = "products" if isinstance(value, dict) and "products" in value and version > 1 else ""
+        one = Fields(value, top.file, f"followers[{k}]", f"name sense cost {more}")
+        if more and value[more] is not True:
+            raise one.fault(more, f"expected true, or no such key, got {value[more]!r}"[:300])
         with placed(top.file, one.place("name")):
-            m.follower(one.text("name"))
+            m.follower(one.text("name"), products=bool(more))
     return {follower.name: follower for follower in m.followers}
 
 
 def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, where: str, version: int) -> None:
     """Declare a variable, or rows of a follower."""
     is_variable = isinstance(value, dict) and "variable" in value
-    more = () if is_variable or version < 2 or not isinstance(value, dict) else _MORE
-    keys = " ".join(key for key in more if key in value)
-    one = Fields(value, file, where, _VARIABLE if is_variable else f"follower {_ROWS} {keys}")
+    keys = _more(value, version, _MORE_OF_VARIABLES if is_variable else _MORE)
+    one = Fields(value, file, where, f"{_VARIABLE if is_variable else f'follower {_ROWS}'} {keys}")
     name = one.value["follower"]
     owner: Bilevel | Follower = m
     if name is not None or not is_variable:
@@ -90,7 +94,17 @@ def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, 
     row: Rows | QuadRow | QuadRows = _with_products(m, one, rows) if "v" in keys.split() else rows
     condition = {"when": _condition(m, one, rows)} if "when" in keys.split() else {}
     with placed(file, where):
-        owner.add(row, name=label, **condition)
+        owner.add(row, name=label, coords=_coords(one), **condition)
+
+
+def _more(value: Any, version: int, keys: tuple[str, ...]) -> str:
+    """Return those of the keys of version 2 that an object has."""
+    return " ".join(key for key in keys if version > 1 and isinstance(value, dict) and key in value)
+
+
+def _coords(one: Fields) -> Any:
+    """Return the labels that stand in an object, None where there are none."""
+    return read_coords(one) if "coords" in one.value else None
 
 
 def _with_products(m: Bilevel, one: Fields, rows: Rows) -> QuadRow | QuadRows:
@@ -114,7 +128,7 @@ def _condition(m: Bilevel, one: Fields, rows: Rows) -> Affine:
     """Return the condition of rows, ``x`` or ``1 - x`` of a binary each."""
     part = Fields(one.value["when"], one.file, one.place("when"), "column value")
     columns, value = part.indices("column", len(m.space), len(rows)), part.indices("value", 2, len(rows))
-    x = Affine(m.space, unit(columns, len(m.space)), np.zeros(len(columns)), rows.shape)
+    x = Affine(m.space, unit_rows(columns, len(m.space)), np.zeros(len(columns)), rows.shape)
     return x * np.where(value == 1, 1.0, -1.0).reshape(rows.shape) + np.where(value == 1, 0.0, 1.0).reshape(rows.shape)
 
 
@@ -131,7 +145,8 @@ def _variable(m: Bilevel, owner: Bilevel | Follower, one: Fields) -> None:
         raise one.fault(f"lb[{int(np.flatnonzero(outside)[0])}]", "expected the bounds of a binary within 0 and 1")
     with placed(one.file, one.where):
         made = owner.var(one.text("variable"), shape, lb=lb.reshape(shape), ub=ub.reshape(shape),
-                         kind="C" if mixed else kind)  # fmt: skip
+                         kind="C" if mixed else kind, coords=_coords(one),
+                         unit=one.text("unit") if "unit" in one.value else "")  # fmt: skip
     if mixed:
         m.space.kind[made.cols.ravel()] = kinds
 
@@ -156,7 +171,7 @@ def _function(m: Bilevel | Follower, value: Any, file: str, where: str) -> Quad:
 
 
 def _cost(follower: Follower, value: Any, file: str, where: str) -> None:
-    one = Fields(value, file, where, "name sense cost")
+    one = Fields(value, file, where, f"name sense cost {'products' if 'products' in value else ''}")
     sense = one.choice("sense", "min", "max")
     if value["cost"] is None:
         return
@@ -168,19 +183,20 @@ def _cost(follower: Follower, value: Any, file: str, where: str) -> None:
             follower.maximize(-cost)
 
 
-def _leader(m: Bilevel, leader: Fields) -> None:
+def _leader(m: Bilevel, leader: Fields, version: int) -> None:
     file = leader.file
     sense = leader.choice("sense", "min", "max")
     goal = _function(m, leader.value["objective"], file, "leader.objective")
+    unit = leader.text("unit") if "unit" in leader.value else ""
     if sense == "min":
-        m.minimize(goal)
+        m.minimize(goal, unit=unit)
     else:
-        m.maximize(-goal)
+        m.maximize(-goal, unit=unit)
     for k, value in enumerate(leader.items("rows")):
-        one = Fields(value, file, f"leader.rows[{k}]", _ROWS)
+        one = Fields(value, file, f"leader.rows[{k}]", f"{_ROWS} {_more(value, version, ('coords',))}")
         rows, label = _rows(m, one)
         with placed(file, one.where):
-            m.add(rows, name=label)
+            m.add(rows, name=label, coords=_coords(one))
     for k, value in enumerate(leader.items("quadratic_rows")):
         one = Fields(value, file, f"leader.quadratic_rows[{k}]", "name lo hi function")
         lo, hi = one.number("lo", -np.inf), one.number("hi", np.inf)
@@ -200,4 +216,4 @@ def _leader(m: Bilevel, leader: Fields) -> None:
 
 
 def _columns(m: Bilevel, columns: np.ndarray) -> Affine:
-    return Affine(m.space, Csr(unit(columns, len(m.space))), np.zeros(len(columns)), (len(columns),))
+    return Affine(m.space, Csr(unit_rows(columns, len(m.space))), np.zeros(len(columns)), (len(columns),))

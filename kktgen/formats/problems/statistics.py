@@ -44,7 +44,8 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     ``alpha = d_u'e / (|d_u| |e|)``, both costs minimised: 1 the followers help the leader, -1 they are opposed. Rows of
     the leader are linear, quadratic and indicator rows. Source: bobilib.org, documentation.
     """
-    space, systems = m.space, [follower.system() for follower in m.followers]
+    space, zero = m.space, np.zeros(len(m.space))
+    systems = [follower.system().fixed(zero) for follower in m.followers]
     kind, is_x, is_y = space.kind, space.role == "leader", space.role == "follower"
     linked = _linking(m, systems) & is_x
     return {
@@ -58,6 +59,7 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         **_products(m, systems),
         "nash": sum(_sees_others(space.owner, k, s) for k, s in enumerate(systems)),
         "lifted": sum(len(part.columns) for f in m.followers for part in f.products.lifted),
+        "varying": sum(len(part) for f in m.followers for part in f.varying),
         "conditional": sum(len(part.lo) for f in m.followers for part in f.products.conditional),
     }  # fmt: skip
 
@@ -67,6 +69,7 @@ def _linking(m: Bilevel, systems: list[System]) -> np.ndarray:
     rows = [d.M.indices[d.M.data != 0] for d in _declared(systems)]
     costs = [part[s.cost.v != 0] for s in systems for part in (s.cost.i, s.cost.j)]
     factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
+    factors += [part.x for f in m.followers for part in f.varying]
     factors += [part.binary for f in m.followers for part in f.products.parts]
     return _used(len(m.space), *rows, *costs, *factors)
 
@@ -105,7 +108,8 @@ def _products(m: Bilevel, systems: list[System]) -> dict[str, int]:
     """Return the numbers of products in the leader's objective and rows, and in the followers' costs and rows."""
     upper = [m.objective.canonical(), *(q.quad.canonical() for q in m.quads)]
     lower = [*(s.cost.canonical() for s in systems), *(t.quad for f in m.followers for t in f.terms)]
-    return {"products_u": sum(len(q.v) for q in upper), "products_l": sum(len(q.v) for q in lower)}
+    varying = sum(part.E.nnz for f in m.followers for part in f.varying)
+    return {"products_u": sum(len(q.v) for q in upper), "products_l": sum(len(q.v) for q in lower) + varying}
 
 
 def _of(kind: np.ndarray, among: np.ndarray, letter: str) -> int:

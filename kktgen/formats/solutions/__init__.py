@@ -18,7 +18,9 @@ import numpy as np
 
 from ...errors import FormatError, NoSolutionError, ProblemError, expect
 from ...model.model import Model
+from ...model.single_level import single_level
 from ...model.solution import Solution
+from ...problem.bilevel import Bilevel
 from ...reformulate.scale import as_it_stands
 from ...reformulate.scale import scaled as in_own_units
 from ..writing.files import contents, file_path, replace_file
@@ -121,7 +123,7 @@ def write_point(model: Model, z: np.ndarray, target: Path, dialect: str, status:
     return replace_file(target, lambda file: dialects()[dialect].dump(status, model, z, file))
 
 
-def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = False) -> np.ndarray:
+def read_solution(path: str | os.PathLike[str], model: Model | Bilevel, *, scaled: bool = False) -> np.ndarray:
     r"""Return the point of a solution file over the columns of a model.
 
     Parameters
@@ -130,8 +132,8 @@ def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = 
         Written by SCIP, HiGHS (raw, sparse or pretty), CBC (``-solution``), GLPK (``-w``, or the six digits of ``-o``),
         Gurobi (``.sol``, ``.mst``, ``.json``), CPLEX (XML), COPT or Xpress (``.slx``), or by :func:`write_solution`;
         it may be packed by gzip. The dialect is recognised by the first line.
-    model : Model
-        The model whose file was solved.
+    model : Model or Bilevel
+        The model whose file was solved; a problem without followers is one.
     scaled : bool
         The model file was written with ``scaled=True``: the point is brought back to the user's units.
 
@@ -173,6 +175,8 @@ def read_solution(path: str | os.PathLike[str], model: Model, *, scaled: bool = 
     >>> print(z[toll.cols], z[road.cols], kg.verify(m, z).claim)
     2.0 1.0 bilevel-feasible
     """
+    if isinstance(model, Bilevel):
+        model = single_level(model, "read_solution", "no file of a solver is about", "; give the model that was solved")
     expect(model, Model, "read_solution", "give the model whose file was solved")
     found, z = read_stated(path, model)
     if z is None:

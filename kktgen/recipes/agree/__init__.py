@@ -194,7 +194,7 @@ def _runs(
                 run = Run(name, solver, 0.0, why=why)
             else:
                 run = _run(bilevel, model, ready, name, solver, points, tolerances, options)
-            outcome = run.why if run.solution is None else str(run.solution)
+            outcome = run.why if run.solution is None else run.solution.headline
             say(f"run {k} of {count}: {name} by {solver}: {outcome}")
             yield run
 

@@ -179,6 +179,9 @@ def _gaps(case: Case) -> list[str]:
         part.space.kind[:] = case.model.space.kind
         for k, name in enumerate(case.names):
             assert case.mpec.kkt is not None
+            if case.mpec.kkt.systems[k].varying is not None:
+                out.append(f"follower {name!r} has nonconvex rows: no decision without a response was looked for")
+                continue
             qp = case.mpec.kkt.qp(k)
             if qp.nx:
                 found = gaps(part, qp, case.solver, deadline.check().part(GAP_SECONDS))

@@ -97,6 +97,8 @@ def responses(case: Case) -> Explanation | None:
 
 def _unbounded(case: Case, k: int, name: str) -> Explanation | None:
     assert case.mpec.kkt is not None
+    if case.mpec.kkt.systems[k].varying is not None:
+        return None  # its directions of fall depend on the decision
     qp, part = case.mpec.kkt.qp(k), scope(case.model, (name,), False)
     ray = uniform_ray(part, qp, case.deadline)
     if ray is not None:

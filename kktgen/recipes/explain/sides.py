@@ -13,7 +13,7 @@ from ...numerics.sparse import Csr, coo, row_index, vstack, widen
 from ...problem.columns import Block, Space
 from ...problem.expressions import Quad
 from ...problem.leader_terms import ROLE as TERM
-from ...problem.variables import unit
+from ...problem.variables import unit_rows
 
 ROW, BOUND, QUAD, SET, INDICATOR = range(5)
 """Families of members."""
@@ -163,7 +163,7 @@ def elastic(model: Model, loose: Members) -> Elastic:
     sign = np.repeat([1.0, -1.0], [len(below), len(above)])
     extra = space.append("violation", "leader", lb=0.0, ub=np.inf, shape=(len(of),))
     n = len(space)
-    bounds = RowTable(unit(columns, n), lo, hi, (Block(0, len(bound), "bound", "leader", shape=(len(bound),)),))
+    bounds = RowTable(unit_rows(columns, n), lo, hi, (Block(0, len(bound), "bound", "leader", shape=(len(bound),)),))
     table = RowTable(
         vstack([model.rows.M, bounds.M], n), np.concatenate([model.rows.lo, lo]), np.concatenate([model.rows.hi, hi]),
         (*model.rows.blocks, *(b.moved(len(model.rows)) for b in bounds.blocks if len(bound))),

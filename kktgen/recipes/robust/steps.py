@@ -65,7 +65,7 @@ def tilted(
         return None
     gain = np.zeros((len(rivals), model.n))
     for k in range(len(parts.followers)):
-        qp = parts.qp(k)
+        qp = parts.qp(k, z)
         for r, rival in enumerate(rivals):
             np.add.at(gain[r], qp.x, qp.Q.T @ (rival - z)[qp.y])
     movable = seen(model) & (model.space.kind == "C")

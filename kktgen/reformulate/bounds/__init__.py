@@ -7,7 +7,7 @@ D0       structure: a row without own variables prices nothing
 D1       Slater: ``mu_i <= (f(yhat(x), x) - f*(x)) / s_i(yhat(x))`` for an affine rule yhat feasible for every x
 D2       activity of the stationarity rows
 D3       conditional LP: the largest mu_i given s_i = 0 and the opposite multiplier 0
-D4       basic multipliers: small or totally unimodular followers whose multipliers nobody uses
+D4       basic multipliers that nobody uses, given the others: small, totally unimodular, or chains that gain or lose
 D5       path costs: followers whose equations are a network; of many rows the only one
 ======== =============================================================================================
 
@@ -29,15 +29,18 @@ from ...deadline import Deadline
 from ...errors import KktgenError, ProblemError, expect, expect_executor
 from ...model.fingerprint import equivalent
 from ...model.model import Model
-from ...numerics.sparse import Csr, position, take_columns
+from ...model.terms import box_terms, defining
+from ...numerics.sparse import Csr, joined, position, take_columns
+from ...problem.columns import Space
 from ...problem.qp import QP
 from ..scale import scaled
 from .curved import tightened
-from .flows import flow_limits
+from .flows import flow_limits, own_box
 from .follower import bound_follower
 from .job import FollowerToBound, Proved
 from .network import Network, network
 from .notes import unproved
+from .varying import Bent
 
 NOTHING = 1e-6
 """A slack proved below this, the feasibility tolerance, is zero."""
@@ -176,13 +179,13 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
     for system in kkt.systems:
         if deadline.over:
             return
-        qp = system.qp()
-        net = network(qp)
+        qp = system.with_parameters()
+        net = network(qp) if system.varying is None else None
         known.append((qp, net))
         if net is not None:
             ub[qp.y] = flow_limits(qp, net, (lb[qp.x], ub[qp.x]), (lb[qp.y], ub[qp.y]))
     most = MANY // max(len(known), 1)
-    for system, (qp, net), priced in zip(kkt.systems, known, kkt.priced, strict=True):
+    for system, (qp, net) in zip(kkt.systems, known, strict=True):
         seen = np.concatenate([qp.x, qp.y])
         inside = np.isin(rows.M.indices, seen)
         counts = np.diff(rows.M.indptr)
@@ -194,7 +197,7 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
         same = np.flatnonzero(key[order][1:] == key[order][:-1])
         twin = np.full(len(key), -1)
         twin[order[same]], twin[order[same + 1]] = order[same + 1], order[same]
-        dead = space.ub[qp.mu] == 0
+        dead, varies = space.ub[qp.mu] == 0, system.varying is not None
         yield FollowerToBound(
             system.name,
             qp,
@@ -206,11 +209,33 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
             twin,
             dead,
             rounds,
-            not priced,
+            np.isin(np.concatenate([qp.lam, qp.mu]), kkt.used) | varies,
+            np.full(len(qp.mu), -1) if varies else _switches(model, qp, kkt.used, kkt.beside),
             net,
             most,
             position(qp.y, system.product),
+            Bent.of_system(system, qp, lb, ub),
         )
+
+
+def _switches(model: Model, qp: QP, used: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """Return the binary of the leader (position in qp.x) without which a multiplier is not used, -1 without (mi,).
+
+    A multiplier may stand beside the binary z itself, or beside the variable ``0 <= y <= a z`` that its row bounds: at
+    z = 0 the product is zero.
+    """
+    space, found = model.space, position(used, qp.mu)
+    partner = np.where(found >= 0, np.append(beside, -1)[found], -1)
+    binary = (space.kind[qp.x] != "C") & (space.lb[qp.x] == 0) & (space.ub[qp.x] - space.lb[qp.x] <= 1)
+    binary &= space.owner[qp.x] < 0
+    at = position(qp.x, partner)
+    out = np.where((at >= 0) & np.append(binary, False)[at], at, -1)
+    row = np.flatnonzero((np.diff(qp.G.indptr) == 1) & (np.diff(qp.H.indptr) == 1) & (qp.h == 0))
+    own, switch = qp.G.indptr[row], qp.H.indices[qp.H.indptr[row]]
+    variable = qp.G.indices[own]
+    bears = (qp.G.data[own] > 0) & binary[switch] & (own_box(qp)[0][variable] == 0) & (partner[row] == qp.y[variable])
+    out[row[bears]] = switch[bears]
+    return out
 
 
 def _apply(model: Model, results: list[Proved | None]) -> Model:
@@ -240,9 +265,19 @@ def _apply(model: Model, results: list[Proved | None]) -> Model:
     known = np.isfinite(dual.value)
     space.ub[pairs.mu[known]] = np.minimum(space.ub[pairs.mu[known]], dual.value[known])
     space.proof[pairs.mu[known]] = dual.proof[known]
+    if kkt.varies:
+        _box_prices(model, space)
     notes = (*model.notes, *unproved(model, results))
     bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual), notes=notes)
     return _widened(_settle(bounded))
+
+
+def _box_prices(model: Model, space: Space) -> None:
+    """Box the products of the leader's continuous variables with multipliers, where these have boxes."""
+    assert model.kkt is not None
+    p = joined((system.varying.p for system in model.kkt.systems if system.varying is not None), int)
+    table = model.quads.take(defining(model.quads.linear))
+    box_terms(space, table.take(position(p, table.linear.M.indices) >= 0))
 
 
 def _widened(model: Model) -> Model:

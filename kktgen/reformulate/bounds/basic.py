@@ -2,11 +2,22 @@
 
 At an optimum ``-(P y + Q x + q) = -A'lam + G'mu`` with mu supported on active rows. By Caratheodory's theorem there
 are such multipliers whose rows are linearly independent, so they extend to a basis B of the columns of
-``N = [-A' G']`` and equal ``-B^-1 g`` with g the cost gradient: its box bounds them, basis by basis. Small components
-are enumerated; on a network (totally unimodular rows, up to scales) the entries of ``B^-1`` are 0 or +-1 and the sum of
-the gradients' sizes is a bound without enumeration (multipliers of equations that others imply may be zero).
+``N = [-A' G']`` and equal ``-B^-1 g`` with g the cost gradient: its box bounds them, basis by basis.
 
-They hold for one choice of multipliers, not for all: a leader who uses the multipliers may not rest on them.
+*Some kept, the others basic.* The same holds of any part of the multipliers, given the rest: what the kept ones price
+is one more term of g, and their boxes bound it. So a leader who uses some multipliers may rest on bounds of the others,
+and a price with a box of its own separates what it ties together. If several may be kept or be chosen, all are chosen,
+and g bears the terms of all: a term that is not there is zero.
+
+*How.* Small components are enumerated. On a network (totally unimodular rows, up to scales) the entries of ``B^-1`` are
+0 or +-1, and with n rows of several variables a multiplier is a sum of at most n gradients, n + 1 for a row of one
+variable: the largest ones bound it. Chains that gain or lose pass on intervals
+(:mod:`kktgen.reformulate.bounds.forests`). Whatever bounds them, a row of several variables in the basis has a variable
+without a row of its own in the basis, whose stationarity determines the multiplier from those of the other rows; and of
+the rows of one variable alone the basis holds one at most, which bears all that the other rows leave. (Multipliers of
+equations that others imply may be zero.)
+
+They hold for one choice of multipliers, not for all: a leader who uses a multiplier may not rest on such a bound on it.
 """
 
 from __future__ import annotations
@@ -19,10 +30,11 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ...deadline import NEVER, Deadline
-from ...numerics.intervals import interval
+from ...numerics.intervals import interval, rest_of
 from ...numerics.safe_bound import OUTWARD
 from ...numerics.sparse import Csr, components, row_index
 from ...problem.qp import QP
+from .forests import Box, forest_bounds, hull_of, image, signed
 from .network import scales
 
 BASES = 20_000
@@ -31,12 +43,21 @@ ENTRIES = 20_000_000
 """Largest number of entries of all these bases together."""
 SMALL = 250_000
 """Largest number of rows times variables of a component whose bases are counted."""
+SWEEPS = 20
+"""Most rounds in which rows of several variables bound each other."""
+ROUNDING = 1e-12
+"""What a term may leave behind, relative to its size, where it is taken out of a sum."""
 SINGULAR = 1e-9
 """Smallest pivot, relative to the largest entry, of a basis."""
 
 
 def basic_bounds(
-    qp: QP, x_box: tuple[np.ndarray, np.ndarray], y_box: tuple[np.ndarray, np.ndarray], deadline: Deadline = NEVER
+    qp: QP,
+    x_box: Box,
+    y_box: Box,
+    deadline: Deadline = NEVER,
+    given: tuple[np.ndarray, Box] | None = None,
+    known: Box | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bounds that some multipliers of every optimum satisfy together.
 
@@ -46,7 +67,12 @@ def basic_bounds(
     x_box, y_box : pair of ndarray
         Boxes of parameters and variables, over which the gradient is bounded.
     deadline : Deadline
-        Components not reached by then have no bounds.
+        Components not reached by then have no bounds but those of forests.
+    given : (ndarray (me + mi,) of bool, pair of ndarray), optional
+        Which of (lam, mu) are chosen, and the boxes of what (lam, mu) are where they are not: zero for those that are
+        chosen in any case, a box with zero in it for those that may stay what they are. All are chosen by default.
+    known : pair of ndarray (me + mi,), optional
+        Boxes that hold for the multipliers that are chosen.
 
     Returns
     -------
@@ -55,35 +81,100 @@ def basic_bounds(
     lam_lb, lam_ub : ndarray (me,)
     """
     me, mi = len(qp.b), len(qp.h)
-    mu_max, lam_lb, lam_ub = np.full(mi, np.inf), np.full(me, -np.inf), np.full(me, np.inf)
-    rows = Csr(sp.hstack([qp.Q, qp.P], format="csr"))
-    low, high = interval(rows, np.concatenate([x_box[0], y_box[0]]), np.concatenate([x_box[1], y_box[1]]))
-    low, high = low + qp.q, high + qp.q
     N = Csr(sp.vstack([-qp.A, qp.G], format="csr"))  # one row a multiplier, one column a variable
+    N.eliminate_zeros()
+    rows, ends = Csr(sp.hstack([qp.Q, qp.P], format="csr")), [*map(np.concatenate, zip(x_box, y_box, strict=True))]
+    low, high = (side + qp.q for side in interval(rows, *ends))
+    free = np.ones(me + mi, dtype=bool)
+    if given is not None:
+        free, (least, most) = given
+        priced = np.flatnonzero((least != 0) | (most != 0))
+        down, up = interval(Csr(N[priced].T), least[priced], most[priced])
+        low, high = low + down, high + up
+    nothing = np.full(me + mi, -np.inf), np.full(me + mi, np.inf)
+    start = tuple(side[free] for side in known or nothing)
+    found = _found(Csr(N[free]), np.arange(me + mi)[free] < me, (low, high), (start[0], start[1]), deadline)
+    least, most = nothing
+    least[free], most[free] = _outward(found[0], -1.0), _outward(found[1], 1.0)
+    return np.maximum(most[me:], 0.0), least[:me], most[:me]
+
+
+def _found(N: Csr, equation: np.ndarray, gradient: Box, known: Box, deadline: Deadline) -> Box:
+    """Return the least and largest value of the multipliers of rows N, given the box of the gradient (k,)."""
+    (least, most), (low, high), count = known, gradient, np.diff(N.indptr)
+    several, single = np.flatnonzero(count > 1), np.flatnonzero(count == 1)
+    nodes, pinned = Csr(N[several]), np.zeros(N.shape[1], dtype=bool)
+    pinned[N.indices[N.indptr[single[equation[single]]]]] = True
+    ends = forest_bounds(nodes, equation[several], low, high, pinned)
+    least[several], most[several] = np.maximum(least[several], ends[0]), np.minimum(most[several], ends[1])
+    _by_components(N, equation, (low, high), (least, most), deadline)
+    least[several], most[several] = _tight(nodes, equation[several], low, high, (least[several], most[several]))
+    left = interval(Csr(nodes.T), least[several], most[several])
+    at = N.indptr[single]
+    column, zero = N.indices[at], np.zeros(len(at))
+    box = image((low + left[0])[column], (high + left[1])[column], zero, N.data[at], (zero, zero))
+    box = signed(box, equation[single])
+    least[single] = np.maximum(least[single], np.minimum(box[0], 0.0))
+    most[single] = np.minimum(most[single], np.maximum(box[1], 0.0))
+    return least, most
+
+
+def _by_components(N: Csr, equation: np.ndarray, gradient: Box, box: Box, deadline: Deadline) -> None:
+    """Bound the multipliers of small or totally unimodular components with rows of several variables, into ``box``."""
+    n, (low, high) = N.shape[1], gradient
     pattern = sp.block_array([[None, N.T], [N, None]], format="csr")
-    count, label = components(pattern)
-    variables, multipliers = np.split(np.arange(qp.ny + me + mi), [qp.ny])
-    for component in range(count):
-        y = variables[label[: qp.ny] == component]
-        rows_here = multipliers[label[qp.ny :] == component] - qp.ny
-        if len(y) == 0 or len(rows_here) == 0 or not (np.isfinite(low[y]) & np.isfinite(high[y])).all():
-            continue
+    _, label = components(pattern)
+    order = np.argsort(label[n:], kind="stable")
+    several = label[n:][np.diff(N.indptr) > 1]
+    for component in np.unique(several):
         if deadline.over:
             break
-        block, equations = Csr(N[rows_here][:, y]), int((rows_here < me).sum())
-        small = len(rows_here) * len(y) <= SMALL
-        found = _enumerated(block.toarray(), equations, low[y], high[y]) if small else None
-        scaled = unimodular(block) if found is None else None
-        if scaled is not None:
-            rows_scale, columns_scale = scaled
-            size = rows_scale * (np.maximum(np.abs(low[y]), np.abs(high[y])) * columns_scale).sum()
-            found = -size, size
-        if found is None:
+        rows = order[slice(*np.searchsorted(label[n:][order], [component, component + 1]))]
+        rows = np.sort(rows)
+        y = np.unique(N[rows].indices)
+        if not (np.isfinite(low[y]) & np.isfinite(high[y])).all():
             continue
-        least, most = (_outward(found[0], -1.0), _outward(found[1], 1.0))
-        lam_lb[rows_here[:equations]], lam_ub[rows_here[:equations]] = least[:equations], most[:equations]
-        mu_max[rows_here[equations:] - me] = np.maximum(most[equations:], 0.0)
-    return mu_max, lam_lb, lam_ub
+        block, equations = Csr(N[rows][:, y]), int(equation[rows].sum())
+        small = len(rows) * len(y) <= SMALL
+        found = _enumerated(block.toarray(), equations, low[y], high[y]) if small else None
+        found = _largest(block, low[y], high[y]) if found is None else found
+        if found is not None:
+            box[0][rows], box[1][rows] = np.maximum(box[0][rows], found[0]), np.minimum(box[1][rows], found[1])
+
+
+def _largest(block: Csr, low: np.ndarray, high: np.ndarray) -> Box | None:
+    """Return what the largest gradients make of a totally unimodular component, None where it is none."""
+    scaled = unimodular(block)
+    if scaled is None:
+        return None
+    size = np.sort(np.maximum(np.abs(low), np.abs(high)) * scaled[1])[::-1]
+    several = np.diff(block.indptr) > 1
+    terms = int(several.sum())
+    most = scaled[0] * np.where(several, size[:terms].sum(), size[: terms + 1].sum())
+    return -most, most
+
+
+def _tight(N: Csr, equation: np.ndarray, low: np.ndarray, high: np.ndarray, box: Box) -> Box:
+    """Return the boxes of rows of several variables, given that a variable's stationarity determines each but zeros."""
+    row, k = row_index(N), len(equation)
+    for _ in range(SWEEPS):
+        ends = N.data * box[0][row], N.data * box[1][row]
+        term = np.minimum(*ends), np.maximum(*ends)
+        rest_low, rest_high = (rest_of(part, N.indices, N.shape[1]) for part in term)
+        lost = ROUNDING * np.where(np.isfinite(ends), np.abs(ends), 0.0).sum(axis=0)
+        rest_low, rest_high = rest_low + low[N.indices], rest_high + high[N.indices]
+        rest_low -= lost + OUTWARD * (1.0 + np.abs(rest_low))
+        rest_high += lost + OUTWARD * (1.0 + np.abs(rest_high))
+        zero = np.zeros(len(row))
+        new = image(rest_low, rest_high, zero, N.data, (zero, zero))
+        new = signed(hull_of(new, row, k), equation)
+        new = np.maximum(box[0], np.minimum(new[0], 0.0)), np.minimum(box[1], np.maximum(new[1], 0.0))
+        with np.errstate(invalid="ignore"):  # infinite both times
+            moved = [np.abs(now - before) > 1e-3 * (1 + np.abs(now)) for now, before in zip(new, box, strict=True)]
+        box = new
+        if not np.any(moved):
+            break
+    return box
 
 
 def _outward(value: np.ndarray, sign: float) -> np.ndarray:

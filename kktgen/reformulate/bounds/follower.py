@@ -1,9 +1,11 @@
 """Proved boxes for one follower, tier by tier: path costs (D5), Slater (D1), activity (D2), basic ones (D4), LPs (D3).
 
 D1 to D3 hold for ALL multipliers of every feasible point, so they may be used even when the leader's objective holds
-prices. Where they leave a multiplier without a bound and nobody uses the multipliers, bounds on basic ones (D4) stand
-in, and the conditional LPs then speak of those. D5 is either, as its job asks (:mod:`kktgen.reformulate.bounds.paths`);
-where it bounds all that there is, and many LPs would be solved for less, it is the last word.
+prices. Where they leave a multiplier without a bound and nobody uses it, bounds on basic ones (D4) stand in, given the
+others, and the conditional LPs then speak of those. A multiplier that is used beside a binary alone (a rent) is bounded
+for all multipliers at one, and chosen at zero, where the product is zero. D5 is either, as its job asks
+(:mod:`kktgen.reformulate.bounds.paths`); where it bounds all that there is, and many LPs would be solved for less, it
+is the last word.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ from .paths import path_bounds
 from .products import product_bounds
 from .relaxation import Boxes, Layout, relaxation, single_rows, with_rows, with_single_rows
 from .slater import slater, slater_rule
+from .varying import Bent, varying_bounds
+
+SWITCHES = 50
+"""Most binaries for which a follower is bounded once more, with the binary at one."""
 
 
 class _Best:
@@ -45,12 +51,18 @@ class _Best:
         self.tier = np.where(job.dead, "D0", np.where(idle, "D2", "")).astype("U8")
         free = np.where(np.diff(job.qp.A.indptr) == 0, 0.0, np.inf)  # an equation without own variables prices nothing
         self.lam = -free, free
+        self.choices: list[tuple[np.ndarray, np.ndarray]] = []
+        """Which of (lam, mu) were chosen to be basic given the rest, and the bound on those that may not be (mi,)."""
 
     def boxes(self) -> Boxes:
         """Return the boxes of (x, y, lam, mu), those out of reach left open."""
         zero = np.zeros(len(self.mu))
         lower, upper = ((self.x[k], self.y[k], self.lam[k], (zero, self.mu)[k]) for k in (0, 1))
         return Boxes(*within_reach(np.concatenate(lower), np.concatenate(upper)))
+
+    def multipliers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of (lam, mu)."""
+        return np.append(self.lam[0], np.zeros(len(self.mu))), np.append(self.lam[1], self.mu)
 
     def improve(self, mu: np.ndarray, tier: str) -> None:
         """Take the bounds on mu that are smaller."""
@@ -90,6 +102,8 @@ def bound_follower(job: FollowerToBound, deadline: Deadline = NEVER) -> Proved:
 
 def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
     qp, best = job.qp, _Best(job)
+    if job.bent is not None:
+        job = _with_varying(job, best, job.bent, deadline)
     if job.network is not None:
         found = _network(job, best, deadline)
         if found is not None:
@@ -110,13 +124,29 @@ def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
         best.price(low, high)
         best.improve(values, "D4")
         _activity(job, best, "D4")
+    _complete(job, best, deadline)
     count += _conditional(job, best, cut, deadline)
+    _choose_again(job, best, deadline)
+    if _complete(job, best, deadline):
+        count += _conditional(replace(job, rounds=1), best, cut, deadline)
+        _choose_again(job, best, deadline)
     if not np.isfinite(slack_max).all() and not deadline.over:
         count += _response_slacks(job, best, cut, slack_max, slack_tier, deadline)
     loose = np.concatenate(
         [columns[np.isinf(box[0]) | np.isinf(box[1])] for columns, box in ((qp.x, best.x), (qp.y, best.y))]
     )
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, inner, loose, count, late=deadline.over)
+
+
+def _with_varying(job: FollowerToBound, best: _Best, bent: Bent, deadline: Deadline) -> FollowerToBound:
+    """Take the bounds a point inside all nonconvex rows gives; return the job with the boxes of their products."""
+    slack_max, _ = slack_intervals(job.qp, best.boxes())
+    boxes = best.x, best.y
+    best.improve(varying_bounds(job.qp, bent, boxes, job.leader, job.dead, slack_max, deadline), "D1")
+    x_lb, x_ub = job.x_lb.copy(), job.x_ub.copy()
+    x_lb[bent.p], x_ub[bent.p] = bent.price_boxes(best.mu)
+    best.x = x_lb, x_ub
+    return replace(job, x_lb=x_lb, x_ub=x_ub)
 
 
 def _conditional(job: FollowerToBound, best: _Best, cut: tuple | None, deadline: Deadline) -> int:
@@ -155,12 +185,73 @@ def _network(job: FollowerToBound, best: _Best, deadline: Deadline) -> Proved | 
     best.price(low, high)
     best.improve(values, "D5")
     _activity(job, best, "D5")
+    _complete(job, best, deadline)
     slack_max, slack_tier = slack_intervals(qp, best.boxes())
     known = [slack_max, best.mu, *best.lam]
     if 2 * len(qp.b) + len(qp.h) <= job.most or not all(np.isfinite(part).all() for part in known):
         return None
     none = np.empty(0, dtype=np.int64)
     return Proved(slack_max, slack_tier, best.mu, best.tier, *best.lam, "none", none, 0)
+
+
+def _complete(job: FollowerToBound, best: _Best, deadline: Deadline) -> bool:
+    """Choose the multipliers that nobody uses and that have no bound basic ones, given the rest; return whether it did.
+
+    Those that stay are what they were, so their boxes still hold; what was known of a price that is chosen anew need
+    not. (Of the rows that define a product, :mod:`kktgen.reformulate.bounds.products` chooses last: it only takes off.)
+    """
+    me = len(job.qp.b)
+    low, high = best.multipliers()
+    unbounded = ~(np.isfinite(low) & np.isfinite(high))
+    chosen = unbounded & ~job.used
+    at_one = _switched_on(job, unbounded[me:] & (job.beside >= 0), deadline)
+    kept = np.isfinite(at_one)
+    chosen[me:] |= kept
+    if not chosen.any():
+        return False
+    values, *price = basic_bounds(job.qp, best.x, best.y, deadline, _given(best, chosen, at_one))
+    finite = np.isfinite(np.concatenate([price[1] - price[0], values]))
+    if not finite.any():
+        return False
+    best.choices.append((chosen & finite, np.where(kept, at_one, 0.0)))
+    low, high = (np.where(chosen[:me], new, old) for new, old in zip(price, best.lam, strict=True))
+    best.lam = low, high
+    best.improve(np.where(kept, np.maximum(values, at_one), values), "D4")
+    _activity(job, best, "D4")
+    return True
+
+
+def _given(best: _Best, chosen: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return what is chosen, and the boxes of what (lam, mu) are where they are not; ``kept`` is finite, or nothing."""
+    low, high = best.multipliers()
+    low[chosen], bound = 0.0, np.where(np.isfinite(kept), kept, 0.0)
+    high[chosen] = np.append(np.zeros(len(best.lam[0])), bound)[chosen]
+    return chosen, (low, high)
+
+
+def _choose_again(job: FollowerToBound, best: _Best, deadline: Deadline) -> None:
+    """Bound the multipliers that were chosen once more, after the boxes of the rest have got smaller."""
+    for chosen, kept in best.choices:
+        known = best.multipliers()
+        values, *price = basic_bounds(job.qp, best.x, best.y, deadline, _given(best, chosen, kept), known)
+        best.price(price[0], price[1])
+        best.improve(np.maximum(values, kept), "D4")
+    if best.choices:
+        _activity(job, best, "D4")
+
+
+def _switched_on(job: FollowerToBound, asked: np.ndarray, deadline: Deadline) -> np.ndarray:
+    """Return bounds on the mu asked for that hold for all multipliers while their binary is one, else inf (mi,)."""
+    out = np.full(len(asked), np.inf)
+    for z in np.unique(job.beside[asked])[:SWITCHES]:
+        if deadline.over:
+            break
+        x_lb = job.x_lb.copy()
+        x_lb[z] = job.x_ub[z]
+        on = replace(job, x_lb=x_lb, used=np.ones_like(job.used), beside=np.full(len(asked), -1), rounds=1)
+        at = asked & (job.beside == z)
+        out[at] = _bounded(on, deadline).dual_max[at]
+    return out
 
 
 def _activity(job: FollowerToBound, best: _Best, tier: str = "D2") -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from ...numerics.sparse import Csr
 from ...problem.qp import QP
 from .network import Network
+from .varying import Bent
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,12 @@ class FollowerToBound:
         Inequalities without own variables: their multiplier is zero.
     rounds : int
         Rounds of conditional LPs.
-    basic : bool
-        Nobody uses the multipliers, so bounds that some multipliers of every optimum satisfy will do (D4, D5).
+    used : ndarray (me + mi,) bool
+        Which of (lam, mu) stand in the leader's problem or in another follower's. Of the others, bounds that some
+        multipliers of every optimum satisfy will do (D4, D5).
+    beside : ndarray (mi,) of int
+        A binary parameter (position in x) at whose zero every use of a mu is multiplied by zero; -1 where there is
+        none.
     network : Network or None
         Of the follower's equations.
     most : int
@@ -38,6 +43,8 @@ class FollowerToBound:
     product : ndarray (mi,)
         The position in y of the product column that an inequality defines, -1 elsewhere
         (:mod:`kktgen.reformulate.bounds.products`).
+    bent : Bent or None
+        Products with the leader's continuous variables in the follower's rows.
     """
 
     name: str
@@ -50,10 +57,17 @@ class FollowerToBound:
     twin: np.ndarray
     dead: np.ndarray
     rounds: int
-    basic: bool
+    used: np.ndarray
+    beside: np.ndarray
     network: Network | None
     most: int
     product: np.ndarray
+    bent: Bent | None = None
+
+    @property
+    def basic(self) -> bool:
+        """Whether nobody uses any multiplier."""
+        return not self.used.any()
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,6 +45,7 @@ def restated(bilevel: Bilevel, units: Units) -> Bilevel:
         new.cost = None if follower.cost is None else _quad(follower.cost, c, f)
         new.declared = [_declared(d, c, f) for d in follower.rows()]
         new.products = replace(follower.products, space=m.space, lifted=[], conditional=[], natural=[])
+        new.varying = [part.in_units(c, f) for part in follower.varying]
         new.terms = [replace(term, quad=_quad(term.quad, c, float(c[term.column]))) for term in follower.terms]
         m._followers[follower.name] = new
     return m

@@ -75,6 +75,7 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
     none = np.empty(0, dtype=np.int64)
     if kkt is None:
         return Face(Csr((0, 0)), np.empty(0), np.empty(0), np.empty(0), np.empty(0), none, np.empty(0))
+    kkt = kkt.fixed(z)
     qps = [kkt.qp(k) for k in range(len(kkt.followers))]
     for name, qp in zip(kkt.followers, qps, strict=True):
         other = qp.x[model.space.owner[qp.x] != LEADER]

@@ -206,7 +206,7 @@ def _excess(model: Model, z: np.ndarray, points: list[np.ndarray | None]) -> flo
     out = 0.0
     for k in range(0 if model.kkt is None else len(model.kkt.followers)):
         assert model.kkt is not None
-        qp = model.kkt.qp(k)
+        qp = model.kkt.qp(k, z)
         cost = qp.cost(z[qp.y], z[qp.x])
         away = [abs(qp.cost(point[qp.y], point[qp.x]) - cost) for point in points if point is not None]
         out = max([out, *(float(off) / max(1.0, abs(cost)) for off in away)])
