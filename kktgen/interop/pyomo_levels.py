@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from ..errors import ProblemError, UnsupportedError
 from ..problem.columns import LEADER
+from ..problem.coords import Coords
 from ..problem.from_levels import Columns, Level
 from ..wording import first_names
 from .names import new_name
@@ -20,22 +21,32 @@ def variables_of(pyo: Any, model: Any, blocks: Sequence[Any]) -> tuple[list[Any]
     home = {id(part): k for k, block in enumerate(blocks) for part in block.block_data_objects(descend_into=True)}
     variables: list[Any] = []
     names: dict[str, np.ndarray] = {}
+    labels: dict[str, Coords] = {}
     owner: list[int] = []
     for component in model.component_objects(pyo.Var, active=True, descend_into=True):
         level = home.get(id(component.parent_block()), LEADER)
         free = [] if component.is_reference() else [v for v in component.values() if not v.fixed]
         if free:
             at = np.arange(len(variables), len(variables) + len(free))
-            names[new_name(names, component.name)] = at if component.is_indexed() else at.reshape(())
+            name = new_name(names, component.name)
+            names[name] = at if component.is_indexed() else at.reshape(())
+            if component.is_indexed():
+                labels[name] = _labels(free)
             variables += free
             owner += [level] * len(free)
     lb, ub = (
         np.array([v.lb if low else v.ub for v in variables], dtype=float) for low in (True, False)
     )  # None becomes nan
     kind = np.array(["B" if v.is_binary() else "I" if v.is_integer() else "C" for v in variables], dtype="U1")
-    return variables, Columns(
-        names, np.array(owner, dtype=int), np.where(np.isnan(lb), -np.inf, lb), np.where(np.isnan(ub), np.inf, ub), kind
-    )
+    lb, ub = np.where(np.isnan(lb), -np.inf, lb), np.where(np.isnan(ub), np.inf, ub)
+    return variables, Columns(names, np.array(owner, dtype=int), lb, ub, kind, labels)
+
+
+def _labels(data: Sequence[Any]) -> Coords:
+    """Return the labels of the entries of a component: their indices."""
+    indices = (one.index() for one in data)
+    texts = (",".join(map(str, index)) if isinstance(index, tuple) else str(index) for index in indices)
+    return Coords(("index",), (tuple(texts),))
 
 
 class Compiled:
@@ -60,14 +71,16 @@ class Compiled:
         self.A = sp.csr_array((A.data, (A.row, at[A.col])), shape=(len(keep), n))
         self.constraints = [form.rows[k].constraint for k in keep]
         self.names: dict[str, np.ndarray] = {}
+        self.labels: dict[str, Coords] = {}
         groups: dict[int, tuple[Any, list[int]]] = {}
         for k, one in enumerate(self.constraints):
             component = one.parent_component()
             groups.setdefault(id(component), (component, []))[1].append(k)
         for component, ks in groups.values():
-            self.names[new_name(self.names, component.name)] = (
-                np.array(ks) if component.is_indexed() else np.array(ks[0])
-            )
+            name = new_name(self.names, component.name)
+            self.names[name] = np.array(ks) if component.is_indexed() else np.array(ks[0])
+            if component.is_indexed():
+                self.labels[name] = _labels([self.constraints[k] for k in ks])
 
 
 def rows_of(pyo: Any, block: Any, without: Sequence[Any], position: Mapping[int, int]) -> Compiled:
@@ -110,4 +123,4 @@ def level(pyo: Any, goal: Any, rows: Compiled, position: Mapping[int, int]) -> L
         i, j = ([position[id(pair[k])] for pair in repn.quadratic_vars] for k in (0, 1))
         half = sp.csr_array(([float(c) for c in repn.quadratic_coefs], (i, j)), shape=(n, n))
         P, r, sense = half + half.T, float(repn.constant), "min" if goal.sense == pyo.minimize else "max"
-    return Level(P, q, r, rows.A, rows.lo, rows.hi, rows.names, sense)
+    return Level(P, q, r, rows.A, rows.lo, rows.hi, rows.names, sense, labels=rows.labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..numerics.sparse import Csr, coo, vstack
 from ..wording import first_names
 from .bilevel import Bilevel
 from .columns import LEADER
+from .coords import Coords
 from .expressions import Affine, Quad, price
 from .follower import Follower
 from .rows import QuadRow, Rows
@@ -35,6 +36,8 @@ class Columns:
         -1 the leader, 0, 1, .. the follower, -2 a multiplier.
     lb, ub : ndarray (n,)
     kind : ndarray of str (n,)
+    labels : mapping of str to Coords
+        Labels of the arrays of some names.
     """
 
     names: Places
@@ -42,6 +45,7 @@ class Columns:
     lb: np.ndarray
     ub: np.ndarray
     kind: np.ndarray
+    labels: Mapping[str, Coords] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,8 @@ class Level:
         ``"min"``, ``"max"``; None where the leader has no objective.
     quads : sequence of (str, P, q, lo, hi)
         Quadratic rows ``lo <= 1/2 z'Pz + q'z <= hi`` of the leader.
+    labels : mapping of str to Coords
+        Labels of the arrays of some names of rows.
     """
 
     P: Any
@@ -73,6 +79,7 @@ class Level:
     rows: Places
     sense: str | None = "min"
     quads: Sequence[tuple[str, Any, np.ndarray, float, float]] = ()
+    labels: Mapping[str, Coords] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +209,8 @@ def _variables(
         here = at.ravel()[(at.ravel() >= 0) & mine[at.ravel()]]
         if len(here):
             shape = at.shape if len(here) == at.size else (len(here),)
-            x = owner.var(name, shape, lb=lb[here].reshape(shape), ub=ub[here].reshape(shape))
+            labels = columns.labels.get(name) if len(here) == at.size else None
+            x = owner.var(name, shape, lb=lb[here].reshape(shape), ub=ub[here].reshape(shape), coords=labels)
             column[here] = x.cols.ravel()
             if isinstance(owner, Follower) and x.declared is not None:
                 bounds[0][here], bounds[1][here] = x.declared.lower, x.declared.upper
@@ -220,7 +228,9 @@ def _rows(m: Bilevel, owner: Bilevel | Follower, level: Level, z: Affine) -> Any
         if len(here):
             shape = at.shape if len(here) == at.size else (len(here),)
             e = whole.gather(here)
-            owner.add(Rows(m.space, e.M, level.lo[here] - e.c, level.hi[here] - e.c, shape), name=name)
+            sides = level.lo[here] - e.c, level.hi[here] - e.c
+            labels = level.labels.get(name) if len(here) == at.size else None
+            owner.add(Rows(m.space, e.M, *sides, shape), name=name, coords=labels)
             yield here
 
 

@@ -113,7 +113,7 @@ def test_more_columns_than_are_declared_one_by_one(tmp_path):
     table = '[leader]\nfile = "up.lp"\n[[follower]]\nname = "f"\nfile = "low.lp"\nowns = ["y*"]\n'
     (tmp_path / "many.toml").write_text(table)
     m = kg.read(tmp_path / "many.toml")
-    assert len(m.about["names"]["y0"]) == n
+    assert [m.space.label(j) for j in m.followers[0].columns[[0, 1, 600 - 1]]] == ["y599", "y0", "y598"]
     assert [d.word for d in m.followers[0].declared if not d.is_bound] == ["rows"]
     assert m.followers[0].qp().ny == n
 

@@ -109,6 +109,22 @@ def test_a_square_has_twice_its_coefficient(tmp_path):
     }
 
 
+def test_labels_and_names_of_files_are_the_names(tmp_path):
+    m = kg.Bilevel("labelled")
+    g = m.var("g", lb=0, ub=1, coords={"hour": ["07:00", "08:00"], "bus": ["north", "south"]})
+    m.add(g.sum(axis=1) <= 1, name="limit", coords={"hour": ["07:00", "08:00"]})
+    m.maximize(g.sum())
+    root = json.loads(kg.write(m, tmp_path / "labelled.mof.json").read_text())
+    assert [one["name"] for one in root["variables"]] == [
+        "g[07:00,north]", "g[07:00,south]", "g[08:00,north]", "g[08:00,south]"
+    ]  # fmt: skip
+    assert [one["name"] for one in root["constraints"] if "name" in one] == ["limit[07:00]", "limit[08:00]"]
+    (tmp_path / "one.lp").write_text("Minimize\n c: cost + 2 tax\nSubject To\n low: cost + tax >= 3\nEnd\n")
+    root = json.loads(kg.write(kg.read(tmp_path / "one.lp"), tmp_path / "one.mof.json").read_text())
+    assert [one["name"] for one in root["variables"]] == ["cost", "tax"]
+    assert root["constraints"][-1]["name"] == "low"
+
+
 def sets(m, x, f, y):
     m.sos1(x)
 

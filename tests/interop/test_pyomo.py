@@ -147,6 +147,13 @@ def test_the_model_is_as_it_was_and_a_bundle_holds_the_problem(tmp_path):
     assert qp.Q.toarray().tolist() == np.kron(np.eye(3), [[1], [0], [0]]).tolist()
 
 
+def test_entries_are_called_by_their_indices():
+    M, B = market()
+    m, _ = kg.pyomo.read(M, followers=[B])
+    assert m.space.label(m.space.find("market.g", "market")[1]) == "market.g(market,0,rival)"
+    assert m.space.label(m.followers[0].declared[-1].lam[2]) == "lam(market,market.balance,2)"
+
+
 def test_two_followers_see_each_other():
     M = pyo.ConcreteModel(name="duopoly")
     M.tax = pyo.Var(bounds=(0, 3))

@@ -37,7 +37,7 @@ import orjson
 from ...errors import FormatError, UnsupportedError
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
-from ...problem.from_levels import PRICE, Columns, Declared, Priced, declare_levels
+from ...problem.from_levels import PRICE, Declared, Priced, declare_levels
 from ...wording import first_names, near
 from ..writing.files import contents
 from .fields import Fields, placed
@@ -152,7 +152,6 @@ def link(root: Any, path: Path, stem: str) -> Linked:
     with placed(str(path), "the levels"):
         m = Bilevel(name)
         declared = declare_levels(m, columns, levels[0], dict(zip(names, levels[1:], strict=True)), prices)
-    _say_names(m, columns, every)
     return Linked(m, declared, place, rows)
 
 
@@ -248,10 +247,3 @@ def _prices(
             raise one.fault(what, f"{said} is no variable that follower {names[k]!r} owns")
         out.append(Priced(column, k, position, side, what == "variable"))
     return out
-
-
-def _say_names(m: Bilevel, columns: Columns, every: np.ndarray) -> None:
-    """Keep the names of columns that were declared as one variable."""
-    large = {name: every[at].tolist() for name, at in columns.names.items() if at.ndim}
-    if large:
-        m.about["names"] = large

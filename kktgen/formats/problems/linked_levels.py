@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from ...errors import FormatError
 from ...numerics.sparse import Csr, coo
 from ...problem.columns import LEADER
+from ...problem.coords import names_of
 from ...problem.from_levels import PRICE, Columns, Level
 from ...wording import first_names
 from .level_body import Body
@@ -44,7 +45,8 @@ def columns_of(
             names["x" if k == LEADER else f"y{k}"] = mine
         else:
             names |= {str(every[j]): np.asarray(j) for j in mine}
-    return Columns(names, owner, lb, ub, kind)
+    labels = {name: names_of(every[at].tolist(), "column") for name, at in names.items() if at.ndim}
+    return Columns(names, owner, lb, ub, kind, labels)
 
 
 def level_of(body: Body, here: np.ndarray, columns: Columns, k: int, n: int) -> Level:
@@ -67,6 +69,7 @@ def level_of(body: Body, here: np.ndarray, columns: Columns, k: int, n: int) -> 
     return Level(
         _over(body.P, here, n, True), cost, float(body.offset), A, np.append(body.lo, low[bounds]),
         np.append(body.hi, up[bounds]), blocks, {1: "min", -1: "max", 0: None}[body.sense], quads,
+        {name: names_of(names, "row") for name, at in blocks.items() if at.ndim},
     )  # fmt: skip
 
 

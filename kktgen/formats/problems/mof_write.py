@@ -20,6 +20,7 @@ from ...errors import UnsupportedError, expect
 from ...numerics.sparse import Csr
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
+from ...problem.coords import Coords
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
 from ..writing.files import replace_file
@@ -100,7 +101,7 @@ def _column_names(m: Bilevel) -> list[str]:
         alone = known and words[block.word] == 1
         word = block.word if alone else f"{block.follower}.{block.word}" if block.follower and known else block.word
         for k in range(block.stop - block.start):
-            name = _entry(word, block.shape, int(block.positions()[k])) if known else block.label(k)
+            name = _entry(word, block.shape, block.coords, int(block.positions()[k])) if known else block.label(k)
             while name in used:
                 name += "_"
             used.add(name)
@@ -108,18 +109,21 @@ def _column_names(m: Bilevel) -> list[str]:
     return out
 
 
-def _entry(word: str, shape: Sequence[int], position: int) -> str:
+def _entry(word: str, shape: Sequence[int], coords: Coords | None, position: int) -> str:
     """Return the name of an entry of an array."""
+    if coords is not None:
+        texts = coords.text(position)
+        return texts[0] if coords.bare else f"{word}[{','.join(texts)}]"
     return f"{word}[{','.join(map(str, np.unravel_index(position, tuple(shape))))}]" if len(shape) else word
 
 
-def _row_names(named: Iterable[tuple[str, Sequence[int], int]]) -> list[list[str]]:
-    """Return a name for every row of several blocks of word, shape and size; unique."""
+def _row_names(named: Iterable[tuple[str, Sequence[int], Coords | None, int]]) -> list[list[str]]:
+    """Return a name for every row of several blocks of word, shape, labels and size; unique."""
     used, out = set[str](), []
-    for word, shape, count in named:
+    for word, shape, coords, count in named:
         part = []
         for k in range(count):
-            name = _entry(word, shape, k)
+            name = _entry(word, shape, coords, k)
             while name in used:
                 name += "_"
             used.add(name)
@@ -137,7 +141,7 @@ def _prices(m: Bilevel, names: list[str]) -> dict[str, Any]:
     wanted = wanted[m.space.is_price[wanted]]
     found: dict[int, dict[str, Any]] = {}
     for f in m.followers:
-        row_names = _row_names((d.word, d.shape, len(d.lo)) for d in f.declared if not d.is_bound)
+        row_names = _row_names((d.word, d.shape, d.coords, len(d.lo)) for d in f.declared if not d.is_bound)
         at = 0
         for d in f.declared:
             labels = [] if d.is_bound else row_names[at]
@@ -160,7 +164,7 @@ def _leader(m: Bilevel, names: Sequence[str]) -> dict[str, Any]:
     """Return the leader's level."""
     used = np.zeros(len(names), dtype=bool)
     used[m.space.owner == LEADER] = True
-    labels = _row_names((rows.name, rows.shape, len(rows)) for rows in m.rows)
+    labels = _row_names((rows.name, rows.shape, rows.coords, len(rows)) for rows in m.rows)
     constraints = [
         one for rows, part in zip(m.rows, labels, strict=True) for one in _rows(rows.M, rows.lo, rows.hi, part, names)
     ]
@@ -184,7 +188,7 @@ def _follower(m: Bilevel, f: Follower, k: int, names: Sequence[str]) -> dict[str
     assert f.cost is not None
     used = (m.space.owner == k) & (m.space.role == "follower")
     rows = [d for d in f.declared if not d.is_bound]
-    labels = _row_names((d.word, d.shape, len(d.lo)) for d in rows)
+    labels = _row_names((d.word, d.shape, d.coords, len(d.lo)) for d in rows)
     constraints = [one for d, part in zip(rows, labels, strict=True) for one in _rows(d.M, d.lo, d.hi, part, names)]
     goal = f.cost if f.sense > 0 else -f.cost
     for at in (goal.i, goal.j, goal.linear.indices, *(d.M.indices for d in rows)):
