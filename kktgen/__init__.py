@@ -18,6 +18,8 @@
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
     kg.linopy, kg.pypsa                          a follower from a model of linopy or PyPSA, and the answer back into it
+    kg.cvxpy                                     a follower from a cvxpy problem, whose parameters the leader decides
+    kg.pyomo, kg.mof                             a problem from a Pyomo model with followers as blocks, from JuMP files
 
 ``help(kg.optimize)`` and so on tell the rest; every error is a :class:`KktgenError`.
 
@@ -74,9 +76,12 @@ from .errors import (
 from .exact import Certificate, certify
 from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
 from .interop import (
+    cvxpy,  # noqa: F401
     highs,  # noqa: F401
     linopy,  # noqa: F401
     matrices,  # noqa: F401
+    mof,  # noqa: F401
+    pyomo,  # noqa: F401
     pypsa,  # noqa: F401
 )
 from .model.kkt import kkt
@@ -183,5 +188,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """Return the public names, and the folders that are used by name."""
-    folders = {"bounds", "formats", "highs", "linopy", "matrices", "plots", "pypsa", "search"} & globals().keys()
+    neighbours = {"cvxpy", "highs", "linopy", "matrices", "mof", "pyomo", "pypsa"}
+    folders = {"bounds", "formats", "plots", "search", *neighbours} & globals().keys()
     return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])

@@ -76,7 +76,8 @@ def refuse_other_files(target: str) -> None:
         return
     words = (
         f"{target}: {suffix} files hold {_HOLDS[suffix]}; kktgen takes bilevel problems from .bilevel.json files, "
-        ".aux files (which name the follower of the .mps or .lp beside them), .py models, .toml instances, or by name"
+        ".aux files (which name the follower of the .mps or .lp beside them), .py models, .toml instances, or by name; "
+        "and one level a file, from .mof.json files and .toml tables (kktgen help levels)"
     )
     pair = Path(target).with_name(name[: len(plain) - len(suffix)] + ".aux")
     if pair.is_file():

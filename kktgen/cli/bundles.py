@@ -15,7 +15,7 @@ import kktgen as kg
 from .. import catalog
 from ..catalog.parameters import REQUIRED, parameters_of
 from ..catalog.places import is_folder
-from ..formats.problems import aux_write, bundle
+from ..formats.problems import aux_write, bundle, mof_write
 from ..formats.problems.about import digests
 from .problem_files import is_problem_file
 from .task import Job
@@ -24,12 +24,17 @@ from .task import Job
 def write(job: Job, names: Iterable[str], folder: Path, derived: Iterable[Path]) -> list[Path]:
     """Write a job's whole problem in the formats named; a bundle records the sha256 of the files ``derived`` from it.
 
-    An ``.aux`` goes out as ``STEM.bilevel.aux`` and ``.mps``, for ``STEM.mps`` is the encoded model.
+    An ``.aux`` goes out as ``STEM.bilevel.aux`` and ``.mps``, for ``STEM.mps`` is the encoded model; a ``.mof.json``
+    with the files of the followers and their ``.link.json``.
     """
     out: list[Path] = []
     for name in sorted(names, key=lambda name: bundle.SUFFIX[1:] in name):  # the bundle last: it knows the others
         if bundle.SUFFIX[1:] in name:
             out.append(write_bundle(job, folder / f"{job.stem}.{name}", [*derived, *out]))
+        elif mof_write.SUFFIX[1:] in name:
+            path = kg.write(job.bilevel, folder / f"{job.stem}.{name}")
+            files, table = mof_write.partners(job.bilevel, path)
+            out += [path, *files, table]
         else:
             path = kg.write(job.bilevel, folder / f"{job.stem}.bilevel.{name}")
             out += [path, aux_write.partner(path)]

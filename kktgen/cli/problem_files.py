@@ -12,7 +12,7 @@ import numpy as np
 import kktgen as kg
 
 from ..errors import ProblemError
-from ..formats.problems import SUFFIXES, aux_read, aux_write, suffix_of
+from ..formats.problems import SUFFIXES, aux_read, aux_write, is_table, suffix_of
 from ..formats.problems.about import digests
 from ..formats.problems.statistics import statistics
 from ..formats.writing.files import contents
@@ -37,7 +37,7 @@ _MEANING = {
 
 def is_problem_file(target: str) -> bool:
     """Tell whether a target names a file that holds a bilevel problem."""
-    return bool(suffix_of(target))
+    return bool(suffix_of(target)) or is_table(target)
 
 
 def loaded(target: str, overrides: Mapping[str, Any]) -> tuple[str, ModuleType, dict[str, Any], Bilevel]:
@@ -62,7 +62,7 @@ def _stem(target: str) -> str:
     """Return the stem of the files made from a file; that of an ``.aux`` is not the one of its ``.mps``."""
     name = Path(target).name
     packed = ".gz" if name.lower().endswith(".gz") else ""
-    suffix = suffix_of(name)
+    suffix = suffix_of(name) or Path(name).suffix
     stem = name[: len(name) - len(suffix + packed)]
     return f"{stem.removesuffix('.bilevel')}-kkt" if suffix == aux_write.SUFFIX else stem
 

@@ -100,6 +100,7 @@ def write(
     path : path
         Ends in ``.lp``, ``.mps`` or ``.cip``, or in ``.bilevel.json`` (the whole problem, :func:`read` returns it) or
         ``.aux`` (one LP follower, together with an ``.mps`` of the same name), and in ``.gz`` as well to be compressed.
+        Or in ``.mof.json``: the leader's level for JuMP, with a file a follower and a ``.link.json`` beside it.
     form : str, optional
         Of an ``.aux`` file: ``"index"`` (MibS, the default), ``"names"`` (MibS) or ``"bobilib"`` (BOBILib, idol).
     target : str, optional
@@ -183,6 +184,8 @@ def write(
         raise ProblemError(f"{file}: target=, names=, map= and scaled= belong to {known} files, not to {whole}")
     if whole == problems.aux_write.SUFFIX:
         return problems.aux_write.write(cast(Bilevel, problem), file, form)
+    if whole == problems.mof_write.SUFFIX:
+        return problems.mof_write.write(cast(Bilevel, problem), file)
     if whole:
         return replace_file(file, _filler(problems.bundle, problem, zipped, None))
     suffix = (file.with_suffix("") if zipped else file).suffix.lower()

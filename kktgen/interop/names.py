@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,3 +114,12 @@ def _texts(wanted: Any) -> bool:
     if isinstance(wanted, np.ndarray):
         return wanted.dtype.kind in "UO" or not wanted.size
     return isinstance(wanted, Iterable) and all(isinstance(one, str) for one in wanted)
+
+
+def new_name(known: Container[str], wanted: str) -> str:
+    """Return a name that is not known yet: the wanted one, else with a number behind it."""
+    name, k = wanted, 1
+    while name in known:
+        k += 1
+        name = f"{wanted}_{k}"
+    return name

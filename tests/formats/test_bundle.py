@@ -311,7 +311,7 @@ def test_no_replaced_value_gets_past():
 def test_a_missing_file_and_an_unknown_suffix_are_format_errors(tmp_path):
     with pytest.raises(kg.FormatError, match="cannot be read"):
         kg.read(tmp_path / "none.bilevel.json")
-    with pytest.raises(kg.FormatError, match=r"is read from \.bilevel\.json or \.aux"):
-        kg.read(tmp_path / "none.lp")
+    with pytest.raises(kg.FormatError, match=r"is read from \.bilevel\.json, \.aux, \.mof\.json or a \.toml table"):
+        kg.read(tmp_path / "none.txt")
     with pytest.raises(kg.ProblemError, match="belongs to .aux files"):
         kg.write(awkward(), tmp_path / "a.bilevel.json", form="index")

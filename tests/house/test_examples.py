@@ -18,8 +18,8 @@ import pytest
 import kktgen as kg
 
 FOLDERS = (
-    "catalog", "catalog.plots", "formats", "interop.highs", "interop.linopy", "interop.matrices", "interop.pypsa",
-    "search",
+    "catalog", "catalog.plots", "formats", "interop.cvxpy", "interop.highs", "interop.linopy", "interop.matrices",
+    "interop.mof", "interop.pyomo", "interop.pypsa", "search",
 )  # fmt: skip
 """Folders that are used by name."""
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

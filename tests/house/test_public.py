@@ -36,7 +36,7 @@ def test_the_public_names_are_these():
 def test_dir_shows_the_public_names_alone():
     shown = [name for name in dir(kg) if not name.startswith("__")]
     assert sorted({*shown} - {"plots"}) == sorted(
-        [*NAMES, "bounds", "formats", "highs", "linopy", "matrices", "pypsa", "search"]
+        [*NAMES, "bounds", "cvxpy", "formats", "highs", "linopy", "matrices", "mof", "pyomo", "pypsa", "search"]
     )  # plots: once it was imported
     assert {"__doc__", "__all__"} <= {*dir(kg)}
     for folder in (kg.search, kg.formats):

@@ -68,7 +68,8 @@ def test_the_leaders_columns_have_no_multipliers():
 
 def test_no_neighbour_is_imported_before_it_is_needed():
     code = (
-        "import kktgen as kg, sys; kg.pypsa, kg.linopy; print({'pypsa', 'linopy', 'xarray', 'pandas'} & {*sys.modules})"
+        "import kktgen as kg, sys; kg.pypsa, kg.linopy, kg.cvxpy, kg.pyomo, kg.mof; "
+        "print({'pypsa', 'linopy', 'xarray', 'pandas', 'cvxpy', 'pyomo'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kktgen.interop.names import mask, matching
+from kktgen.interop.names import mask, matching, new_name
 
 
 def test_a_name_with_brackets_is_itself_before_it_is_a_pattern():
@@ -18,3 +18,7 @@ def test_a_mask_of_names_covers_their_arrays_and_no_absent_entry():
     assert mask(["x"], known, 4, "columns", "here").tolist() == [True, True, False, True]
     assert mask("y", known, 4, "columns", "here").tolist() == [False, False, True, False]
     assert not mask([], known, 4, "columns", "here").any()
+
+
+def test_a_name_that_is_taken_gets_a_number():
+    assert [new_name(["x", "x_2"], name) for name in ("x", "y")] == ["x_3", "y"]

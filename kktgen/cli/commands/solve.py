@@ -71,9 +71,10 @@ def command(
     """Build a model, solve it, verify the answer, write the files.
 
     MODEL is a name (kktgen models), an instance (model/case or a .toml file), the path of a .py file with a function
-    build(), or a file that holds a problem (.bilevel.json, or .aux beside its .mps). With -o the model goes out as .lp,
-    .mps and .cip, the point as .sol, the report as .json, the problem with its answer as .bilevel.json, the certificate
-    as .certificate.json, what rounds over many followers rest on as .lagrangian.npz. A model that ends infeasible or
+    build(), or a file that holds a problem (.bilevel.json, .aux beside its .mps, .mof.json beside its .link.json, a
+    .toml table of .lp files, one a level: kktgen help levels). With -o the model goes out as .lp, .mps and .cip, the
+    point as .sol, the report as .json, the problem with its answer as .bilevel.json, the certificate as
+    .certificate.json, what rounds over many followers rest on as .lagrangian.npz. A model that ends infeasible or
     unbounded is explained.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
     they see, and writes no model.

@@ -1,4 +1,8 @@
-"""Files that hold a whole bilevel problem: ``.bilevel.json`` any, ``.aux`` with its ``.mps`` a linear one."""
+"""Files that hold a whole bilevel problem: ``.bilevel.json`` any, ``.aux`` with its ``.mps`` a linear one, and links.
+
+``.mof.json`` files with a ``.link.json``, and a ``.toml`` table of level files, hold one level a file
+(:mod:`kktgen.formats.problems.linked`).
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,23 @@ import os
 from ...errors import FormatError
 from ...problem.bilevel import Bilevel
 from ..writing.files import contents, file_path
-from . import aux_read, aux_write, bundle, bundle_read, single_read
+from . import aux_read, aux_write, bundle, bundle_read, linked, mof_write, single_read
 
-SUFFIXES = (bundle.SUFFIX, aux_write.SUFFIX)
-__all__ = ["SUFFIXES", "aux_read", "aux_write", "bundle", "read", "suffix_of"]
+SUFFIXES = (bundle.SUFFIX, aux_write.SUFFIX, mof_write.SUFFIX)
+"""Of files that are read and written."""
+__all__ = ["SUFFIXES", "aux_read", "aux_write", "bundle", "is_table", "mof_write", "read", "suffix_of"]
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
     """Return which of the suffixes a path ends in, ``.gz`` behind it set aside; empty when in none."""
     name = os.fspath(path).lower().removesuffix(".gz")
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+
+
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is that of a ``.toml`` table of level files."""
+    name = os.fspath(path)
+    return name.lower().endswith(linked.TABLE) and linked.is_table(file_path(name).expanduser())
 
 
 def read(path: str | os.PathLike[str]) -> Bilevel:
@@ -26,7 +37,8 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     ----------
     path : path
         ``.bilevel.json``, or ``.aux`` with the ``.mps`` it names (else that of its own name) in the same folder; either
-        may have ``.gz`` behind it. An ``.aux`` may list indices (``LC``, ``LR``, ``LO``, ``OS``) or names
+        may have ``.gz`` behind it. ``.mof.json`` with the ``.link.json`` beside it; a ``.toml`` table of level files
+        (``kktgen help levels``). An ``.aux`` may list indices (``LC``, ``LR``, ``LO``, ``OS``) or names
         (``@VARSBEGIN``, in the spellings of MibS, BOBILib and idol). A plain ``.lp`` or ``.mps`` is a problem without
         followers; :func:`kktgen.highs.follower` makes a follower of one.
 
@@ -68,12 +80,17 @@ def read(path: str | os.PathLike[str]) -> Bilevel:
     """
     source = file_path(path)
     suffix = suffix_of(source)
+    if source.name.lower().endswith(linked.TABLE):
+        return linked.load_table(source).m
+    if suffix == mof_write.SUFFIX:
+        return linked.load_mof(source).m
     if not suffix and source.name.lower().removesuffix(".gz").endswith(single_read.SUFFIXES):
         return single_read.load(source)
     if not suffix:
         raise FormatError(
-            f"{source}: a bilevel problem is read from {' or '.join(SUFFIXES)}, one without followers from "
-            f"{' or '.join(single_read.SUFFIXES)}, each also with .gz behind it"
+            f"{source}: a bilevel problem is read from {', '.join(SUFFIXES)} or a .toml table of level files, one "
+            f"without followers from {' or '.join(single_read.SUFFIXES)}; all but .mof.json and .toml also with .gz "
+            "behind it"
         )
     data = contents(source)
     return bundle_read.load(data, str(source)) if suffix == bundle.SUFFIX else aux_read.load(data, source)
