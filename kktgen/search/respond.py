@@ -106,6 +106,9 @@ class Responder:
         The leader's columns that some follower sees.
     nash : bool
         Whether some follower sees columns of another.
+    conditional : bool
+        Whether there is complementarity said directly (:meth:`kktgen.Bilevel.complements`), which decisions of the
+        leader do not settle: nothing responds then.
 
     See Also
     --------
@@ -142,7 +145,8 @@ class Responder:
         self._terms = self._view.model.terms
         taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
         self.parameters = np.union1d(taken, self._terms.factors)
-        self.nash = bool((space.owner[seen] != LEADER).any())
+        self.conditional = stated is not None and bool(stated.conditions.any())
+        self.nash = self.conditional or bool((space.owner[seen] != LEADER).any())
         self.leader = np.flatnonzero(space.role == "leader")
         dead = (space.lb == 0) & (space.ub == 0) & space.is_price
         self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
@@ -165,7 +169,8 @@ class Responder:
         Returns
         -------
         ndarray (n,) or None
-            None when a follower is infeasible or unbounded, or a Nash game does not settle, by then.
+            None when a follower is infeasible or unbounded, or a Nash game does not settle, by then; and where there
+            is complementarity said directly.
 
         Raises
         ------
@@ -173,6 +178,8 @@ class Responder:
             A point of the wrong length.
         """
         z = self.inward(x)
+        if self.conditional:
+            return None
         qps = self.at(z)
         if self.nash:
             settled = self._settle(qps, z, deadline)

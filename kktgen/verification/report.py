@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-CLAIMS = ("infeasible", "unverified", "bilevel-feasible", "optimal")
+CLAIMS = ("infeasible", "unverified", "bilevel-feasible", "equilibrium verified", "optimal")
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
+TOP = ("equilibrium verified", "optimal")
+"""Claims that no further work can raise: where nobody optimises the whole, and where the leader does."""
 SHOWN = 6
 """Most followers a printed report shows one by one."""
 
@@ -198,7 +200,7 @@ class Report:
     ok : bool
         Whether the point is bilevel-feasible within the tolerances.
     value : float or None
-        The leader's original objective at the point, in the user's sense.
+        The leader's original objective at the point, in the user's sense; None where nobody optimises the whole.
     bound, gap : float or None
         The solver's bound in the same sense, and ``|bound - value| / max(size, |value|)``.
     reasons : tuple of str
