@@ -139,12 +139,15 @@ class Space:
         Where a bound that was not declared comes from: ``proved(D3)``, ``user``; empty otherwise.
     blocks : list of Block
         The declarations, in order.
+    conditions : set of str
+        Which names of followers are those of complementarity said directly.
     """
 
     def __init__(self, name: str = "model") -> None:
         self.name = name
         self.serial = next(_serial)
         self.blocks: list[Block] = []
+        self.conditions: set[str] = set()
         self._n = 0
         self._store = {key: np.empty(64, dtype=dtype) for key, dtype in _COLUMNS.items()}
 
@@ -223,8 +226,13 @@ class Space:
         """Return an independent copy in which every column keeps its index."""
         new = Space.__new__(Space)
         new.name, new.serial, new.blocks, new._n = self.name, self.serial, list(self.blocks), self._n
+        new.conditions = set(self.conditions)
         new._store = {key: a[: self._n].copy() for key, a in self._store.items()}
         return new
+
+    def whose(self, follower: str) -> str:
+        """Return ``follower 'market'``, or ``conditions 'market'``, as sentences speak of it."""
+        return f"{'conditions' if follower in self.conditions else 'follower'} {follower!r}"
 
     def label(self, column: int) -> str:
         """Return the name of a column, e.g. ``g(vpp1,7)``."""

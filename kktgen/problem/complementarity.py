@@ -5,8 +5,8 @@ An agent with variables w in [l, u] that minimises F'w, F any expression of othe
     F = mu_lo - mu_up,   0 <= mu_lo  _|_  w - l >= 0,   0 <= mu_up  _|_  u - w >= 0
 
 that is, F >= 0 where w = l, F <= 0 where w = u, and F = 0 between. A row of the leader ties w to the second expression.
-So whatever followers go through (bounds, encodings, files), conditions go through; that they are conditions and nobody's
-plan is marked (``Follower.is_condition``), for verification and for what reports say.
+So whatever followers go through (bounds, encodings, files), conditions go through; that they are nobody's plan is
+marked (``Follower.is_condition``), for verification and for what reports say.
 """
 
 from __future__ import annotations
@@ -42,12 +42,18 @@ def declare_complements(m: Bilevel, first: Any, second: Any, name: str) -> Follo
     if name in {follower.name for follower in m.followers}:
         raise ProblemError(f"{where}: {name!r} already names a follower or a condition; give another name=")
     agent = m.follower(name)
-    agent.is_condition = True
+    mark(agent)
     shape = rows.shape or None
     w = agent.var(SIDE, shape, lb=rows.lo.reshape(rows.shape), ub=rows.hi.reshape(rows.shape))
     agent.minimize((F * w).sum() if F.shape else F @ w)
     m.add(w == Affine(m.space, rows.M, np.zeros(len(rows)), rows.shape), name=name)
     return agent
+
+
+def mark(agent: Follower) -> None:
+    """Mark a follower as conditions that are nobody's plan."""
+    agent.is_condition = True
+    agent.space.conditions.add(agent.name)
 
 
 def check_condition(m: Bilevel, agent: Follower) -> None:
@@ -119,5 +125,7 @@ def _told(value: Any) -> str:
             "conditions are linear"
         )
     if isinstance(value, Rows):
-        return "a row; give the expression alone, its bounds belong to the second: m.complements(F, kg.between(l, x, u))"
+        return (
+            "a row; give the expression alone, its bounds belong to the second: m.complements(F, kg.between(l, x, u))"
+        )
     return f"of type {type(value).__name__}; linear expressions of variables are needed"

@@ -59,8 +59,8 @@ class System:
     rows it came from, ``side`` whether as upper (+1) or lower (-1) side; ``lam_source`` the same for equations.
     ``switch``, ``on`` and ``product`` are those of the declarations, one an inequality. ``varying`` are the products
     of the leader's continuous variables with expressions in the rows, None where there are none; the cost is then that
-    of the follower that takes them for parameters (:mod:`kktgen.problem.varying_rows`). ``condition`` marks complementarity
-    said directly (:mod:`kktgen.problem.complementarity`).
+    of the follower that takes them for parameters (:mod:`kktgen.problem.varying_rows`). ``condition`` marks
+    complementarity said directly (:mod:`kktgen.problem.complementarity`).
     """
 
     name: str

@@ -246,8 +246,12 @@ class Pipeline:
 
     def _boxes_asked(self, method: str) -> bool:
         """Return whether a tree over boxes solves it: by name, or by itself where that is worth trying."""
-        conditions = self.model.kkt is not None and self.model.kkt.conditions.any()
-        if method != "auto" or conditions:
+        if method == "boxes" and self.model.space.conditions:
+            raise UnsupportedError(
+                'method="boxes" splits decisions to which followers respond; complementarity conditions '
+                f"({min(self.model.space.conditions)!r}) are nobody's response: leave the method out"
+            )
+        if method != "auto" or self.model.space.conditions:
             return method == "boxes"
         if worth_plans(self.model, self.points):
             return True

@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..deadline import NEVER, Deadline
-from ..errors import ProblemError
+from ..errors import ProblemError, UnsupportedError
 from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..numerics.sharpen import error, sharpen
@@ -373,6 +373,14 @@ class Responder:
         return None
 
 
+def conditional_words(name: str) -> str:
+    """Return why nothing responds in a problem with complementarity said directly."""
+    return (
+        f"{name!r} holds complementarity conditions (m.complements), which are nobody's response to decisions of the "
+        "leader: kktgen.optimize and kktgen.solve find points that satisfy them, kktgen.verify checks one"
+    )
+
+
 def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -> np.ndarray | None:
     """Return the point where every follower responds optimally to the leader's decisions.
 
@@ -392,6 +400,11 @@ def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -
         when a follower is infeasible or unbounded, or a Nash game does not settle. Where a follower has several
         optima, one of them: the leader's rows may ask for another.
 
+    Raises
+    ------
+    UnsupportedError
+        The problem holds complementarity said directly.
+
     See Also
     --------
     Responder : Keeps the matrices for many responses.
@@ -410,4 +423,7 @@ def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -
     >>> print(f"toll {z[toll.cols]:.1f}, road {z[road.cols]:.1f}")
     toll 1.5, road 1.0
     """
-    return Responder(bilevel)(x, executor)
+    responder = Responder(bilevel)
+    if responder.conditional:
+        raise UnsupportedError(conditional_words(bilevel.name))
+    return responder(x, executor)

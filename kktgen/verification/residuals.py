@@ -15,8 +15,8 @@ complementarity     ``|mu_i s_i|`` over the scale of row i times ``t_i``; where 
 
 A multiplier of a row without own variables prices nothing and must be zero; that stands with dual feasibility.
 
-Conditions ``l <= w <= u  _|_  F`` said directly (:mod:`kktgen.problem.complementarity`) need no multipliers. Beside their
-bounds on w, their line ``complementarity`` is the natural residual, with t the scale of F as that of a row::
+Conditions ``l <= w <= u  _|_  F`` said directly (:mod:`kktgen.problem.complementarity`) need no multipliers. Beside
+their bounds on w, their line ``complementarity`` is the natural residual, with t the scale of F as that of a row::
 
     F > 0   min(F / t, (w - l) / max(1, |l|, |w|))        F < 0   min(-F / t, (u - w) / max(1, |u|, |w|))
 """

@@ -26,7 +26,7 @@ from . import claims
 from .attained import attained
 from .followers import resolved, response_lines
 from .refutation import VerifiedPoint, gap, origin
-from .report import SHOWN, Line, Report, Tolerances
+from .report import EQUILIBRIUM, SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
 from .solved_model import AT_CONSTANT, at_constants, cutoff_faults, encoding_faults
 from .ties.value_range import span
@@ -35,7 +35,7 @@ from .worth import worth_lines
 DEFAULT = Tolerances()
 PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
 """Why a plain point is not called optimal."""
-EQUILIBRIUM = "nobody optimises the whole: the residuals of this point are all that an equilibrium asks for"
+NOBODY = "nobody optimises the whole: the residuals of this point are all that an equilibrium asks for"
 """Why no bound stands behind an equilibrium."""
 NO_EQUILIBRIUM = "no point satisfies all conditions: there is no equilibrium"
 """What ``infeasible`` means where nobody optimises the whole."""
@@ -93,7 +93,7 @@ def verify(
 
         * ``optimal``: verified, the solver's bound closes the gap against the original objective, every pair encoded
           exactly or with proved constants, every multiplier and slack between proved bounds (or agreeing evidence);
-        * ``equilibrium verified``: nobody optimises the whole (:attr:`Bilevel.is_equilibrium`), and all conditions hold;
+        * ``equilibrium verified``: nobody optimises the whole (:attr:`Bilevel.is_equilibrium`), all conditions hold;
         * ``bilevel-feasible``: all conditions hold. Where the leader uses no multipliers of a follower, the
           multipliers need not be in the point: feasibility and the re-solved optimum decide;
         * ``unverified``: some condition fails, or there is no point;
@@ -216,6 +216,8 @@ def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline 
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
     model = shared_kkt(bilevel)
+    if model.equilibrium:
+        return replace(report, reasons=(*report.reasons, "no range: no leader has a value that could vary"))
     z = _point(model, point, report.tolerances)[0]
     try:
         return replace(report, range=span(model, z, deadline))
@@ -304,7 +306,7 @@ def _conclude(
             unit=model.unit,
         )
     if model.equilibrium:
-        return _equilibrium(model, lines, tolerances, notes, wrong)
+        return _equilibrium(model, lines, tolerances, notes, wrong, bound)
     if known is None:
         found = claims.Grounds([PLAIN])
     else:
@@ -321,11 +323,11 @@ def _conclude(
 
 
 def _equilibrium(
-    model: Model, lines: list[Line], tolerances: Tolerances, notes: list[str], wrong: list[str]
+    model: Model, lines: list[Line], tolerances: Tolerances, notes: list[str], wrong: list[str], bound: float | None
 ) -> Report:  # fmt: skip
     """Return the report of a point that holds where nobody optimises the whole: no bound is asked for."""
-    reasons = (EQUILIBRIUM, *_against(lines, wrong)[: len(wrong) > 0], *_without_prices(notes), *model.notes)
-    return Report(model.name, tuple(lines), "equilibrium verified", True, None, None, None, reasons, tolerances)
+    reasons = (NOBODY, *_against(lines, wrong)[: len(wrong) > 0], *_without_prices(notes), *model.notes)
+    return Report(model.name, tuple(lines), EQUILIBRIUM, True, 0.0, bound, None, reasons, tolerances)
 
 
 def _without_prices(notes: list[str]) -> list[str]:
