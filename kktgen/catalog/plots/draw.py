@@ -10,7 +10,6 @@ import numpy as np
 
 from ...errors import FormatError, UnsupportedError
 from ...formats.writing.files import file_path, replace_file
-from ...verification.report import EQUILIBRIUM
 from ...wording import near
 from .describe import COLORS, DASHES, Panel, Plot, check
 
@@ -94,8 +93,8 @@ def claim(result: Any) -> str:
     reach = "" if report.gap is None else f" (gap {100 * report.gap:.1g} %)"
     if report.claim == "optimal":
         return f"proved optimal{reach}"
-    if report.claim == EQUILIBRIUM:
-        return EQUILIBRIUM
+    if report.claim == "equilibrium verified":
+        return "equilibrium verified"
     return f"{report.claim}, " + (f"not proved optimal{reach}" if reach else "no bound on the optimum")
 
 
