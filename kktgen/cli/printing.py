@@ -25,6 +25,8 @@ STAGES = {
     "encode": ("Encoded model", "cutting"),
     "cut": ("Valid inequalities", "looking for a starting point"),
     "start": ("Starting point", "solving"),
+    "parts": ("Independent parts", "adding them"),
+    "sum": ("Sum of the parts", "verifying"),
     "solve": ("Solver", "polishing"),
     "polish": ("Polished point", "verifying"),
     "verify": ("Verification", "done"),

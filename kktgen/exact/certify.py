@@ -17,10 +17,11 @@ from ..model.model import Model
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
 from ..reformulate.scale import Scaled, scaled
+from ..verification.multipliers import with_prices
 from . import checker
 from .certificate import FORM, Certificate, judged, number, proofs_of, sealed
 from .convex import Square, squares
-from .pattern import ExactPoint, search, with_prices
+from .pattern import ExactPoint, search
 from .problem import plain
 
 ZEROS = (1e-7, 1e-9, 1e-5, 1e-11)

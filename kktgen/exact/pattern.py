@@ -238,20 +238,3 @@ def _landed(model: Model, kkt: Kkt, z: np.ndarray, move: bool, tolerance: float)
     small = np.abs(z[model.sos1.columns]) <= tolerance
     out[model.sos1.columns[small]] = 0.0
     return out
-
-
-def with_prices(kkt: Kkt, z: np.ndarray, followers: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray:
-    """Return a point with basic multipliers of some followers: the dual of ``min c'y``, c the gradient at the response.
-
-    Raises
-    ------
-    SolverError
-        A linear program was refused.
-    """
-    out = z.copy()
-    for k in followers.tolist():
-        qp = kkt.qp(k)
-        found = qp.multipliers(z[qp.y], z[qp.x], deadline)
-        if found is not None:
-            out[qp.lam], out[qp.mu] = found
-    return out

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import NoSolutionError, ProblemError
 from ..problem.columns import Space
 from ..problem.expressions import Affine, Quad
+from ..problem.points import named_columns
 from .model import Model
 from .values import array, checked_expression, dataset, frame, told
 
@@ -85,8 +86,11 @@ class Solution:
     nodes: int | None = None
     raw: dict[str, Any] | None = None
 
-    def __getitem__(self, expr: Affine | Quad) -> Any:
+    def __getitem__(self, expr: Affine | Quad | str) -> Any:
         """Return the value of an expression: a float for a scalar, else an array of its shape.
+
+        A text is the name of a variable, ``"x"`` or ``"market.g"``, or the label of a column, such as a name in the
+        file that was read.
 
         Raises
         ------
@@ -97,6 +101,9 @@ class Solution:
         """
         if self.z is None:
             raise NoSolutionError(f"no point to take values from: status {self.status!r} ({self.solver})")
+        if isinstance(expr, str):
+            columns, shape = named_columns(self.model.space, expr)
+            return self.z[columns].reshape(shape) if shape else float(self.z[columns[0]])
         if not isinstance(expr, Affine | Quad):
             raise ProblemError(f"sol[..] takes an expression such as x or x + y, got {type(expr).__name__}")
         same_columns(expr, self.model.space)

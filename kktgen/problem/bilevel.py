@@ -95,6 +95,50 @@ class Bilevel:
         """
         return tuple(self._followers.values())
 
+    @property
+    def bits(self) -> np.ndarray:
+        """Columns of the bits in which integers of the leader are written that multiply followers' expressions.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("sizes")
+        >>> units = m.var("units", lb=0, ub=3, kind="I")
+        >>> f = m.follower("f")
+        >>> y = f.var("y", lb=0, ub=4)
+        >>> _ = f.add(units * y <= 5)
+        >>> len(m.bits)
+        2
+        """
+        return self._bits.made
+
+    def with_bits(self, z: np.ndarray) -> np.ndarray:
+        """Return a point (n,) with the :attr:`bits` that its integers have.
+
+        Parameters
+        ----------
+        z : ndarray (n,)
+
+        Returns
+        -------
+        ndarray (n,)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("sizes")
+        >>> units = m.var("units", lb=0, ub=3, kind="I")
+        >>> f = m.follower("f")
+        >>> y = f.var("y", lb=0, ub=4)
+        >>> _ = f.add(units * y <= 5)
+        >>> z = np.zeros(len(m.space))
+        >>> z[units.cols] = 2
+        >>> print(m.with_bits(z)[m.bits])                # 2 = 0 * 1 + 1 * 2
+        [0. 1.]
+        """
+        return self._bits.filled(z)
+
     def follower(self, name: str, *, products: bool = False) -> Follower:
         """Declare a follower.
 
@@ -204,7 +248,7 @@ class Bilevel:
         none = np.full(len(made.columns), -1)
         return variable(self.space, made.columns, made.shape, name, none, none)
 
-    def add(self, *rows: Any, name: str | None = None, coords: Any = None) -> Any:
+    def add(self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None) -> Any:
         """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
@@ -214,6 +258,8 @@ class Bilevel:
             Name of the row; several are numbered behind it.
         coords : mapping or sequence of indexes, optional
             Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
+        when : None
+            For a follower's rows alone (:meth:`Follower.add`); the leader's are :meth:`indicator`.
 
         Returns
         -------
@@ -223,7 +269,8 @@ class Bilevel:
         Raises
         ------
         ProblemError
-            Something else than rows, rows of another problem, NaN, or an infinite side that excludes every point.
+            Something else than rows, rows of another problem, NaN, an infinite side that excludes every point, or
+            a condition.
 
         See Also
         --------
@@ -250,6 +297,11 @@ class Bilevel:
         """
         if name is not None:
             named(name, "row")
+        if when is not None:
+            raise ProblemError(
+                f"{f'row {name!r}' if name else 'a row'} of the leader takes no when=, which is for a follower's rows "
+                "(follower.add). Rows of the leader that hold where a binary says so are m.indicator(x, 1, rows)"
+            )
         out: list[Any] = []
         given = listed(rows)
         for k, row in enumerate(given):

@@ -78,8 +78,20 @@ class Block:
         place = int(self.positions()[i])
         at = [str(int(k)) for k in np.unravel_index(place, self.shape)] if self.shape else []
         at = at if self.coords is None else self.coords.text(place)
+        if self.coords is not None and self.coords.bare:
+            if self.role in ("leader", "follower", "primal"):
+                return at[0]
+            return f"{self.word}({','.join(part for part in (self.follower, *at) if part)})"
         inside = [part for part in (self.follower, self.item) if part] + at
         return f"{self.word}({','.join(inside)})" if inside else self.word
+
+    def find(self, name: str) -> int | None:
+        """Return the entry whose name is given, None where there is none."""
+        if self.coords is not None and self.coords.bare:
+            return self.coords.places.get(name)
+        if not name.startswith(self.word):
+            return None
+        return next((k for k in range(self.stop - self.start) if self.label(k) == name), None)
 
 
 def select(blocks: Iterable[Block], keep: np.ndarray) -> tuple[Block, ...]:
@@ -141,6 +153,8 @@ class Space:
         The declarations, in order.
     conditions : set of str
         Which names of followers are those of complementarity said directly.
+    made_up : set of (str, str)
+        Words, with followers, that nobody chose: such columns give their name up to a variable that is declared so.
     """
 
     def __init__(self, name: str = "model") -> None:
@@ -148,6 +162,7 @@ class Space:
         self.serial = next(_serial)
         self.blocks: list[Block] = []
         self.conditions: set[str] = set()
+        self.made_up: set[tuple[str, str]] = set()
         self._n = 0
         self._store = {key: np.empty(64, dtype=dtype) for key, dtype in _COLUMNS.items()}
 
@@ -227,8 +242,28 @@ class Space:
         new = Space.__new__(Space)
         new.name, new.serial, new.blocks, new._n = self.name, self.serial, list(self.blocks), self._n
         new.conditions = set(self.conditions)
+        new.made_up = set(self.made_up)
         new._store = {key: a[: self._n].copy() for key, a in self._store.items()}
         return new
+
+    def made(self, word: str, follower: str, taken: set[str]) -> str:
+        """Return a word like this one that is not taken, for columns nobody declares; it is taken then."""
+        while word in taken:
+            word += "_"
+        taken.add(word)
+        self.made_up.add((word, follower))
+        return word
+
+    def give_way(self, word: str, follower: str, taken: set[str]) -> bool:
+        """Give columns nobody declared another name where theirs is wanted; return whether it is free now."""
+        if (word, follower) not in self.made_up:
+            return False
+        other = self.made(word, follower, taken)
+        self.made_up.discard((word, follower))
+        taken.discard(word)
+        at = next(k for k, block in enumerate(self.blocks) if (block.word, block.follower) == (word, follower))
+        self.blocks[at] = replace(self.blocks[at], word=other)
+        return True
 
     def whose(self, follower: str) -> str:
         """Return ``follower 'market'``, or ``conditions 'market'``, as sentences speak of it."""

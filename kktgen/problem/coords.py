@@ -22,10 +22,13 @@ class Coords:
     dims : tuple of str
     labels : tuple of tuple
         Texts, numbers, ``numpy.datetime64``, or tuples of these; none twice in a dimension.
+    bare : bool
+        The labels, of one dimension, are names by themselves, such as those of a file's columns.
     """
 
     dims: tuple[str, ...]
     labels: tuple[tuple[Any, ...], ...]
+    bare: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,6 +40,11 @@ class Coords:
         """The labels as they are printed, of each dimension."""
         return tuple(map(_texts, self.labels))
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of every label of the first dimension."""
+        return {text: k for k, text in enumerate(self.texts[0])}
+
     def text(self, place: int) -> list[str]:
         """Return the labels of the entry at a flat place (C order), as they are printed."""
         at = np.unravel_index(place, self.shape) if self.dims else ()
@@ -45,6 +53,11 @@ class Coords:
     def taken(self, axis: int, entries: np.ndarray) -> tuple[Any, ...]:
         """Return the labels of some entries of a dimension."""
         return tuple(self.labels[axis][k] for k in entries.tolist())
+
+
+def names_of(names: Iterable[str], dim: str) -> Coords:
+    """Return labels that are names by themselves: those of a file's columns or rows."""
+    return Coords((dim,), (tuple(names),), bare=True)
 
 
 def coords_of(coords: Any, shape: Any, where: str) -> Coords | None:
@@ -62,8 +75,8 @@ def coords_of(coords: Any, shape: Any, where: str) -> Coords | None:
     ProblemError
         No name for a dimension, a label twice, labels that are none, or a shape that differs.
     """
-    if coords is None:
-        return _of_index(shape, where)
+    if coords is None or isinstance(coords, Coords):
+        return coords or _of_index(shape, where)
     if isinstance(coords, Mapping):
         items = list(coords.items())
     else:

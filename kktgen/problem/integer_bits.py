@@ -46,6 +46,22 @@ class Bits:
         at = position(self._columns, columns)
         return self._first[at], self._count[at], self._low[at]
 
+    @property
+    def made(self) -> np.ndarray:
+        """All columns of bits."""
+        return np.concatenate([np.arange(a, a + k) for a, k in zip(self._first, self._count, strict=True)] or [
+            np.empty(0, dtype=np.int64)
+        ])  # fmt: skip
+
+    def filled(self, z: np.ndarray) -> np.ndarray:
+        """Return a point (n,) with the bits that its integers have."""
+        z, at, count = z.copy(), self.made, self._count
+        if len(at):
+            whole = np.repeat(np.round(np.nan_to_num(z[self._columns] - self._low)).astype(np.int64), count)
+            power = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+            z[at] = (np.maximum(whole, 0) >> power) & 1
+        return z
+
     def _declare(self, columns: np.ndarray, where: str) -> None:
         """Append bits and equations for integer columns."""
         space = self.space
@@ -63,8 +79,7 @@ class Bits:
         self._made += 1
         while f"bits{self._made}" in self._names:
             self._made += 1
-        name = f"bits{self._made}"
-        self._names.add(name)
+        name = space.made(f"bits{self._made}", "", self._names)
         bits = space.append(name, "leader", lb=0.0, ub=1.0, kind="B", owner=LEADER, shape=(int(count.sum()),))
         start = bits[0] + np.cumsum(count) - count
         row = np.repeat(np.arange(len(columns)), count)

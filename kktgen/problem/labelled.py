@@ -86,7 +86,7 @@ def _codes(
     out: dict[tuple[str, tuple[object, ...]], np.ndarray] = {}
     for block in blocks:
         here = used[np.searchsorted(used, block.start) : np.searchsorted(used, block.stop)]
-        if block.coords is None or not len(here):
+        if block.coords is None or block.coords.bare or not len(here):
             continue
         at = np.unravel_index(block.positions()[here - block.start], block.shape)
         for dim, labels, index in zip(block.coords.dims, block.coords.labels, at, strict=True):

@@ -222,10 +222,7 @@ class Products:
         """Append product columns for rows of a name."""
         if not count:
             return np.empty(0, dtype=np.int64)
-        word = f"{name}_product"
-        while word in self.variables:
-            word += "_"
-        self.variables.add(word)
+        word = self.space.made(f"{name}_product", self.follower, self.variables)
         return self.space.append(
             word, "follower", lb=-np.inf, ub=np.inf, owner=self.owner, follower=self.follower, shape=(count,)
         )

@@ -132,11 +132,8 @@ def condition(space: Space, when: Any, shape: tuple[int, ...], where: str) -> tu
     if not isinstance(when, Affine):
         raise ProblemError(f"{where}: {wanted}, got {type(when).__name__}")
     of_problem(when.space, space)
-    M, c = when.M, when.c
-    single = (np.diff(M.indptr) == 1).all() and M.nnz == len(c)
-    on = single and (M.data == np.where(c == 0, 1.0, -1.0)).all() and np.isin(c, [0.0, 1.0]).all()
-    binary = M.indices.astype(np.int64)
-    if not (on and (space.kind[binary] == "B").all() and (space.owner[binary] == LEADER).all()):
+    c, binary = when.c, when.M.indices.astype(np.int64)
+    if not (when.is_switch and (space.owner[binary] == LEADER).all()):
         raise ProblemError(f"{where}: {wanted}, got {when!r}")
     value = (c == 0).astype(np.int64)
     try:

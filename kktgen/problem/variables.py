@@ -89,7 +89,7 @@ def declare(
     if (low > high).any() or (low == np.inf).any() or (high == -np.inf).any():
         at = int(np.flatnonzero((low > high) | (low == np.inf) | (high == -np.inf))[0])
         raise ProblemError(f"variable {name!r}: lb {low[at]:g} and ub {high[at]:g} of entry {at} leave no value")
-    if name in taken:
+    if name in taken and not space.give_way(name, follower, taken):
         raise ProblemError(f"variable {name!r} is declared twice" + (f" for follower {follower!r}" if follower else ""))
     taken.add(name)
     role = "leader" if owner == LEADER else "follower"

@@ -1,13 +1,17 @@
 """Independent parts in :func:`kktgen.optimize`: each a problem of its own, solved apart; points and bounds are added.
 
-The parts are those of :mod:`kktgen.reformulate.independent_parts`. The point of the whole is verified on the whole, and
-its bound is the sum of the parts' bounds. The relative gap holds for the sum, so where large parts cancel those that
-leave most of the gap are solved again, more precisely.
+The parts are those of :mod:`kktgen.reformulate.independent_parts`, small ones taken together. The point of the whole is
+verified on the whole, and its bound is the sum of the parts' bounds. The relative gap holds for the sum, so where large
+parts cancel those that leave most of the gap are solved again, more precisely.
+
+A point of the whole is looked for first: parts that are not reached, because of the time limit or Ctrl-C, take theirs
+from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,18 +24,29 @@ from ..errors import ProblemError
 from ..model.own_units import objective_size
 from ..problem.bilevel import Bilevel
 from ..problem.restricted import restricted
-from ..reformulate.independent_parts import holding_pairs, parts_of
+from ..reformulate.eliminate import eliminate
+from ..reformulate.independent_parts import LEAST, MOST, groups_of, holding_pairs, parts_of
+from ..search.start.start import pair_count, relax_and_respond
 from ..verification.report import Tolerances
 from .part_answer import Answer, Solve, answered, better
+from .parts_report import slowest, told
 from .parts_sum import assembled, encoded, summed
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
 PAIRS = 50
-"""Least pairs a part holds on average where each solve starts a process of its own."""
+"""Pairs from which on a part is a group of its own where each solve starts a process."""
 SECONDS = 1.0
-"""Least seconds a part is given on average; where there are fewer, neighbours are taken together."""
+"""Least seconds a group is given on average; where there are fewer, neighbours are taken together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """How a problem is taken apart: the group (n,) of every column, and how many independent parts there are."""
+
+    group: np.ndarray
+    parts: int
 
 
 def check_parts(parts: Any) -> None:
@@ -40,10 +55,10 @@ def check_parts(parts: Any) -> None:
         raise ProblemError(f"parts: True, False or 'auto', got {parts!r}")
 
 
-def part_labels(
+def split(
     bilevel: Bilevel, parts: bool | str, encoding: Any, whole: Sequence[str], isolate: bool, limit: float | None
-) -> np.ndarray | None:
-    """Return the part of every column; None where the problem is to be solved as one.
+) -> Split | None:
+    """Return which columns are solved together; None where the problem is to be solved as one.
 
     Parameters
     ----------
@@ -72,17 +87,14 @@ def part_labels(
     if asked or not bilevel.followers:
         return None
     label = parts_of(bilevel)
+    count = len(np.unique(label))
     if parts is True:
-        return label if len(np.unique(label)) > 1 else None
-    held, space = holding_pairs(bilevel, label), bilevel.space
-    most = held
-    if isolate:
-        most = min(most, int((space.role == "mu").sum()) // PAIRS)
-    if limit is not None:
-        most = int(min(most, limit / SECONDS))
+        return Split(groups_of(bilevel, label, 0), count) if count > 1 else None
+    most = MOST if limit is None else int(min(MOST, limit / SECONDS))
     if most < 2:
         return None
-    return np.where(label < held, label * most // held, most)
+    group = groups_of(bilevel, label, PAIRS if isolate else LEAST, most)
+    return Split(group, count) if holding_pairs(bilevel, group) > 1 else None
 
 
 def _fits_parts(encoding: Any) -> bool:
@@ -95,16 +107,18 @@ def _fits_parts(encoding: Any) -> bool:
 
 
 def solved_apart(
-    run: Pipeline, label: np.ndarray, solve: Solve, encoding: Any, start: Any, gap: float | None,
-    reserved: tuple[str, ...],
-) -> None:  # fmt: skip
-    """Solve the parts of a pipeline's problem, and leave their sum as what it found."""
-    columns = [np.flatnonzero(label == part) for part in range(int(label.max()) + 1)]
+    run: Pipeline, split: Split, solve: Solve, encoding: Any, start: Any, gap: float | None, reserved: tuple[str, ...]
+) -> None:
+    """Solve the groups of a pipeline's problem, and leave their sum as what it found."""
+    columns = [np.flatnonzero(split.group == k) for k in range(int(split.group.max()) + 1)]
     parts = [restricted(run.bilevel, at) for at in columns]
     own = run.deadline.before("verify", *reserved)
     starts = [start if isinstance(start, bool) else start[at] for at in columns]
     answers = [Answer() for _ in parts]
+    first = start
     try:
+        if start is True:
+            first = _first_point(run)
         _solve_all(run, parts, answers, solve, starts, [gap] * len(parts), np.arange(len(parts)), own)
         again, gaps = _too_wide(run, columns, answers, gap)
         if len(again) and not own.over and not run.deadline.stopped:
@@ -112,11 +126,22 @@ def solved_apart(
             _solve_all(run, parts, answers, solve, starts, gaps, again, own)
     except KeyboardInterrupt:
         run.deadline.stop()
-    run.clock.done("parts", lambda: _told(answers))
+    run.clock.done("parts", lambda: f"{told(split.parts, answers)}\n\n{slowest(run.bilevel, columns, answers)}")
     run.ready = encoded(run, columns, answers, encoding)
-    run.found = summed(run, columns, answers, start)
+    run.found = summed(run, split.parts, columns, answers, first)
     run.single = True
     run.clock.done("sum", run.found.__str__)
+
+
+def _first_point(run: Pipeline) -> Any:
+    """Return a point of the whole problem that is found at once; True where there is none."""
+    own = run.deadline.share("start", pair_count(run.model))
+    z = relax_and_respond(run.bilevel, eliminate(run.model, time_limit=own.left()), own)
+    run.clock.done(
+        "start", lambda: "no start point" if z is None else f"start point: objective {run.model.value(z):.6g}"
+    )
+    run.points = [] if z is None else [z]
+    return True if z is None else z
 
 
 def _solve_all(
@@ -174,10 +199,3 @@ def _too_wide(
         size = max(abs(answers[k].value or 0.0), abs(answers[k].bound or 0.0))
         gaps[k] = min(each / size, 1.0)
     return again, gaps
-
-
-def _told(answers: list[Answer]) -> str:
-    """Return how the parts ended, in words."""
-    words = [answer.status for answer in answers]
-    counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
-    return f"independent parts: {len(answers)} ({counts})"

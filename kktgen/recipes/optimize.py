@@ -16,9 +16,9 @@ from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..reformulate.cuts import check_cuts
-from ..search.given import given_point
+from ..search.given import given_start
 from ..solvers import check_arguments
-from .independent import check_parts, part_labels, solved_apart
+from .independent import check_parts, solved_apart, split
 from .many_followers import check_decompose
 from .one_level import solved_without_pairs
 from .pipeline import Pipeline, Result, Stages, check_method, unboxed
@@ -78,10 +78,10 @@ def optimize(
         Rounds over the followers before the solver is called (:func:`kktgen.tighten`): where eight or more meet only
         through the leader, always, or never.
     parts : bool or "auto"
-        Solve independent parts of the problem apart and add them (:mod:`kktgen.recipes.independent`): where two or more
-        hold complementarity pairs, wherever there are two, or never. The answer is one point, verified on the whole
-        problem. By default neighbours are taken together where a time limit leaves less than a second a part, or where
-        small parts would each start a process (``isolate``); with ``choices``, ``state``, ``method="boxes"``,
+        Solve independent parts of the problem apart and add them (:mod:`kktgen.recipes.independent`): where that pays,
+        wherever there are two, or never. The answer is one point, verified on the whole problem. By default parts of
+        fewer than 30 complementarity pairs (50 with ``isolate``) are taken together to groups of that size, and more of
+        them where a time limit leaves less than a second a group; with ``choices``, ``state``, ``method="boxes"``,
         ``decompose=True`` or a big-M whose constants have keys the problem is one part.
     start : bool, Solution or array
         Look for a start point (relax and respond, pattern search) first; or a point to begin with: the solution of a
@@ -151,7 +151,7 @@ def optimize(
     asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
     deadline, clock = Deadline(time_limit), Stages(stages)
     model = shared_kkt(bilevel)
-    given = start if isinstance(start, bool) else given_point(bilevel.space, start)
+    given = start if isinstance(start, bool) else given_start(bilevel, start)
     clock.done("kkt", model.__str__)
     run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
     run.state = None if state is None else file_path(state)
@@ -162,12 +162,12 @@ def optimize(
         'method="boxes"': method == "boxes",
         "decompose=True": decompose is True,
     }
-    split = False if parts == "auto" and not isinstance(start, bool) else parts  # a point given is one of the whole
-    label = part_labels(bilevel, split, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
-    if label is None:
+    parts = False if parts == "auto" and not isinstance(start, bool) else parts  # a point given is one of the whole
+    found = split(bilevel, parts, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
+    if found is None:
         _solve(run, asked, given, gap, reserved)
     else:
-        solved_apart(run, label, partial(_part, asked), encoding, given, gap, reserved)
+        solved_apart(run, found, partial(_part, asked), encoding, given, gap, reserved)
     return run.verified(encoding, solver, evidence, range)
 
 

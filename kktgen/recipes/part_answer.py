@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..deadline import LAST
+from ..deadline import LAST, Deadline
 from ..errors import SolverError
 from ..model.model import Model
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
 from ..reformulate.one_level import foundation
 from ..solvers.driving.checks import interrupted
-from ..verification.claims import usable
+from ..verification.claims import DECISIONS, RELAXATION, TREE, usable
 from ..verification.report import TOP, Report, Tolerances
 from ..verification.verify import verify
 
@@ -47,6 +47,9 @@ class Answer:
     stopped : bool
         By Ctrl-C.
     nodes : int
+    seconds : float
+    kind : str
+        What its claim rests on, in words.
     boxes : tuple of ndarray, or None
         ``lb``, ``ub`` and ``proof`` of the columns.
     slacks : tuple of ndarray, or None
@@ -59,9 +62,11 @@ class Answer:
     value: float | None = None
     bound: float | None = None
     proved: bool = False
-    why: str = "not reached within the time limit"
+    why: str = "not reached before the time limit, or Ctrl-C"
     stopped: bool = False
     nodes: int = 0
+    seconds: float = 0.0
+    kind: str = ""
     boxes: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     slacks: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
@@ -70,10 +75,11 @@ def answered(
     part: Bilevel, solve: Solve, start: Any, gap: float | None, limit: float | None, progress: Any = None
 ) -> Answer:
     """Return what comes of a part; a solver that fails is an answer too."""
+    clock = Deadline()
     try:
         result, model = solve(part, start, gap, limit, progress)
     except SolverError as error:
-        return Answer("error", why=str(error))
+        return Answer("error", why=str(error), seconds=clock.spent)
     found, report, n = result.solution, result.report, len(part.space)
     proved, why = _standing(part, found, report)
     boxes = slacks = None
@@ -84,8 +90,22 @@ def answered(
             slacks = model.pairs.mu, model.pairs.slack_max.value, model.pairs.slack_max.proof
     return Answer(
         found.status, found.solver, None if found.z is None else found.z[:n], found.objective, usable(found.bound),
-        proved, why, interrupted(found), found.nodes or 0, boxes, slacks,
+        proved, why, interrupted(found), found.nodes or 0, clock.spent, _kind(found), boxes, slacks,
     )  # fmt: skip
+
+
+def _kind(found: Solution) -> str:
+    """Return what the claim of a part rests on."""
+    raw, model = found.raw or {}, found.model
+    for key, words in ((RELAXATION, "bound of the convex relaxation"), (TREE, "tree over boxes"),
+                       (DECISIONS, "every decision tried")):  # fmt: skip
+        if raw.get(key):
+            return words
+    if foundation(model):
+        return "one level, without pairs"
+    if not model.encodings:
+        return "no pair left to encode"
+    return "pairs encoded by " + ", ".join(sorted(f"{used.encoding} ({used.trust})" for used in model.encodings))
 
 
 def _standing(part: Bilevel, found: Solution, report: Report) -> tuple[bool, str]:
@@ -103,6 +123,7 @@ def better(sense: int, before: Answer, after: Answer | None) -> Answer:
     """Return the later answer unless it has no point, or is worse in value and bound."""
     if after is None:
         return before
+    after = replace(after, seconds=before.seconds + after.seconds)
     if before.z is None or before.value is None or before.bound is None:
         return after
     if after.z is None or after.value is None or after.bound is None or not after.proved:

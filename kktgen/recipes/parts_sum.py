@@ -15,15 +15,13 @@ from ..model.pairs import Bounds
 from ..model.solution import Solution
 from ..reformulate.eliminate import eliminate
 from ..solvers.driving.checks import INTERRUPTED
-from ..verification.claims import OPEN_PARTS, PARTS
+from ..verification.claims import KINDS, OPEN_PARTS, PARTS
 from ..wording import first_names
 from .part_answer import Answer
+from .parts_report import SHOWN, faults, kinds, noun, said
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
-
-SHOWN = 3
-"""Parts that are named."""
 
 
 def assembled(
@@ -31,7 +29,7 @@ def assembled(
 ) -> tuple[np.ndarray | None, float | None, float | None]:
     """Return the point over all columns, its value and the sum of the bounds; what is missing is None.
 
-    Parts without a point take theirs from the user's start, where there is one.
+    Parts without a point take theirs from the start, where there is one.
     """
     bounds = [answer.bound for answer in answers if answer.bound is not None]
     model, bound = run.model, None
@@ -50,23 +48,22 @@ def assembled(
     return z, model.value(z) + 0.0, bound
 
 
-def summed(run: Pipeline, columns: list[np.ndarray], answers: list[Answer], start: Any) -> Solution:
-    """Return the answer to the whole problem."""
-    count, space = len(answers), run.bilevel.space
+def summed(run: Pipeline, parts: int, columns: list[np.ndarray], answers: list[Answer], start: Any) -> Solution:
+    """Return the answer to the whole problem, which has so many independent parts, solved in groups."""
+    count = len(answers)
     status, at = _status(answers)
-    names = [f"part {k + 1} ({space.label(int(columns[k][0]))} ..)" for k in range(count)]
-    open_parts = [k for k in range(count) if not answers[k].proved] if at is None else [at][: not answers[at].proved]
-    faults = [f"{names[k]} of {count} is not proved: {answers[k].why}" for k in open_parts[:SHOWN]]
-    if len(open_parts) > SHOWN:
-        faults.append(f"{len(open_parts) - SHOWN} more parts are not proved")
-    said = f"independent parts: {count}, {'each' if not open_parts else str(count - len(open_parts))} proved"
-    raw: dict[str, Any] = {PARTS: said, OPEN_PARTS: faults}
+    decisive = list(range(count)) if at is None else [at]
+    raw: dict[str, Any] = {
+        PARTS: said(parts, answers, decisive),
+        KINDS: kinds(parts, answers),
+        OPEN_PARTS: faults(run.bilevel, parts, columns, answers, decisive),
+    }
     if run.deadline.stopped:
         raw["status"] = INTERRUPTED
     z, value, bound = (None, None, None) if status == "infeasible" else assembled(run, columns, answers, start)
     solvers = sorted({answer.solver for answer in answers if answer.z is not None}) or [answers[0].solver]
-    solver = f"{answers[at].solver}, part {at + 1} of {count}" if at is not None else (
-        f"{first_names(solvers, SHOWN)}, {count} parts"
+    solver = f"{answers[at].solver}, {noun(parts, count)} {at + 1} of {count}" if at is not None else (
+        f"{first_names(solvers, SHOWN)}, {count} {noun(parts, count)}s"
     )  # fmt: skip
     full = None if z is None else run.ready.complete(z)
     nodes = sum(answer.nodes for answer in answers)

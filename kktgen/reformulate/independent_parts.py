@@ -19,8 +19,10 @@ from ..problem.columns import LEADER
 from ..problem.expressions import Quad
 from ..problem.follower_rows import Declared
 
+LEAST = 30
+"""Pairs from which on a part is worth a search and a tree of its own; smaller ones are taken together."""
 MOST = 100
-"""Most parts; where there are more, neighbours are taken together."""
+"""Most groups of parts; where there are more, neighbours are taken together."""
 
 
 def parts_of(bilevel: Bilevel) -> np.ndarray:
@@ -57,23 +59,72 @@ def parts_of(bilevel: Bilevel) -> np.ndarray:
     >>> parts_of(m)
     array([0, 0, 0, 0, 0, 0, 0, 0])
     """
-    space, n = bilevel.space, len(bilevel.space)
+    n = len(bilevel.space)
     if n == 0 or _impossible(bilevel):
         return np.zeros(n, dtype=np.int64)
     none = np.empty(0, dtype=np.int64)
     i, j = (np.concatenate([none, *ends]).astype(np.int64) for ends in zip((none, none), *_ties(bilevel), strict=True))
     count, label = components(coo(np.ones(2 * len(i)), np.concatenate([i, j]), np.concatenate([j, i]), (n, n)))
     holds = np.zeros(count, dtype=bool)
-    holds[label[(space.role == "mu") & (space.ub > 0)]] = True
+    holds[label[_holds_pair(bilevel)]] = True
     _, first, label = np.unique(label, return_index=True, return_inverse=True)
     order = np.argsort(np.where(holds, first, n), kind="stable")
     number = np.empty(count, dtype=np.int64)
     number[order] = np.arange(count)
     pieces = int(holds.sum())
-    at = np.minimum(number[label], pieces)
-    if pieces > MOST:
-        at = np.where(at < pieces, at * MOST // pieces, MOST)
-    return at
+    return np.minimum(number[label], pieces)
+
+
+def groups_of(bilevel: Bilevel, label: np.ndarray, least: int = LEAST, most: int = MOST) -> np.ndarray:
+    """Return the group (n,) of every column: parts that are to be solved together, numbered as parts are.
+
+    Parts with ``least`` pairs are groups of their own. Smaller ones are taken together, neighbours with neighbours, to
+    groups of that size on average. What holds no pairs is a group of its own.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    label : ndarray (n,)
+        From :func:`parts_of`.
+    least : int
+        0: every part is a group.
+    most : int
+        Most groups with pairs; where there would be more, neighbours are taken together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import kktgen as kg
+    >>> from kktgen.reformulate.independent_parts import groups_of, parts_of
+    >>> m = kg.Bilevel("roads")
+    >>> toll = m.var("toll", 4, lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", 4, lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road.sum())
+    >>> m.maximize(toll @ road)
+    >>> label = parts_of(m)
+    >>> [groups_of(m, label, least)[:4].tolist() for least in (0, 4, 30)]
+    [[0, 1, 2, 3], [0, 0, 1, 1], [0, 0, 0, 0]]
+    """
+    size = np.bincount(label[_holds_pair(bilevel)])
+    count = len(size)
+    if count == 0:
+        return np.zeros(len(label), dtype=np.int64)
+    small = size < least
+    total = int(size[small].sum())
+    before = np.cumsum(np.where(small, size, 0)) - size
+    number = np.where(small, before * max(total // max(least, 1), 1) // max(total, 1), count + np.arange(count))
+    _, first, number = np.unique(number, return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first))[number]
+    if len(first) > most:
+        number = number * most // len(first)
+    return np.append(number, number.max() + 1)[np.minimum(label, count)]
+
+
+def _holds_pair(bilevel: Bilevel) -> np.ndarray:
+    """Return which columns are multipliers of a pair (n,) bool."""
+    space = bilevel.space
+    return (space.role == "mu") & (space.ub > 0)
 
 
 def holding_pairs(bilevel: Bilevel, label: np.ndarray) -> int:
@@ -83,10 +134,9 @@ def holding_pairs(bilevel: Bilevel, label: np.ndarray) -> int:
     ----------
     bilevel : Bilevel
     label : ndarray (n,)
-        From :func:`parts_of`.
+        From :func:`parts_of`, or :func:`groups_of`.
     """
-    space = bilevel.space
-    return len(np.unique(label[(space.role == "mu") & (space.ub > 0)]))
+    return len(np.unique(label[_holds_pair(bilevel)]))
 
 
 def _impossible(bilevel: Bilevel) -> bool:

@@ -9,11 +9,13 @@ import numpy as np
 
 from ..errors import NoSolutionError, ProblemError
 from ..model.solution import Solution
+from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER, Block, Space
+from ..problem.points import declared_columns, named_values
 from ..wording import near
 
 
-def given_point(space: Space, start: Any) -> np.ndarray:
+def given_point(space: Space, start: Any, *parts: np.ndarray) -> np.ndarray:
     """Return a point over all columns, zero where nothing is given.
 
     Parameters
@@ -23,6 +25,8 @@ def given_point(space: Space, start: Any) -> np.ndarray:
     start : Solution, Result, Search or array
         A solution (of any stage; columns appended later are cut off) or what has one; all n columns, or the leader's
         alone.
+    parts : ndarray of int
+        Other sets of columns that may be given, tried first.
 
     Raises
     ------
@@ -41,18 +45,47 @@ def given_point(space: Space, start: Any) -> np.ndarray:
     except (TypeError, ValueError):
         raise ProblemError(f"start: a Solution or an array of numbers is needed, got {type(start).__name__}") from None
     leader = np.flatnonzero((space.owner == LEADER) & (space.role == "leader"))
-    if len(z) < len(space) and len(z) != len(leader):
-        raise ProblemError(
-            f"start: {len(z)} entries; give all {len(space)} columns, or the leader's {len(leader)} as declared"
-        )
     out = np.zeros(len(space))
-    if len(z) < len(space):
-        out[leader] = z
-    else:
+    if len(z) >= len(space):
         out[:] = z[: len(space)]
+    else:
+        chosen = next((part for part in (*parts, leader) if len(part) == len(z)), None)
+        if chosen is None:
+            count = len(parts[0]) if parts else len(leader)
+            raise ProblemError(
+                f"start: {len(z)} entries; give all {len(space)} columns, or the leader's {count} as declared"
+            )
+        out[chosen] = z
     if not np.isfinite(out).all():
         raise ProblemError(f"start: {space.label(int(np.argmin(np.isfinite(out))))} is not finite")
     return out
+
+
+def given_start(bilevel: Bilevel, start: Any) -> np.ndarray:
+    """Return a point over all columns of a problem, zero where nothing is given; bits of integers follow from these.
+
+    Parameters
+    ----------
+    bilevel : Bilevel
+    start : Solution, Result, Search, mapping or numbers
+        As of :func:`given_point`; or values by variable or name, the leader's all of them; or those of the variables
+        the leader declared, or of all variables.
+
+    Raises
+    ------
+    ProblemError, NoSolutionError
+        As of :func:`given_point`; or the leader has a variable without a value.
+    """
+    space, own = bilevel.space, declared_columns(bilevel)
+    mine = own[space.role[own] == "leader"]
+    if isinstance(start, Mapping):
+        z = named_values(space, start, "start")
+        missing = mine[np.isnan(z[mine])]
+        if len(missing):
+            raise ProblemError(f"start: no value for {space.label(int(missing[0]))} of the leader")
+        return bilevel.with_bits(np.where(np.isnan(z), 0.0, z))
+    z = given_point(space, start, mine, own)
+    return bilevel.with_bits(z) if np.size(start) in (len(mine), len(own)) else z
 
 
 def given_decisions(space: Space, columns: np.ndarray, start: Any) -> np.ndarray:

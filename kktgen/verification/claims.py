@@ -40,6 +40,8 @@ DECISIONS = "every decision"
 PARTS = "independent parts"
 """Key of ``Solution.raw`` for the sentence that says of how many independent parts the answer is made, and which of
 them are proved."""
+KINDS = "kinds"
+"""Key of ``Solution.raw`` for the sentences that say what the claims of how many parts rest on."""
 OPEN_PARTS = "open parts"
 """Key of ``Solution.raw`` for the sentences that say which parts are not proved, and why."""
 
@@ -123,7 +125,7 @@ def judge(
         return found
     if said := (solution.raw or {}).get(PARTS):
         found.against += (solution.raw or {}).get(OPEN_PARTS, ())
-        found.rests.append(str(said))
+        found.rests += [str(said), *(solution.raw or {}).get(KINDS, ())]
         return found
     if said := (solution.raw or {}).get(TREE) or (solution.raw or {}).get(DECISIONS):
         found.against += cutoff_faults(original, encoded, value)

@@ -20,11 +20,13 @@ from ..model.units import spans
 from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
 from ..problem.complementarity import with_sides
-from ..reformulate.scale import scaled
+from ..problem.points import declared_point
+from ..reformulate.scale import Scaled, scaled
 from ..wording import first_names
 from . import claims
 from .attained import attained
 from .followers import resolved, response_lines
+from .multipliers import with_prices
 from .refutation import VerifiedPoint, gap, origin
 from .report import EQUILIBRIUM, SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
@@ -63,12 +65,14 @@ def verify(
     Parameters
     ----------
     bilevel : Bilevel
-    solution : Solution or array
-        A solver's answer, whose model says how it was encoded; or a plain point z over the problem's columns (what
-        lies beyond them is ignored), which is never called more than bilevel-feasible. So is the answer to another
-        problem, for instance to this one before it was changed. NaN in multiplier columns
-        means that the point has no multipliers, and so do zeros in all of them, but not in what a solver found: that
-        is a point of its model, or none.
+    solution : Solution, mapping, or numbers
+        A solver's answer, whose model says how it was encoded; or a plain point, which is never called more than
+        bilevel-feasible. So is the answer to another problem, for instance to this one before it was changed. A plain
+        point is a mapping from variables, or their names (``"x"``, ``"market.g"``, or the label of a column), to
+        values; the values of all variables in the order of declaration; or all columns z (what lies beyond them is
+        ignored). NaN in multiplier columns means that the point has no multipliers: of followers whose multipliers
+        somebody uses they are found by re-solving. Zeros in all of them mean the same, but not in what a solver found:
+        that is a point of its model, or none.
     tolerances : Tolerances
         Scaled as stated in :mod:`kktgen.verification.residuals` and :mod:`kktgen.verification.followers`.
     evidence : sequence of Solution
@@ -130,6 +134,11 @@ def verify(
     >>> print(report.claim, sorted(line.name for line in report.failing))
     unverified ['follower gap(driver)', 'stationarity(driver)']
 
+    The numbers a paper prints are enough.
+
+    >>> print(kg.verify(m, {"toll": 1.5, "road": 1}).claim, kg.verify(m, [1.5, 0]).claim)
+    bilevel-feasible unverified
+
     At the optimal toll 2 the driver is indifferent, which is worth 2 to the leader.
 
     >>> solution = kg.optimize(m).solution
@@ -140,6 +149,8 @@ def verify(
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)
     model = shared_kkt(bilevel)
+    if not isinstance(solution, Solution):
+        solution = declared_point(bilevel, solution, "verify")
     known = solution if isinstance(solution, Solution) else None
     mine, ignored = _sorted(model, known, evidence)
     why = "" if known is None else other_problem(model, known.model)
@@ -187,7 +198,8 @@ def _of_point(
     """Return the report of a point: a plain one, or a solution's of this problem."""
     known, view = solution if isinstance(solution, Solution) else None, scaled(model)
     z, absent, lines = _point(model, solution, tolerances)
-    z = with_sides(bilevel, z) if known is None else z
+    if known is None and model.kkt is not None:
+        z = with_sides(bilevel, _with_prices(view, z, _without_prices(model, solution), deadline))
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
@@ -257,6 +269,22 @@ def _point(model: Model, point: Any, tolerances: Tolerances) -> tuple[np.ndarray
     return z, holes if solved else holes | ~given, lines
 
 
+def _without_prices(model: Model, point: np.ndarray) -> np.ndarray:
+    """Return the followers whose multipliers somebody uses and a point says are not known."""
+    assert model.kkt is not None
+    space = model.space
+    holes = space.owner[space.is_price & np.isnan(point[: model.n])]
+    return np.flatnonzero((np.bincount(holes, minlength=len(model.kkt.followers)) > 0) & model.kkt.priced)
+
+
+def _with_prices(view: Scaled, z: np.ndarray, followers: np.ndarray, deadline: Deadline) -> np.ndarray:
+    """Return a point with the multipliers of some followers re-solved."""
+    assert view.model.kkt is not None
+    if not len(followers):
+        return z
+    return view.back(with_prices(view.model.kkt, view.point(z), followers, deadline))
+
+
 def _weighed(
     conditions: list[Line], response: Line, absent: bool, priced: bool, notes: list[str], wrong: list[str]
 ) -> list[Line]:
@@ -312,7 +340,7 @@ def _conclude(
     else:
         found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
     found.against += _against(lines, wrong)
-    found.rests += _without_prices(notes)
+    found.rests += _prices_missing(notes)
     found.rests += [note for note in model.notes if note not in found.against]
     claim = "bilevel-feasible" if found.against else "optimal"
     reached = attained(model, known.model) if known is not None and not found.against else None
@@ -326,11 +354,11 @@ def _equilibrium(
     model: Model, lines: list[Line], tolerances: Tolerances, notes: list[str], wrong: list[str], bound: float | None
 ) -> Report:  # fmt: skip
     """Return the report of a point that holds where nobody optimises the whole: no bound is asked for."""
-    reasons = (NOBODY, *_against(lines, wrong)[: len(wrong) > 0], *_without_prices(notes), *model.notes)
+    reasons = (NOBODY, *_against(lines, wrong)[: len(wrong) > 0], *_prices_missing(notes), *model.notes)
     return Report(model.name, tuple(lines), EQUILIBRIUM, True, 0.0, bound, None, reasons, tolerances)
 
 
-def _without_prices(notes: list[str]) -> list[str]:
+def _prices_missing(notes: list[str]) -> list[str]:
     """Return what is said of followers without multipliers in the point."""
     return [
         f"no multipliers in the point for {first_names(notes, SHOWN)}, and nobody uses them: "
@@ -394,5 +422,5 @@ def _without_point(
             reasons += [NO_EQUILIBRIUM] if model.equilibrium else []
         reasons += faults
     else:
-        reasons += refuted
+        reasons += [*refuted, *(solution.raw or {}).get(claims.OPEN_PARTS, ())]
     return Report(model.name, (), claim, False, None, claims.usable(solution.bound), None, tuple(reasons), tolerances)

@@ -172,7 +172,7 @@ def test_info_counts_independent_parts_and_solve_takes_them_apart(tmp_path):
     m.maximize(toll @ road)
     path = tmp_path / "tolls.bilevel.json"
     kktgen.write(m, path)
-    assert "independent parts: 2, which kktgen solve takes apart" in run("info", path).stdout
+    assert "independent parts: 2, which are solved as one" in run("info", path).stdout
     apart, whole = (run("solve", path, "--parts", how).stdout for how in ("on", "off"))
     assert "independent parts: 2, each proved" in apart and "claim: optimal" in apart
     assert "independent parts" not in whole and "claim: optimal" in whole

@@ -206,7 +206,9 @@ def test_files_name_entries_by_number_and_maps_by_label(tmp_path):
 
 def test_bundles_keep_labels_and_units(tmp_path):
     m, offer, f, g, _ = market()
-    on = m.var("on", coords={"unit": [("a", 1), ("b", 2)], "zone": pd.date_range("2030", periods=1, tz="UTC")}, kind="B")
+    on = m.var(
+        "on", coords={"unit": [("a", 1), ("b", 2)], "zone": pd.date_range("2030", periods=1, tz="UTC")}, kind="B"
+    )
     f.add(g[:2, 0] <= 4, when=on[:, 0], name="cap")
     f.add(g[:, 0] <= 4.5, name="own", coords={"slot": ["a", "b", "c"]})
     f.add(g[:2, 1] - on[:, 0] * g[:2, 0] <= 5, name="tie", coords={"slot": [1, 2]})

@@ -165,7 +165,7 @@ def test_conditions_are_binaries_of_the_leader():
     for bad in (k, c, 2 * x[0], x[0] + x[1], 1, y[0], x, 1 - c):
         with pytest.raises(kg.ProblemError, match="when= takes a binary variable x of the leader"):
             f.add(y <= 0.5, when=bad)
-    for good in (x[0], ~x[0], 1 - x[1]):
+    for good in (x[0], ~x[0], 1 - x[1], ~~x[0], ~(1 - x[1]), ~~~x[1]):
         f.add(y <= 0.5, when=good)
     f.add(y[:2] >= 0.5, when=x)
     assert [rows.shape for rows in (f.add(y[0] == 0.5, when=x[0]), f.add(y == 0.5, when=~x[0]))] == [(), (3,)]
@@ -175,8 +175,46 @@ def test_names_of_rows_behind_a_product_are_taken():
     m, x, f, angle, *_ = grid()
     with pytest.raises(kg.ProblemError, match="two rows are named 'line_off_up'"):
         f.add(angle[0] <= 1, name="line_off_up")
-    with pytest.raises(kg.ProblemError, match="declared twice"):
-        f.var("line_product")
+
+
+def test_columns_nobody_declared_give_their_names_up(tmp_path):
+    m, x, f, angle, *_ = grid()
+    k = m.var("k", lb=-1, ub=3, kind="I")
+    f.add(k * angle[0] <= 2, name="scalar")
+    product = m.space.find("line_product", f.name)
+    bits = m.space.find("bits1")
+    mine, own = f.var("line_product", 2, lb=0, ub=1), m.var("bits1", lb=0, ub=1)
+    assert (m.space.find("line_product", f.name) == mine.cols.ravel()).all()
+    assert (m.space.find("line_product_", f.name) == product).all()
+    assert m.space.find("bits1") == own.cols.ravel() and (m.space.find("bits1_") == bits).all()
+    f.var("line_product_", lb=0, ub=1)
+    assert (m.space.find("line_product__", f.name) == product).all()
+    for name, declared in (("line_product", f), ("bits1", m)):
+        with pytest.raises(kg.ProblemError, match="declared twice"):
+            declared.var(name)
+    model = kg.kkt(m)
+    names = [model.space.label(i) for i in range(model.n)]
+    assert len(set(names)) == len(names)
+    back = kg.kkt(kg.read(kg.write(m, tmp_path / "m.bilevel.json")))
+    assert sorted(back.space.label(i) for i in range(back.n)) == sorted(names)
+
+
+def test_not_not_is_itself_and_a_sum_is_no_switch():
+    m = kg.Bilevel("not")
+    x = m.var("x", 2, kind="B")
+    for same in (~~x, ~(1 - x)):
+        assert (same.M != x.M).nnz == 0 and not same.c.any()
+    for bad in (x.sum(), 2 * x, x + 1, 2 - x):
+        with pytest.raises(kg.ProblemError, match="for binary variables alone"):
+            _ = ~bad
+
+
+def test_a_leaders_row_takes_no_condition():
+    m = kg.Bilevel("leader")
+    x, y = m.var("x", kind="B"), m.var("y", lb=0, ub=1)
+    with pytest.raises(kg.ProblemError, match=r"row 'cap' of the leader takes no when=.*m.indicator\(x, 1, rows\)"):
+        m.add(y <= 0.5, when=x, name="cap")
+    assert not m.rows
 
 
 @pytest.mark.parametrize("form", ["product", "when"])
@@ -309,8 +347,8 @@ def test_names_of_bits_are_free_ones(tmp_path):
     f.add(k * y <= 2)
     f.minimize(-y)
     m.minimize(-k)
-    with pytest.raises(kg.ProblemError, match="declared twice"):
-        m.var("bits2")
+    own = m.var("bits2")
+    assert m.space.find("bits2") == own.cols.ravel() and len(m.space.find("bits2_")) == 2
     back = kg.read(kg.write(m, tmp_path / "m.bilevel.json"))
     assert kg.dumps(back, "bilevel.json") == kg.dumps(m, "bilevel.json")
 

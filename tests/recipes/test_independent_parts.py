@@ -1,5 +1,6 @@
 """Independent parts: their sum against the problem as a whole and against separate solves; ends, gaps, units."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -50,7 +51,7 @@ def said(result):
 @pytest.mark.parametrize(("hours", "sense"), [(3, 1.0), (2, -1.0)])
 def test_hours_of_a_market_equal_the_whole(hours, sense):
     m = bidding(hours, sense)
-    whole, parts = (kg.optimize(m, time_limit=LIMIT, parts=how) for how in (False, "auto"))
+    whole, parts = (kg.optimize(m, time_limit=LIMIT, parts=how) for how in (False, True))
     assert whole.report.claim == parts.report.claim == "optimal"
     assert parts.solution.objective == pytest.approx(whole.solution.objective, rel=1e-6)
     assert said(parts) == f"independent parts: {hours}, each proved"
@@ -61,7 +62,7 @@ def test_hours_of_a_market_equal_the_whole(hours, sense):
 def test_a_day_falls_into_24_and_its_model_can_be_written_and_read():
     m = bidding(24)
     result = kg.optimize(m, time_limit=LIMIT * 2)
-    assert said(result) == "independent parts: 24, each proved"
+    assert said(result) == "independent parts: 24 in 4 groups, each group proved"
     assert result.report.claim == "optimal" == kg.verify(m, result.solution).claim
     assert result.model.pairs is None and len(result.solution.z) == result.model.n
     assert "balance(market,23)" in kg.dumps(result.model, "lp")
@@ -72,7 +73,8 @@ def test_a_day_falls_into_24_and_its_model_can_be_written_and_read():
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_units(scale):
-    parts, plain = kg.optimize(bidding(2, scale=scale), time_limit=LIMIT), kg.optimize(bidding(2), time_limit=LIMIT)
+    parts = kg.optimize(bidding(2, scale=scale), time_limit=LIMIT, parts=True)
+    plain = kg.optimize(bidding(2), time_limit=LIMIT)
     assert parts.report.claim == "optimal"
     assert said(parts) == "independent parts: 2, each proved"
     assert parts.solution.objective == pytest.approx(scale * plain.solution.objective, rel=1e-5)
@@ -82,7 +84,7 @@ def test_constants_and_columns_in_no_row():
     m = tolls([3.0, 1.5])
     spare = m.var("spare", lb=-1, ub=4)
     m.maximize(-m.objective + 3 * spare)
-    result = kg.optimize(m, time_limit=LIMIT)
+    result = kg.optimize(m, time_limit=LIMIT, parts=True)
     assert result.solution.objective == pytest.approx(2.0 + 1.5 + 5.0 + 12.0)
     assert result.bound == pytest.approx(20.5) and result.solution[spare] == pytest.approx(4.0)
     assert said(result) == "independent parts: 3, each proved"
@@ -90,12 +92,12 @@ def test_constants_and_columns_in_no_row():
 
 def test_one_infeasible_part_makes_all_infeasible_whatever_the_others_do():
     for free in ((), (1,)):
-        result = kg.optimize(tolls([3.0] * 3, infeasible=(1,), free=free), time_limit=LIMIT)
+        result = kg.optimize(tolls([3.0] * 3, infeasible=(1,), free=free), time_limit=LIMIT, parts=True)
         assert (result.solution.status, result.report.claim, result.solution.z) == ("infeasible", "infeasible", None)
 
 
 def test_an_unbounded_part_counts_where_all_others_have_points():
-    result = kg.optimize(tolls([3.0] * 2, free=(1,)), time_limit=LIMIT)
+    result = kg.optimize(tolls([3.0] * 2, free=(1,)), time_limit=LIMIT, parts=True)
     assert result.solution.status == "unbounded"
     assert result.report.claim in ("unverified", "bilevel-feasible")
 
@@ -126,7 +128,7 @@ def test_parts_share_the_gap_of_the_whole():
 
 
 def test_constants_nobody_proved_are_never_optimal():
-    result = kg.optimize(bidding(2), kg.BigM(dual=20.0), time_limit=LIMIT)
+    result = kg.optimize(bidding(2), kg.BigM(dual=20.0), time_limit=LIMIT, parts=True)
     assert result.report.claim == "bilevel-feasible"
     assert "part 1 (offer(0) ..) of 2 is not proved: M unproved" in said(result)
 
@@ -156,14 +158,75 @@ def test_ctrl_c_keeps_what_is_there():
     assert calls == ["kkt", "parts", "sum", "verify"]
 
 
+def stopped_at(text):
+    """Return a progress callback that presses Ctrl-C when a part begins to work."""
+
+    def progress(info):
+        if str(info.get("text", "")).startswith(text):
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_ctrl_c_in_any_part_leaves_a_point_of_all(part):
+    """Without a start of the user's own: parts that were not reached take what was found for all of them at first."""
+    result = kg.optimize(tolls([3.0] * 3), parts=True, progress=stopped_at(f"part {part} of 3"))
+    assert result.solution.status == "time_limit" and result.report.claim == "bilevel-feasible"
+    assert result.solution.objective == pytest.approx(11.0, abs=6.0)
+    assert result.start is not None and result.bound is None
+    assert any("not reached" in why or "is not proved" in why for why in result.report.reasons)
+
+
+def test_ctrl_c_without_any_point_says_which_parts_have_none():
+    result = kg.optimize(tolls([3.0] * 3), parts=True, start=False, progress=stopped_at("part 1 of 3"))
+    assert (result.solution.z, result.report.claim) == (None, "unverified")
+    assert "part 3 (toll2 ..) of 3 is not proved: not reached before the time limit, or Ctrl-C" in result.report.reasons
+
+
+def test_small_parts_are_solved_in_groups_and_told_so():
+    texts = {}
+    m = bidding(10)
+    result = kg.optimize(m, time_limit=LIMIT, stages=texts.__setitem__)
+    whole = kg.optimize(m, time_limit=LIMIT, parts=False)
+    assert result.solution.objective == pytest.approx(whole.solution.objective, rel=1e-6)
+    assert said(result) == "independent parts: 10 in 2 groups, each group proved"
+    assert re.match(r"[12] groups?: pairs encoded by .*\((exact|proved)\)", result.report.reasons[1])
+    assert texts["parts"].startswith("independent parts: 10 in 2 groups (2 optimal)\n\nthe slowest")
+    assert [line.split()[1:3] for line in texts["parts"].splitlines() if "optimal " in line] in (
+        [["offer(0)", "30"], ["offer(5)", "30"]], [["offer(5)", "30"], ["offer(0)", "30"]]
+    )  # fmt: skip
+    assert "2 groups" in result.solution.solver
+    assert "parts" not in kg.optimize(bidding(3), time_limit=LIMIT).seconds
+
+
+def test_kinds_of_claims_are_counted():
+    """Two tolls with pairs, and two followers of one mind with the leader."""
+    m = tolls([3.0, 1.5])
+    goal = -m.objective
+    for k in range(2):
+        f = m.follower(f"friend{k}")
+        y = f.var("y", lb=0, ub=3)
+        on = m.var(f"on{k}", kind="B")
+        f.minimize((y - 2 * on) ** 2)
+        goal = goal - ((y - 2 * on) ** 2) - 0.5 * on
+    m.maximize(goal)
+    result = kg.optimize(m, time_limit=LIMIT, parts=True)
+    assert result.report.claim == "optimal"
+    assert result.report.reasons[0] == "independent parts: 4, each proved"
+    assert "2 parts: one level, without pairs" in result.report.reasons
+    assert sum(int(line.split()[0]) for line in result.report.reasons[1:] if " part" in line.split(":")[0]) == 4
+
+
 def test_an_executor_solves_the_parts():
     with ThreadPoolExecutor(2) as executor:
-        result = kg.optimize(tolls([3.0, 1.0, 2.5]), time_limit=LIMIT, executor=executor)
+        result = kg.optimize(tolls([3.0, 1.0, 2.5]), time_limit=LIMIT, executor=executor, parts=True)
     assert result.solution.objective == pytest.approx(10.0) and result.report.claim == "optimal"
 
 
 def test_what_takes_the_problem_as_one():
-    m = tolls([3.0] * 2)
+    m = tolls([3.0] * 34)
+    assert "parts" in kg.optimize(m, time_limit=LIMIT).seconds
     chosen = kg.optimize(m, time_limit=LIMIT, choices={"driver0": kg.SOS1()})
     assert "parts" not in chosen.seconds
     named = kg.optimize(m, kg.BigM(dual={"driver0": 9.0}), time_limit=LIMIT)
@@ -202,10 +265,23 @@ def test_random_problems_are_the_sum_of_separate_ones(seed):
     m = kg.Bilevel("all")
     goals = [small(m, k, np.random.default_rng([seed, k])) for k in range(count)]
     m.minimize(sum(goals[1:], goals[0]))
-    result = kg.optimize(m, time_limit=LIMIT)
+    result = kg.optimize(m, time_limit=LIMIT, parts=True)
     assert "parts" in result.seconds
     if status == ["optimal"] * count:
         assert result.report.claim == "optimal"
         assert result.solution.objective == pytest.approx(total, rel=1e-5, abs=1e-5)
     else:
         assert result.report.claim in status
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, 5, 8])
+def test_groups_of_random_problems_are_the_sum_of_their_parts(seed):
+    m = kg.Bilevel("many")
+    goals = [small(m, k, np.random.default_rng([seed, k])) for k in range(12)]
+    m.minimize(sum(goals[1:], goals[0]))
+    groups, each = (kg.optimize(m, time_limit=LIMIT, parts=how) for how in ("auto", True))
+    assert re.match(r"independent parts: 1\d in \d groups", next(w for w in groups.report.reasons if "parts: " in w))
+    assert groups.report.claim == each.report.claim
+    if each.report.claim == "optimal":
+        assert groups.solution.objective == pytest.approx(each.solution.objective, rel=1e-4, abs=1e-4)

@@ -5,7 +5,7 @@ import pytest
 
 import kktgen as kg
 from kktgen.problem.restricted import restricted
-from kktgen.reformulate.independent_parts import MOST, holding_pairs, parts_of
+from kktgen.reformulate.independent_parts import MOST, groups_of, holding_pairs, parts_of
 
 
 def hours(count=3):
@@ -86,7 +86,25 @@ def test_a_row_that_excludes_every_point_keeps_all_in_one():
 
 def test_many_parts_are_taken_together():
     m, *_ = hours(MOST + 37)
-    assert count(m) == MOST
+    label = parts_of(m)
+    assert count(m) == MOST + 37
+    assert len(np.unique(groups_of(m, label, 0))) == MOST
+    assert len(np.unique(groups_of(m, label, 0, 7))) == 7
+
+
+def test_small_parts_are_neighbours_in_groups_and_large_ones_stay():
+    m, x, on, y, need, market = hours(30)
+    market.add(y[8:20] >= 0.1 * y[7:19])  # hours 7 to 19 are one part of 13 * 3 + 12 pairs
+    m.var("spare", 2, lb=0, ub=1)
+    label = parts_of(m)
+    assert len(np.unique(label)) == 7 + 1 + 10 + 1
+    group = groups_of(m, label, 20)
+    assert group[:30].tolist() == [0] * 7 + [1] * 13 + [0] * 2 + [2] * 8
+    assert group[-2:].tolist() == [3, 3]
+    assert groups_of(m, label, 1000)[:30].tolist() == [0] * 30
+    assert (groups_of(m, label, 0) == label).all()
+    each = [np.unique(group[label == part]) for part in np.unique(label)]
+    assert all(len(one) == 1 for one in each)  # no part is torn apart
 
 
 def test_a_part_is_a_problem_of_its_own():

@@ -9,7 +9,7 @@ import click
 import kktgen as kg
 
 from ...formats import encoding_rows, file_features, reader_rows, readers
-from ...reformulate.independent_parts import holding_pairs, parts_of
+from ...reformulate.independent_parts import groups_of, holding_pairs, parts_of
 from ...reformulate.one_level import outlook
 from .. import model_files, printing, problem_files, task
 from ..options import parameter_options
@@ -48,9 +48,11 @@ def command(target: str, overrides: dict[str, str]) -> None:
     click.echo(f"\n{model}")
     said = outlook(model)
     click.echo(f"  {said}\n" if said else "")
-    parts = holding_pairs(problem, parts_of(problem))
+    label = parts_of(problem)
+    parts, groups = (holding_pairs(problem, one) for one in (label, groups_of(problem, label)))
     if parts > 1:
-        click.echo(f"  independent parts: {parts}, which kktgen solve takes apart\n")
+        apart = "are solved as one" if groups == 1 else "are solved apart" + f", in {groups} groups" * (groups < parts)
+        click.echo(f"  independent parts: {parts}, which {apart}\n")
     printing.table(
         ("encoding", "what the model then has at most", "solvers that read the file"),
         encoding_rows(kg.eliminate(model)),

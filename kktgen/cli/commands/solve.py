@@ -54,7 +54,7 @@ EXPLAIN_SECONDS = 60.0
 )  # fmt: skip
 @click.option(
     "--parts", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
-    help="Independent parts solved apart: where two or more hold complementarity pairs, wherever there are two, never.",
+    help="Independent parts solved apart: where that pays (small ones in groups), wherever there are two, never.",
 )  # fmt: skip
 @search_options
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")

@@ -37,6 +37,7 @@ def slack_columns(model: Model, pairs: Pairs) -> tuple[Model, np.ndarray]:
                 block.word.replace("comp", "s", 1), "slack", lb=0.0, ub=ub[here],
                 owner=int(pairs.follower[new[block.start]]),
                 follower=block.follower, item=block.item, shape=block.shape, index=block.index, proof=proof[here],
+                coords=block.coords,
             )
         )  # fmt: skip
     column = np.concatenate(columns)

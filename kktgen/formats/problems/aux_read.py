@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import FormatError, ProblemError
 from ...numerics.sparse import Csr, coo, row_index
 from ...problem.bilevel import Bilevel
+from ...problem.coords import names_of
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
 from ...problem.rows import Rows
@@ -103,10 +104,10 @@ def _build(aux: Aux, cost: np.ndarray, body: SingleLevel, mine: np.ndarray, lowe
     constant = _constant(body, follows)
     theirs = np.flatnonzero(~follows & ~constant)
 
-    x = m.var(LEADER_VARIABLE, len(theirs), lb=body.lb[theirs], ub=body.ub[theirs])
+    x = m.var(LEADER_VARIABLE, coords=names_of(body.columns[theirs], "column"), lb=body.lb[theirs], ub=body.ub[theirs])
     m.space.kind[x.cols] = body.kind[theirs]
     f = m.follower(FOLLOWER)
-    y = f.var(VARIABLE, len(mine), lb=body.lb[mine], ub=body.ub[mine])
+    y = f.var(VARIABLE, coords=names_of(body.columns[mine], "column"), lb=body.lb[mine], ub=body.ub[mine])
     column = np.full(len(body.lb), -1)
     column[theirs], column[mine] = x.cols, y.cols
     is_lower = np.zeros(len(body.lo), dtype=bool)
@@ -122,10 +123,6 @@ def _build(aux: Aux, cost: np.ndarray, body: SingleLevel, mine: np.ndarray, lowe
         Quad.from_matrices(m.space, None, goal, body.offset + float(body.cost[constant].sum()))
     )
     (f.minimize if aux.sense > 0 else f.maximize)(Quad.from_matrices(m.space, None, own))
-    m.about["names"] = {
-        LEADER_VARIABLE: body.columns[theirs].tolist(), VARIABLE: body.columns[mine].tolist(),
-        LEADER_ROWS: body.rows[upper].tolist(), ROWS: body.rows[lower].tolist(),
-    }  # fmt: skip
     return m
 
 
@@ -141,4 +138,5 @@ def _add(owner: Bilevel | Follower, body: SingleLevel, rows: np.ndarray, column:
     if len(rows):
         part = Csr(body.M[rows])
         M = coo(part.data, row_index(part), column[part.indices], (len(rows), len(owner.space)))
-        owner.add(Rows(owner.space, M, body.lo[rows], body.hi[rows], (len(rows),)), name=name)
+        names = names_of(body.rows[rows], "row")
+        owner.add(Rows(owner.space, M, body.lo[rows], body.hi[rows], (len(rows),)), name=name, coords=names)

@@ -92,7 +92,7 @@ def single_level(m: Bilevel) -> tuple[Model, np.ndarray, np.ndarray]:
     for block in blocks:
         part = slice(block.start, block.stop)
         at = space.append(block.word, block.role, lb=m.space.lb[part], ub=m.space.ub[part], follower=block.follower,
-                          item=block.item, shape=block.shape, index=block.index)  # fmt: skip
+                          item=block.item, shape=block.shape, index=block.index, coords=block.coords)  # fmt: skip
         space.kind[at], space.owner[at] = m.space.kind[part], m.space.owner[part]
     n = len(space)
     goal = Quad.from_matrices(space, None, _linear(m.objective, columns), m.objective.r)

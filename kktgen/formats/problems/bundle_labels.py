@@ -1,7 +1,8 @@
 """Labels of variables and rows in a bundle.
 
 ``"coords": [{"dim": "hour", "labels": ["07:00", 8, 2.5, {"time": "2030-01-01T09:00:00"}, ["a", 1]]}, ...]``: one
-dimension after the other. A label is a text, a number, a time, or a list of these for one of several parts.
+dimension after the other. A label is a text, a number, a time, or a list of these for one of several parts. With
+``"bare": true`` the labels of the one dimension are names by themselves, as of a file's columns.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ...problem.coords import Coords
+from ...problem.coords import Coords, names_of
 from .fields import Fields
 
 
 def plain_coords(coords: Coords) -> list[dict[str, Any]]:
     """Return labels as JSON holds them."""
-    parts = zip(coords.dims, coords.labels, strict=True)
-    return [{"dim": dim, "labels": [_plain(label) for label in labels]} for dim, labels in parts]
+    parts, bare = zip(coords.dims, coords.labels, strict=True), {"bare": True} if coords.bare else {}
+    return [{"dim": dim, "labels": [_plain(label) for label in labels], **bare} for dim, labels in parts]
 
 
 def _plain(label: Any) -> Any:
@@ -29,15 +30,20 @@ def _plain(label: Any) -> Any:
     return [_plain(part) for part in label] if isinstance(label, tuple) else label
 
 
-def read_coords(one: Fields, key: str = "coords") -> dict[str, list[Any]]:
+def read_coords(one: Fields, key: str = "coords") -> dict[str, list[Any]] | Coords:
     """Return labels by dimension, or refuse what is none."""
     out: dict[str, list[Any]] = {}
     for k, value in enumerate(one.items(key)):
-        part = Fields(value, one.file, one.place(f"{key}[{k}]"), "dim labels")
+        bare = isinstance(value, dict) and value.get("bare") is True
+        part = Fields(value, one.file, one.place(f"{key}[{k}]"), f"dim labels {'bare' if bare else ''}")
         dim = part.text("dim")
         if dim in out:
             raise part.fault("dim", f"{dim!r} stands twice")
         out[dim] = [_label(label, part, f"labels[{i}]") for i, label in enumerate(part.items("labels"))]
+        if bare:
+            if len(one.items(key)) > 1 or not all(isinstance(label, str) for label in out[dim]):
+                raise part.fault("bare", "names by themselves are texts, of one dimension")
+            return names_of(out[dim], dim)
     return out
 
 

@@ -111,7 +111,7 @@ def _more(value: Any, version: int, keys: tuple[str, ...]) -> str:
     return " ".join(key for key in keys if version > 1 and isinstance(value, dict) and key in value)
 
 
-def _coords(one: Fields) -> dict[str, list[Any]] | None:
+def _coords(one: Fields) -> Any:
     """Return the labels that stand in an object, None where there are none."""
     return read_coords(one) if "coords" in one.value else None
 

@@ -99,21 +99,25 @@ def labels(blocks: Sequence[Block], count: int, legal: bool = True) -> np.ndarra
     names = _write(
         np.array([*stems, b""]), np.array([*closed, 0]), _pad(axes, 0), _pad(dims, 1), _pad(strides, 1), of, place
     )
-    spoken = [] if legal else [(block, stem) for block, stem in zip(blocks, stems, strict=True) if block.coords]
-    return _with_labels(names, spoken) if spoken else names
+    spoken = [(b, stem) for b, stem in zip(blocks, stems, strict=True) if b.coords and (b.coords.bare or not legal)]
+    return _with_labels(names, spoken, legal) if spoken else names
 
 
-def _with_labels(names: np.ndarray, blocks: Sequence[tuple[Block, bytes]]) -> np.ndarray:
+def _with_labels(names: np.ndarray, blocks: Sequence[tuple[Block, bytes]], legal: bool) -> np.ndarray:
     """Return names with those of some blocks, given with their stems, by the labels of their entries."""
     out = names.astype(object)
     for block, stem in blocks:
         assert block.coords is not None
+        if block.coords.bare:
+            words = [block.label(k) for k in range(block.stop - block.start)]
+            out[block.start : block.stop] = [_legal(word) if legal else orjson.dumps(word)[1:-1] for word in words]
+            continue
         at = np.unravel_index(block.positions(), block.shape)
-        texts = [np.array([orjson.dumps(one)[1:-1] for one in part], dtype=object) for part in block.coords.texts]
         name = np.full(block.stop - block.start, stem, dtype=object)
-        for k, (part, index) in enumerate(zip(texts, at, strict=True)):
-            name = name + (b"," if k else b"") + part[index]
-        out[block.start : block.stop] = name + b")"
+        for part, index in zip(block.coords.texts, at, strict=True):
+            spelled = np.array([orjson.dumps(one)[1:-1] + b"," for one in part], dtype=object)
+            name = name + spelled[index]
+        out[block.start : block.stop] = [one[:-1] + b")" for one in name.tolist()]
     return out.astype(bytes)
 
 
@@ -156,8 +160,13 @@ def _stem(block: Block) -> tuple[bytes, int]:
         closed = 0
         if text.lower() in KEYWORDS:
             text = f"v_{text}"
+    return _legal(text), closed
+
+
+def _legal(text: str) -> bytes:
+    """Return a name that files may hold."""
     text = _ILLEGAL.sub("_", text)
-    return (f"v_{text}" if _BAD_START.match(text) else text).encode("ascii"), closed
+    return (f"v_{text}" if _BAD_START.match(text) else text).encode("ascii")
 
 
 def _printed(block: Block) -> tuple[bytes, int]:

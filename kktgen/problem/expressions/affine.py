@@ -279,10 +279,28 @@ class Affine(Summed):
         return self * self
 
     def __invert__(self) -> Affine:
-        """Return ``1 - x`` of binary variables: what holds where they do not."""
-        if not ((self.M.data == 1).all() and (self.space.kind[self.M.indices] == "B").all()) or self.c.any():
-            raise ProblemError("~x is 1 - x, for binary variables alone")
+        """Return ``1 - x`` of binary variables, or x of ``1 - x``: what holds where they do not."""
+        if not self.is_switch:
+            raise ProblemError("~x is 1 - x, for binary variables alone, one an entry")
         return 1 - self
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether every entry is a binary variable x, or ``1 - x``.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> x = kg.Bilevel("switch").var("x", 2, kind="B")
+        >>> x.is_switch, (1 - x).is_switch, x.sum().is_switch
+        (True, True, False)
+        """
+        M, c = self.M, self.c
+        single = (np.diff(M.indptr) == 1).all() and M.nnz == len(c)
+        return bool(
+            single and np.isin(c, [0.0, 1.0]).all() and (M.data == np.where(c == 0, 1.0, -1.0)).all()
+            and (self.space.kind[M.indices] == "B").all()
+        )  # fmt: skip
 
     # -- comparison: rows --------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ...errors import ProblemError
 from ...model.model import Model
 from ...problem.bilevel import Bilevel
 from ...reformulate.scale import Scaled, scaled
-from ..given import given_point
+from ..given import given_start
 from .collecting import Progress, StartSearch
 from .moves import ROUNDS, Moves
 
@@ -245,7 +245,7 @@ def land_start(bilevel: Bilevel, model: Model, start: Any, deadline: Deadline = 
     ProblemError, NoSolutionError
         A start of the wrong length, that is not finite, or without a point.
     """
-    given = given_point(bilevel.space, start)
+    given = given_start(bilevel, start)
     view = scaled(model)
     moves = Moves(view.model)
     z = view.point(model.complete(given))
