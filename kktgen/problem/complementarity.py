@@ -19,6 +19,7 @@ from ..errors import ProblemError
 from ..numerics.sparse import Csr
 from .expressions import Affine, Expression
 from .follower import Follower
+from .labelled import labels_of
 from .rows import QuadRow, QuadRows, Rows
 from .variables import checked_data, of_problem
 
@@ -43,8 +44,10 @@ def declare_complements(m: Bilevel, first: Any, second: Any, name: str) -> Follo
         raise ProblemError(f"{where}: {name!r} already names a follower or a condition; give another name=")
     agent = m.follower(name)
     mark(agent)
-    shape = rows.shape or None
-    w = agent.var(SIDE, shape, lb=rows.lo.reshape(rows.shape), ub=rows.hi.reshape(rows.shape))
+    found = labels_of(m.space, rows.M, rows.shape)
+    coords = None if found is None else dict(zip(found.dims, found.labels, strict=True))
+    shape = rows.shape if rows.shape and coords is None else None
+    w = agent.var(SIDE, shape, lb=rows.lo.reshape(rows.shape), ub=rows.hi.reshape(rows.shape), coords=coords)
     agent.minimize((F * w).sum() if F.shape else F @ w)
     m.add(w == Affine(m.space, rows.M, np.zeros(len(rows)), rows.shape), name=name)
     return agent
