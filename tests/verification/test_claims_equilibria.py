@@ -11,11 +11,11 @@ from kktgen.verification.report import CLAIMS, TOP
 LIMIT = 30.0
 
 
-def duopoly(unit=1.0):
-    """A Cournot duopoly by conditions: quantities 4 and 1, counted in units of that size."""
+def duopoly(unit=1.0, worth=1.0):
+    """A Cournot duopoly by conditions: quantities 4 and 1, they and profits counted in units of these sizes."""
     m = kg.Bilevel("duopoly")
     q = m.var("q", 2)
-    m.complements(([1, 4] - (10 - (q / unit).sum()) + q / unit) * unit, q, name="cournot")
+    m.complements(([1, 4] - (10 - (q / unit).sum()) + q / unit) * worth, q, name="cournot")
     return m, q
 
 
@@ -24,9 +24,11 @@ def test_the_claim_stands_between_feasible_and_optimal_and_nothing_is_above_it()
     assert set(TOP) == {"equilibrium verified", "optimal"}
 
 
-@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e5])
-def test_points_near_an_equilibrium_are_none(unit):
-    m, q = duopoly(unit)
+@pytest.mark.parametrize(
+    ("unit", "worth"), [(1.0, 1.0), (1e-6, 1e-6), (1e5, 1e5), (1.0, 1e-7), (1e5, 1e-6), (1e-6, 1e5)]
+)
+def test_points_near_an_equilibrium_are_none(unit, worth):
+    m, q = duopoly(unit, worth)
     known = np.array([4.0, 1.0])
     assert kg.verify(m, {"q": known * unit}).claim == "equilibrium verified"
     for off in ([1e-3, 0.0], [0.0, -1e-4], [-4.0, 0.0], [-4.0, 3.5]):
