@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ProblemError
-from ..numerics.sparse import Csr
+from ..numerics.sparse import take_columns
 from .expressions import Affine, Expression
 from .follower import Follower
 from .labelled import labels_of
@@ -96,11 +96,11 @@ def with_sides(m: Bilevel, z: np.ndarray) -> np.ndarray:
 
 def _ties(rows: Rows, columns: np.ndarray) -> bool:
     """Return whether rows are equations that hold one of the columns each, in order, with the coefficient 1."""
-    M = Csr(rows.M)
-    own = M[:, columns] if columns.max(initial=-1) < M.shape[1] else None
-    if own is None or not (rows.lo == rows.hi).all():
+    if columns.max(initial=-1) >= rows.M.shape[1] or not (rows.lo == rows.hi).all():
         return False
-    return bool((own != Csr(np.eye(len(columns)))).nnz == 0)
+    own, every = take_columns(rows.M, columns), np.arange(len(columns))
+    own.eliminate_zeros()
+    return own.nnz == len(columns) and bool((own.data == 1).all() and (own[every, every] == 1).all())
 
 
 def _first(value: Any, where: str) -> Affine:
