@@ -3,6 +3,7 @@
 ::
 
     m = kg.Bilevel("name")                       declare: m.var, m.follower, f.var, add, minimize, maximize
+    m.complements(F, kg.between(l, x, u))        complementarity said directly; without an objective: an equilibrium
     kg.optimize(m)                               the recipe in one call, or step by step:
     kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
                                                     '--> kg.write, kg.dumps

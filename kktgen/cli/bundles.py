@@ -17,6 +17,7 @@ from ..catalog.parameters import REQUIRED, parameters_of
 from ..catalog.places import is_folder
 from ..formats.problems import aux_write, bundle, mof_write
 from ..formats.problems.about import digests
+from ..verification.report import TOP
 from .problem_files import is_problem_file
 from .task import Job
 
@@ -50,7 +51,8 @@ def write_bundle(job: Job, path: Path, derived: Iterable[Path], found: Mapping[s
 def about(job: Job, derived: Iterable[Path], found: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what a bundle says of a job's problem: model, all parameters, known answer, version, derived files.
 
-    An answer just ``found`` takes the place of a known one only where it is claimed optimal.
+    An answer just ``found`` takes the place of a known one only where it is claimed optimal, or a
+    verified equilibrium.
     """
     out = dict(job.bilevel.about)
     if not is_problem_file(job.target):
@@ -61,7 +63,7 @@ def about(job: Job, derived: Iterable[Path], found: Mapping[str, Any] | None = N
         known = _known(job)
         if known:
             out["known"] = known
-    if found and (found["claim"] == "optimal" or "known" not in out):
+    if found and (found["claim"] in TOP or "known" not in out):
         out["known"] = dict(found)
     with contextlib.suppress(PackageNotFoundError):
         out.setdefault("version", version("kktgen"))

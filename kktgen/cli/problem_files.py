@@ -14,7 +14,7 @@ import kktgen as kg
 from ..errors import ProblemError
 from ..formats.problems import SUFFIXES, aux_read, aux_write, is_table, suffix_of
 from ..formats.problems.about import digests
-from ..formats.problems.statistics import statistics
+from ..formats.problems.statistics import problem_class, statistics
 from ..formats.writing.files import contents
 from ..problem.bilevel import Bilevel
 
@@ -26,6 +26,7 @@ _MEANING = {
     "n_link": "leader's variables that followers see", "n_link^C": "continuous ones",
     "n_link^I": "integer ones", "n_link^B": "binary ones", "m_u": "leader's rows", "m_l": "followers' rows",
     "m_coup": "leader's rows that hold followers' variables or prices", "m_link": "followers' rows that see the leader",
+    "complements": "complementarity conditions said directly",
     "alpha": "alignment of the linear costs in y (1 same, -1 opposed)", "followers": "followers",
     "priced": "multipliers the leader uses", "products_u": "products of variables in the leader's problem",
     "products_l": "products of variables in the followers' costs", "nash": "followers that see another one",
@@ -33,6 +34,10 @@ _MEANING = {
     "varying": "products of the leader's continuous variables with followers' expressions: nonconvex rows",
     "conditional": "followers' rows that hold where a binary of the leader says so",
 }  # fmt: skip
+
+
+RARE = ("complements",)
+"""What is shown only where there is some."""
 
 
 def is_problem_file(target: str) -> bool:
@@ -90,7 +95,8 @@ def describe(target: str, m: Bilevel | None) -> tuple[Bilevel | None, list[tuple
             m = kg.read(path)
     counted = statistics(m)
     counted |= {key: int((kinds == letter).sum()) for key, letter in (("I_l", "I"), ("B_l", "B"))}
-    rows = [(key, _number(counted[key]), words) for key, words in _MEANING.items()]
+    rows = [(key, _number(counted[key]), words) for key, words in _MEANING.items() if counted[key] or key not in RARE]
+    rows.insert(0, ("class", "", problem_class(m)))
     rows += [(f"known {key}", *_known_row(value)) for key, value in m.about.get("known", {}).items()]
     rows += [
         (name, _state(Path(target).with_name(Path(name).name or "-"), digest), "derived file")

@@ -96,7 +96,7 @@ def kkt(bilevel: Bilevel) -> Model:
         join_quads(quads, len(space)), pairs if systems else None, leader_sets(bilevel), leader_indicators(bilevel),
         stacked if systems else None,
         notes=(*(f.note for f in bilevel.followers if f.note), *told([f.products for f in bilevel.followers])),
-        unit=bilevel.unit,
+        unit=bilevel.unit, equilibrium=bilevel.is_equilibrium,
     )  # fmt: skip
     model = folded(model)
     units = equilibrate(model)

@@ -64,6 +64,11 @@ class Kkt:
         seen = [system.fixed(zero).qp().x for system in self.systems]
         return np.unique(joined(seen + [s.varying.x for s in self.systems if s.varying is not None], int))
 
+    @cached_property
+    def conditions(self) -> np.ndarray:
+        """Which followers are complementarity said directly (k,) bool (:mod:`kktgen.problem.complementarity`)."""
+        return np.array([system.condition for system in self.systems], dtype=bool)
+
     @property
     def varies(self) -> bool:
         """Whether rows of some follower hold products with continuous variables of the leader."""

@@ -113,6 +113,8 @@ class Model:
         is claimed of it.
     unit : str
         What the objective is counted in; empty where nobody said.
+    equilibrium : bool
+        Whether no objective of the leader was set beside conditions or several followers: any point will do.
     bounded : bool
         Whether :func:`kktgen.bound` has tried to prove bounds; the later stages then do not try again.
 
@@ -156,6 +158,7 @@ class Model:
     origin: Origin | None = None
     bounded: bool = False
     unit: str = ""
+    equilibrium: bool = False
 
     @property
     def n(self) -> int:

@@ -17,6 +17,7 @@ _MEANING = {
     "inequalities": "G y + H x <= h (bounds as column bounds)",
     "complementarity": "0 <= h - G y - H x  _|_  mu >= 0",
 }
+_CONDITION = "l <= x <= u  _|_  F, said directly"
 _COLUMNS = {
     "leader": "leader variables",
     "follower": "follower variables",
@@ -82,6 +83,11 @@ def _followers(model: Model, shown: int) -> Iterator[str]:
     if kkt is None:
         return
     for k, name in enumerate(kkt.followers[:shown]):
+        if kkt.conditions[k]:
+            yield _line(f"complementarity({name})", int((kkt.y_of == k).sum()), "pairs", _CONDITION)
+            if pairs is not None:
+                yield from _bounds(name, pairs, pairs.follower == k)
+            continue
         for word, count in (
             ("stationarity", (kkt.y_of == k).sum()),
             ("equalities", (kkt.lam_of == k).sum()),

@@ -56,7 +56,7 @@ def _state(bilevel: Bilevel) -> bytes:
 
 def _parts(bilevel: Bilevel) -> Iterator[Any]:
     space = bilevel.space
-    yield from (bilevel.name, bilevel.sense, len(space), len(space.blocks))
+    yield from (bilevel.name, bilevel.sense, bilevel.is_equilibrium, len(space), len(space.blocks))
     yield from (space.lb, space.ub, space.kind, space.owner, space.role)
     yield from _quad(bilevel.objective)
     for rows in bilevel.rows:
@@ -68,7 +68,7 @@ def _parts(bilevel: Bilevel) -> Iterator[Any]:
     for name, binary, value, rows in bilevel.conditions:
         yield from (name, binary, value, rows.lo, rows.hi, *_matrix(rows.M))
     for follower in bilevel.followers:
-        yield from (follower.name, follower.sense, follower.note)
+        yield from (follower.name, follower.sense, follower.note, follower.is_condition)
         yield from () if follower.cost is None else _quad(follower.cost)
         for declared in follower.declared:
             yield from (declared.word, declared.shape, declared.is_bound, declared.lo, declared.hi)

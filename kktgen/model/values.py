@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -83,7 +82,7 @@ def dataset(space: Space, z: np.ndarray) -> Any:
     """
     xarray, out = _module("xarray"), {}
     known: dict[str, tuple[Any, ...]] = {}
-    for block in variables(space.blocks):
+    for block in variables(space):
         coords = block.coords or _counted(block.shape)
         dims = []
         for dim, labels in zip(coords.dims, coords.labels, strict=True):
@@ -97,9 +96,10 @@ def dataset(space: Space, z: np.ndarray) -> Any:
     return xarray.Dataset(out, coords={dim: _times(labels) for dim, labels in known.items() if dim in used})
 
 
-def variables(blocks: Sequence[Block]) -> list[Block]:
-    """Return the declarations of the leader's and the followers' variables."""
-    return [block for block in blocks if block.role in ("leader", "follower") and block.index is None]
+def variables(space: Space) -> list[Block]:
+    """Return the declarations of the leader's and the followers' variables; conditions have none of their own."""
+    own = [block for block in space.blocks if block.role in ("leader", "follower") and block.index is None]
+    return [block for block in own if block.follower not in space.conditions]
 
 
 def unit_of(expr: Affine) -> str:
@@ -112,7 +112,7 @@ def unit_of(expr: Affine) -> str:
 
 def told(space: Space, z: np.ndarray) -> list[str]:
     """Return the values of the variables in words, one line each."""
-    own = variables(space.blocks)
+    own = variables(space)
     rows = [(_called(b), b.unit, _values(z[b.start : b.stop], b)) for b in own[:SHOWN]]
     if not rows:
         return []

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ProblemError, expect
 from ..numerics.sparse import joined
 from .columns import LEADER, Space
+from .complementarity import declare_complements
 from .expressions import Affine, Quad
 from .follower import Follower
 from .from_matrices import declare_followers, declare_leader
@@ -68,13 +69,17 @@ class Bilevel:
         self.objective: Quad = Quad.of(self.space, 0.0)
         self.sense = 1
         self.unit = ""
+        self.aims = False  # whether an objective of the leader was set
         self.about: dict[str, Any] = {}
         self._names: set[str] = set()
         self._bits = Bits(self.space, self.rows, self._names)
         self._unnamed = 0
 
     def __repr__(self) -> str:
-        return f"Bilevel({self.name!r}, {len(self.space)} columns, {len(self._followers)} followers)"
+        conditions = sum(f.is_condition for f in self.followers)
+        more = f", {conditions} complements" if conditions else ""
+        followers = f"{len(self._followers) - conditions} followers"
+        return f"Bilevel({self.name!r}, {len(self.space)} columns, {followers}{more})"
 
     @property
     def followers(self) -> tuple[Follower, ...]:
@@ -365,6 +370,88 @@ class Bilevel:
         self._unnamed += 1
         return f"c{self._unnamed}"
 
+    def complements(self, first: Any, second: Any, *, name: str | None = None) -> Follower:
+        """Require complementarity of two linear expressions, entry by entry.
+
+        Parameters
+        ----------
+        first : Affine
+            F, of any columns: the leader's, followers' variables and multipliers (``rows.dual``).
+        second : Affine or Rows
+            An expression b: ``0 <= F``, ``0 <= b``, and one of them is zero. Or bounds on one,
+            ``kg.between(l, x, u)`` or a comparison: ``l <= x <= u``, and F >= 0 where x = l, F <= 0 where x = u,
+            F = 0 between. Sides may be infinite; where both are, F = 0.
+        name : str, optional
+            Of the conditions, in reports and files; ``comp1``, ``comp2``, .. by default.
+
+        Returns
+        -------
+        Follower
+            Stands for the conditions where an encoding is chosen for them (``choices`` of :func:`kktgen.encode`).
+
+        Raises
+        ------
+        ProblemError
+            Something else than linear expressions, two shapes, NaN, bounds that leave no value, a name that is taken.
+
+        See Also
+        --------
+        kktgen.between : Two-sided rows.
+
+        Notes
+        -----
+        Where no objective of the leader was ever set, nobody optimises the whole: the answer is an equilibrium, and
+        the claim ``equilibrium verified`` (``kktgen help equilibria``). A bound of the variable itself is no part of
+        the conditions: ``m.complements(F, x)`` says ``x >= 0``, whatever ``lb`` and ``ub`` x was declared with.
+
+        Examples
+        --------
+        Two firms sell at the price ``10 - q1 - q2`` at unit costs of 1 and 4. No firm offers more where its marginal
+        revenue ``price - q`` is below its cost.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("duopoly")
+        >>> q = m.var("q", 2)
+        >>> cournot = m.complements([1, 4] - (10 - q.sum()) + q, q, name="cournot")
+        >>> cournot
+        Complements('cournot', 2 conditions)
+        >>> result = kg.optimize(m)
+        >>> print(result.solution[q].round(3), result.report.claim)
+        [4. 1.] equilibrium verified
+
+        With bounds, and a leader who has an objective: x is the price between 1 and 3 at which demand meets supply.
+
+        >>> m = kg.Bilevel("band")
+        >>> supply, price = m.var("supply", lb=0, ub=9), m.var("price")
+        >>> band = m.complements(supply - (8 - 2 * price), kg.between(1, price, 3), name="band")
+        >>> m.maximize(price + 0.1 * supply)
+        >>> result = kg.optimize(m)
+        >>> print(f"{result.solution[price]:.2f} {result.solution[supply]:.2f} {result.report.claim}")
+        3.00 2.00 optimal
+        """
+        if name is None:
+            taken = set(self._followers)
+            name = next(label for k in range(len(taken) + 1) if (label := f"comp{k + 1}") not in taken)
+        return declare_complements(self, first, second, named(name, "condition"))
+
+    @property
+    def is_equilibrium(self) -> bool:
+        """Whether nobody optimises the whole: no objective was set, and there are conditions or several followers.
+
+        Examples
+        --------
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("duopoly")
+        >>> q = m.var("q", 2)
+        >>> cournot = m.complements(q + q.sum() - 9, q)
+        >>> m.is_equilibrium
+        True
+        >>> m.minimize(q.sum())
+        >>> m.is_equilibrium
+        False
+        """
+        return not self.aims and (len(self._followers) > 1 or any(f.is_condition for f in self.followers))
+
     def sos1(self, variables: Any, name: str | None = None) -> None:
         """Require that at most one of some variables is nonzero.
 
@@ -464,7 +551,7 @@ class Bilevel:
         >>> print(f"{kg.solve(m).objective:.4f}")
         1.0000
         """
-        self.objective, self.sense = self._objective(expr), 1
+        self.objective, self.sense, self.aims = self._objective(expr), 1, True
         self.unit = checked_unit(unit, "the objective")
 
     def maximize(self, expr: Any, *, unit: str = "") -> None:
@@ -499,7 +586,7 @@ class Bilevel:
         >>> print(f"{result.solution.objective:.2f} at a price of {result.solution[balance.dual]:.2f}")
         1200.00 at a price of 30.00
         """
-        self.objective, self.sense = -self._objective(expr), -1
+        self.objective, self.sense, self.aims = -self._objective(expr), -1, True
         self.unit = checked_unit(unit, "the objective")
 
     def _objective(self, expr: Any) -> Quad:

@@ -151,6 +151,8 @@ class Space:
         Where a bound that was not declared comes from: ``proved(D3)``, ``user``; empty otherwise.
     blocks : list of Block
         The declarations, in order.
+    conditions : set of str
+        Which names of followers are those of complementarity said directly.
     made_up : set of (str, str)
         Words, with followers, that nobody chose: such columns give their name up to a variable that is declared so.
     """
@@ -159,6 +161,7 @@ class Space:
         self.name = name
         self.serial = next(_serial)
         self.blocks: list[Block] = []
+        self.conditions: set[str] = set()
         self.made_up: set[tuple[str, str]] = set()
         self._n = 0
         self._store = {key: np.empty(64, dtype=dtype) for key, dtype in _COLUMNS.items()}
@@ -238,6 +241,7 @@ class Space:
         """Return an independent copy in which every column keeps its index."""
         new = Space.__new__(Space)
         new.name, new.serial, new.blocks, new._n = self.name, self.serial, list(self.blocks), self._n
+        new.conditions = set(self.conditions)
         new.made_up = set(self.made_up)
         new._store = {key: a[: self._n].copy() for key, a in self._store.items()}
         return new
@@ -260,6 +264,10 @@ class Space:
         at = next(k for k, block in enumerate(self.blocks) if (block.word, block.follower) == (word, follower))
         self.blocks[at] = replace(self.blocks[at], word=other)
         return True
+
+    def whose(self, follower: str) -> str:
+        """Return ``follower 'market'``, or ``conditions 'market'``, as sentences speak of it."""
+        return f"{'conditions' if follower in self.conditions else 'follower'} {follower!r}"
 
     def label(self, column: int) -> str:
         """Return the name of a column, e.g. ``g(vpp1,7)``."""

@@ -70,6 +70,7 @@ class Follower:
         self.cost: Quad | None = None
         self.sense = 1
         self.note = ""
+        self.is_condition = False  # complementarity said directly (kktgen.problem.complementarity)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in ("follower", "followers"):
@@ -80,7 +81,10 @@ class Follower:
         raise AttributeError(f"'Follower' object has no attribute {name!r}", name=name, obj=self)
 
     def __repr__(self) -> str:
-        return f"Follower({self.name!r}, {sum(map(len, self._columns))} variables)"
+        size = sum(map(len, self._columns))
+        if self.is_condition:
+            return f"Complements({self.name!r}, {size} conditions)"
+        return f"Follower({self.name!r}, {size} variables)"
 
     @property
     def columns(self) -> np.ndarray:
@@ -507,7 +511,7 @@ class Follower:
             joined(side), joined(source, int), joined(place, int),
             joined(lam_source, int),
             joined(lam_place, int), self.cost if varying is None else self.cost + varying.cost(self.space), declared,
-            switch, on, product, varying,
+            switch, on, product, varying, self.is_condition,
         )  # fmt: skip
 
     def rows(self) -> tuple[Declared, ...]:

@@ -59,7 +59,8 @@ class System:
     rows it came from, ``side`` whether as upper (+1) or lower (-1) side; ``lam_source`` the same for equations.
     ``switch``, ``on`` and ``product`` are those of the declarations, one an inequality. ``varying`` are the products
     of the leader's continuous variables with expressions in the rows, None where there are none; the cost is then that
-    of the follower that takes them for parameters (:mod:`kktgen.problem.varying_rows`).
+    of the follower that takes them for parameters (:mod:`kktgen.problem.varying_rows`). ``condition`` marks
+    complementarity said directly (:mod:`kktgen.problem.complementarity`).
     """
 
     name: str
@@ -81,6 +82,7 @@ class System:
     on: np.ndarray
     product: np.ndarray
     varying: Varying | None = None
+    condition: bool = False
 
     def fixed(self, z: np.ndarray) -> System:
         """Return the follower at the values that the leader's variables in its rows' products have at a point (n,)."""

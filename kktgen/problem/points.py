@@ -63,12 +63,14 @@ def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
 def declared_columns(bilevel: Bilevel) -> np.ndarray:
     """Return the columns of the variables of the leader and the followers, in the order of declaration.
 
-    Bits of integers and products in rows, which follow from them, are left out.
+    Bits of integers, products in rows and second expressions of conditions, which follow from them, are left out.
     """
     role = bilevel.space.role
     own = (role == "leader") | (role == "follower")
     own[bilevel.bits] = False
     for follower in bilevel.followers:
+        if follower.is_condition:
+            own[follower.columns] = False
         for part in follower.products.lifted:
             own[part.columns] = False
     return np.flatnonzero(own)

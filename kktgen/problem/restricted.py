@@ -69,6 +69,7 @@ def _space(space: Space, columns: np.ndarray) -> Space:
             block.word, block.role, lb=0.0, ub=0.0, owner=LEADER, follower=block.follower, item=block.item,
             shape=block.shape, index=block.index, coords=block.coords, unit=block.unit,
         )  # fmt: skip
+    out.conditions = set(space.conditions)
     out.lb[:], out.ub[:], out.kind[:] = space.lb[columns], space.ub[columns], space.kind[columns]
     out.owner[:], out.role[:], out.proof[:] = space.owner[columns], space.role[columns], space.proof[columns]
     return out

@@ -82,6 +82,13 @@ def pays(model: Model, asked: bool | str) -> bool:
     """
     if asked is False or model.kkt is None:
         return False
+    if model.space.conditions:
+        if asked is True:
+            raise ProblemError(
+                "decompose=True: complementarity conditions (m.complements) tie the leader's variables to one another; "
+                "decompose='auto' leaves the rounds out"
+            )
+        return False
     if "qobj_nonconvex" in model.features:
         if asked is True:
             raise ProblemError(

@@ -16,7 +16,7 @@ from ..problem.bilevel import Bilevel
 from ..reformulate.one_level import foundation
 from ..solvers.driving.checks import interrupted
 from ..verification.claims import DECISIONS, RELAXATION, TREE, usable
-from ..verification.report import Report, Tolerances
+from ..verification.report import TOP, Report, Tolerances
 from ..verification.verify import verify
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _kind(found: Solution) -> str:
 
 def _standing(part: Bilevel, found: Solution, report: Report) -> tuple[bool, str]:
     """Return whether nothing but the gap stands against a part's claim, and what does."""
-    if report.claim in ("optimal", "infeasible"):
+    if report.claim in (*TOP, "infeasible"):
         return True, ""
     why = report.reasons[0] if report.reasons else f"status {found.status!r}"
     if not report.ok or report.gap is None or report.gap <= report.tolerances.optimality:

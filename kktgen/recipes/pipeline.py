@@ -38,6 +38,7 @@ from ..solvers.driving.checks import INTERRUPTED
 from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
 from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
+from ..verification.report import TOP
 from ..verification.verify import Report, verify, with_range
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 
@@ -250,7 +251,12 @@ class Pipeline:
 
     def _boxes_asked(self, method: str) -> bool:
         """Return whether a tree over boxes solves it: by name, or by itself where that is worth trying."""
-        if method != "auto":
+        if method == "boxes" and self.model.space.conditions:
+            raise UnsupportedError(
+                'method="boxes" splits decisions to which followers respond; complementarity conditions '
+                f"({min(self.model.space.conditions)!r}) are nobody's response: leave the method out"
+            )
+        if method != "auto" or self.model.space.conditions:
             return method == "boxes"
         if worth_plans(self.model, self.points):
             return True
@@ -298,7 +304,7 @@ class Pipeline:
         tried, last, report = _tried(self.model, self.points), self.deadline.last(), None
         try:
             report = verify(self.bilevel, found, evidence=tried, executor=self.executor, time_limit=last.left())
-            if report.ok and report.claim != "optimal":
+            if report.ok and report.claim not in TOP:
                 found = self.found = self._with_first_bound(found, report)
                 if found.raw and RELAXATION in found.raw:
                     report = verify(self.bilevel, found, evidence=tried, executor=self.executor, time_limit=last.left())

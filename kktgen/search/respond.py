@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..deadline import NEVER, Deadline
-from ..errors import ProblemError
+from ..errors import ProblemError, UnsupportedError
 from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..numerics.sharpen import error, sharpen
@@ -106,6 +106,9 @@ class Responder:
         The leader's columns that some follower sees.
     nash : bool
         Whether some follower sees columns of another.
+    conditional : bool
+        Whether there is complementarity said directly (:meth:`kktgen.Bilevel.complements`), which decisions of the
+        leader do not settle: nothing responds then.
 
     See Also
     --------
@@ -142,7 +145,8 @@ class Responder:
         self._terms = self._view.model.terms
         taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
         self.parameters = np.union1d(taken, self._terms.factors)
-        self.nash = bool((space.owner[seen] != LEADER).any())
+        self.conditional = stated is not None and bool(stated.conditions.any())
+        self.nash = self.conditional or bool((space.owner[seen] != LEADER).any())
         self.leader = np.flatnonzero(space.role == "leader")
         dead = (space.lb == 0) & (space.ub == 0) & space.is_price
         self._dead = np.flatnonzero(dead)  # multipliers of rows without own variables
@@ -165,7 +169,8 @@ class Responder:
         Returns
         -------
         ndarray (n,) or None
-            None when a follower is infeasible or unbounded, or a Nash game does not settle, by then.
+            None when a follower is infeasible or unbounded, or a Nash game does not settle, by then; and where there
+            is complementarity said directly.
 
         Raises
         ------
@@ -173,6 +178,8 @@ class Responder:
             A point of the wrong length.
         """
         z = self.inward(x)
+        if self.conditional:
+            return None
         qps = self.at(z)
         if self.nash:
             settled = self._settle(qps, z, deadline)
@@ -366,6 +373,14 @@ class Responder:
         return None
 
 
+def conditional_words(name: str) -> str:
+    """Return why nothing responds in a problem with complementarity said directly."""
+    return (
+        f"{name!r} holds complementarity conditions (m.complements), which are nobody's response to decisions of the "
+        "leader: kktgen.optimize and kktgen.solve find points that satisfy them, kktgen.verify checks one"
+    )
+
+
 def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -> np.ndarray | None:
     """Return the point where every follower responds optimally to the leader's decisions.
 
@@ -385,6 +400,11 @@ def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -
         when a follower is infeasible or unbounded, or a Nash game does not settle. Where a follower has several
         optima, one of them: the leader's rows may ask for another.
 
+    Raises
+    ------
+    UnsupportedError
+        The problem holds complementarity said directly.
+
     See Also
     --------
     Responder : Keeps the matrices for many responses.
@@ -403,4 +423,7 @@ def respond(bilevel: Bilevel, x: np.ndarray, executor: Executor | None = None) -
     >>> print(f"toll {z[toll.cols]:.1f}, road {z[road.cols]:.1f}")
     toll 1.5, road 1.0
     """
-    return Responder(bilevel)(x, executor)
+    responder = Responder(bilevel)
+    if responder.conditional:
+        raise UnsupportedError(conditional_words(bilevel.name))
+    return responder(x, executor)

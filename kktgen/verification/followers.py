@@ -130,6 +130,8 @@ def solve_all(jobs: Sequence[FollowerAtPoint], deadline: Deadline = NEVER) -> li
 def resolved(view: Scaled, z: np.ndarray, executor: Executor | None, deadline: Deadline = NEVER) -> list[Resolved]:
     """Return for every follower what became of its response at a point z (n,) in the user's units.
 
+    Nobody responds in complementarity said directly: its residuals alone judge it.
+
     Raises
     ------
     SolverError
@@ -138,14 +140,18 @@ def resolved(view: Scaled, z: np.ndarray, executor: Executor | None, deadline: D
     kkt = view.model.kkt
     assert kkt is not None
     scaled_z = view.point(z)
-    jobs = [FollowerAtPoint.of(kkt.qp(k, scaled_z), scaled_z) for k in range(len(kkt.followers))]
-    if executor is None:
-        return solve_all(jobs, deadline)
+    asked = np.flatnonzero(~kkt.conditions).tolist()
+    jobs = [FollowerAtPoint.of(kkt.qp(k, scaled_z), scaled_z) for k in asked]
+    out = [Resolved(0.0)] * len(kkt.followers)
     chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
+    run = map if executor is None else executor.map
     try:
-        return [outcome for part in executor.map(solve_all, chunks, repeat(deadline)) for outcome in part]
+        found = [outcome for part in run(solve_all, chunks, repeat(deadline)) for outcome in part]
     except BrokenExecutor as error:
         raise SolverError(f"the executor that re-solves the followers died: {error}") from error
+    for k, outcome in zip(asked, found, strict=True):
+        out[k] = outcome
+    return out
 
 
 def response_lines(view: Scaled, z: np.ndarray, outcomes: Sequence[Resolved], tolerance: float) -> list[Line]:

@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
-CLAIMS = ("infeasible", "unverified", "bilevel-feasible", "optimal")
+EQUILIBRIUM = "equilibrium verified"
+"""The claim where nobody optimises the whole: all conditions hold, no bound is asked for."""
+CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, "optimal")
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
+TOP = (EQUILIBRIUM, "optimal")
+"""Claims that no further work can raise: where nobody optimises the whole, and where the leader does."""
 SHOWN = 6
 """Most followers a printed report shows one by one."""
 
@@ -198,7 +202,7 @@ class Report:
     ok : bool
         Whether the point is bilevel-feasible within the tolerances.
     value : float or None
-        The leader's original objective at the point, in the user's sense.
+        The leader's original objective at the point, in the user's sense; 0 where nobody optimises the whole.
     bound, gap : float or None
         The solver's bound in the same sense, and ``|bound - value| / max(size, |value|)``.
     reasons : tuple of str
@@ -304,9 +308,10 @@ class Report:
         out += [f"  {r[0]:<{a}}  {r[1]:>{b}}  {r[2]:>{c}}  {r[3]:<{d}}  {r[4]}".rstrip() for r in table]
         if left:
             out.append(f"  ... {left} more lines")
-        if self.value is not None:
+        told = self.claim != EQUILIBRIUM
+        if self.value is not None and told:
             out.append(f"  objective  {self.value:.10g}{self._unit}")
-        if self.bound is not None:
+        if self.bound is not None and told:
             out.append(f"  bound      {self.bound:.10g}{self._unit}")
         if self.gap is not None:
             whole = self.size if self.value is None else max(self.size, abs(self.value))

@@ -14,6 +14,11 @@ complementarity     ``|mu_i s_i|`` over the scale of row i times ``t_i``; where 
 =================== =====================================================================================
 
 A multiplier of a row without own variables prices nothing and must be zero; that stands with dual feasibility.
+
+Conditions ``l <= w <= u  _|_  F`` said directly (:mod:`kktgen.problem.complementarity`) need no multipliers. Beside
+their bounds on w, their line ``complementarity`` is the natural residual, with t the scale of F as that of a row::
+
+    F > 0   min(F / t, (w - l) / max(1, |l|, |w|))        F < 0   min(-F / t, (u - w) / max(1, |u|, |w|))
 """
 
 from __future__ import annotations
@@ -157,8 +162,28 @@ def worst(values: np.ndarray, of: np.ndarray, count: int) -> tuple[np.ndarray, n
     return top, at
 
 
+def natural(kkt: Kkt, space: Space, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the natural residuals of all conditions, scaled and as they stand, one a column of y; 0 for followers.
+
+    Parameters
+    ----------
+    kkt : Kkt
+    space : Space
+    z : ndarray (n,)
+    """
+    own = kkt.conditions[kkt.y_of]
+    plain = z[: kkt.S.shape[1]].copy()
+    plain[kkt.mu[kkt.conditions[kkt.mu_of]]] = plain[kkt.lam[kkt.conditions[kkt.lam_of]]] = 0.0
+    F, t = kkt.S @ plain + kkt.s0, row_scale(kkt.S, plain, kkt.s0)
+    w, side = z[kkt.y], np.where(F > 0, space.lb[kkt.y], space.ub[kkt.y])
+    room = np.maximum(np.where(F > 0, w - side, side - w), 0.0)  # infinite where there is no such side
+    with np.errstate(invalid="ignore"):
+        share = np.where(np.isfinite(side), room / np.maximum(1.0, np.maximum(np.abs(side), np.abs(w))), np.inf)
+    return np.where(own, np.minimum(np.abs(F) / t, share), 0.0), np.where(own, np.minimum(np.abs(F), room), 0.0)
+
+
 def follower_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[list[Line]]:
-    """Return for every follower the lines stationarity, primal, dual, complementarity.
+    """Return for every follower the lines stationarity, primal, dual, complementarity; for conditions, bounds and that.
 
     Parameters
     ----------
@@ -178,6 +203,9 @@ def follower_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[
     unequal, unequal_at = worst(r.inequality, kkt.mu_of, count)
     dual, dual_at = worst(np.concatenate([r.dual, r.price]), np.concatenate([kkt.mu_of, kkt.lam_of]), count)
     product, product_at = worst(r.complementarity, kkt.mu_of, count)
+    unmatched = natural(view.model.kkt, view.model.space, view.point(z))[0]
+    match, match_at = worst(unmatched, kkt.y_of, count)
+    own_match = natural(kkt, model.space, z)[1]
     columns = np.concatenate([kkt.mu, kkt.lam])
     slack = kkt.C @ z[: kkt.C.shape[1]] + kkt.c0
     own_stat = np.abs(kkt.S @ z[: kkt.S.shape[1]] + kkt.s0)
@@ -192,6 +220,7 @@ def follower_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[
 
     stat_name = names(model.rows.blocks, first + stat_at, stat)
     dual_name = names(model.space.blocks, columns[dual_at] if len(columns) else dual_at, dual)
+    match_name = names(model.space.blocks, kkt.y[match_at] if len(kkt.y) else match_at, match)
     product_name = names(model.space.blocks, kkt.mu[product_at] if len(kkt.mu) else product_at, product)
     lam_start, mu_start = np.searchsorted(kkt.lam_of, np.arange(count)), np.searchsorted(kkt.mu_of, np.arange(count))
     out = []
@@ -202,6 +231,13 @@ def follower_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[
             at = equal_at[k] - lam_start[k] if is_equal else unequal_at[k] - mu_start[k]
             where = _row_name(system, int(at), is_equal)
             amount = own(own_equal, equal_at[k]) if is_equal else own(own_unequal, unequal_at[k])
+        if system.condition:
+            out.append([
+                line("bounds", primal, tolerances.feasibility, where, name, amount),
+                line("complementarity", match[k], tolerances.complementarity, match_name[k], name,
+                     own(own_match, match_at[k])),
+            ])  # fmt: skip
+            continue
         out.append([
             line("stationarity", stat[k], tolerances.feasibility, stat_name[k], name, own(own_stat, stat_at[k])),
             line("primal", primal, tolerances.feasibility, where, name, amount),

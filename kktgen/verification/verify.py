@@ -19,6 +19,7 @@ from ..model.solution import Solution
 from ..model.units import spans
 from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
+from ..problem.complementarity import with_sides
 from ..problem.points import declared_point
 from ..reformulate.scale import Scaled, scaled
 from ..wording import first_names
@@ -27,7 +28,7 @@ from .attained import attained
 from .followers import resolved, response_lines
 from .multipliers import with_prices
 from .refutation import VerifiedPoint, gap, origin
-from .report import SHOWN, Line, Report, Tolerances
+from .report import EQUILIBRIUM, SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
 from .solved_model import AT_CONSTANT, at_constants, cutoff_faults, encoding_faults
 from .ties.value_range import span
@@ -36,6 +37,10 @@ from .worth import worth_lines
 DEFAULT = Tolerances()
 PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
 """Why a plain point is not called optimal."""
+NOBODY = "nobody optimises the whole: the residuals of this point are all that an equilibrium asks for"
+"""Why no bound stands behind an equilibrium."""
+NO_EQUILIBRIUM = "no point satisfies all conditions: there is no equilibrium"
+"""What ``infeasible`` means where nobody optimises the whole."""
 NEEDS_MULTIPLIERS = ("stationarity", "dual", "complementarity")
 """Conditions that judge the multipliers of a point, not the response itself."""
 
@@ -92,6 +97,7 @@ def verify(
 
         * ``optimal``: verified, the solver's bound closes the gap against the original objective, every pair encoded
           exactly or with proved constants, every multiplier and slack between proved bounds (or agreeing evidence);
+        * ``equilibrium verified``: nobody optimises the whole (:attr:`Bilevel.is_equilibrium`), all conditions hold;
         * ``bilevel-feasible``: all conditions hold. Where the leader uses no multipliers of a follower, the
           multipliers need not be in the point: feasibility and the re-solved optimum decide;
         * ``unverified``: some condition fails, or there is no point;
@@ -196,6 +202,8 @@ def _of_point(
         absent &= ~_some_known(model, solution)
     found = _without_prices(model, solution) if known is None and model.kkt is not None else np.empty(0, dtype=int)
     z = _with_prices(view, z, found, deadline, solution)
+    if known is None and model.kkt is not None:
+        z = with_sides(bilevel, z)
     if not all(found.ok for found in lines if found.name == "finite values"):
         return Report(bilevel.name, tuple(lines), "unverified", False, None, None, None,
                       (f"the point is not finite at {lines[0].where}",), tolerances)  # fmt: skip
@@ -207,6 +215,9 @@ def _of_point(
         responses = response_lines(view, z, outcomes, tolerances.follower_gap)
         priced = model.kkt.priced
         for k, (conditions, response) in enumerate(zip(follower_lines(view, z, tolerances), responses, strict=True)):
+            if model.kkt.conditions[k]:
+                lines += conditions
+                continue
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
         lines += worth_lines(view, z, outcomes, tolerances, deadline)
     if known is not None:
@@ -226,6 +237,8 @@ def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline 
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
     model = shared_kkt(bilevel)
+    if model.equilibrium:
+        return replace(report, reasons=(*report.reasons, "no range: no leader has a value that could vary"))
     z = _point(model, point, report.tolerances)[0]
     try:
         return replace(report, range=span(model, z, deadline))
@@ -339,16 +352,14 @@ def _conclude(
             tolerances,
             unit=model.unit,
         )
+    if model.equilibrium:
+        return _equilibrium(model, lines, tolerances, notes, wrong, bound)
     if known is None:
         found = claims.Grounds([PLAIN])
     else:
         found = claims.judge(model, known, value, tolerances, evidence, witnesses, deadline)
     found.against += _against(lines, wrong)
-    if notes:
-        found.rests.append(
-            f"no multipliers in the point for {first_names(notes, SHOWN)}, and nobody uses them: "
-            "feasibility and the re-solved optimum decide"
-        )
+    found.rests += _prices_missing(notes)
     found.rests += [note for note in model.notes if note not in found.against]
     claim = "bilevel-feasible" if found.against else "optimal"
     reached = attained(model, known.model) if known is not None and not found.against else None
@@ -356,6 +367,22 @@ def _conclude(
         model.name, tuple(lines), claim, True, value, bound, None if bound is None else gap(value, bound, size),
         found.sentences, tolerances, size=size, attained=reached, unit=model.unit,
     )  # fmt: skip
+
+
+def _equilibrium(
+    model: Model, lines: list[Line], tolerances: Tolerances, notes: list[str], wrong: list[str], bound: float | None
+) -> Report:  # fmt: skip
+    """Return the report of a point that holds where nobody optimises the whole: no bound is asked for."""
+    reasons = (NOBODY, *_against(lines, wrong)[: len(wrong) > 0], *_prices_missing(notes), *model.notes)
+    return Report(model.name, tuple(lines), EQUILIBRIUM, True, 0.0, bound, None, reasons, tolerances)
+
+
+def _prices_missing(notes: list[str]) -> list[str]:
+    """Return what is said of followers without multipliers in the point."""
+    return [
+        f"no multipliers in the point for {first_names(notes, SHOWN)}, and nobody uses them: "
+        "feasibility and the re-solved optimum decide"
+    ] if notes else []  # fmt: skip
 
 
 def _why_it_fails(failing: list[Line]) -> list[str]:
@@ -411,6 +438,7 @@ def _without_point(
         faults += list(spans(model.units))
         if not faults:
             claim, reasons = "infeasible", [f"{solution.solver} proved the exactly encoded model infeasible"]
+            reasons += [NO_EQUILIBRIUM] if model.equilibrium else []
         reasons += faults
     else:
         reasons += [*refuted, *(solution.raw or {}).get(claims.OPEN_PARTS, ())]

@@ -81,7 +81,8 @@ def _within(view: Scaled, at: np.ndarray, tolerances: Tolerances, deadline: Dead
     reach = tolerances.feasibility * np.maximum(1.0, np.abs(at))
     effect = np.abs(P @ at + q) * reach
     of = [(kkt.y_of, kkt.y), (kkt.lam_of, kkt.lam), (kkt.mu_of, kkt.mu)]
-    most = sum(np.bincount(owner, effect[columns], len(kkt.followers)) for owner, columns in of)
+    parts = [np.bincount(owner, effect[columns], len(kkt.followers)) for owner, columns in of]
+    most = np.where(kkt.conditions, 0.0, np.sum(parts, axis=0))
     for k in np.flatnonzero(most > tolerances.optimality * max(1.0, abs(model.value(at)))).tolist():
         qp = kkt.qp(k, at)
         columns = np.concatenate([qp.y, qp.lam, qp.mu])

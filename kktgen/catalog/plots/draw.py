@@ -93,6 +93,8 @@ def claim(result: Any) -> str:
     reach = "" if report.gap is None else f" (gap {100 * report.gap:.1g} %)"
     if report.claim == "optimal":
         return f"proved optimal{reach}"
+    if report.claim == "equilibrium verified":
+        return "equilibrium verified"
     return f"{report.claim}, " + (f"not proved optimal{reach}" if reach else "no bound on the optimum")
 
 

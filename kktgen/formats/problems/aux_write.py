@@ -113,6 +113,8 @@ def _linear(quad: Quad, columns: np.ndarray) -> np.ndarray:
 def _refuse(m: Bilevel) -> None:
     """Refuse what the pair of files cannot hold."""
     expect(m, Bilevel, "an .aux file", "give the bilevel problem, not a model made from it")
+    if m.space.conditions:
+        raise UnsupportedError(f"{m.name!r} has complementarity conditions {min(m.space.conditions)!r}; {_HOLDS}")
     if len(m.followers) != 1:
         raise UnsupportedError(f"{m.name!r} has {len(m.followers)} followers; {_HOLDS}")
     follower, space = m.followers[0], m.space

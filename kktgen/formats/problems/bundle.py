@@ -37,7 +37,10 @@ The schema is one JSON object::
   ``"when": {"column": [4], "value": [1]}``, one a row, makes rows hold only where a binary has a value; equations then
   have two multipliers. A follower with ``"products": true`` may hold products of continuous variables of the leader
   with its own: one column more a row and variable, behind those before, and behind the multipliers of the rows one for
-  the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`).
+  the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`). A follower with ``"complements": true``
+  stands for complementarity said directly, :mod:`kktgen.problem.complementarity`: it has one variable w and the cost
+  F'w, and rows of the leader under its name tie w to the second expression. ``"objective": null`` is that of a leader
+  who has none, beside conditions or several followers.
 """
 
 from __future__ import annotations
@@ -78,10 +81,10 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
     if not isinstance(m, Bilevel):
         raise UnsupportedError(f"{SUFFIX} holds a bilevel problem; give the Bilevel, not a {type(m).__name__}")
     check_about(m.about, f"{m.name!r}.about", ProblemError)
-    version = VERSIONS[any(f.terms or f.products.natural for f in m.followers) or _labelled(m)]
+    version = VERSIONS[_asks_second(m)]
     head = {"format": FORMAT, "version": version, "name": m.name, "columns": len(m.space)}
     leader = [
-        b'"objective":' + _text(_function(m.objective, "the leader's objective")),
+        b'"objective":' + _text(None if m.is_equilibrium else _function(m.objective, "the leader's objective")),
         _list("rows", [
             _rows(rows, rows.name) | _coords(m.space, rows.M, rows.shape, rows.coords) for rows in m.rows
         ]),
@@ -94,7 +97,8 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
         ]),
     ]  # fmt: skip
     followers = [
-        {"name": f.name, **({"products": True} if f.varying else {}), "sense": "min" if f.sense > 0 else "max",
+        {"name": f.name, **({"products": True} if f.varying else {}),
+         **({"complements": True} if f.is_condition else {}), "sense": "min" if f.sense > 0 else "max",
          "cost": None if f.cost is None else _function(f.cost, f"follower {f.name!r}")}
         for f in m.followers
     ]  # fmt: skip
@@ -103,6 +107,12 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
     sense = b"min" if m.sense > 0 else b"max"
     unit = b',"unit":' + _text(m.unit) if m.unit else b""
     file.write(b'"leader":{"sense":"' + sense + b'"' + unit + b",\n" + b",\n".join(leader) + b"}}\n")
+
+
+def _asks_second(m: Bilevel) -> bool:
+    """Return whether version 1 of the schema cannot hold a problem."""
+    followers = any(f.terms or f.products.natural or f.is_condition for f in m.followers)
+    return followers or m.is_equilibrium or _labelled(m)
 
 
 def _labelled(m: Bilevel) -> bool:

@@ -10,6 +10,7 @@ import orjson
 from ...errors import FormatError
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
+from ...problem.complementarity import check_condition, mark
 from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
 from ...problem.rows import QuadRow, QuadRows, Rows
@@ -21,6 +22,7 @@ from .fields import Fields, placed
 
 _TOP = "format version name columns about declarations followers leader"
 _VARIABLE, _ROWS = "variable follower shape lb ub kind", "rows shape lo hi start column value"
+_MORE_OF_FOLLOWERS = ("products", "complements")
 _MORE, _MORE_OF_VARIABLES = ("i", "j", "v", "row", "when", "coords"), ("coords", "unit")
 """What rows of a follower and variables may hold besides in version 2."""
 _LEADER = "sense objective rows quadratic_rows sos1 indicators"
@@ -62,17 +64,24 @@ def load(data: bytes, file: str) -> Bilevel:
         _cost(follower, value, file, f"followers[{k}]")
     more = _more(root["leader"], root["version"], ("unit",))
     _leader(m, Fields(root["leader"], file, "leader", f"{_LEADER} {more}"), root["version"])
+    for k, follower in enumerate(m.followers):
+        if follower.is_condition:
+            with placed(file, f"followers[{k}]"):
+                check_condition(m, follower)
     return m
 
 
 def _followers(m: Bilevel, top: Fields, version: int) -> dict[str, Follower]:
     for k, value in enumerate(top.items("followers")):
-        more = "products" if isinstance(value, dict) and "products" in value and version > 1 else ""
+        more = _more(value, version, _MORE_OF_FOLLOWERS)
         one = Fields(value, top.file, f"followers[{k}]", f"name sense cost {more}")
-        if more and value[more] is not True:
-            raise one.fault(more, f"expected true, or no such key, got {value[more]!r}"[:300])
+        for key in more.split():
+            if value[key] is not True:
+                raise one.fault(key, f"expected true, or no such key, got {value[key]!r}"[:300])
         with placed(top.file, one.place("name")):
-            m.follower(one.text("name"), products=bool(more))
+            made = m.follower(one.text("name"), products="products" in more.split())
+        if "complements" in more.split():
+            mark(made)
     return {follower.name: follower for follower in m.followers}
 
 
@@ -171,7 +180,7 @@ def _function(m: Bilevel | Follower, value: Any, file: str, where: str) -> Quad:
 
 
 def _cost(follower: Follower, value: Any, file: str, where: str) -> None:
-    one = Fields(value, file, where, f"name sense cost {'products' if 'products' in value else ''}")
+    one = Fields(value, file, where, f"name sense cost {_more(value, VERSIONS[-1], _MORE_OF_FOLLOWERS)}")
     sense = one.choice("sense", "min", "max")
     if value["cost"] is None:
         return
@@ -186,12 +195,14 @@ def _cost(follower: Follower, value: Any, file: str, where: str) -> None:
 def _leader(m: Bilevel, leader: Fields, version: int) -> None:
     file = leader.file
     sense = leader.choice("sense", "min", "max")
-    goal = _function(m, leader.value["objective"], file, "leader.objective")
+    none = version > 1 and leader.value["objective"] is None
+    goal = Quad.of(m.space, 0.0) if none else _function(m, leader.value["objective"], file, "leader.objective")
     unit = leader.text("unit") if "unit" in leader.value else ""
     if sense == "min":
         m.minimize(goal, unit=unit)
     else:
         m.maximize(-goal, unit=unit)
+    m.aims = not none
     for k, value in enumerate(leader.items("rows")):
         one = Fields(value, file, f"leader.rows[{k}]", f"{_ROWS} {_more(value, version, ('coords',))}")
         rows, label = _rows(m, one)

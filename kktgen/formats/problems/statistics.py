@@ -33,7 +33,8 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     Returns
     -------
     dict
-        And beyond BOBILib's class: ``followers``, ``priced`` (multipliers used by the leader), ``products_u``,
+        And beyond BOBILib's class: ``followers``, ``complements`` (conditions said directly; of them the rows that tie
+        their second expressions are counted alone), ``priced`` (multipliers used by the leader), ``products_u``,
         ``products_l`` (products of variables in the leader's objective and rows, and in the followers' costs), ``nash``
         (followers that see another one's variables), ``lifted`` (products of the leader's binaries with followers'
         expressions, each a column with four rows; ``n_y`` and ``m_l`` count them) and ``conditional`` (rows of
@@ -47,7 +48,10 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
     space, zero = m.space, np.zeros(len(m.space))
     systems = [follower.system().fixed(zero) for follower in m.followers]
     kind, is_x, is_y = space.kind, space.role == "leader", space.role == "follower"
+    of_conditions = np.isin(space.owner, [f.index for f in m.followers if f.is_condition])
+    is_y &= ~of_conditions
     linked = _linking(m, systems) & is_x
+    kinds = [s for s in systems if not s.condition]
     return {
         "n_x": int(is_x.sum()), "I_u": _of(kind, is_x, "I"), "B_u": _of(kind, is_x, "B"),
         "n_y": int(is_y.sum()), "I_l": _of(kind, is_y, "I"), "B_l": _of(kind, is_y, "B"),
@@ -55,13 +59,28 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         **{f"n_link^{letter}": _of(kind, linked, letter) for letter, _ in _KINDS},
         **_rows(m, systems),
         "alpha": _alignment(m, systems, is_y),
-        "followers": len(systems), "priced": int((_used_by_leader(m) & space.is_price).sum()),
+        "followers": len(kinds), "complements": int((of_conditions & (space.role == "follower")).sum()),
+        "priced": int((_used_by_leader(m) & space.is_price).sum()),
         **_products(m, systems),
-        "nash": sum(_sees_others(space.owner, k, s) for k, s in enumerate(systems)),
+        "nash": sum(not s.condition and _sees_others(space.owner, k, s) for k, s in enumerate(systems)),
         "lifted": sum(len(part.columns) for f in m.followers for part in f.products.lifted),
         "varying": sum(len(part) for f in m.followers for part in f.varying),
         "conditional": sum(len(part.lo) for f in m.followers for part in f.products.conditional),
     }  # fmt: skip
+
+
+def problem_class(m: Bilevel) -> str:
+    """Return what the literature calls such a problem.
+
+    ``MCP``: conditions alone, nobody optimises. ``equilibrium problem``: several followers, or followers beside
+    conditions, nobody optimises the whole. ``MPEC``: a leader over conditions. ``bilevel problem``: one over followers.
+    """
+    followers = sum(not f.is_condition for f in m.followers)
+    if m.is_equilibrium:
+        return "equilibrium problem" if followers else "MCP"
+    if m.space.conditions:
+        return "MPEC with followers" if followers else "MPEC"
+    return "bilevel problem" if followers else "one level"
 
 
 def _linking(m: Bilevel, systems: list[System]) -> np.ndarray:

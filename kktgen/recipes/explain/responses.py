@@ -85,7 +85,10 @@ def _breaks(case: Case, out: Elastic) -> Explanation:
 
 def _feasible(case: Case, z: np.ndarray) -> Explanation:
     """Return that there is a point, with what is known of the leader's objective."""
-    where, point = f"bilevel-feasible, verified: {case.decision(z)}", case.units.point(z)
+    what = "an equilibrium" if case.mpec.equilibrium else "bilevel-feasible"
+    where, point = f"{what}, verified: {case.decision(z)}", case.units.point(z)
+    if case.mpec.equilibrium:
+        return case.say("feasible", where, bounded=True, point=point)
     model = eliminate(case.mpec)
     try:
         goal = _goal(case, model, z)
@@ -179,6 +182,8 @@ def _gaps(case: Case) -> list[str]:
         part.space.kind[:] = case.model.space.kind
         for k, name in enumerate(case.names):
             assert case.mpec.kkt is not None
+            if case.mpec.kkt.conditions[k]:
+                continue
             if case.mpec.kkt.systems[k].varying is not None:
                 out.append(f"follower {name!r} has nonconvex rows: no decision without a response was looked for")
                 continue

@@ -97,6 +97,8 @@ def responses(case: Case) -> Explanation | None:
 
 def _unbounded(case: Case, k: int, name: str) -> Explanation | None:
     assert case.mpec.kkt is not None
+    if case.mpec.kkt.conditions[k]:
+        return None  # nobody responds
     if case.mpec.kkt.systems[k].varying is not None:
         return None  # its directions of fall depend on the decision
     qp, part = case.mpec.kkt.qp(k), scope(case.model, (name,), False)
@@ -131,6 +133,8 @@ def _falls(case: Case, name: str, ray: Ray, where: str, how: str) -> Explanation
 def _no_response(case: Case, part: Model) -> Explanation:
     found = conflict(part, case.solver, case.deadline)
     head = "at no decision do all followers have a solution of their optimality conditions together"
+    if case.mpec.space.conditions:
+        head = "no point satisfies all complementarity conditions and followers' optimality conditions together"
     if found is None:
         return case.say("no_response", head, f"proved by {case.solver}", follower=", ".join(case.names))
     names = followers_in(part, found.members.index[found.members.family == ROW])

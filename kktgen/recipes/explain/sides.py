@@ -222,9 +222,9 @@ def _title(model: Model, table: RowTable, index: int, what: str) -> str:
     block = next(b for b in table.blocks if b.start <= index < b.stop)
     name = block.label(index - block.start)
     if block.role == "primal":
-        return f"row {name!r} of follower {block.follower!r}"
+        return f"row {name!r} of {model.space.whose(block.follower)}"
     if block.role == "stationarity":
-        return f"stationarity {name!r} of follower {block.follower!r}"
+        return f"stationarity {name!r} of {model.space.whose(block.follower)}"
     if what:
         return f"{what} {name!r}"
     coupling = (model.space.role[table.M.indices[table.M.indptr[index] : table.M.indptr[index + 1]]] != "leader").any()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...model.model import Model
+from ...problem.columns import Space
 from ...wording import first_names
 from .job import Proved
 
@@ -53,7 +54,7 @@ def unproved(model: Model, results: Sequence[Proved | None]) -> tuple[str, ...]:
         free = int((~np.isfinite(proved.slack_max)).sum())
         if free and not (missing and proved.late):
             reasons.setdefault(f"their slack has no bound{_loose(model, proved)}", []).append((name, free))
-    notes = [f"bounds: {_who(found)} without proof: {why}" for why, found in reasons.items()]
+    notes = [f"bounds: {_who(found, model.space)} without proof: {why}" for why, found in reasons.items()]
     words = [said for proved in results if proved is not None for said in proved.failures]
     if words:
         notes.append(f"bounds: {len(words)} linear program{'s' if len(words) > 1 else ''} {FAILED}: {words[0]}")
@@ -73,8 +74,8 @@ def _loose(model: Model, proved: Proved) -> str:
     return f"; give bounds to {first_names(names, SHOWN, len(proved.loose))}"
 
 
-def _who(found: list[tuple[str, int]]) -> str:
+def _who(found: list[tuple[str, int]], space: Space) -> str:
     """Return e.g. ``3 rows of 'market'`` or ``12 rows of 4 followers``."""
-    names = f"follower {found[0][0]!r}" if len(found) == 1 else f"{len(found)} followers ({found[0][0]!r}, ...)"
+    names = space.whose(found[0][0]) if len(found) == 1 else f"{len(found)} followers ({found[0][0]!r}, ...)"
     rows = sum(count for _, count in found)
     return names if rows < 0 else f"{rows} row{'s' if rows > 1 else ''} of {names}"

@@ -18,11 +18,11 @@ from concurrent.futures import TimeoutError as Late
 import numpy as np
 
 from ...deadline import NEVER, Deadline
-from ...errors import ProblemError, SolverError
+from ...errors import ProblemError, SolverError, UnsupportedError
 from ...model.model import Model
 from ...problem.bilevel import Bilevel
 from ..recourse import Recourse, Worth
-from ..respond import Responder
+from ..respond import Responder, conditional_words
 
 CHUNK = 4
 """Decisions a worker gets at a time."""
@@ -56,6 +56,8 @@ class Fitness:
 
     def __init__(self, bilevel: Bilevel, model: Model) -> None:
         self.responder = Responder(bilevel)
+        if self.responder.conditional:
+            raise UnsupportedError(f"search: {conditional_words(bilevel.name)}")
         self.columns = x = self.responder.parameters
         space = model.space
         if not len(x):

@@ -59,6 +59,8 @@ class Moves:
     def respond(self, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return the response to the decisions of z; choices no follower sees are made after it. None without one."""
         settled = self.discrete.settle(z, deadline)
+        if self.responder.conditional:  # nobody responds: the pattern of the point itself is what there is
+            return settled
         response = None if settled is None else self.responder(settled, deadline=deadline)
         return None if response is None else self.chosen(response, deadline)
 

@@ -67,7 +67,8 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
     Raises
     ------
     UnsupportedError
-        Followers see each other's columns (Nash): their equilibria are no product of faces.
+        Followers see each other's columns (Nash): their equilibria are no product of faces. Complementarity said
+        directly.
     SolverError
         A linear program could not be solved.
     """
@@ -76,6 +77,10 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
     if kkt is None:
         return Face(Csr((0, 0)), np.empty(0), np.empty(0), np.empty(0), np.empty(0), none, np.empty(0))
     kkt = kkt.fixed(z)
+    if model.space.conditions:
+        raise UnsupportedError(
+            f"complementarity conditions {min(model.space.conditions)!r} are nobody's response, so they break no ties"
+        )
     qps = [kkt.qp(k) for k in range(len(kkt.followers))]
     for name, qp in zip(kkt.followers, qps, strict=True):
         other = qp.x[model.space.owner[qp.x] != LEADER]
