@@ -27,6 +27,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
 
     errors          the exceptions: what is wrong, where, how to cure it
     wording         how messages and tables are worded
+    progress        how far a computation is: records, a live line
     deadline        seconds left of a time limit, and each stage's share
     numerics        arrays alone: sparse rows, LPs and QPs, intervals, convexity, safe bounds
     problem         what a user declares: columns, expressions, rows, leader, followers
@@ -91,6 +92,7 @@ from .problem.expressions import Affine, Quad, QuadArray
 from .problem.follower import Follower
 from .problem.qp import QP
 from .problem.rows import QuadRow, QuadRows, Rows
+from .progress import Progress
 from .recipes.agree import agree
 from .recipes.agree.agreement import Agreement
 from .recipes.explain import Explanation, explain
@@ -129,6 +131,7 @@ __all__ = [
     "NoSolutionError",
     "ProblemError",
     "Product",
+    "Progress",
     "QP",
     "Quad",
     "QuadArray",

@@ -24,6 +24,7 @@ from ..model.own_units import objective_size
 from ..model.printed import bounds, changes
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
+from ..progress import Teller, Told
 from ..reformulate.bounds import bound
 from ..reformulate.cuts import cut
 from ..reformulate.eliminate import eliminate
@@ -112,16 +113,18 @@ class Result:
 
 
 class Stages:
-    """Wall time per stage, told to a callback as each stage ends."""
+    """Wall time per stage, told to a callback as each stage ends; a live line shows the next one."""
 
-    def __init__(self, told: Callable[[str, str], None] | None) -> None:
-        self._told, self._stage = told, Deadline()
+    def __init__(self, told: Callable[[str, str], None] | None, teller: Teller | None = None) -> None:
+        self._told, self._teller, self._stage = told, teller, Deadline()
         self.seconds: dict[str, float] = {}
 
     def done(self, stage: str, text: Callable[[], str]) -> None:
         """Take the time of a stage that has ended, and tell of it."""
         self.seconds[stage] = self._stage.spent
         self._stage = Deadline()
+        if self._teller is not None:
+            self._teller.passed(stage)
         if self._told is not None:  # what a model says of itself takes time on large ones
             self._told(stage, text())
 
@@ -158,7 +161,7 @@ class Pipeline:
     deadline: Deadline
     clock: Stages
     executor: Executor | None
-    progress: Callable[[Mapping[str, Any]], Any] | None
+    progress: Told | None
     options: dict[str, Any]
     points: list[np.ndarray] = field(default_factory=list)
     relaxed: Relaxed | None = None

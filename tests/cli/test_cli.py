@@ -636,12 +636,6 @@ def test_interrupt_is_exit_code_130(model_file, tmp_path, to_group):
     assert "Traceback" not in stderr
 
 
-def test_progress_line_leaves_out_what_is_unknown():
-    info = {"seconds": 12.3, "nodes": 34, "incumbent": None, "bound": 11.61234567, "gap": float("inf")}
-    assert printing.progress_line(info) == "12 s  34 nodes  bound 11.6123"
-    assert printing.progress_line({"text": "row 3 of 9", "gap": 0.035, "bound": 1e20}) == "row 3 of 9  gap 3.5 %"
-
-
 def test_progress_without_a_terminal_is_a_plain_line_now_and_then(capsys):
     with printing.Progress(every=0.0) as progress:
         progress({"seconds": 1.0, "nodes": 2})
