@@ -27,6 +27,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
 
     errors          the exceptions: what is wrong, where, how to cure it
     wording         how messages and tables are worded
+    markup          pieces of HTML: escaped text, tables, cards of notebooks, pages
     progress        how far a computation is: records, a live line
     deadline        seconds left of a time limit, and each stage's share
     numerics        arrays alone: sparse rows, LPs and QPs, intervals, convexity, safe bounds

@@ -11,6 +11,7 @@ from ..errors import NoSolutionError, ProblemError
 from ..problem.columns import Space
 from ..problem.expressions import Affine, Quad
 from ..problem.points import named_columns
+from .html import solution_html
 from .model import Model
 from .values import array, checked_expression, dataset, frame, told
 
@@ -220,6 +221,13 @@ class Solution:
             return None
         unit = 1.0 if self.model.units is None else self.model.units.objective
         return abs(self.objective - self.bound) / max(unit, abs(self.objective))
+
+    def __repr__(self) -> str:
+        value = "no point" if self.objective is None else f"objective {self.objective:.6g}"
+        return f"Solution({self.model.name!r}, {self.status}, {value})"
+
+    def _repr_html_(self) -> str:
+        return solution_html(self)
 
     def __str__(self) -> str:
         return "\n".join([self.headline, *([] if self.z is None else told(self.model.space, self.z))])

@@ -13,6 +13,7 @@ from .columns import LEADER, Space
 from .expressions import Affine, Quad
 from .follower import Follower
 from .from_matrices import declare_followers, declare_leader
+from .html import bilevel_html
 from .integer_bits import Bits
 from .labelled import labels_for
 from .qp import QP
@@ -75,6 +76,9 @@ class Bilevel:
 
     def __repr__(self) -> str:
         return f"Bilevel({self.name!r}, {len(self.space)} columns, {len(self._followers)} followers)"
+
+    def _repr_html_(self) -> str:
+        return bilevel_html(self)
 
     @property
     def followers(self) -> tuple[Follower, ...]:

@@ -40,6 +40,7 @@ from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
 from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
 from ..verification.verify import Report, verify, with_range
+from .html import result_html
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 
 ENOUGH = 1e-6
@@ -105,6 +106,13 @@ class Result:
     polished: tuple[float, float] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     lagrangian: Lagrangian | None = None
+
+    def __repr__(self) -> str:
+        value = "no point" if self.solution.objective is None else f"objective {self.solution.objective:.6g}"
+        return f"Result({self.bilevel.name!r}, {self.report.claim}, {value})"
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
 
     def __str__(self) -> str:
         times = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items())

@@ -147,9 +147,10 @@ def explained(sentence: str, page: str) -> bool:
 
 
 def test_every_sentence_of_reports_and_notes_is_explained():
+    """Of those that are said; ``html.py`` of a room sets what they say in tables."""
     page = " ".join(guide.page("claims").text.split())
     missing = []
-    for path in sorted(file for pattern in SAYING for file in PACKAGE.glob(pattern)):
+    for path in sorted(file for pattern in SAYING for file in PACKAGE.glob(pattern) if file.name != "html.py"):
         name = path.relative_to(PACKAGE).as_posix()
         known = NOT_SENTENCES.get(name, set())
         found = set(sentences(path)) - set(ERRORS)
