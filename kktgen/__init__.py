@@ -54,6 +54,7 @@ from .catalog import (
     plots,  # noqa: F401
 )
 from .catalog.findings import Findings
+from .catalog.plots import plot
 from .decompose.blocks import Blocks, decompose
 from .decompose.tighten import tighten
 from .encodings import encode, encodings
@@ -167,6 +168,7 @@ __all__ = [
     "high_point",
     "kkt",
     "optimize",
+    "plot",
     "point_estimate",
     "read",
     "read_map",

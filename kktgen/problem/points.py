@@ -33,7 +33,37 @@ def named_columns(space: Space, name: str) -> tuple[np.ndarray, tuple[int, ...]]
     ProblemError
         Nothing is called so, or several followers have such a variable.
     """
-    own = [block for block in space.blocks if block.role in ("leader", "follower")]
+    own = _own(space)
+    block = _named(own, name)
+    if block is not None:
+        return np.arange(block.start, block.stop), block.shape
+    at = _labelled(own, name)
+    if at is None:
+        raise _unknown(own, name)
+    return np.array([at]), ()
+
+
+def named_block(space: Space, name: str) -> Block:
+    """Return the declaration of a variable by its name, ``x`` or ``market.x``.
+
+    Raises
+    ------
+    ProblemError
+        Nothing is called so, or several followers have such a variable.
+    """
+    own = _own(space)
+    block = _named(own, name)
+    if block is None:
+        raise _unknown(own, name)
+    return block
+
+
+def _own(space: Space) -> list[Block]:
+    return [block for block in space.blocks if block.role in ("leader", "follower")]
+
+
+def _named(own: list[Block], name: str) -> Block | None:
+    """Return the one variable of a name; None where there is none."""
     whole = [b for b in own if b.word == name and not b.follower] or [
         b for b in own if f"{b.follower}.{b.word}" == name
     ]
@@ -41,13 +71,12 @@ def named_columns(space: Space, name: str) -> tuple[np.ndarray, tuple[int, ...]]
     if len(found) > 1:
         several = ", ".join(f"{block.follower}.{block.word}" for block in found[:3])
         raise ProblemError(f"several followers have a variable {name!r}: say which, {several}")
-    if found:
-        return np.arange(found[0].start, found[0].stop), found[0].shape
-    at = _labelled(own, name)
-    if at is None:
-        names = [f"{b.follower}.{b.word}" if b.follower else b.word for b in own]
-        raise ProblemError(f"no variable is called {name!r}{near(name, names)}")
-    return np.array([at]), ()
+    return found[0] if found else None
+
+
+def _unknown(own: list[Block], name: str) -> ProblemError:
+    names = [f"{b.follower}.{b.word}" if b.follower else b.word for b in own]
+    return ProblemError(f"no variable is called {name!r}{near(name, names)}")
 
 
 def _labelled(blocks: Iterable[Block], name: str) -> int | None:

@@ -33,7 +33,9 @@ NOT_SENTENCES = {
     "model/model.py": {
         "a convex quadratic objective", "a nonconvex quadratic objective", "convex quadratic rows",
         "nonconvex quadratic rows (products of variables)", "complementarity pairs (encode the model first)",
+        f"Model({HOLE}, {HOLE} columns, {HOLE} rows, {HOLE} pairs)",
     },
+    "verification/report.py": {f"Report({HOLE}, {HOLE}, {HOLE} conditions, {HOLE} failing)"},
     "model/printed.py": {
         "G y + H x <= h (bounds as column bounds)", "products in followers' rows", "columns for products",
         f"{HOLE}: {HOLE} columns, {HOLE} rows, {HOLE} entries", f"M on mu {HOLE}; on s {HOLE}",
