@@ -20,7 +20,7 @@ CARD = """
 .kktgen table { border-collapse: collapse; margin: .3em 0 .8em; font-size: .93em; color: inherit }
 .kktgen caption { text-align: left; font-weight: 600; padding: .2em 0; caption-side: top }
 .kktgen th, .kktgen td { padding: .16em 1.1em .16em 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--line); background: none; white-space: pre-wrap; overflow-wrap: anywhere }
+  border-bottom: 1px solid var(--line); background: none; white-space: pre-wrap; overflow-wrap: break-word }
 .kktgen th { font-weight: 600 } .kktgen .num { text-align: right; font-variant-numeric: tabular-nums }
 .kktgen td.num { white-space: nowrap }
 .kktgen .head { font-weight: 600; margin: .2em 0 } .kktgen p { margin: .3em 0 } .kktgen ul { margin: .2em 0 .6em }
@@ -37,7 +37,7 @@ main { padding: 1.2rem clamp(1rem, 5vw, 4rem) 4rem; max-width: 62rem; margin: au
 h1 { font-size: 1.7em; margin: .4em 0 .1em } h2 { font-size: 1.2em; margin: 2em 0 .3em; padding-bottom: .15em;
   border-bottom: 2px solid var(--line) }
 pre { background: var(--faint); padding: .7em 1em; overflow-x: auto; font-size: .88em; line-height: 1.4 }
-figure { margin: .6em 0 1.4em } figure svg { width: 100%; height: auto; max-height: 48rem }
+figure { margin: .6em 0 1.4em } figure svg { width: 100%; height: auto }
 @media print { details > * { display: block } }
 """
 """Style of a page, besides that of what stands in it."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .model import Model
     from .solution import Solution
 
+NOISE = 1e-12
+"""A sum of this share of its terms is zero."""
 MOST = 400
 """Entries of a variable that are shown one by one."""
 
@@ -53,7 +55,8 @@ def _array(block: Block, values: np.ndarray) -> Html:
     size = " x ".join(map(str, block.shape))
     if not len(values):
         return tag("p", f"{name}{unit}: no entries")
-    head = f"{name}{unit}: {size} values from {values.min():.6g} to {values.max():.6g}, sum {values.sum() + 0.0:.6g}"
+    total = values.sum() if abs(values.sum()) > NOISE * np.abs(values).sum() else 0.0
+    head = f"{name}{unit}: {size} values from {values.min() + 0.0:.6g} to {values.max() + 0.0:.6g}, sum {total:.6g}"
     if len(values) > MOST:
         return folded(head, tag("p", f"more than {MOST} values; the .sol file has them all", kind="quiet"))
     texts = [f"{value + 0.0:.6g}" for value in values]

@@ -22,11 +22,12 @@ def sizes(bilevel: Bilevel) -> Html:
         own = [b for b in blocks if b.role in ("leader", "follower") and b.follower == name and b.index is None]
         words = [_declared(block) for block in own[:SHOWN]] + ["..."] * (len(own) > SHOWN)
         equal, more = (sum(b.stop - b.start for b in blocks if b.role == r and b.follower == name) for r in _PRICES)
-        count = f"{len(bilevel.quads) + sum(map(len, bilevel.rows))}" if not name else f"{equal} and {more}"
+        own_rows = len(bilevel.quads) + sum(map(len, bilevel.rows))
+        count = f"{equal} equations, {more} inequalities and bounds" if name else f"{own_rows} rows"
         rows.append((name or "leader", ", ".join(words), sum(b.stop - b.start for b in own), count))
     more = len(bilevel.followers) - SHOWN
     rest = tag("p", f"and {more} more followers") if more > 0 else Html("")
-    head = ("who", "variables", "columns", "rows (of followers: equations and inequalities with bounds)")
+    head = ("who", "variables", "columns", "conditions")
     return Html(table(head, rows) + rest)
 
 

@@ -664,7 +664,9 @@ def test_a_search_prints_its_record_and_writes_its_point(model_file, tmp_path):
     assert out.exit_code == 0, out.output
     assert "tiny: hho, 6 hawks, 4 iterations, seed 2" in out.stdout
     assert "claim: bilevel-feasible" in out.stdout and "tiny report:" in out.stdout
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"tiny.sol", "tiny.json", "tiny.bilevel.json"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "tiny.sol", "tiny.json", "tiny.bilevel.json", "report.html",
+    }  # fmt: skip
     assert run("verify", path, tmp_path / "out" / "tiny.sol").exit_code == 0
 
 

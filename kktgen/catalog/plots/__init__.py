@@ -15,9 +15,9 @@ side; ``stack``, upon one another, what is negative below zero; ``band`` between
 
 from .describe import COLORS, DASHES, KINDS, Panel, Plot, Series
 from .draw import SUFFIXES, check_library, check_suffix, claim, figure, heat_map, inline, save
-from .labelled import plot
+from .labelled import own_plots, plot
 
 __all__ = [
     "COLORS", "DASHES", "KINDS", "SUFFIXES", "Panel", "Plot", "Series",
-    "check_library", "check_suffix", "claim", "figure", "heat_map", "inline", "plot", "save",
+    "check_library", "check_suffix", "claim", "figure", "heat_map", "inline", "own_plots", "plot", "save",
 ]  # fmt: skip

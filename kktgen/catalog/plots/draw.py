@@ -29,6 +29,8 @@ STYLE = {
 }  # fmt: skip
 ROUNDING = 1e-6
 """Share of the height of an axis that cannot be seen."""
+ROOM = 112
+"""Characters below an axis as wide as the figure."""
 WIDTH, HEADER, LINE = 9.5, 0.72, 0.19
 """Inches: width of a figure, height of title and subtitle, height of a line of the note."""
 
@@ -237,7 +239,7 @@ def within_page(svg: str, prefix: str) -> str:
     body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", body)
     body = re.sub(r"#(000000|444444|262626)\b", "currentColor", body)
-    body = re.sub(r"(?<=style=\")(?=[^\"]*\bfont:)(?![^\"]*fill:)", "fill: currentColor; ", body)
+    body = body.replace("<text ", '<text fill="currentColor" ')
     return re.sub(r"#dddddd\b", "var(--line, #dddddd)", body, flags=re.IGNORECASE)
 
 
@@ -327,6 +329,8 @@ def _drawn(plot: Plot, standing: str) -> Any:
             ax.set_xlabel(plot["xlabel"])
     for ax in axes[len(panels) :]:
         ax.remove()
+    if all(len(p["series"]) == 1 and p["series"][0]["label"] == p["quantity"] for p in panels):
+        return fig
     beside = axes[columns - 1]
     beside.legend(list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return fig
@@ -346,7 +350,8 @@ def _ticks(ax: Any, x: Any, most: int) -> None:
     at, words = _slots(x)
     if words is None:
         return
-    every = -(-len(at) // most)
+    room = min(most, max(2, ROOM * most // 24 // (2 + max(map(len, words)))))
+    every = -(-len(at) // room)
     ax.set_xticks(at[::every], words[::every])
     edges = _edges(at)
     ax.set_xlim(edges[0] - 0.2, edges[-1] + 0.2)

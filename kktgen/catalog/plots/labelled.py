@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,13 @@ from ...problem.columns import Block
 from ...problem.coords import Coords
 from ...problem.expressions import Affine
 from ...problem.points import named_block
-from .describe import Panel, Plot, Series
+from ...wording import first_names
+from .describe import COLORS, DASHES, Panel, Plot, Series
 from .draw import claim, figure, heat_map
 
+PANELS = 12
+"""Variables in one figure."""
+_COLORS = list(COLORS)[:7]
 LINES = 8
 """Labels of the second dimension that are drawn as lines; more are a heat map."""
 KINDS = ("auto", "steps", "heat")
@@ -33,7 +38,7 @@ def plot(result: Any, *what: Affine | str, kind: str = "auto", title: str = "") 
     result : Result or Solution
     *what : Affine or str
         Variables, ``rows.dual``, expressions; or names of variables, ``"offer"``, ``"market.g"``. By default all
-        variables of one dimension that have the labels of the first one.
+        variables of one dimension that have the labels of the first one; twelve at most.
     kind : str
         Of two dimensions: ``"steps"``, ``"heat"``, or ``"auto"``: steps up to 8 labels.
     title : str, optional
@@ -151,6 +156,41 @@ def over_first_labels(solution: Solution) -> list[Item]:
     return [one for one in items if one.coords == first.coords]
 
 
+def own_plots(solution: Solution) -> dict[str, Plot]:
+    """Return a plot of the labelled variables over each list of labels, by the dimension's name.
+
+    Those of one dimension, and those of two with few labels in the second.
+
+    Parameters
+    ----------
+    solution : Solution
+        With a point.
+
+    Returns
+    -------
+    dict of str to Plot
+
+    Examples
+    --------
+    >>> import kktgen as kg
+    >>> m = kg.Bilevel("plan")
+    >>> x = m.var("x", lb=0, ub=[3, 1], coords={"hour": ["07:00", "08:00"]}, unit="MW")
+    >>> m.maximize(x.sum())
+    >>> {name: one["title"] for name, one in kg.plots.own_plots(kg.solve(m)).items()}
+    {'hour': 'by hour'}
+    """
+    blocks = [b for b in solution.model.space.blocks if b.role in ("leader", "follower") and b.index is None]
+    groups: dict[tuple[str, tuple[Any, ...]], list[Item]] = {}
+    for block in blocks:
+        if block.coords is None or block.coords.bare or len(block.shape) not in (1, 2) or block.shape[0] < 2:
+            continue
+        if len(block.shape) == 1 or 0 < block.shape[1] <= LINES:
+            groups.setdefault((block.coords.dims[0], block.coords.labels[0]), []).append(of_block(solution, block))
+    return {
+        f"{dim} {k}" if k else dim: described(items, f"by {dim}") for k, ((dim, _), items) in enumerate(groups.items())
+    }
+
+
 def described(items: list[Item], title: str) -> Plot:
     """Return the description of a figure: a panel for each unit of what has one dimension, and for each of two."""
     first = items[0].coords
@@ -161,20 +201,27 @@ def described(items: list[Item], title: str) -> Plot:
                 f"{one.coords.dims[0]} ({one.coords.shape[0]}); draw them in figures of their own"
             )
     panels: dict[str, Panel] = {}
-    for one in items:
+    k = itertools.count()
+    for one in items[:PANELS]:
         if len(one.coords.dims) == 2:
             texts = one.coords.texts[1]
-            series: list[Series] = [_series(label, one.values[:, k]) for k, label in enumerate(texts)]
+            series: list[Series] = [_series(label, one.values[:, j], next(k)) for j, label in enumerate(texts)]
             panels[one.name] = {"quantity": one.name, "unit": one.unit, "series": series}
         else:
-            panel = panels.setdefault(f"unit {one.unit}", {"quantity": one.name, "unit": one.unit, "series": []})
+            key = f"unit {one.unit}" if one.unit else one.name
+            panel = panels.setdefault(key, {"quantity": one.name, "unit": one.unit, "series": []})
             panel["quantity"] = one.name if not panel["series"] else "value"
-            panel["series"].append(_series(one.name, one.values))
-    return {"title": title, "x": list(first.texts[0]), "xlabel": first.dims[0], "panels": list(panels.values())}
+            panel["series"].append(_series(one.name, one.values, next(k)))
+    out: Plot = {"title": title, "x": list(first.texts[0]), "xlabel": first.dims[0], "panels": list(panels.values())}
+    if len(items) > PANELS:
+        out["note"] = "not drawn: " + first_names([one.name for one in items[PANELS:]], 6)
+    return out
 
 
-def _series(label: str, values: np.ndarray) -> Series:
-    return {"label": label, "kind": "step", "values": values + 0.0}
+def _series(label: str, values: np.ndarray, k: int) -> Series:
+    """Return steps in the k-th colour; when colours are used up, the next dash."""
+    dash = list(DASHES)[k // len(_COLORS) % len(DASHES)]
+    return {"label": label, "kind": "step", "values": values + 0.0, "color": _COLORS[k % len(_COLORS)], "dash": dash}
 
 
 def _heat(item: Item, title: str, standing: str) -> Any:
