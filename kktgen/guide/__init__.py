@@ -20,7 +20,7 @@ from ..wording import near
 FOLDER = Path(__file__).parent
 ORDER = (
     "start", "glossary", "prices", "encodings", "bounds", "claims", "explain", "solvers", "time", "units", "files",
-    "many", "switches", "aligned", "labels", "neighbours", "models", "speed", "coming_from",
+    "many", "switches", "aligned", "labels", "views", "neighbours", "models", "speed", "coming_from",
 )  # fmt: skip
 """Topics in the order in which they are best read; those that are not named here follow by name."""
 LINK = re.compile(r"\[([^\]]+)\]\((\w+)\.md\)")

@@ -64,7 +64,7 @@ def test_the_page_tells_all_of_it(written):
         "market <b>&", 'A firm <b>&"offers"</b> its plant', "optimal : the point is bilevel-feasible, and no other",
         "every multiplier and slack lies in a proved box", "the leader maximises (EUR)", "g 3 x 2 (<MW>)",
         "offer (EUR/MWh): 3 values from", "own<i>", "stationarity(market)", "the leader's rows hold exactly",
-        "own report </pre><script>", "--certify --time-limit 30.0 --output", "--set cap=80", "SCIP", "market.lp",
+        "own report </pre><script>", "--time-limit 30.0 --certify --output", "--set cap=80", "SCIP", "market.lp",
     ):  # fmt: skip
         assert words in parsed.text, words
     assert not {"script", "b", "i"} & set(parsed.tags)
