@@ -30,6 +30,8 @@ The house, from the ground up: a room imports only from rooms above it in this l
 
     errors          the exceptions: what is wrong, where, how to cure it
     wording         how messages and tables are worded
+    markup          pieces of HTML: escaped text, tables, cards of notebooks, pages
+    progress        how far a computation is: records, a live line
     deadline        seconds left of a time limit, and each stage's share
     numerics        arrays alone: sparse rows, LPs and QPs, intervals, convexity, safe bounds
     problem         what a user declares: columns, expressions, rows, leader, followers
@@ -55,6 +57,7 @@ from .catalog import (
     plots,  # noqa: F401
 )
 from .catalog.findings import Findings
+from .catalog.plots import plot
 from .decompose.blocks import Blocks, decompose
 from .decompose.tighten import tighten
 from .encodings import encode, encodings
@@ -97,6 +100,7 @@ from .problem.expressions import Affine, Quad, QuadArray
 from .problem.follower import Follower
 from .problem.qp import QP
 from .problem.rows import QuadRow, QuadRows, Rows
+from .progress import Progress
 from .recipes.agree import agree
 from .recipes.agree.agreement import Agreement
 from .recipes.explain import Explanation, explain
@@ -135,6 +139,7 @@ __all__ = [
     "NoSolutionError",
     "ProblemError",
     "Product",
+    "Progress",
     "QP",
     "Quad",
     "QuadArray",
@@ -169,6 +174,7 @@ __all__ = [
     "high_point",
     "kkt",
     "optimize",
+    "plot",
     "point_estimate",
     "read",
     "read_map",

@@ -8,28 +8,21 @@ Must not know: mathematics.
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
 from . import child_process
 from .commands import commands
 from .exit_codes import Commands
+from .installed import own_version
 
 WIDTH = 100
 CHILD = ("solve", "plot", "check", "explain")
 """Commands that run solvers, and so in a child process."""
 
 
-def _version() -> str:
-    try:
-        return version("kktgen")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
-@click.version_option(_version(), message="%(prog)s %(version)s")
+@click.version_option(own_version(), message="%(prog)s %(version)s")
 def cli() -> None:
     """Bilevel problems with convex-QP followers: single-level models, files, certified answers.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,24 +14,17 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from ..progress import AFTER, DOING, progress_line
+
 QUIET_SECONDS = 5.0
 """Time between two lines of progress where there is no terminal."""
 
 STAGES = {
-    "kkt": ("KKT model", "eliminating products"),
-    "eliminate": ("Eliminated products", "bounding"),
-    "bound": ("Bounds", "encoding"),
-    "encode": ("Encoded model", "cutting"),
-    "cut": ("Valid inequalities", "looking for a starting point"),
-    "start": ("Starting point", "solving"),
-    "parts": ("Independent parts", "adding them"),
-    "sum": ("Sum of the parts", "verifying"),
-    "solve": ("Solver", "polishing"),
-    "polish": ("Polished point", "verifying"),
-    "verify": ("Verification", "done"),
-    "search": ("Search", "done"),
-}
-"""Title of each stage of the recipe, and what happens after it."""
+    "kkt": "KKT model", "eliminate": "Eliminated products", "bound": "Bounds", "encode": "Encoded model",
+    "cut": "Valid inequalities", "start": "Starting point", "parts": "Independent parts", "sum": "Sum of the parts",
+    "solve": "Solver", "polish": "Polished point", "verify": "Verification", "search": "Search",
+}  # fmt: skip
+"""Title of each stage of the recipe."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -58,35 +50,10 @@ def section(title: str, text: str) -> None:
     click.echo("\n".join(f"  {line}".rstrip() for line in text.splitlines()) + "\n")
 
 
-def progress_line(info: Mapping[str, Any]) -> str:
-    """Return one line of what a solver, or a stage before it, says of its progress.
-
-    Parameters
-    ----------
-    info : mapping
-        Any of seconds, text, nodes, incumbent, bound, gap; None and inf are left out.
-    """
-    parts = []
-    for key, pattern in (
-        ("seconds", "{:.0f} s"), ("text", "{}"), ("nodes", "{:.0f} nodes"), ("incumbent", "best {:.6g}"),
-        ("bound", "bound {:.6g}"),
-    ):  # fmt: skip
-        value = info.get(key)
-        if isinstance(value, str) or _finite(value):
-            parts.append(pattern.format(value))
-    if _finite(info.get("gap")):
-        parts.append(f"gap {100 * info['gap']:.2g} %")
-    return "  ".join(parts)
-
-
-def _finite(value: Any) -> bool:
-    return value is not None and not isinstance(value, str) and math.isfinite(value) and abs(value) < 1e20
-
-
 class Progress:
     """A live line on stderr; a plain line every few seconds where stderr is no terminal; nothing when ``quiet``.
 
-    Used as a context; called with the ``info`` of :func:`progress_line`.
+    Used as a context; called with the ``info`` of :class:`kktgen.Progress`.
     """
 
     def __init__(self, quiet: bool = False, every: float = QUIET_SECONDS) -> None:
@@ -129,7 +96,7 @@ class Progress:
 
     def stage_passed(self, stage: str, text: str) -> None:
         """Note that a stage ended, and print nothing."""
-        self.stage = STAGES.get(stage, (stage, "working"))[1]
+        self.stage = DOING.get(AFTER.get(stage, ""), "working")
         if self._live is not None:
             self._live.update(Text(self.stage))
 
@@ -138,7 +105,7 @@ class Progress:
         if text and stage != "verify":  # the report is printed last
             if self._live is not None:
                 self._live.stop()
-            section(STAGES.get(stage, (stage, ""))[0], text)
+            section(STAGES.get(stage, stage), text)
             if self._live is not None:
                 self._live.start()
         self.stage_passed(stage, text)

@@ -190,7 +190,8 @@ class Rounds:
         bound = sense * unit * self.bound if np.isfinite(self.bound) else None
         self.progress(
             {
-                "text": text, "seconds": self.deadline.spent, "incumbent": sense * unit * self.value, "bound": bound,
+                "stage": "tighten", "text": text, "seconds": self.deadline.spent,
+                "incumbent": sense * unit * self.value, "bound": bound,
                 "gap": None if bound is None else max(self.gap, 0.0), "round": self.round, "jobs": left,
             }
         )  # fmt: skip

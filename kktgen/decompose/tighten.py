@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from ..model.solution import Solution
 from ..model.tables import RowTable, join
 from ..numerics.sparse import Csr, row_index, take_rows
 from ..problem.columns import Block
+from ..progress import ProgressOption, shown
 from ..reformulate.bounds import WIDTH
 from ..reformulate.level import without_cutoff
 from ..reformulate.scale import scaled
@@ -40,7 +40,7 @@ def tighten(
     gap: float = 1e-4,
     time_limit: float | None = None,
     executor: Executor | None = None,
-    progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    progress: ProgressOption = None,
 ) -> Model:
     """Make the boxes of a model smaller that several followers share, by rounds over the followers.
 
@@ -62,8 +62,9 @@ def tighten(
         Seconds; what is proved by then is kept.
     executor : concurrent.futures.Executor, optional
         For the subproblems and boxes; serial by default.
-    progress : callable, optional
-        Called with ``text``, ``seconds``, ``incumbent``, ``bound``, ``gap``, ``round`` and ``jobs`` (left).
+    progress : bool or callable, optional
+        True: a live line. A function is called with a :class:`kktgen.Progress`, also with ``round`` and ``jobs``
+        (left).
 
     Returns
     -------
@@ -117,8 +118,9 @@ def tighten(
     blocks = decompose(model)
     if "qobj_nonconvex" in blocks.model.features:
         raise ProblemError("tighten: the leader's objective is not convex, so that no relaxation bounds its level sets")
-    run = Rounds(blocks, known_point(blocks.view.original, best), (), executor, Deadline(time_limit), progress)
-    work(run, rounds, cuts, gap)
+    with shown(progress, "tighten") as told:
+        run = Rounds(blocks, known_point(blocks.view.original, best), (), executor, Deadline(time_limit), told)
+        work(run, rounds, cuts, gap)
     return tightened(blocks.view.original, run)
 
 

@@ -18,7 +18,8 @@ import importlib
 import io
 import os
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -26,6 +27,7 @@ from ..errors import FormatError, ProblemError, UnsupportedError
 from ..model.model import FEATURES, Model
 from ..model.single_level import single_level
 from ..problem.bilevel import Bilevel
+from ..progress import ProgressOption, shown
 from ..reformulate.level import without_cutoff
 from ..reformulate.scale import Scaled, as_it_stands
 from ..reformulate.scale import scaled as stated
@@ -85,7 +87,7 @@ def write(
     names: str = "full",
     map: bool = False,  # noqa: A002
     scaled: bool = False,
-    progress: Callable[[Mapping[str, Any]], None] | None = None,
+    progress: ProgressOption = None,
 ) -> Path:
     """Write a model or a bilevel problem to a file in the format of its suffix.
 
@@ -118,9 +120,9 @@ def write(
         one, and their map, which holds them; :func:`read_solution` brings points of the file back. The file of a
         problem of ordinary numbers is the same either way. By default the file is in the user's units, with a warning
         where readers, which work to absolute tolerances, would get it wrong.
-    progress : callable, optional
-        Told ``{"text": .., "fraction": ..}`` while an ``.lp``, ``.mps`` or ``.cip`` file is written, at most four times
-        a second.
+    progress : bool or callable, optional
+        True: a live line. A function is called with a :class:`kktgen.Progress`, also with ``fraction``, while an
+        ``.lp``, ``.mps`` or ``.cip`` file is written, at most four times a second.
 
     Returns
     -------
@@ -191,8 +193,9 @@ def write(
     suffix = (file.with_suffix("") if zipped else file).suffix.lower()
     module = _format(suffix, str(file))
     view, body = _body(_for_all(problem, file), module, target, names, zipped, scaled)
-    told = None if progress is None else lambda out: Counted(out, progress, file.name, body.lines)
-    out = replace_file(file, _filler(module, body, zipped, told))
+    with shown(progress, "write") as told:
+        count = None if told is None else partial(Counted, progress=told, name=file.name, total=body.lines)
+        out = replace_file(file, _filler(module, body, zipped, count))
     if map or view.changes or body.replaced or getattr(module, "replaced", _never)(body):
         found = getattr(module, "listing", listing)(view.model, body)
         replace_file(map_path(file), lambda inner: dump_map(inner, view, file, names, found))

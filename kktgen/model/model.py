@@ -16,6 +16,7 @@ from ..numerics.sparse import Csr
 from ..problem.columns import Space
 from ..problem.expressions import Quad
 from .appended_columns import Encoded, Lift, Products
+from .html import model_html
 from .kkt_system import Kkt
 from .pairs import Pairs
 from .printed import summary
@@ -313,4 +314,9 @@ class Model:
     def __str__(self) -> str:
         return summary(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        pairs = 0 if self.pairs is None else len(self.pairs)
+        return f"Model({self.name!r}, {self.n} columns, {len(self.rows)} rows, {pairs} pairs)"
+
+    def _repr_html_(self) -> str:
+        return model_html(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,11 +38,29 @@ _TRUST = {
 }
 
 
+@dataclass(frozen=True)
+class Line:
+    """A block of a model: what it is, its size, and what it means."""
+
+    what: str
+    size: int | str
+    unit: str
+    meaning: str = ""
+
+    def __str__(self) -> str:
+        return f"  {self.what:<28} {self.size:>8} {self.unit:<8} {self.meaning}".rstrip()
+
+
 def summary(model: Model, followers: int = 6) -> str:
     """Return a table of the model's blocks: sizes and meaning, the first few followers one by one."""
     head = f"{model.name}: {model.n} columns, {len(model.rows)} rows, {model.rows.M.nnz} entries"
-    lines = [head, *_columns(model, 0), *_leader(model), *_followers(model, followers), *_added(model)]
-    return "\n".join([*lines, _objective(model), *(f"  {note}" for note in model.notes)])
+    return "\n".join([head, *map(str, lines(model, followers)), *(f"  {note}" for note in model.notes)])
+
+
+def lines(model: Model, followers: int = 6) -> list[Line]:
+    """Return the model's blocks one by one, those of the first few followers."""
+    own = (*_columns(model, 0), *_leader(model), *_followers(model, followers), *_added(model))
+    return [*own, _objective(model)]
 
 
 def changes(model: Model, before: Model) -> str:
@@ -54,37 +73,33 @@ def changes(model: Model, before: Model) -> str:
         )
     )  # fmt: skip
     encoded = model.encodings[len(before.encodings) :]
-    lines = [f"{model.name}: {', '.join(sizes)}"]
-    lines += [_line(f"pairs as {e.encoding}", e.pairs, "pairs", _TRUST.get(e.trust, e.trust)) for e in encoded]
-    lines += [*_columns(model, before.n), *_added(model), _objective(model)]
-    return "\n".join([*lines, *(f"  {note}" for note in model.notes if note not in before.notes)])
+    head = f"{model.name}: {', '.join(sizes)}"
+    new = [Line(f"pairs as {e.encoding}", e.pairs, "pairs", _TRUST.get(e.trust, e.trust)) for e in encoded]
+    new += [*_columns(model, before.n), *_added(model), _objective(model)]
+    return "\n".join([head, *map(str, new), *(f"  {note}" for note in model.notes if note not in before.notes)])
 
 
-def _line(what: str, size: int | str, unit: str, meaning: str = "") -> str:
-    return f"  {what:<28} {size:>8} {unit:<8} {meaning}".rstrip()
-
-
-def _columns(model: Model, start: int) -> Iterator[str]:
+def _columns(model: Model, start: int) -> Iterator[Line]:
     """Count the columns from ``start`` on by their role."""
     roles, counts = np.unique(model.space.role[start:], return_counts=True)
     for role, word in _COLUMNS.items():
         if role in roles:
-            yield _line(word, int(counts[roles == role][0]), "columns")
+            yield Line(word, int(counts[roles == role][0]), "columns")
 
 
-def _leader(model: Model) -> Iterator[str]:
+def _leader(model: Model) -> Iterator[Line]:
     rows = sum(b.stop - b.start for b in model.rows.blocks if b.role == "leader")
     if rows:
-        yield _line("leader", rows, "rows")
+        yield Line("leader", rows, "rows")
 
 
-def _followers(model: Model, shown: int) -> Iterator[str]:
+def _followers(model: Model, shown: int) -> Iterator[Line]:
     kkt, pairs = model.kkt, model.pairs
     if kkt is None:
         return
     for k, name in enumerate(kkt.followers[:shown]):
         if kkt.conditions[k]:
-            yield _line(f"complementarity({name})", int((kkt.y_of == k).sum()), "pairs", _CONDITION)
+            yield Line(f"complementarity({name})", int((kkt.y_of == k).sum()), "pairs", _CONDITION)
             if pairs is not None:
                 yield from _bounds(name, pairs, pairs.follower == k)
             continue
@@ -95,16 +110,16 @@ def _followers(model: Model, shown: int) -> Iterator[str]:
             ("complementarity", 0 if pairs is None else (pairs.follower == k).sum()),
         ):
             if count:
-                yield _line(f"{word}({name})", int(count), "pairs" if "comp" in word else "rows", _MEANING[word])
+                yield Line(f"{word}({name})", int(count), "pairs" if "comp" in word else "rows", _MEANING[word])
         if pairs is not None:
             yield from _bounds(name, pairs, pairs.follower == k)
     if len(kkt.followers) > shown:
         left = 0 if pairs is None else int((pairs.follower >= shown).sum())
         variables = int((kkt.y_of >= shown).sum())
-        yield _line(f"{len(kkt.followers) - shown} more followers", left, "pairs", f"{variables} variables")
+        yield Line(f"{len(kkt.followers) - shown} more followers", left, "pairs", f"{variables} variables")
 
 
-def _bounds(name: str, pairs: Pairs, here: np.ndarray) -> Iterator[str]:
+def _bounds(name: str, pairs: Pairs, here: np.ndarray) -> Iterator[Line]:
     """Say which tiers bound a follower's multipliers, and how large the constants of a big-M would be."""
     value, proof = pairs.dual_max.value[here], pairs.dual_max.proof[here]
     known = value[np.isfinite(value)]
@@ -115,7 +130,7 @@ def _bounds(name: str, pairs: Pairs, here: np.ndarray) -> Iterator[str]:
     missing = f", {len(value) - len(known)} without proof" if len(known) < len(value) else ""
     slack = pairs.slack_max.value[here]
     sizes = f"M on mu {_sizes(known)}; on s {_sizes(slack[np.isfinite(slack)])}"
-    yield _line(f"bounds({name})", len(known), "pairs", f"{parts}{missing}; {sizes}")
+    yield Line(f"bounds({name})", len(known), "pairs", f"{parts}{missing}; {sizes}")
 
 
 def _sizes(values: np.ndarray) -> str:
@@ -128,13 +143,13 @@ def bounds(model: Model, followers: int = 6) -> str:
     if kkt is None or pairs is None:
         return ""
     names = kkt.followers[:followers]
-    lines = [line for k, name in enumerate(names) for line in _bounds(name, pairs, pairs.follower == k)]
+    out = [str(line) for k, name in enumerate(names) for line in _bounds(name, pairs, pairs.follower == k)]
     if len(kkt.followers) > followers:
-        lines.append(f"  bounds: {len(kkt.followers) - followers} more followers")
-    return "\n".join([*lines, *(f"  {note}" for note in model.notes if note.startswith("bounds"))])
+        out.append(f"  bounds: {len(kkt.followers) - followers} more followers")
+    return "\n".join([*out, *(f"  {note}" for note in model.notes if note.startswith("bounds"))])
 
 
-def _added(model: Model) -> Iterator[str]:
+def _added(model: Model) -> Iterator[Line]:
     for what, size, unit in (
         ("encoding", sum(b.stop - b.start for b in model.rows.blocks if b.role in ("encoding", "cut")), "rows"),
         ("SOS1", len(model.sos1), "sets"),
@@ -142,13 +157,13 @@ def _added(model: Model) -> Iterator[str]:
         ("quadratic", len(model.quads), "rows"),
     ):
         if size:
-            yield _line(what, size, unit)
+            yield Line(what, size, unit)
 
 
-def _objective(model: Model) -> str:
+def _objective(model: Model) -> Line:
     products = len(model.objective.canonical().v)
     shape = "nonconvex" if "qobj_nonconvex" in model.features else "convex"
     sense = "minimised" if model.sense > 0 else "maximised (its negative is minimised)"
     if not products:
-        return _line("objective", "linear", "", sense)
-    return _line("objective", products, "products", f"{shape}, {sense}")
+        return Line("objective", "linear", "", sense)
+    return Line("objective", products, "products", f"{shape}, {sense}")

@@ -12,6 +12,7 @@ from ..problem.columns import Space
 from ..problem.expressions import Affine, Quad
 from ..problem.names import named_columns
 from ..problem.variables import named_variable
+from .html import solution_html
 from .model import Model
 from .values import array, checked_expression, dataset, frame, told
 
@@ -230,6 +231,13 @@ class Solution:
             return None
         unit = 1.0 if self.model.units is None else self.model.units.objective
         return abs(self.objective - self.bound) / max(unit, abs(self.objective))
+
+    def __repr__(self) -> str:
+        value = "no point" if self.objective is None else f"objective {self.objective:.6g}"
+        return f"Solution({self.model.name!r}, {self.status}, {value})"
+
+    def _repr_html_(self) -> str:
+        return solution_html(self)
 
     def __str__(self) -> str:
         return "\n".join([self.headline, *([] if self.z is None else told(self.model.space, self.z))])

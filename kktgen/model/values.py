@@ -86,12 +86,12 @@ def dataset(space: Space, z: np.ndarray) -> Any:
         coords = block.coords or _counted(block.shape)
         dims = []
         for dim, labels in zip(coords.dims, coords.labels, strict=True):
-            name = dim if block.coords and known.setdefault(dim, labels) == labels else f"{_called(block)}_{dim}"
+            name = dim if block.coords and known.setdefault(dim, labels) == labels else f"{called(block)}_{dim}"
             known.setdefault(name, labels)
             dims.append(name)
         data = z[block.start : block.stop].reshape(block.shape)
         attrs = {"units": block.unit} if block.unit else {}
-        out[_called(block)] = xarray.Variable(dims, data, attrs)
+        out[called(block)] = xarray.Variable(dims, data, attrs)
     used = {dim for one in out.values() for dim in one.dims}
     return xarray.Dataset(out, coords={dim: _times(labels) for dim, labels in known.items() if dim in used})
 
@@ -112,16 +112,23 @@ def unit_of(expr: Affine) -> str:
 
 def told(space: Space, z: np.ndarray) -> list[str]:
     """Return the values of the variables in words, one line each."""
-    own = variables(space)
-    rows = [(_called(b), b.unit, _values(z[b.start : b.stop], b)) for b in own[:SHOWN]]
+    rows, more = value_rows(space, z)
     if not rows:
         return []
     wide, unit = (max(len(row[k]) for row in rows) for k in (0, 1))
     out = [f"  {a:<{wide}}  {b:<{unit}}  {c}" if unit else f"  {a:<{wide}}  {c}" for a, b, c in rows]
-    return out + ([f"  and {len(own) - SHOWN} more variables"] if len(own) > SHOWN else [])
+    return out + ([f"  and {more} more variables"] if more else [])
 
 
-def _called(block: Block) -> str:
+def value_rows(space: Space, z: np.ndarray) -> tuple[list[tuple[str, str, str]], int]:
+    """Return name, unit and values of the first variables, and how many more there are."""
+    own = variables(space)
+    rows = [(called(b), b.unit, _values(z[b.start : b.stop], b)) for b in own[:SHOWN]]
+    return rows, max(0, len(own) - SHOWN)
+
+
+def called(block: Block) -> str:
+    """Return the name of a variable, with its follower."""
     return f"{block.word}({block.follower})" if block.follower else block.word
 
 

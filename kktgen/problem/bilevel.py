@@ -14,6 +14,7 @@ from .complementarity import declare_complements
 from .expressions import Affine, Quad
 from .follower import Follower
 from .from_matrices import declare_followers, declare_leader
+from .html import bilevel_html
 from .integer_bits import Bits
 from .labelled import labels_for
 from .qp import QP
@@ -80,6 +81,9 @@ class Bilevel:
         more = f", {conditions} complements" if conditions else ""
         followers = f"{len(self._followers) - conditions} followers"
         return f"Bilevel({self.name!r}, {len(self.space)} columns, {followers}{more})"
+
+    def _repr_html_(self) -> str:
+        return bilevel_html(self)
 
     @property
     def followers(self) -> tuple[Follower, ...]:

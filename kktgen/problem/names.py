@@ -42,6 +42,18 @@ def named_columns(space: Space, name: str) -> tuple[np.ndarray, tuple[int, ...]]
     return np.array([at]), ()
 
 
+def named_block(space: Space, name: str) -> Block:
+    """Return the declaration of a variable by its name, as of :func:`named_columns`; of the column's for a label.
+
+    Raises
+    ------
+    ProblemError
+        Nothing is called so, or several followers have such a variable.
+    """
+    column = int(named_columns(space, name)[0][0])
+    return next(block for block in space.blocks if block.start <= column < block.stop)
+
+
 def _labelled(blocks: Iterable[Block], name: str) -> int | None:
     """Return the column with a label; None without any."""
     for block in blocks:

@@ -176,7 +176,9 @@ def _solve_all(
 def _telling(run: Pipeline, text: str) -> Callable[[Mapping[str, Any]], Any] | None:
     """Return the callback of a part, which tells its number: its own value is not the problem's."""
     progress = run.progress
-    return None if progress is None else lambda _: progress({"text": text, "seconds": run.deadline.spent})
+    if progress is None:
+        return None
+    return lambda _: progress({"stage": "parts", "text": text, "seconds": run.deadline.spent})
 
 
 def _too_wide(

@@ -15,6 +15,7 @@ from ..formats.writing.files import file_path
 from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
+from ..progress import ProgressOption, Told, shown
 from ..reformulate.cuts import check_cuts
 from ..search.given import given_start
 from ..solvers import check_arguments
@@ -40,7 +41,7 @@ def optimize(
     evidence: bool = True,
     range: bool = False,  # noqa: A002
     executor: Executor | None = None,
-    progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    progress: ProgressOption = None,
     stages: Callable[[str, str], None] | None = None,
     isolate: bool = False,
     memory_limit: float | None = None,
@@ -95,8 +96,10 @@ def optimize(
         Also compute the leader's best and worst value as the followers break their ties, see :func:`kktgen.verify`.
     executor : concurrent.futures.Executor, optional
         For the independent jobs of bounding and verification, for boxes, and for independent parts.
-    progress : callable, optional
-        Called while the solver works with seconds, nodes, incumbent, bound and gap.
+    progress : bool or callable, optional
+        True: a live line in terminals and notebooks, plain lines elsewhere. A function is called with a
+        :class:`kktgen.Progress` by every stage that has something to tell, possibly from another thread; what it raises
+        ends the call.
     stages : callable, optional
         Called as each stage ends with its name and a text to print.
     isolate, memory_limit
@@ -149,26 +152,27 @@ def optimize(
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     check_parts(parts)
     asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
-    deadline, clock = Deadline(time_limit), Stages(stages)
-    model = shared_kkt(bilevel)
-    given = start if isinstance(start, bool) else given_start(bilevel, start)
-    clock.done("kkt", model.__str__)
-    run = Pipeline(bilevel, model, model, deadline, clock, executor, progress, options)
-    run.state = None if state is None else file_path(state)
-    reserved = ("range",) if range else ()
-    whole = {
-        "choices": choices,
-        "state": state,
-        'method="boxes"': method == "boxes",
-        "decompose=True": decompose is True,
-    }
-    parts = False if parts == "auto" and not isinstance(start, bool) else parts  # a point given is one of the whole
-    found = split(bilevel, parts, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
-    if found is None:
-        _solve(run, asked, given, gap, reserved)
-    else:
-        solved_apart(run, found, partial(_part, asked), encoding, given, gap, reserved)
-    return run.verified(encoding, solver, evidence, range)
+    with shown(progress, "kkt") as told:
+        deadline, clock = Deadline(time_limit), Stages(stages, told)
+        model = shared_kkt(bilevel)
+        given = start if isinstance(start, bool) else given_start(bilevel, start)
+        clock.done("kkt", model.__str__)
+        run = Pipeline(bilevel, model, model, deadline, clock, executor, told, options)
+        run.state = None if state is None else file_path(state)
+        reserved = ("range",) if range else ()
+        whole = {
+            "choices": choices,
+            "state": state,
+            'method="boxes"': method == "boxes",
+            "decompose=True": decompose is True,
+        }
+        parts = False if parts == "auto" and not isinstance(start, bool) else parts  # a point given is one of the whole
+        found = split(bilevel, parts, encoding, [name for name, used in whole.items() if used], isolate, time_limit)
+        if found is None:
+            _solve(run, asked, given, gap, reserved)
+        else:
+            solved_apart(run, found, partial(_part, asked), encoding, given, gap, reserved)
+        return run.verified(encoding, solver, evidence, range)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +207,7 @@ def _solve(run: Pipeline, asked: Asked, given: Any, gap: float | None, reserved:
 
 def _part(
     asked: Asked, bilevel: Bilevel, start: Any, gap: float | None, limit: float | None,
-    progress: Callable[[Mapping[str, Any]], Any] | None,
+    progress: Told | None,
 ) -> tuple[Result, Model]:  # fmt: skip
     """Return the result of a part, and its model before it was encoded."""
     deadline, clock = Deadline(limit), Stages(None)

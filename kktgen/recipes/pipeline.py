@@ -24,6 +24,7 @@ from ..model.own_units import objective_size
 from ..model.printed import bounds, changes
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
+from ..progress import Teller, Told
 from ..reformulate.bounds import bound
 from ..reformulate.cuts import cut
 from ..reformulate.eliminate import eliminate
@@ -40,6 +41,7 @@ from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
 from ..verification.report import TOP
 from ..verification.verify import Report, verify, with_range
+from .html import result_html
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 
 ENOUGH = 1e-6
@@ -106,6 +108,13 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     lagrangian: Lagrangian | None = None
 
+    def __repr__(self) -> str:
+        value = "no point" if self.solution.objective is None else f"objective {self.solution.objective:.6g}"
+        return f"Result({self.bilevel.name!r}, {self.report.claim}, {value})"
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
+
     def __str__(self) -> str:
         times = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items())
         head, *values = str(self.solution).splitlines()
@@ -117,16 +126,18 @@ START, START_A_PAIR = 1.0, 0.05
 
 
 class Stages:
-    """Wall time per stage, told to a callback as each stage ends."""
+    """Wall time per stage, told to a callback as each stage ends; a live line shows the next one."""
 
-    def __init__(self, told: Callable[[str, str], None] | None) -> None:
-        self._told, self._stage = told, Deadline()
+    def __init__(self, told: Callable[[str, str], None] | None, teller: Teller | None = None) -> None:
+        self._told, self._teller, self._stage = told, teller, Deadline()
         self.seconds: dict[str, float] = {}
 
     def done(self, stage: str, text: Callable[[], str]) -> None:
         """Take the time of a stage that has ended, and tell of it."""
         self.seconds[stage] = self._stage.spent
         self._stage = Deadline()
+        if self._teller is not None:
+            self._teller.passed(stage)
         if self._told is not None:  # what a model says of itself takes time on large ones
             self._told(stage, text())
 
@@ -163,7 +174,7 @@ class Pipeline:
     deadline: Deadline
     clock: Stages
     executor: Executor | None
-    progress: Callable[[Mapping[str, Any]], Any] | None
+    progress: Told | None
     options: dict[str, Any]
     points: list[np.ndarray] = field(default_factory=list)
     relaxed: Relaxed | None = None

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import KktgenError, ProblemError, expect
+from ..progress import ProgressOption, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def point_estimate(
     f: Callable[[dict[str, Any]], Any],
     inputs: Mapping[str, tuple[Any, ...]],
     executor: Executor | None = None,
-    progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    progress: ProgressOption = None,
 ) -> Estimate:
     """Return mean and standard deviation of every output of a function of random inputs.
 
@@ -130,8 +131,8 @@ def point_estimate(
         number, 0 by default.
     executor : concurrent.futures.Executor, optional
         For the 2m evaluations; one after the other by default.
-    progress : callable, optional
-        Called after every evaluation with ``text`` and ``seconds``.
+    progress : bool or callable, optional
+        True: a live line. A function is called with a :class:`kktgen.Progress` after every evaluation.
 
     Returns
     -------
@@ -168,11 +169,12 @@ def point_estimate(
     begun = time.monotonic()
     points = _points({name: _moments(name, given) for name, given in inputs.items()})
     done: dict[int, Point] = {}
-    for k, value, error in _run(f, points, executor):
-        done[k] = Point(points[k].input, points[k].xi, points[k].weight, points[k].at, value, error)
-        if progress is not None:
-            text = f"point estimate: {len(done)} of {len(points)}"
-            progress({"text": text, "seconds": time.monotonic() - begun})
+    with shown(progress, "estimate") as told:
+        for k, value, error in _run(f, points, executor):
+            done[k] = Point(points[k].input, points[k].xi, points[k].weight, points[k].at, value, error)
+            if told is not None:
+                text = f"point estimate: {len(done)} of {len(points)}"
+                told({"text": text, "seconds": time.monotonic() - begun})
     found = tuple(done[k] for k in range(len(points)))
     mean, std = (None, None) if any(point.error for point in found) else _combined(found)
     return Estimate(mean, std, found, time.monotonic() - begun)

@@ -29,11 +29,12 @@ from ..model.model import FEATURES, Model
 from ..model.single_level import single_level
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
+from ..progress import ProgressOption, Told, shown
 from ..reformulate.scale import Scaled, scaled
 from ..wording import near
 from .driving.checks import answer, check_data, contradiction, starting_points, unrun, violation
 from .driving.settle import settled
-from .driving.watch import Progress, Watch
+from .driving.watch import Watch
 from .isolation.parent import isolated
 from .programs import PREFIX, External, external, ready
 
@@ -106,7 +107,7 @@ def solve(
     threads: int = 1,
     verbose: bool = False,
     start: Any = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
     isolate: bool = False,
     memory_limit: float | None = None,
     **options: Any,
@@ -132,10 +133,9 @@ def solve(
         Show the solver's log.
     start : Solution, array (k,), or a list of them, optional
         Points to begin with. Shorter arrays and NaN entries leave columns open, which solvers try to complete.
-    progress : callable, optional
-        Called at most four times a second, possibly from another thread, with a mapping of seconds, nodes,
-        incumbent, bound (user's sense, None where there is none) and gap. What it raises stops the solver and is
-        raised again.
+    progress : bool or callable, optional
+        True: a live line in terminals and notebooks. A function is called at most four times a second, possibly from
+        another thread, with a :class:`kktgen.Progress`; what it raises stops the solver and is raised again.
     isolate : bool
         Run the solver in a process of its own (about half a second more). It cannot take this one with it: where it
         crashes, runs out of memory or fails, that is the status ``error``; where it goes on beyond its time limit by
@@ -194,24 +194,25 @@ def solve(
     view = scaled(model)
     if time_limit == 0:
         return _back(unrun(view.model, view.points(points), module.TOL, started, title), view)
-    watch = Watch(_in_users_units(progress, view), model.sense)
     run = module.solve
     if isolate:
         alone = module.isolated if isinstance(module, External) else partial(isolated, module)
         run = partial(alone, memory_limit=memory_limit)
     given = {"gap": gap, "threads": int(threads), "verbose": verbose, **options}
-    try:
-        found = run(view.model, time_limit=time_limit, start=view.points(points), progress=watch, **given)
-        found = settled(found, view.model, run, time_limit, watch, **given)
-    except KktgenError:
-        raise
-    except Exception as error:
-        raise SolverError(f"{title} failed on model {model.name!r}: {error or type(error).__name__}") from error
-    watch.close()
+    with shown(progress, "solve") as told:
+        watch = Watch(_in_users_units(told, view), model.sense)
+        try:
+            found = run(view.model, time_limit=time_limit, start=view.points(points), progress=watch, **given)
+            found = settled(found, view.model, run, time_limit, watch, **given)
+        except KktgenError:
+            raise
+        except Exception as error:
+            raise SolverError(f"{title} failed on model {model.name!r}: {error or type(error).__name__}") from error
+        watch.close()
     return _back(found, view)
 
 
-def _in_users_units(progress: Progress | None, view: Scaled) -> Progress | None:
+def _in_users_units(progress: Told | None, view: Scaled) -> Told | None:
     """Return what tells the user of the values of a scaled model."""
     if progress is None or not view.changes:
         return progress

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .html import report_html
+
 EQUILIBRIUM = "equilibrium verified"
 """The claim where nobody optimises the whole: all conditions hold, no bound is asked for."""
 CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, "optimal")
@@ -241,6 +243,8 @@ class Report:
     every multiplier and slack lies in a proved box
     >>> report.failing
     ()
+    >>> report.figures[0], len(report.shown[0])
+    ('objective  2', 6)
     """
 
     name: str
@@ -298,8 +302,32 @@ class Report:
     def _unit(self) -> str:
         return f" ({self.unit})" if self.unit else ""
 
+    def __repr__(self) -> str:
+        return f"Report({self.name!r}, {self.claim}, {len(self.lines)} conditions, {len(self.failing)} failing)"
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
+
+    @property
+    def shown(self) -> tuple[list[Line], int]:
+        """The lines that are printed, and how many are not."""
+        return _shown(self.lines)
+
+    @property
+    def figures(self) -> list[str]:
+        """Objective, bound and gap in words, as far as they are known."""
+        whole = self.size if self.value is None else max(self.size, abs(self.value))
+        of = f" of {whole:.2g}" if whole < 1 else ""
+        told = self.claim != EQUILIBRIUM  # nobody has an objective there
+        parts = [
+            f"objective  {self.value:.10g}{self._unit}" if told and self.value is not None else None,
+            f"bound      {self.bound:.10g}{self._unit}" if told and self.bound is not None else None,
+            None if self.gap is None else f"gap        {self.gap:.1e}{of}  tolerance {self.tolerances.optimality:.0e}",
+        ]
+        return [part for part in parts if part is not None]
+
     def __str__(self) -> str:
-        shown, left = _shown(self.lines)
+        shown, left = self.shown
         table = [("condition", "residual", "tolerance", "", "where")]
         table += [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.place) for c in shown]
         widths = [max(len(row[k]) for row in table) for k in range(4)]
@@ -308,15 +336,7 @@ class Report:
         out += [f"  {r[0]:<{a}}  {r[1]:>{b}}  {r[2]:>{c}}  {r[3]:<{d}}  {r[4]}".rstrip() for r in table]
         if left:
             out.append(f"  ... {left} more lines")
-        told = self.claim != EQUILIBRIUM
-        if self.value is not None and told:
-            out.append(f"  objective  {self.value:.10g}{self._unit}")
-        if self.bound is not None and told:
-            out.append(f"  bound      {self.bound:.10g}{self._unit}")
-        if self.gap is not None:
-            whole = self.size if self.value is None else max(self.size, abs(self.value))
-            of = f" of {whole:.2g}" if whole < 1 else ""
-            out.append(f"  gap        {self.gap:.1e}{of}  tolerance {self.tolerances.optimality:.0e}")
+        out += [f"  {line}" for line in self.figures]
         if self.range is not None:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]

@@ -33,7 +33,9 @@ NOT_SENTENCES = {
     "model/model.py": {
         "a convex quadratic objective", "a nonconvex quadratic objective", "convex quadratic rows",
         "nonconvex quadratic rows (products of variables)", "complementarity pairs (encode the model first)",
+        f"Model({HOLE}, {HOLE} columns, {HOLE} rows, {HOLE} pairs)",
     },
+    "verification/report.py": {f"Report({HOLE}, {HOLE}, {HOLE} conditions, {HOLE} failing)"},
     "model/printed.py": {
         "G y + H x <= h (bounds as column bounds)", "products in followers' rows", "columns for products",
         f"{HOLE}: {HOLE} columns, {HOLE} rows, {HOLE} entries", f"M on mu {HOLE}; on s {HOLE}",
@@ -147,9 +149,10 @@ def explained(sentence: str, page: str) -> bool:
 
 
 def test_every_sentence_of_reports_and_notes_is_explained():
+    """Of those that are said; ``html.py`` of a room sets what they say in tables."""
     page = " ".join(guide.page("claims").text.split())
     missing = []
-    for path in sorted(file for pattern in SAYING for file in PACKAGE.glob(pattern)):
+    for path in sorted(file for pattern in SAYING for file in PACKAGE.glob(pattern) if file.name != "html.py"):
         name = path.relative_to(PACKAGE).as_posix()
         known = NOT_SENTENCES.get(name, set())
         found = set(sentences(path)) - set(ERRORS)

@@ -14,9 +14,10 @@ side; ``stack``, upon one another, what is negative below zero; ``band`` between
 """
 
 from .describe import COLORS, DASHES, KINDS, Panel, Plot, Series
-from .draw import SUFFIXES, check_library, check_suffix, claim, figure, save
+from .draw import SUFFIXES, check_library, check_suffix, claim, figure, heat_map, inline, save
+from .labelled import own_plots, plot
 
 __all__ = [
     "COLORS", "DASHES", "KINDS", "SUFFIXES", "Panel", "Plot", "Series",
-    "check_library", "check_suffix", "claim", "figure", "save",
+    "check_library", "check_suffix", "claim", "figure", "heat_map", "inline", "own_plots", "plot", "save",
 ]  # fmt: skip

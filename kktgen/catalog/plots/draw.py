@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +29,8 @@ STYLE = {
 }  # fmt: skip
 ROUNDING = 1e-6
 """Share of the height of an axis that cannot be seen."""
+ROOM = 112
+"""Characters below an axis as wide as the figure."""
 WIDTH, HEADER, LINE = 9.5, 0.72, 0.19
 """Inches: width of a figure, height of title and subtitle, height of a line of the note."""
 
@@ -188,6 +193,110 @@ def save(plot: Plot, path: str | os.PathLike[str], standing: str = "") -> Path:
         return replace_file(target, fill)
 
 
+def inline(plot: Plot, standing: str = "", prefix: str = "") -> str:
+    """Return the figure of a description as SVG to stand within a page, in the colours of the page.
+
+    Parameters
+    ----------
+    plot : Plot
+    standing : str
+        See :func:`figure`.
+    prefix : str
+        Stands before every id, so that several may stand in one page.
+
+    Returns
+    -------
+    str
+        An element ``svg``. It refers to nothing outside of it.
+
+    Raises
+    ------
+    ProblemError, UnsupportedError
+        See :func:`figure`.
+
+    Examples
+    --------
+    >>> import importlib.util
+    >>> import kktgen as kg
+    >>> day = {"title": "Prices", "x": [1, 2, 3], "xlabel": "hour", "panels": [
+    ...     {"quantity": "price", "unit": "EUR/MWh", "series": [
+    ...         {"label": "wholesale", "kind": "step", "values": [30, 45, 40]}]}]}
+    >>> if importlib.util.find_spec("matplotlib"):      # pip install 'kktgen[plots]'
+    ...     assert kg.plots.inline(day).startswith("<svg ")
+    """
+    drawn, out = figure(plot, standing), io.StringIO()
+    from matplotlib import style
+
+    with style.context(["default", STYLE, {"svg.fonttype": "none"}]):
+        drawn.savefig(
+            out, format="svg", transparent=True, metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"])
+        )
+    return within_page(out.getvalue(), prefix)
+
+
+def within_page(svg: str, prefix: str) -> str:
+    """Return an SVG file as an element: no prolog, names with a prefix, black and greys as the page has them."""
+    body = svg[svg.index("<svg ") :].strip()
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", body)
+    body = re.sub(r"#(000000|444444|262626)\b", "currentColor", body)
+    body = body.replace("<text ", '<text fill="currentColor" ')
+    return re.sub(r"#dddddd\b", "var(--line, #dddddd)", body, flags=re.IGNORECASE)
+
+
+def heat_map(
+    values: np.ndarray, title: str, quantity: str, across: tuple[str, Sequence[str]], down: tuple[str, Sequence[str]],
+    standing: str = "",
+) -> Any:  # fmt: skip
+    """Return a figure of a matrix: labels of both dimensions at the axes, the quantity at the bar of colours.
+
+    Parameters
+    ----------
+    values : ndarray (m, n)
+    title, quantity, standing : str
+    across, down : tuple of (str, sequence of str)
+        Name and labels of the second and of the first dimension.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UnsupportedError
+        Without matplotlib.
+
+    Examples
+    --------
+    >>> import importlib.util
+    >>> import kktgen as kg
+    >>> import numpy as np
+    >>> if importlib.util.find_spec("matplotlib"):      # pip install 'kktgen[plots]'
+    ...     drawn = kg.plots.heat_map(np.eye(2), "Plan", "x (MW)", ("bus", ["n", "s"]), ("hour", ["7", "8"]))
+    ...     assert drawn.axes[1].get_ylabel() == "x (MW)"
+    """
+    check_library()
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    with style.context(["default", STYLE, {"axes.grid": False}]):
+        height = min(12.0, max(3.2, 1.6 + 0.22 * len(values)))
+        fig: Any = Figure(figsize=(WIDTH, height), layout="constrained")
+        fig.get_layout_engine().set(rect=(0.1 / WIDTH, 0.0, 1.0 - 0.2 / WIDTH, 1.0 - HEADER / height))
+        _words(fig, {"title": title, "x": [], "xlabel": "", "panels": []}, standing, WIDTH, height)
+        ax = fig.subplots()
+        image = ax.imshow(values, aspect="auto", interpolation="nearest", cmap="viridis")
+        for axis, (name, labels) in ((ax.xaxis, across), (ax.yaxis, down)):
+            every = -(-len(labels) // 24)
+            axis.set_ticks(range(0, len(labels), every), labels[::every])
+            axis.set_label_text(name)
+        if max(map(len, across[1]), default=0) * len(across[1]) > 90:
+            ax.tick_params(axis="x", rotation=45)
+        fig.colorbar(image, ax=ax, label=quantity)
+    return fig
+
+
 def _slots(x: Any) -> tuple[np.ndarray, list[str] | None]:
     """Return where x stands, and the words at its slots; None where x is a scale."""
     x = np.asarray(x)
@@ -222,6 +331,8 @@ def _drawn(plot: Plot, standing: str) -> Any:
             ax.set_xlabel(plot["xlabel"])
     for ax in axes[len(panels) :]:
         ax.remove()
+    if all(len(p["series"]) == 1 and p["series"][0]["label"] == p["quantity"] for p in panels):
+        return fig
     beside = axes[columns - 1]
     beside.legend(list(handles.values()), list(handles), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return fig
@@ -241,7 +352,8 @@ def _ticks(ax: Any, x: Any, most: int) -> None:
     at, words = _slots(x)
     if words is None:
         return
-    every = -(-len(at) // most)
+    room = min(most, max(2, ROOM * most // 24 // (2 + max(map(len, words)))))
+    every = -(-len(at) // room)
     ax.set_xticks(at[::every], words[::every])
     edges = _edges(at)
     ax.set_xlim(edges[0] - 0.2, edges[-1] + 0.2)
@@ -282,7 +394,7 @@ def _panel(ax: Any, panel: Panel, x: Any, colors: dict[str, str], handles: dict[
             )
         handles.setdefault(label, drawn)
     ax.set_title(panel.get("title", ""), loc="left")
-    ax.set_ylabel(f"{panel['quantity']} ({panel['unit']})")
+    ax.set_ylabel(f"{panel['quantity']} ({panel['unit']})" if panel["unit"] else panel["quantity"])
     ax.use_sticky_edges = False  # else the top of a stack is the top of the axes
     if any(series["kind"] in ("bar", "stack") for series in panel["series"]):
         ax.axhline(0.0, color="black", linewidth=0.8)

@@ -15,7 +15,7 @@ import kktgen as kg
 
 from ...solvers.driving.checks import interrupted
 from ...verification.verify import with_range
-from .. import checks, printing, result_files, task
+from .. import checks, page, printing, result_files, task
 from ..exit_codes import Stop
 from ..options import (
     PROVING,
@@ -74,8 +74,8 @@ def command(
     build(), or a file that holds a problem (.bilevel.json, .aux beside its .mps, .mof.json beside its .link.json, a
     .toml table of .lp files, one a level: kktgen help levels). With -o the model goes out as .lp, .mps and .cip, the
     point as .sol, the report as .json, the problem with its answer as .bilevel.json, the certificate as
-    .certificate.json, what rounds over many followers rest on as .lagrangian.npz. A model that ends infeasible or
-    unbounded is explained.
+    .certificate.json, what rounds over many followers rest on as .lagrangian.npz; report.html tells all of it on one
+    page. A model that ends infeasible or unbounded is explained.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
     they see, and writes no model.
 
@@ -104,6 +104,9 @@ def command(
         own, unreported = job.report(result, estimate)
     answer = result_files.outcome(job, result, asked["encoding"], own, certificate, explanation)
     written, refused, unwritten = result_files.write(job, result, answer, certificate, output)
+    if output is not None:
+        told = page.Solved(job, result, own, certificate, explanation, tuple(written), page.command_line())
+        written.append(page.write(told, output))
     if as_json:
         click.echo(result_files.to_json({**answer, "files": [str(path) for path in written]}))
     else:

@@ -15,6 +15,7 @@ from ...model.model import Model
 from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...problem.bilevel import Bilevel
+from ...progress import ProgressOption, shown
 from ...reformulate.bounds import bound
 from ...reformulate.eliminate import eliminate
 from ...search.start.pattern import polished
@@ -29,7 +30,6 @@ from .agreement import REFUSED, Agreement, Run, compare
 
 NONE = "no encoding"
 """Name of the encoding of a model that has nothing to encode."""
-Progress = Callable[[Mapping[str, Any]], Any]
 
 
 def agree(
@@ -43,7 +43,7 @@ def agree(
     isolate: bool = False,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     executor: Executor | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
     told: Callable[[str], Any] | None = None,
 ) -> Agreement:
     """Solve a problem by several encodings and solvers, and hold the answers against each other.
@@ -71,7 +71,7 @@ def agree(
         Solvers' own parameters by the name of the solver, e.g. ``{"scip": {"limits/nodes": 10}}``.
     executor : concurrent.futures.Executor, optional
         For the independent jobs of bounding.
-    progress : callable, optional
+    progress : bool or callable, optional
         As of :func:`kktgen.solve`.
     told : callable, optional
         Called with a line of text as each stage and each run begins and ends.
@@ -126,7 +126,8 @@ def agree(
     points: list[np.ndarray] = []
     if start and model.kkt is not None:
         deadline = Deadline(time_limit).part(NEVER.share("start", pair_count(model)).left())
-        points = starts_within(bilevel, model, deadline, progress)
+        with shown(progress, "start") as shows:
+            points = starts_within(bilevel, model, deadline, shows)
         best = f"objective {model.value(points[0]):.6g}" if points else "none found"
         say(f"start point: {best}, {deadline.spent:.1f} s")
         if deadline.stopped:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...wording import Table
+from ..html import explanation_html
 from .attained import Attainment
 
 KINDS = {
@@ -142,6 +143,12 @@ class Explanation:
         more = len(self.witness) - SHOWN
         head = f"... and {more} more; " if more > 0 else ""
         return f"{head}alone / least total: by how much the row would have to give, in its own units"
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.name!r}, {self.kind})"
+
+    def _repr_html_(self) -> str:
+        return explanation_html(self, KINDS[self.kind])
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.kind}", *(f"  {sentence}" for sentence in self.sentences)]

@@ -17,11 +17,10 @@ rounded outward from the LP's row prices (Neumaier & Shcherbina 2004).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -33,6 +32,7 @@ from ...model.terms import box_terms, defining
 from ...numerics.sparse import Csr, joined, position, take_columns
 from ...problem.columns import Space
 from ...problem.qp import QP
+from ...progress import ProgressOption, shown
 from ..scale import scaled
 from .curved import tightened
 from .flows import flow_limits, own_box
@@ -61,7 +61,7 @@ def bound(
     rounds: int = 2,
     time_limit: float | None = None,
     executor: Executor | None = None,
-    progress: Callable[[Mapping[str, Any]], Any] | None = None,
+    progress: ProgressOption = None,
 ) -> Model:
     """Return the KKT model with proved bounds on every slack and multiplier it can bound.
 
@@ -79,8 +79,8 @@ def bound(
         Seconds; what is proved by then is kept, and a note names the followers that were to get more.
     executor : concurrent.futures.Executor, optional
         Bounds the followers in parallel; serial by default.
-    progress : callable, optional
-        Called with ``{"text": ..}`` after every follower.
+    progress : bool or callable, optional
+        True: a live line. A function is called with a :class:`kktgen.Progress` after every follower.
 
     Returns
     -------
@@ -126,10 +126,11 @@ def bound(
     jobs = jobs_of(view.model, rounds, deadline)
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
-    for k, proved in enumerate(_run(jobs, executor, deadline)):
-        results.append(proved)
-        if progress is not None:
-            progress({"text": f"bounds: follower {k + 1} of {count}", "seconds": deadline.spent})
+    with shown(progress, "bound") as told:
+        for k, proved in enumerate(_run(jobs, executor, deadline)):
+            results.append(proved)
+            if told is not None:
+                told({"text": f"bounds: follower {k + 1} of {count}", "seconds": deadline.spent})
     results += [None] * (count - len(results))
     return replace(view.restore(_apply(view.model, results)), bounded=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -13,6 +12,7 @@ from ...errors import ProblemError
 from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
+from ...progress import ProgressOption, Told, shown
 from ...solvers import check_arguments
 from ...verification.verify import verify
 from ..given import given_decisions
@@ -22,8 +22,6 @@ from .hawks import HHO, NCHHO, Method, better, draw, move, sine_map
 from .record import Record, Search
 from .repair import DecisionRepair
 
-Progress = Callable[[Mapping[str, Any]], Any]
-
 
 class Hunt:
     """The population, the best so far, and the record of one search."""
@@ -31,7 +29,7 @@ class Hunt:
     def __init__(
         self, fitness: Fitness, repair: DecisionRepair, method: Method, seed: int, sense: int,
         executor: Executor | None,
-        time_limit: float | None, progress: Progress | None,
+        time_limit: float | None, progress: Told | None,
     ) -> None:  # fmt: skip
         self.fitness, self.repair, self.method, self.sense = fitness, repair, method, sense
         self.rng = np.random.default_rng(seed)
@@ -126,7 +124,7 @@ class Hunt:
 
 def _search(
     bilevel: Bilevel, method: Method, population: int, iterations: int, seed: int, start: Any,
-    time_limit: float | None, executor: Executor | None, progress: Progress | None,
+    time_limit: float | None, executor: Executor | None, progress: ProgressOption,
 ) -> Search:  # fmt: skip
     check_arguments(time_limit, None)
     for word, number, least in (("population", population, 2), ("iterations", iterations, 0), ("seed", seed, 0)):
@@ -137,10 +135,10 @@ def _search(
     given = given_decisions(model.space, fitness.columns, start)
     if len(given) > population:
         raise ProblemError(f"search: {len(given)} starts for a population of {population}")
-    hunt = Hunt(
-        fitness, DecisionRepair(model, fitness.columns), method, seed, model.sense, executor, time_limit, progress
-    )
-    hunt.run(population, iterations, given)
+    with shown(progress, "search") as told:
+        repair = DecisionRepair(model, fitness.columns)
+        hunt = Hunt(fitness, repair, method, seed, model.sense, executor, time_limit, told)
+        hunt.run(population, iterations, given)
     best, entries = hunt.best, np.array(hunt.record)
     assert best is not None
     _, z = fitness.point(best, hunt.deadline.last())
@@ -157,7 +155,7 @@ def _search(
 
 def hho(
     bilevel: Bilevel, *, population: int = 30, iterations: int = 50, seed: int = 0, start: Any = None,
-    time_limit: float | None = None, executor: Executor | None = None, progress: Progress | None = None,
+    time_limit: float | None = None, executor: Executor | None = None, progress: ProgressOption = None,
 ) -> Search:  # fmt: skip
     """Search the leader's decisions by Harris hawks optimisation (Heidari et al. 2019).
 
@@ -184,9 +182,8 @@ def hho(
         Seconds.
     executor : concurrent.futures.Executor, optional
         Evaluates decisions in parallel.
-    progress : callable, optional
-        Called as decisions are evaluated, with ``stage``, ``seconds``, ``text`` and ``incumbent`` (None as long as
-        there is no feasible one).
+    progress : bool or callable, optional
+        True: a live line. A function is called with a :class:`kktgen.Progress` as decisions are evaluated.
 
     Returns
     -------
@@ -224,7 +221,7 @@ def hho(
 
 def nchho(
     bilevel: Bilevel, *, population: int = 30, iterations: int = 50, seed: int = 0, start: Any = None,
-    time_limit: float | None = None, executor: Executor | None = None, progress: Progress | None = None,
+    time_limit: float | None = None, executor: Executor | None = None, progress: ProgressOption = None,
 ) -> Search:  # fmt: skip
     """Search the leader's decisions by the nonlinear chaotic Harris hawks optimiser, as found in public code.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import inf
-from typing import Any
 
 import numpy as np
 
 from ...deadline import Deadline
+from ...progress import Told
 from ...reformulate.scale import Scaled
 from .flips import Flips
 from .moves import ROUNDS, Moves
@@ -27,8 +27,6 @@ RETURN = (1.0, 2.0)
 """First weight and growth of the penalties that start at the best point."""
 RETURNS = 3
 """How often they start there at most."""
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 class StartSearch:
@@ -48,7 +46,7 @@ class StartSearch:
         Minimised values and points, the best first.
     """
 
-    def __init__(self, view: Scaled, deadline: Deadline, progress: Progress | None) -> None:
+    def __init__(self, view: Scaled, deadline: Deadline, progress: Told | None) -> None:
         self.model, self.unit, self.deadline, self.progress = view.model, view.objective, deadline, progress
         self.moves = Moves(self.model)
         self.found: list[tuple[float, np.ndarray]] = []

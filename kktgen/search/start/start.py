@@ -20,9 +20,10 @@ from ...deadline import NEVER, Deadline
 from ...errors import ProblemError
 from ...model.model import Model
 from ...problem.bilevel import Bilevel
+from ...progress import ProgressOption, Told, shown
 from ...reformulate.scale import Scaled, scaled
 from ..given import given_start
-from .collecting import Progress, StartSearch
+from .collecting import StartSearch
 from .moves import ROUNDS, Moves
 
 
@@ -70,7 +71,7 @@ def relax_and_respond(bilevel: Bilevel, model: Model, deadline: Deadline = NEVER
 
 
 def start_points(
-    bilevel: Bilevel, model: Model, seconds: float = 10.0, progress: Progress | None = None, seed: int = 0,
+    bilevel: Bilevel, model: Model, seconds: float = 10.0, progress: ProgressOption = None, seed: int = 0,
     candidates: Iterable[np.ndarray] = (),
 ) -> list[np.ndarray]:  # fmt: skip
     """Return bilevel-feasible points, the best first. Ctrl-C ends the search with those found so far.
@@ -82,8 +83,9 @@ def start_points(
         The KKT model of the problem, its products eliminated, with complementarity pairs (bounded or not).
     seconds : float
         Time limit. The same points come out on every run that is not stopped by it.
-    progress : callable, optional
-        Called at each better point with ``stage``, ``seconds``, ``incumbent`` (user's sense), ``move`` and ``round``.
+    progress : bool or callable, optional
+        True: a live line. A function is called with a :class:`kktgen.Progress` at each better point, also with
+        ``move`` and ``round``.
     seed : int
         Of the random moves.
     candidates : iterable of ndarray, optional
@@ -120,11 +122,12 @@ def start_points(
     >>> print([f"{kg.kkt(m).value(z):.4f}" for z in points])
     ['6.1333']
     """
-    return starts_within(bilevel, model, Deadline(seconds), progress, seed, candidates)
+    with shown(progress, "start") as told:
+        return starts_within(bilevel, model, Deadline(seconds), told, seed, candidates)
 
 
 def starts_within(
-    bilevel: Bilevel, model: Model, deadline: Deadline, progress: Progress | None = None, seed: int = 0,
+    bilevel: Bilevel, model: Model, deadline: Deadline, progress: Told | None = None, seed: int = 0,
     candidates: Iterable[np.ndarray] = (),
 ) -> list[np.ndarray]:  # fmt: skip
     """Return bilevel-feasible points found by a deadline, the best first; Ctrl-C stops it (:meth:`Deadline.stop`)."""
@@ -143,7 +146,7 @@ def starts_within(
 
 
 def land_all(
-    model: Model, candidates: Iterable[np.ndarray], deadline: Deadline = NEVER, progress: Progress | None = None
+    model: Model, candidates: Iterable[np.ndarray], deadline: Deadline = NEVER, progress: Told | None = None
 ) -> list[np.ndarray]:
     """Return the bilevel-feasible points that decisions from elsewhere lead to, the best first.
 

@@ -10,7 +10,8 @@ from typing import Any
 from ...model.model import Model
 from ...model.solution import Solution
 from ...problem.expressions import Quad
-from .watch import Progress, Watch
+from ...progress import Told
+from .watch import Watch
 
 OPEN = "infeasible_or_unbounded"
 """The status that is asked again."""
@@ -59,7 +60,7 @@ def settled(
     return replace(found, seconds=seconds)
 
 
-def _without_values(watch: Watch) -> Progress | None:
+def _without_values(watch: Watch) -> Told | None:
     """Return what passes on the progress of a solve without the values of its objective."""
     tell = watch.progress
     if tell is None:

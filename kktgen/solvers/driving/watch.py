@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-Progress = Callable[[Mapping[str, Any]], Any]
+from ...progress import Told
+
 COST = 0.05
 """Share of the time that keeping points may take."""
 
@@ -19,7 +20,7 @@ class Watch:
     Parameters
     ----------
     progress : callable or None
-        Takes a mapping with seconds, nodes, incumbent, bound, gap.
+        Takes seconds, nodes, incumbent, bound and gap, see :class:`kktgen.Progress`.
     sense : int
         Sense of the model: solvers report the minimised objective, the user sees his own.
     every : float
@@ -34,7 +35,7 @@ class Watch:
     """
 
     def __init__(
-        self, progress: Progress | None, sense: int = 1, every: float = 0.25,
+        self, progress: Told | None, sense: int = 1, every: float = 0.25,
         keep: Callable[[np.ndarray], Any] | None = None,
     ) -> None:  # fmt: skip
         self.progress = progress

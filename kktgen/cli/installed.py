@@ -1,0 +1,13 @@
+"""Which version of kktgen is installed."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def own_version() -> str:
+    """Return the version, ``(not installed)`` where kktgen is used without being installed."""
+    try:
+        return version("kktgen")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,46 @@
+"""What a notebook shows of a report: the claim in words, why, and the conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..markup import Html, bullets, card, folded, table, tag, text
+
+if TYPE_CHECKING:
+    from .report import Report
+
+WORDS = {
+    "optimal": "the point is bilevel-feasible, and no other is better by more than the gap",
+    "bilevel-feasible": "every condition holds, every follower's response is optimal; better points may exist",
+    "unverified": "there is no point, or a condition fails",
+    "infeasible": "the solver proved a model infeasible that is the problem exactly",
+}
+"""What each claim says."""
+TONES = {"optimal": "good", "bilevel-feasible": "part", "unverified": "bad", "infeasible": "bad"}
+
+
+def claim_html(report: Report) -> Html:
+    """Return the claim in words, the numbers it is about, and the reasons."""
+    words = [tag("p", tag("strong", report.claim), f": {WORDS[report.claim]}")]
+    words += [tag("p", "; ".join(report.figures))] if report.figures else []
+    if report.claim == "optimal" and not report.attained:
+        words.append(tag("p", "attained: not known, as columns have no bounds: the optimum may be an infimum"))
+    return tag("div", *words, bullets(report.reasons), kind=f"claim {TONES[report.claim]}")
+
+
+def conditions_html(report: Report) -> Html:
+    """Return the table of conditions, and the range where there is one."""
+    shown, left = report.shown
+    rows = [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.place) for c in shown]
+    more = tag("p", f"{left} more lines, of other followers", kind="quiet") if left else Html("")
+    ties = Html("") if report.range is None else tag("p", f"range: {report.range}")
+    return Html(table(("condition", "residual", "tolerance", "", "where"), rows) + more + ties)
+
+
+def report_html(report: Report) -> Html:
+    """Return a report as HTML."""
+    failing = len(report.failing)
+    held = f"{len(report.lines)} conditions" + (f", {failing} of them fail" if failing else ", all of them hold")
+    return card(
+        tag("p", report.name, kind="head"), claim_html(report), folded(text(held), conditions_html(report))
+    )  # fmt: skip
