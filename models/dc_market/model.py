@@ -13,7 +13,8 @@ limits L_l. The producer owns the plants S and is the leader; every hour's marke
 
 With offers="quantities" the producer offers capacities at cost instead: ``0 <= q_i <= most_i`` are the leader's, and
 the rows ``g_i <= q_i`` stand in the market. ``hourly=True`` lets it offer anew for every hour; the hours are then
-problems of their own. ``X`` has a row for every loop of a spanning tree instead of angles: the same flows, numbers near one.
+problems of their own. ``X`` has a row for every loop of a spanning tree instead of angles: the same flows, and numbers
+near one.
 
 ``lam g`` is eliminated exactly: complementarity of the own plants' rows turns it into multiples of other columns.
 
