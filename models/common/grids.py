@@ -86,6 +86,20 @@ class Grid:
         out[self.at(buses), np.arange(len(buses))] = 1.0
         return out
 
+    def between(self, corridors: tuple[str, ...]) -> np.ndarray:
+        """Return the incidence (B, n) of new lines given as ``from-to``.
+
+        Raises
+        ------
+        ProblemError
+            Something else.
+        """
+        for corridor in corridors:
+            if not all(end.isdecimal() for end in corridor.split("-")) or corridor.count("-") != 1:
+                raise kg.ProblemError(f"a new line is {corridor!r}; write two buses as in '2-5'")
+        ends = [tuple(int(end) for end in corridor.split("-")) for corridor in corridors]
+        return self.place(tuple(i for i, _ in ends)) - self.place(tuple(j for _, j in ends))
+
     def numbers(self, plants: tuple[int, ...]) -> np.ndarray:
         """Return the places of plants given by their numbers, which begin at 1.
 
