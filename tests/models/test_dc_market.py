@@ -31,11 +31,11 @@ def earned(game: kg.Bilevel, offer: np.ndarray) -> float:
 def test_no_price_of_a_grid_earns_more():
     game = model.build(case="case5", own=(5,), cap=60.0)
     result = kg.optimize(game, time_limit=60)
-    offers = np.linspace(0, 60, 601)
+    offers = np.linspace(0, 60, 241)
     best = max(earned(game, offer) for offer in offers)
     assert result.report.claim == "optimal"
     assert best <= result.solution.objective + 1e-6
-    assert result.solution.objective <= best + 0.1 * game.grid.most[4]  # what a step of the offer is worth at most
+    assert result.solution.objective <= best + 0.25 * game.grid.most[4]  # what a step of the offer is worth at most
     below = result.solution[game.offer] - 1e-4  # the leader wins ties
     assert earned(game, below) == pytest.approx(result.solution.objective, abs=1e-2)
 
@@ -63,12 +63,12 @@ def test_no_quantity_of_a_grid_earns_more():
 
 
 def test_hourly_offers_earn_what_every_hour_earns_alone():
-    game = model.build(case="case5", own=(5,), hours=3, hourly=True, cap=60.0)
+    game = model.build(case="case5", own=(5,), hours=2, hourly=True, cap=60.0)
     result = kg.optimize(game, time_limit=60)
     alone = [kg.optimize(model.build(case="case5", own=(5,), cap=60.0, load=s), time_limit=60) for s in game.levels]
-    assert [one.report.claim for one in alone] == ["optimal"] * 3
+    assert [one.report.claim for one in alone] == ["optimal"] * 2
     assert result.solution.objective == pytest.approx(sum(one.solution.objective for one in alone), abs=1e-6)
-    common = kg.optimize(model.build(case="case5", own=(5,), hours=3, cap=60.0), time_limit=60)
+    common = kg.optimize(model.build(case="case5", own=(5,), hours=2, cap=60.0), time_limit=60)
     assert common.solution.objective <= result.solution.objective + 1e-6
 
 

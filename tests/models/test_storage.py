@@ -39,7 +39,7 @@ def programme(game: kg.Bilevel, states: int) -> float:
         paid = np.interp(charge - discharge, net, table)
         gains.append(np.where(allowed, paid * (discharge - charge), -np.inf))
     best = -np.inf
-    for first in range(0, states):
+    for first in range(states):
         value = np.full(states, -np.inf)
         value[first] = 0.0
         for gain in gains:
@@ -53,7 +53,7 @@ def programme(game: kg.Bilevel, states: int) -> float:
     [
         {"case": "case9", "hours": 4, "power": 0.3, "energy": 0.6},
         {"case": "rts24", "hours": 3, "power": 2.0, "energy": 4.0},
-        {"case": "case39", "hours": 4, "power": 5.0, "energy": 10.0, "exclusive": True},
+        {"case": "case39", "hours": 3, "power": 5.0, "energy": 10.0, "exclusive": True},
     ],
 )
 def test_a_dynamic_programme_earns_as_much(given):
