@@ -199,3 +199,35 @@ def report(result: Any) -> kg.Findings:
         kg.Table("The market", ("figure", "100 $"), (("cost", f"{float(sol[game.cost]):.3f}"),)),
     )
     return kg.Findings(tables, f"grid data as published: {k.name}; batteries are ours")
+
+
+PLOTS: dict[str, str] = {"prices": "Prices where batteries stand", "content": "Content of the batteries"}
+"""Names and titles of :func:`plots`."""
+
+
+def plots(result: Any) -> dict[str, Any]:
+    """Return prices and contents where batteries stand, as ``kktgen.plots`` describes them.
+
+    Raises
+    ------
+    ProblemError
+        The result is not one of this model.
+    NoSolutionError
+        It has no point.
+    """
+    game, sol = result.bilevel, result.solution
+    if not hasattr(game, "sites"):
+        raise kg.ProblemError(f"plots: {game!r} was not made by siting.build(...)")
+    p, k = game.parameters, game.grid
+    count, at = np.round(sol[game.sites]), k.at(p.buses)
+    price, content = sol[game.price], 100 * sol[game.content] * count
+    here = np.flatnonzero(count) if count.any() else np.arange(len(at))
+    words = f"{k.name}, {p.owner}, {count.sum():.0f} batteries"
+    prices = [{"label": f"bus {p.buses[n]}", "kind": "step", "values": price[:, at[n]]} for n in here]
+    contents = [{"label": f"bus {p.buses[n]}", "kind": "line", "values": content[:, n]} for n in here]
+    panels = {"prices": ("price", "$/MWh", prices), "content": ("energy", "MWh", contents)}
+    return {
+        name: {"title": PLOTS[name], "x": np.arange(1, p.hours + 1), "xlabel": "hour", "subtitle": words, "note": "",
+               "panels": [{"quantity": quantity, "unit": unit, "series": series}]}
+        for name, (quantity, unit, series) in panels.items()
+    }  # fmt: skip

@@ -74,9 +74,12 @@ def test_a_merchant_earns_no_less_than_at_any_place():
     assert result.solution[game.cost] == pytest.approx(cost, rel=1e-6)
 
 
-def test_the_report_names_places():
+def test_the_report_and_the_plots_name_places():
     result = kg.optimize(model.build(hours=3), time_limit=60)
     assert "Batteries of the planner" in str(model.report(result))
+    drawn = model.plots(result)
+    assert set(drawn) == set(model.PLOTS)
+    assert drawn["prices"]["panels"][0]["series"][0]["label"].startswith("bus ")
 
 
 @pytest.mark.parametrize(
