@@ -97,7 +97,9 @@ def test_random_problems_come_back(family, seed):
     assert_same_model(kg.kkt(m), kg.kkt(again(m)))
 
 
-@pytest.mark.parametrize("name", ["dso_vpp", "carbon_vpp"])
+@pytest.mark.parametrize(
+    "name", ["dso_vpp", "carbon_vpp", "grid_attack", "dc_market", "storage", "expansion", "switching", "siting"]
+)
 def test_the_models_come_back(name):
     m = build(name)
     back = again(m)

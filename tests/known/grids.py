@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 from scipy.optimize import linprog
 
 import kktgen as kg
+from kktgen import catalog
 
-DATA = Path(__file__).parent / "data" / "ieee_rts.json"
+grids = catalog.load_model("grid_attack").grids
 NEW = ((2, 23), (0, 4), (6, 7), (14, 23))
 """Pairs of buses between which a line may be built."""
 
@@ -19,14 +17,10 @@ class Grid:
     """Loads d, plants (largest output, cost, and which bus), lines (incidence A, susceptance b, limit), in 100 MW."""
 
     def __init__(self, share: float = 1.0) -> None:
-        data = json.loads(DATA.read_text(encoding="utf-8"))
-        self.d, self.day = np.array(data["loads"]) / 100, np.array(data["day"])
-        bus, most, cost = np.array(data["plants"]).T
-        start, end, reactance, limit = np.array(data["lines"]).T
-        self.most, self.cost = most / 100, cost
-        self.limit, self.b = share * limit / 100, 1 / reactance
-        self.plants = np.equal.outer(np.arange(1, 25), bus).astype(float)
-        self.A = incidence(start.astype(int) - 1, end.astype(int) - 1)
+        grid = grids.grid("rts24", share)
+        self.d, self.day = grid.load, grids.levels(24)
+        self.most, self.cost, self.limit, self.b = grid.most, grid.c, grid.limit, 1 / grid.x
+        self.plants, self.A = grid.plants, grid.incidence
 
 
 def incidence(start: np.ndarray, end: np.ndarray) -> np.ndarray:
