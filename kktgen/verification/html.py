@@ -12,11 +12,18 @@ if TYPE_CHECKING:
 WORDS = {
     "optimal": "the point is bilevel-feasible, and no other is better by more than the gap",
     "bilevel-feasible": "every condition holds, every follower's response is optimal; better points may exist",
+    "equilibrium verified": "every condition holds, every follower's response is optimal, and nobody has an objective",
     "unverified": "there is no point, or a condition fails",
     "infeasible": "the solver proved a model infeasible that is the problem exactly",
 }
 """What each claim says."""
-TONES = {"optimal": "good", "bilevel-feasible": "part", "unverified": "bad", "infeasible": "bad"}
+TONES = {
+    "optimal": "good",
+    "equilibrium verified": "good",
+    "bilevel-feasible": "part",
+    "unverified": "bad",
+    "infeasible": "bad",
+}
 
 
 def claim_html(report: Report) -> Html:

@@ -225,7 +225,7 @@ def test_solve_prints_every_stage_and_writes_every_file(model_file, tmp_path):
         path = tmp_path / "out" / f"tiny.{suffix}"
         assert path.stat().st_size > 0
         assert str(path) in text
-    assert len(list((tmp_path / "out").iterdir())) == 6
+    assert len(list((tmp_path / "out").iterdir())) == 7
 
 
 def test_solve_writes_the_problem_with_its_answer(model_file, tmp_path):
