@@ -4,7 +4,7 @@ Each problem stands in ``problems.json`` as it is read in its paper: goals and r
 ``"x + 2 y <= 38"``, variables with their bounds, the published optimum and a point that attains it. In general::
 
     min_x,y  1/2 z'C z + c'z      s.t.  a'z <= b,   z = (x, y)          the leader; x may be integer or binary
-             y_j solves  min 1/2 y_j'P y_j + (Q x + q)'y_j   s.t.  G y_j + H x <= h      follower j: an LP or a convex QP
+             y_j solves  min 1/2 y_j'P y_j + (Q x + q)'y_j   s.t.  G y_j + H x <= h    follower j, an LP or a QP
 
 Two problems put a price of a follower's row (its multiplier) into the leader's goal, and two have products of a binary
 of the leader and a follower's variable in a follower's row.

@@ -1,15 +1,16 @@
 """Some items are taken away before a knapsack is packed: interdiction of a continuous knapsack.
 
-The leader takes items i away, at most ``take`` of n, so that the best packing of what is left is worth least. The packer
-fills the knapsack of capacity c and may cut items::
+The leader takes items i away, at most ``take`` of n, so that the best packing of what is left is worth least. The
+packer fills the knapsack of capacity c and may cut items::
 
     min_x    p'y             s.t.  sum x <= take,  x in {0, 1}^n   (or 0 <= x <= 1 where parts may be taken)
              y solves  max p'y    s.t.  w'y <= c  (mu),   y_i <= 1 - x_i  (nu_i),   y >= 0
 
 The interests are opposite, ``min_x max_y p'y``. By duality ``max_y = min c mu + sum (1 - x) nu`` over
 ``w mu + nu >= p``, so for a binary x the problem is a mixed-integer one, and ``kg.alignment`` finds it to be one level
-with products. For a given x the best packing is Dantzig's: by ``p_i / w_i``, the last item cut. Where the critical ratio
-``mu`` is known, the leader takes the items of largest ``(p_i - mu w_i)+``: enumeration of x is the oracle for small n.
+with products. For a given x the best packing is Dantzig's: by ``p_i / w_i``, the last item cut. Where the critical
+ratio ``mu`` is known, the leader takes the items of largest ``(p_i - mu w_i)+``: enumeration of x is the oracle for
+small n.
 
 Data: drawn by ``seed``. Weights are whole numbers from 1 to 99; worths are the same (``"free"``), or weight + 10
 (``"correlated"``, hard for knapsacks as all ratios are alike). The capacity is half of all weight, rounded down.
