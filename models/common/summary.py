@@ -46,4 +46,4 @@ def answer(result: Any, title: str, note: str = "") -> kg.Table:
         ("claim", result.report.claim),
         ("seconds", f"{sum(result.seconds.values()):.1f}"),
     )
-    return kg.Table(title, ("", ""), rows, note)
+    return kg.Table(title, ("", "value"), rows, note)
