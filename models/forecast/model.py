@@ -11,16 +11,15 @@ would have cost least at the demand d_t that came, s sold and r returned::
 with purchase p_j = 4 + j/10, price c_j = 5 + j/10 and value of returns v_j = 3 + j/10. The newsvendor sells all it
 buys as long as its forecast says so: it buys the forecast, the dearest margins first where the budget binds (all
 margins are 1 here, so ties within the budget are the leader's to break). The plan for a given forecast is therefore
-known in closed form for one product, and a scan of a and b over two days is the oracle. Least squares would fit the
-mean; here the best forecast is a quantile, as returns lose as much as sales gain.
+known in closed form for one product, and a scan of a and b over a few days is the oracle. Least squares would fit the
+mean; here the best forecast is a median, as a return loses as much as a sale gains.
 
 Data: ``demand.csv``, own draws of an autoregression with a = 3, b = 0.7, stored as numbers; the first ``products``
 columns and ``days`` + 1 rows are taken. Day by day the newsvendors share only a and b.
 
 Source: J. Dias Garcia, A. Street, T. Homem-de-Mello, F. D. Munoz, Application-driven learning: a closed-loop
-prediction and optimization approach applied to dynamic reserves and demand forecasting, Operations Research 73 (2025)
-22-45; the newsvendor example of BilevelJuMP (``forecast``), whose draws are not repeated. Simplified: nothing but the
-size.
+prediction and optimization approach applied to dynamic reserves and demand forecasting, arXiv:2102.13273; the
+newsvendor example of BilevelJuMP (``forecast``), whose draws are not repeated. Simplified: nothing but the size.
 """
 
 from __future__ import annotations
