@@ -97,6 +97,19 @@ def test_random_problems_come_back(family, seed):
     assert_same_model(kg.kkt(m), kg.kkt(again(m)))
 
 
+FAMILIES = [
+    "classics/conejo_2016", "cournot/five_3m", "forecast/p2_d5", "hyper/lasso_60x5", "hyper/svm_iris_12x2",
+    "inverse/grid_ways3", "knapsack/i10_k3", "paths/grid_6x6_closed", "portfolio/a12_inv3_offers2", "qpec/n4_m8",
+    "roads/braess_close",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_of_the_literature_come_back(name):
+    m = build(name)
+    assert_same_model(kg.kkt(m), kg.kkt(again(m)))
+
+
 @pytest.mark.parametrize(
     "name", ["dso_vpp", "carbon_vpp", "grid_attack", "dc_market", "storage", "expansion", "switching", "siting"]
 )
