@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 WORDS = {
     "optimal": "the point is bilevel-feasible, and no other is better by more than the gap",
     "bilevel-feasible": "every condition holds, every follower's response is optimal; better points may exist",
-    "equilibrium verified": "every condition holds, every follower's response is optimal, and nobody has an objective",
+    "equilibrium verified": "nobody optimises the whole; every condition holds, every response is optimal",
     "unverified": "there is no point, or a condition fails",
     "infeasible": "the solver proved a model infeasible that is the problem exactly",
 }

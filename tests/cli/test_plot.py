@@ -85,7 +85,7 @@ def test_plot_without_a_point_draws_nothing(drawn, tmp_path):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["random_bilevel"], "offers no plots (a function plots(result)); those that do: carbon_vpp, d"),
+        (["random_bilevel"], "offers no plots (a function plots(result)); those that do: carbon_vpp, cournot, d"),
         (["dso_vpp/short", "--only", "price"], "no plot 'price' (did you mean prices?); there are: prices, dispatch"),
         (["dso_vpp/short", "-f", "bmp"], "'bmp' is not one of 'png', 'svg'"),
         (["dso_vpp/short", "--solution", "nowhere.sol"], "no solution file nowhere.sol"),

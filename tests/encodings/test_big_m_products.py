@@ -24,6 +24,7 @@ def shut() -> kg.Bilevel:
     balance = f.add(g.sum() + h.sum() == 12.5, name="balance")
     f.minimize(np.array([10.5, 13.1, 18.2, 28.1]) @ kg.concatenate([g, h]) + g @ g + h @ h)
     rent = -3 * (limit.dual[0] * z[0] + 0.4 * limit.dual[1] * z[1])
+    m.add(limit.dual >= -1e3, name="alone")  # the prices are used by themselves, too: no box holds for all of them
     m.maximize(0.3 * balance.dual * h[0] - 20 * h[0] + rent - 10 * z.sum())
     return m
 

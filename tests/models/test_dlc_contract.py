@@ -482,6 +482,7 @@ def test_a_method_of_the_models_own_and_its_estimate_by_the_command_line(tmp_pat
     assert "two-point estimate" in answer["report"]["tables"][1]["title"]
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "dlc_contract.sol",
+        "report.html",
         "dlc_contract.json",
         "dlc_contract.bilevel.json",
     }

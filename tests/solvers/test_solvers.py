@@ -450,7 +450,7 @@ def test_time_limit_keeps_point_and_bound(solver):
     assert sol.objective > 0
     assert heard
     assert len(heard) <= 4 * sol.seconds + 1
-    assert all(set(info) == {"seconds", "nodes", "incumbent", "bound", "gap"} for info in heard)
+    assert all(set(info) >= {"seconds", "nodes", "incumbent", "bound", "gap"} for info in heard)
     last = heard[-1]
     assert last["seconds"] > 0
     assert 0 < last["incumbent"] <= sol.objective + 1e-6
