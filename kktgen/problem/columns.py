@@ -88,10 +88,26 @@ class Block:
     def find(self, name: str) -> int | None:
         """Return the entry whose name is given, None where there is none."""
         if self.coords is not None and self.coords.bare:
-            return self.coords.places.get(name)
-        if not name.startswith(self.word):
+            return self.coords.indices[0].get(name)
+        parts = [part for part in (self.follower, self.item) if part]
+        head = f"{self.word}({','.join(parts)}"
+        if not self.shape:
+            return 0 if name == self.label(0) else None
+        head += "," if parts else ""
+        if not (name.startswith(head) and name.endswith(")")):
             return None
-        return next((k for k in range(self.stop - self.start) if self.label(k) == name), None)
+        keys = name[len(head) : -1].split(",")
+        if len(keys) != len(self.shape):  # a label holds a comma
+            return next((k for k in range(self.stop - self.start) if self.label(k) == name), None)
+        place = self._place(keys)
+        found = np.flatnonzero(self.positions() == place)
+        return int(found[0]) if len(found) and self.label(int(found[0])) == name else None
+
+    def _place(self, keys: list[str]) -> int:
+        """Return the flat position within the item of an entry's indices or labels, -1 where there is none."""
+        known = [{str(k): k for k in range(n)} for n in self.shape] if self.coords is None else self.coords.indices
+        at = [of.get(key, -1) for of, key in zip(known, keys, strict=True)]
+        return -1 if min(at) < 0 else int(np.ravel_multi_index(at, self.shape))
 
 
 def select(blocks: Iterable[Block], keep: np.ndarray) -> tuple[Block, ...]:

@@ -41,9 +41,9 @@ class Coords:
         return tuple(map(_texts, self.labels))
 
     @cached_property
-    def places(self) -> dict[str, int]:
-        """The place of every label of the first dimension."""
-        return {text: k for k, text in enumerate(self.texts[0])}
+    def indices(self) -> list[dict[str, int]]:
+        """The place of every printed label, of each dimension."""
+        return [{text: k for k, text in enumerate(part)} for part in self.texts]
 
     def text(self, place: int) -> list[str]:
         """Return the labels of the entry at a flat place (C order), as they are printed."""

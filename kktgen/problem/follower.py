@@ -24,7 +24,7 @@ from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows
 from .straightening import condition, straightened
 from .variables import checked, declare, listed, named, of_problem, unit_rows, variable
-from .varying_rows import Varying, with_prices
+from .varying_rows import Varying, with_price_columns
 
 
 class Follower:
@@ -314,7 +314,7 @@ class Follower:
             declared = self._declare_rows(row.M, row.lo, row.hi, name, "", row.shape, alive=alive, coords=row.coords)
             row.price = declared.price(space)
             if straight is not None and len(straight.v):
-                self.varying.append(with_prices(space, self.name, name, declared.prices, *straight[3:]))
+                self.varying.append(with_price_columns(space, self.name, name, declared.prices, *straight[3:]))
         else:
             row.price = self.products.condition(row, *holds, name).price(space)
         if straight is not None and straight.lifted is not None:

@@ -7,6 +7,7 @@ hours, and a row that ties an hour to the one before is that of the later hour.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,10 +31,11 @@ def labels_of(space: Space, M: Csr, shape: tuple[int, ...]) -> Coords | None:
     M : csr_array (k, n)
     shape : tuple of int
     """
-    if not shape or 0 in shape or not any(block.coords for block in space.blocks):
+    if not shape or 0 in shape:
         return None
-    used, row = M.indices, row_index(M)
-    codes = _codes(space.blocks, len(space), np.unique(used))
+    row = row_index(M)
+    used, at = np.unique(M.indices, return_inverse=True)
+    codes = _codes(space.blocks, used)
     if not codes:
         return None
     dims: list[str] = []
@@ -42,7 +44,7 @@ def labels_of(space: Space, M: Csr, shape: tuple[int, ...]) -> Coords | None:
         found = None
         place = np.unravel_index(row, shape)[axis]
         for (dim, every), code in codes.items():
-            own = code[used]
+            own = code[at]
             most = np.full(size, -1)
             np.maximum.at(most, place, own)
             alike = _alike(row, own, place, most, int(np.prod(shape)))
@@ -79,17 +81,19 @@ def _alike(row: np.ndarray, own: np.ndarray, place: np.ndarray, most: np.ndarray
     return bool((top[row] == most[place]).all())
 
 
-def _codes(
-    blocks: Sequence[Block], n: int, used: np.ndarray
-) -> dict[tuple[str, tuple[object, ...]], np.ndarray]:  # fmt: skip
-    """Return for each dimension the label (n,) of every column, -1 for those it does not label."""
+def _codes(blocks: Sequence[Block], used: np.ndarray) -> dict[tuple[str, tuple[object, ...]], np.ndarray]:
+    """Return for each dimension the label (k,) of every used column, -1 for those it does not label.
+
+    Of the blocks, which stand in order, only those that hold used columns are looked at.
+    """
     out: dict[tuple[str, tuple[object, ...]], np.ndarray] = {}
-    for block in blocks:
-        here = used[np.searchsorted(used, block.start) : np.searchsorted(used, block.stop)]
-        if block.coords is None or block.coords.bare or not len(here):
-            continue
-        at = np.unravel_index(block.positions()[here - block.start], block.shape)
-        for dim, labels, index in zip(block.coords.dims, block.coords.labels, at, strict=True):
-            code = out.setdefault((dim, labels), np.full(n, -1))
-            code[here] = index
+    first = 0
+    while first < len(used):
+        block = blocks[bisect_right(blocks, int(used[first]), key=lambda one: one.start) - 1]
+        last = int(np.searchsorted(used, block.stop))
+        if block.coords is not None and not block.coords.bare:
+            index = np.unravel_index(block.positions()[used[first:last] - block.start], block.shape)
+            for dim, labels, own in zip(block.coords.dims, block.coords.labels, index, strict=True):
+                out.setdefault((dim, labels), np.full(len(used), -1))[first:last] = own
+        first = last
     return out

@@ -150,7 +150,7 @@ def product_columns(space: Space, follower: str, name: str, count: int, word: st
     return space.append(word, ROLE, lb=-np.inf, ub=np.inf, follower=follower, item=name, shape=(count,))
 
 
-def with_prices(
+def with_price_columns(
     space: Space, follower: str, name: str, prices: tuple[np.ndarray, np.ndarray, np.ndarray], v: np.ndarray,
     x: np.ndarray, E: Csr, row: np.ndarray,
 ) -> Varying:  # fmt: skip

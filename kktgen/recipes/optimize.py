@@ -79,11 +79,11 @@ def optimize(
         Rounds over the followers before the solver is called (:func:`kktgen.tighten`): where eight or more meet only
         through the leader, always, or never.
     parts : bool or "auto"
-        Solve independent parts of the problem apart and add them (:mod:`kktgen.recipes.independent`): where that pays,
-        wherever there are two, or never. The answer is one point, verified on the whole problem. By default parts of
-        fewer than 30 complementarity pairs (50 with ``isolate``) are taken together to groups of that size, and more of
-        them where a time limit leaves less than a second a group; with ``choices``, ``state``, ``method="boxes"``,
-        ``decompose=True`` or a big-M whose constants have keys the problem is one part.
+        Solve independent parts of the problem apart and add them (:mod:`kktgen.recipes.independent`): where two groups
+        of pairs remain, wherever there are two parts, or never. The answer is one point, verified on the whole problem.
+        By default parts of fewer than 30 complementarity pairs (50 with ``isolate``) are taken together to groups of
+        that size, and more of them where a time limit leaves less than a second a group; with ``choices``, ``state``,
+        ``method="boxes"``, ``decompose=True`` or a big-M whose constants have keys the problem is one part.
     start : bool, Solution or array
         Look for a start point (relax and respond, pattern search) first; or a point to begin with: the solution of a
         search or of an earlier solve, all columns, or the leader's alone. It is moved to the best point of its pattern

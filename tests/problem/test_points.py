@@ -266,3 +266,17 @@ def test_entries_are_chosen_by_label():
         g.sel(plant="other")
     with pytest.raises(kg.ProblemError, match="dimensions of the expression are plant"):
         g.sel(bus="n")
+
+
+def test_labels_are_looked_up_whatever_stands_in_them():
+    m = kg.Bilevel("labels")
+    x = m.var("x", coords={"pair": [("a", "b,c"), ("d", "e")], "k": [1, 2]}, lb=0, ub=3)
+    y = m.var("y", (2, 3), lb=0, ub=[[1, 2, 3], [4, 5, 6]])
+    m.maximize(x.sum() + y.sum())
+    solution = kg.solve(m)
+    for expr in (x, y):
+        for column in expr.cols.ravel():
+            assert solution[m.space.label(column)] == solution.z[column]
+    for name in ("y(2,0)", "y(0)", "y(0,0,0)", "y(a,b)", "x(a/b,1)"):
+        with pytest.raises(kg.ProblemError, match="no variable is called"):
+            solution[name]
