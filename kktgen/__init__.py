@@ -32,6 +32,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     wording         how messages and tables are worded
     markup          pieces of HTML: escaped text, tables, cards of notebooks, pages
     progress        how far a computation is: records, a live line
+    lazy            public names imported when they are first used
     deadline        seconds left of a time limit, and each stage's share
     numerics        arrays alone: sparse rows, LPs and QPs, intervals, convexity, safe bounds
     problem         what a user declares: columns, expressions, rows, leader, followers
@@ -52,72 +53,66 @@ The house, from the ground up: a room imports only from rooms above it in this l
     cli             the command line
 """
 
-from .catalog import (
-    beside,
-    plots,  # noqa: F401
-)
-from .catalog.findings import Findings
-from .catalog.plots import plot
-from .decompose.blocks import Blocks, decompose
-from .decompose.tighten import tighten
-from .encodings import encode, encodings
-from .encodings.auto import Auto
-from .encodings.big_m import BigM
-from .encodings.indicator import Indicator
-from .encodings.product import Product
-from .encodings.sos1 import SOS1
-from .encodings.strong_duality import StrongDuality
-from .errors import (
-    BoundError,
-    FormatError,
-    KktgenError,
-    NoSolutionError,
-    ProblemError,
-    SolverError,
-    SolverNotFound,
-    UnsupportedError,
-)
-from .exact import Certificate, certify
-from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
-from .interop import (
-    cvxpy,  # noqa: F401
-    highs,  # noqa: F401
-    linopy,  # noqa: F401
-    matrices,  # noqa: F401
-    mof,  # noqa: F401
-    pyomo,  # noqa: F401
-    pypsa,  # noqa: F401
-)
-from .model.kkt import kkt
-from .model.model import Model
-from .model.relaxations import high_point, relax
-from .model.solution import Solution
-from .problem import array_functions as _array_functions  # what NumPy's functions do to expressions
-from .problem.bilevel import Bilevel
-from .problem.combine import between, concatenate, stack
-from .problem.combine import total as sum  # noqa: A004
-from .problem.expressions import Affine, Quad, QuadArray
-from .problem.follower import Follower
-from .problem.qp import QP
-from .problem.rows import QuadRow, QuadRows, Rows
-from .progress import Progress
-from .recipes.agree import agree
-from .recipes.agree.agreement import Agreement
-from .recipes.explain import Explanation, explain
-from .recipes.optimize import optimize
-from .recipes.pipeline import Result
-from .recipes.point_estimate import Estimate, point_estimate
-from .recipes.robust import robust
-from .reformulate import bounds  # noqa: F401
-from .reformulate.alignment import alignment
-from .reformulate.bounds import bound
-from .reformulate.cuts import cut
-from .reformulate.eliminate import eliminate
-from .solvers import solve, solvers
-from .solvers.isolation.lineage import die_with_parent
-from .verification.report import Report, Tolerances
-from .verification.verify import verify
-from .wording import Table
+from typing import TYPE_CHECKING
+
+from .lazy import make_lazy
+
+if TYPE_CHECKING:  # the names for editors and type checkers; each is imported when it is first used
+    from . import formats, search
+    from .catalog import beside, plots
+    from .catalog.findings import Findings
+    from .catalog.plots import plot
+    from .decompose.blocks import Blocks, decompose
+    from .decompose.tighten import tighten
+    from .encodings import encode, encodings
+    from .encodings.auto import Auto
+    from .encodings.big_m import BigM
+    from .encodings.indicator import Indicator
+    from .encodings.product import Product
+    from .encodings.sos1 import SOS1
+    from .encodings.strong_duality import StrongDuality
+    from .errors import (
+        BoundError,
+        FormatError,
+        KktgenError,
+        NoSolutionError,
+        ProblemError,
+        SolverError,
+        SolverNotFound,
+        UnsupportedError,
+    )
+    from .exact import Certificate, certify
+    from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
+    from .interop import cvxpy, highs, linopy, matrices, mof, pyomo, pypsa
+    from .model.kkt import kkt
+    from .model.model import Model
+    from .model.relaxations import high_point, relax
+    from .model.solution import Solution
+    from .problem.bilevel import Bilevel
+    from .problem.combine import between, concatenate, stack
+    from .problem.combine import total as sum  # noqa: A004
+    from .problem.expressions import Affine, Quad, QuadArray
+    from .problem.follower import Follower
+    from .problem.qp import QP
+    from .problem.rows import QuadRow, QuadRows, Rows
+    from .progress import Progress
+    from .recipes.agree import agree
+    from .recipes.agree.agreement import Agreement
+    from .recipes.explain import Explanation, explain
+    from .recipes.optimize import optimize
+    from .recipes.pipeline import Result
+    from .recipes.point_estimate import Estimate, point_estimate
+    from .recipes.robust import robust
+    from .reformulate import bounds
+    from .reformulate.alignment import alignment
+    from .reformulate.bounds import bound
+    from .reformulate.cuts import cut
+    from .reformulate.eliminate import eliminate
+    from .solvers import solve, solvers
+    from .solvers.isolation.lineage import die_with_parent
+    from .verification.report import Report, Tolerances
+    from .verification.verify import verify
+    from .wording import Table
 
 __all__ = [
     "Affine",
@@ -192,9 +187,59 @@ __all__ = [
     "write_solution",
 ]
 
-
-def __dir__() -> list[str]:
-    """Return the public names, and the folders that are used by name."""
-    neighbours = {"cvxpy", "highs", "linopy", "matrices", "mof", "pyomo", "pypsa"}
-    folders = {"bounds", "formats", "plots", "search", *neighbours} & globals().keys()
-    return sorted([*__all__, *folders, *(name for name in globals() if name.startswith("__"))])
+make_lazy(
+    __name__,
+    {
+        "catalog": "beside",
+        "catalog.findings": "Findings",
+        "catalog.plots": ". plot",
+        "decompose.blocks": "Blocks decompose",
+        "decompose.tighten": "tighten",
+        "encodings": "encode encodings",
+        "encodings.auto": "Auto",
+        "encodings.big_m": "BigM",
+        "encodings.indicator": "Indicator",
+        "encodings.product": "Product",
+        "encodings.sos1": "SOS1",
+        "encodings.strong_duality": "StrongDuality",
+        "errors": "BoundError FormatError KktgenError NoSolutionError ProblemError SolverError SolverNotFound "
+        "UnsupportedError",
+        "exact": "Certificate certify",
+        "formats": ". dumps read read_map read_solution readers write write_solution",
+        "interop.cvxpy": ".",
+        "interop.highs": ".",
+        "interop.linopy": ".",
+        "interop.matrices": ".",
+        "interop.mof": ".",
+        "interop.pyomo": ".",
+        "interop.pypsa": ".",
+        "model.kkt": "kkt",
+        "model.model": "Model",
+        "model.relaxations": "high_point relax",
+        "model.solution": "Solution",
+        "problem.bilevel": "Bilevel",
+        "problem.combine": "between concatenate stack total=sum",
+        "problem.expressions": "Affine Quad QuadArray",
+        "problem.follower": "Follower",
+        "problem.qp": "QP",
+        "problem.rows": "QuadRow QuadRows Rows",
+        "progress": "Progress",
+        "recipes.agree": "agree",
+        "recipes.agree.agreement": "Agreement",
+        "recipes.explain": "Explanation explain",
+        "recipes.optimize": "optimize",
+        "recipes.pipeline": "Result",
+        "recipes.point_estimate": "Estimate point_estimate",
+        "recipes.robust": "robust",
+        "reformulate.alignment": "alignment",
+        "reformulate.bounds": ". bound",
+        "reformulate.cuts": "cut",
+        "reformulate.eliminate": "eliminate",
+        "search": ".",
+        "solvers": "solve solvers",
+        "solvers.isolation.lineage": "die_with_parent",
+        "verification.report": "Report Tolerances",
+        "verification.verify": "verify",
+        "wording": "Table",
+    },
+)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ProblemError, expect
 from ..numerics.sparse import joined
+from . import array_functions  # noqa: F401  what NumPy's functions do to expressions
 from .columns import LEADER, Space
 from .complementarity import declare_complements
 from .expressions import Affine, Quad
