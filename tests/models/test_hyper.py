@@ -51,6 +51,20 @@ def test_the_best_lasso_is_that_of_a_scan():
     assert "fold2" in str(model.report(result))
 
 
+@pytest.mark.parametrize("level", [0.02, 0.5, 3.0])
+def test_errors_are_those_of_scikit_learn(level):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    game, out = model.build(task="lasso", rows=60, columns=5, folds=3), 0.0
+    X, y = game.X / 1e4, game.y / 1e4
+    for k in range(3):
+        held = game.fold == k
+        fit = linear_model.Lasso(alpha=level / (~held).sum(), fit_intercept=False, tol=1e-13, max_iter=100_000)
+        out += ((fit.fit(X[~held], y[~held]).predict(X[held]) - y[held]) ** 2).sum() / len(y)
+    assert error(game, level) == pytest.approx(out, rel=1e-9)
+    game.add(game.hyper["L"] == level)
+    assert kg.optimize(game).solution.objective == pytest.approx(out, rel=1e-6)
+
+
 @pytest.mark.parametrize(("name", "scikit"), SCIKIT)
 def test_values_of_scikit_learn_are_met(name, scikit):
     """Scanned 401 levels with scikit-learn's Lasso (tolerance 1e-13) and refined the best by bounded minimisation."""
