@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,9 @@ NEAR_ZERO = 1e-9
 """Distance of value and bound at which a search with a relative gap ends as well: at zero there is no relative one."""
 DENSE = 2e7
 """Entries of rows times columns in SOS1 sets above which SCIP does not tighten bounds set by set in its presolve."""
+LEVELS = 2e6
+"""Entries of rows times levels of the search for symmetries, which never looks at the clock: about two seconds of it.
+Beyond that SCIP goes on without symmetries."""
 CONVEX: dict[str, Any] = {"presolving/maxrestarts": 0, "separating/maxroundsroot": 10}
 """Options where a convex objective is all the nonlinearity there is: rounds and restarts beyond that cost most of the
 time at the root, for bounds that a few nodes of the tree give as well."""
@@ -158,6 +161,8 @@ def attempt(
             scip.setParam("constraints/SOS1/boundcutsfreq", -1)
             if model.rows.M.nnz * len(model.sos1.columns) > DENSE:
                 scip.setParam("constraints/SOS1/maxtightenbds", 0)  # it never looks at the clock meanwhile
+        with suppress(KeyError):  # SCIP built without nauty
+            scip.setParam("propagating/symmetry/nautymaxlevel", int(min(LEVELS / max(model.rows.M.nnz, 1), 10_000)))
         _set_options(scip, options)
         try:
             loaded = load(model, scip, deadline)
