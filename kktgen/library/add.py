@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from . import case_file
 from .classes import sizes
 from .merge import Merged, merged, without_point
 from .points import full_bytes, point_bytes, read_point
-from .records import SAME, grade, is_backed, value_of
+from .records import SAME, default_seconds, grade, is_backed, value_of
 from .runs import Run, needs_second, ran, second
 from .sources import Source
 from .stored import BUNDLE, FORMAT, LARGEST, POINT, bundle_bytes, digest, packed, store, write_bytes
@@ -28,6 +28,10 @@ WANTED = {
 }  # fmt: skip
 """Keys of ``[data]`` and what they tell."""
 
+ADD = "run kktgen instance add on it"
+"""The cure of most that a check finds."""
+QUICK = 5.0
+"""Seconds within which a quick instance is proved."""
 ISOLATED = 100
 """Pairs from which on the solver has a process of its own: starting it takes a second, which counts as solving."""
 
@@ -94,17 +98,22 @@ def add(
             else:
                 _take(source, other, out)
         source.data["grade"] = grade(source.data["known"])
-        fast = sum(record.get("seconds", 0.0) for record in source.data["known"]["history"][-1:]) < 5.0
-        source.data.setdefault("quick", source.data["grade"] != "open" and fast)
+        fast = min(default_seconds(source.data["known"]["history"]), default=QUICK) < QUICK
+        source.data.setdefault("quick", fast)
     case_file.write(source.path, source.data)
     out.missing = missing(source.data)
     return out
 
 
+def missing_data(data: Mapping[str, Any]) -> list[str]:
+    """Return what an instance's file does not say of its data."""
+    told = data.get("data", {})
+    return [key for key in WANTED if not told.get(key)]
+
+
 def missing(data: dict[str, Any]) -> list[str]:
     """Return what an instance's file lacks, and how to give it."""
-    told = data.get("data", {})
-    out = [f'[data] {key} = "..": {words}' for key, words in WANTED.items() if not told.get(key)]
+    out = [f'[data] {key} = "..": {WANTED[key]}' for key in missing_data(data)]
     if "point" not in data.get("known", {}) and data.get("known", {}).get("claim") != "infeasible":
         out.append("a point: solve longer (kktgen instance add .. --time-limit S)")
     if "grade" not in data:

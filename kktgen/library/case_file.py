@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        data = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(f"instance {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except ValueError as error:
