@@ -49,6 +49,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     decompose       many followers taken apart, smaller boxes by rounds; trees over few columns they share
     lagrangian      what rounds over many followers have proved, as a file, and its check
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
+    library         instances with stored problems, points and records: added, checked, listed
     guide           the pages of kktgen help, in Markdown
     cli             the command line
 """

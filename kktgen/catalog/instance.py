@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ProblemError
-from ..wording import near
-from .places import instance_path, model_names
+from . import schema
+from .places import instance_path, is_bundle, model_names
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,22 @@ class Instance:
     name : str
         ``model/case``.
     model : str
-        Name of the model, or path of its file.
+        Name of the model, or path of its file (``.py``, or the ``.bilevel.json`` that holds the problem itself).
     parameters : dict
     known : dict
-        For example objective, bound, claim, source.
+        For example objective (proved) or best, bound, claim, source, and ``history``: one dict a run or proof.
     quick : bool
         Solves within seconds.
     description : str
         The file's ``description``, else its first line when that is a comment.
     path : Path
+    grade : str
+        ``trivial``, ``easy``, ``hard`` or ``open``; empty where nobody said.
+    tags : tuple of str
+    data : dict
+        Of the data behind it: source, terms, status.
+    problem : dict
+        Of the stored problem: format, sha256, file.
 
     See Also
     --------
@@ -50,6 +57,10 @@ class Instance:
     quick: bool
     description: str
     path: Path
+    grade: str = ""
+    tags: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    problem: dict[str, Any] = field(default_factory=dict)
 
 
 def load_instance(target: str | Path) -> Instance:
@@ -85,19 +96,20 @@ def load_instance(target: str | Path) -> Instance:
         raise ProblemError(f"instance {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     except (ValueError, RecursionError) as error:  # endless integers and nesting have no class of their own
         raise ProblemError(f"instance {path} is not a TOML file: {str(error)[:300]}") from None
-    types = {"model": str, "description": str, "quick": bool, "parameters": dict, "known": dict}
-    for key, value in data.items():
-        if key not in types:
-            raise ProblemError(f"instance {path}: unknown key {key[:60]!r}{near(key, types)}")
-        if not isinstance(value, types[key]):
-            raise ProblemError(f"instance {path}: {key!r} must be a {types[key].__name__}, not {str(value)[:60]!r}")
+    schema.check(data, path)
     comment = text.partition("\n")[0].removeprefix("#").strip() if text.startswith("#") else ""
     model = data.get("model", path.resolve().parent.name)
     if "model" not in data and model not in model_names():
         raise ProblemError(f"instance {path} names no model: write model = 'name', or the path of a .py file, into it")
-    if model.endswith(".py"):
+    if model.endswith(".py") or is_bundle(model):
         model = str(path.parent / model)
     return Instance(
-        f"{Path(model).stem}/{path.stem}", model, data.get("parameters", {}), data.get("known", {}),
-        data.get("quick", False), data.get("description", comment), path,
+        f"{_family(model, path)}/{path.stem}", model, data.get("parameters", {}), data.get("known", {}),
+        data.get("quick", False), data.get("description", comment), path, data.get("grade", ""),
+        tuple(data.get("tags", ())), data.get("data", {}), data.get("problem", {}),
     )  # fmt: skip
+
+
+def _family(model: str, path: Path) -> str:
+    """Return the first half of an instance's name: the model's, or the folder's where the problem lies in a file."""
+    return path.resolve().parent.name if is_bundle(model) else Path(model).stem

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import KktgenError, ProblemError
-from .places import model_name, model_path
+from ..formats import read
+from .places import is_bundle, model_name, model_path
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def load_model(name_or_path: str | Path) -> ModuleType:
     Bilevel('random_bilevel', 27 columns, 1 followers)
     """
     path = model_path(name_or_path)
+    if is_bundle(path.name):
+        return _stored(path)
     name = f"kktgen_models.{model_name(path)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -99,6 +102,14 @@ def load_model(name_or_path: str | Path) -> ModuleType:
         raise ProblemError(f"model file {path} cannot be imported: {where(error, str(path))}") from error
     if not callable(getattr(module, "build", None)):
         raise ProblemError(f"model file {path} has no function build(...) that returns a kktgen.Bilevel")
+    return module
+
+
+def _stored(path: Path) -> ModuleType:
+    """Return a module whose ``build()`` reads the problem of a file."""
+    module = ModuleType(path.name)
+    module.__file__ = str(path)
+    module.build = lambda: read(path)  # type: ignore[attr-defined]
     return module
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from ..errors import ProblemError
 from ..wording import near
 
+BUNDLE = ".bilevel.json"
+"""The suffix of a file that holds a whole problem; an instance may name one in place of a model."""
 MODEL = "model.py"
 """The file of a model that is a folder with its parts and data."""
 
@@ -89,11 +91,16 @@ def refuse_other_files(target: str) -> None:
     raise ProblemError(words)
 
 
+def is_bundle(text: str) -> bool:
+    """Return whether a text names a file that holds a whole bilevel problem."""
+    return text.lower().removesuffix(".gz").endswith(BUNDLE)
+
+
 def model_path(name_or_path: str | Path) -> Path:
     """Return the file of a model, given its name, the file's path or its folder's."""
     text = str(name_or_path)
     refuse_other_files(text)
-    if text.endswith(".py"):
+    if text.endswith(".py") or is_bundle(text):
         path = Path(text).expanduser().absolute()
         if path.is_file():
             return path

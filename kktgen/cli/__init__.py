@@ -19,6 +19,8 @@ from .installed import own_version
 WIDTH = 100
 CHILD = ("solve", "plot", "check", "explain")
 """Commands that run solvers, and so in a child process."""
+CHILD_OF_GROUPS = (["instance", "add"],)
+"""Such commands of groups of commands."""
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
@@ -44,7 +46,8 @@ for _command in commands():
 def main() -> None:
     """Run the command line; commands that run solvers do so in a child process."""
     child_process.streams()
-    if sys.argv[1:2] and sys.argv[1] in CHILD and not {"-h", "--help"} & set(sys.argv):
+    words = sys.argv[1:]
+    if words and (words[0] in CHILD or words[:2] in CHILD_OF_GROUPS) and not {"-h", "--help"} & set(words):
         child_process.split()
     try:
         cli(prog_name="kktgen")

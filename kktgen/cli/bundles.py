@@ -77,7 +77,8 @@ def _known(job: Job) -> dict[str, Any]:
         return {}
     instance = catalog.load_instance(job.target)
     same = catalog.checked(job.module, instance.parameters) == job.parameters
-    return dict(_plain(instance.known)) if same else {}
+    plain = {key: value for key, value in instance.known.items() if key != "history"}
+    return dict(_plain(plain)) if same else {}
 
 
 def _plain(values: Any) -> Any:

@@ -50,6 +50,21 @@ def pool_for(bilevel: kg.Bilevel) -> Iterator[Executor | None]:
 
 
 @contextmanager
+def processes(count: int) -> Iterator[Executor | None]:
+    """Yield an executor of so many processes, None for one; it ends with the block."""
+    if count < 2:
+        yield None
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context, initializer=kg.die_with_parent) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
 def _deaf() -> Iterator[None]:
     """Ignore Ctrl-C in the meantime, which processes inherit; in the main thread, which alone may."""
     if threading.current_thread() is not threading.main_thread():

@@ -1,0 +1,120 @@
+"""Checks of an instance that build its model: is it the stored problem, does the point hold, is its value right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import catalog
+from ..deadline import Deadline
+from ..errors import FormatError, KktgenError
+from ..exact import certify
+from ..formats.writing.files import contents
+from ..model.shared import shared_kkt
+from ..problem.bilevel import Bilevel
+from ..verification.report import Report
+from ..verification.verify import verify
+from .add import ADD
+from .classes import sizes
+from .duplicates import fingerprint
+from .findings import Checked
+from .points import read_point
+from .records import SAME, value_of
+from .same_problem import difference
+from .stored import bundle_bytes, digest
+
+CERTIFIED = 200
+"""Most variables of a follower whose response is proved in rational numbers."""
+SECONDS = 10.0
+"""Seconds that such a proof may take."""
+
+
+def check_problem(path: Path, data: Mapping[str, Any], out: Checked) -> None:
+    """Check an instance against the problem its model builds."""
+    try:
+        instance = catalog.load_instance(path)
+        bilevel = catalog.build(path)
+    except KktgenError as error:
+        out.find("model", str(error), "correct the model or its parameters")
+        return
+    model = Path(instance.model)
+    stem = path.stem if model.name.endswith((".json", ".gz")) else f"{model.stem}/{path.stem}"
+    _generator(path, data, bilevel, stem, out)
+    known = data.get("known", {})
+    if known.get("sense") and (known["sense"] == "min") != (bilevel.sense > 0):
+        out.find("value", f"known.sense is {known['sense']}, and the model says the opposite", ADD)
+    out.fingerprint = fingerprint(bilevel, sizes(bilevel), value_of(known))
+    file = path.with_name(known.get("point", "-"))
+    if file.is_file():
+        _point(file, known, bilevel, out)
+
+
+def _generator(path: Path, data: Mapping[str, Any], bilevel: Bilevel, name: str, out: Checked) -> None:
+    """Check that the model builds the stored problem, or one of the recorded digest where it is not stored."""
+    problem = data.get("problem", {})
+    if "sha256" not in problem:
+        return
+    made = bundle_bytes(bilevel, name, data.get("parameters", {}))
+    if "file" not in problem:
+        if digest(made) != problem["sha256"]:
+            out.find("generator", "the model builds other bytes than the recorded sha256 is of", f"see why, or {ADD}")
+        return
+    try:
+        stored = contents(path.with_name(problem["file"]))
+    except FormatError:
+        return  # said already
+    if said := difference(stored, made):
+        out.find("generator", f"the model builds another problem than the stored one ({said})", f"see why, or {ADD}")
+
+
+def _point(file: Path, known: Mapping[str, Any], bilevel: Bilevel, out: Checked) -> None:
+    """Check the stored point: it holds, has the recorded value, and its responses are proved optimal."""
+    try:
+        z = read_point(bilevel, file)
+    except KktgenError as error:
+        out.find("point", str(error), ADD)
+        return
+    if z is None:
+        out.find("point", f"{file.name} holds no point, or the followers have no response to it", ADD)
+        return
+    report = verify(bilevel, z)
+    if not report.ok:
+        out.find("point", f"{file.name} does not hold ({_worst(report)})", ADD)
+        return
+    value = value_of(known)
+    assert report.value is not None
+    if value is not None and abs(report.value - value) > SAME * max(1.0, abs(value)):
+        out.find("value", f"the point is worth {report.value:.10g}, and {value:.10g} is recorded", ADD)
+    _certificate(bilevel, z, out)
+
+
+def _worst(report: Report) -> str:
+    """Return in words what fails most at a point."""
+    failing = report.failing
+    return f"{failing[0].name} {failing[0].value:.1e} at {failing[0].where}" if failing else report.reasons[0]
+
+
+def _certificate(bilevel: Bilevel, z: np.ndarray, out: Checked) -> None:
+    """Prove the responses of small followers in rational numbers."""
+    kkt = shared_kkt(bilevel).kkt
+    if kkt is None or kkt.conditions.any() or np.bincount(kkt.y_of).max(initial=0) > CERTIFIED:
+        return
+    deadline = Deadline(SECONDS)
+    try:
+        proof = certify(bilevel, np.where(np.isfinite(z), z, 0.0), seconds=SECONDS)
+    except KktgenError as error:
+        out.notes.append(f"no certificate: {error}")
+        return
+    if proof.ok:
+        return
+    if deadline.spent >= 0.9 * SECONDS:
+        out.notes.append(f"no certificate within {SECONDS:g} s")
+        return
+    open_ones = [f"{name}: {status}" for name, status in proof.followers.items() if status != "exact"]
+    said = [*proof.faults, *open_ones][:1] or ["not proved"]
+    out.find(
+        "certificate", f"the responses are not proved optimal in rational numbers ({said[0]})", "see kktgen help claims"
+    )
