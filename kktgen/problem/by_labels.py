@@ -92,7 +92,11 @@ def _dims(axes: Sequence[Axis], coords: Coords) -> list[str] | None:
     if set(names) <= set(coords.dims) and len(set(names)) == len(names):
         return names
     if len(names) == len(coords.dims):
-        return list(coords.dims)
+        known = [name for name in names if name in coords.dims]
+        if len(set(known)) < len(known):
+            return list(coords.dims)
+        rest = iter([dim for dim in coords.dims if dim not in known])
+        return [name if name in known else next(rest) for name in names]
     every = list(zip(coords.dims, map(set, coords.labels), strict=True))
     alike = [[dim for dim, one in every if labels is not None and set(labels) == one] for _, labels in axes]
     return [dims[0] for dims in alike] if all(len(dims) == 1 for dims in alike) else None
