@@ -125,7 +125,8 @@ def _of_model(target: str, parameters: Mapping[str, Any], name: str, family: str
     if family and not inside:
         raise ProblemError(f"{target}: a model of one's own goes into models/{family}/ first; then name it there")
     own = catalog.describe(target).name
-    folder = Path() if inside else file.parent
+    given = Path(target).expanduser()
+    folder = Path() if inside else given.parent if given.suffix == ".py" else given
     path = _place(folder, name or own, family)
     data = _fresh(path, own if inside else file.name, {key: values[key] for key in parameters})
     data.setdefault("description", catalog.describe(target).summary or own)
