@@ -69,6 +69,8 @@ class _Best:
         """Take a verified value that is better, or as good and without a stored point so far."""
         before = self.value
         if value is None:
+            if before is not None and not self.has_point:
+                self.said.append(f"the recorded value {before:.10g} has no point, and this run found none: run longer")
             return False
         if before is not None and better(self.sense, before, value):
             if not self.has_point:

@@ -35,6 +35,7 @@ def test_a_worse_value_is_history_and_is_told_where_the_better_one_has_no_point(
     assert not out.takes_point and (out.known["objective"], out.known["bound"]) == (10.0, 10.0)
     assert "has no point" in out.said[0] and len(out.known["history"]) == 2
     assert merged(OLD, found(9.0, 12.0), True).said == []
+    assert "this run found none" in merged(OLD, found(None, 12.0), False).said[0]
 
 
 @pytest.mark.parametrize(("sense", "value", "bound"), [("max", 12.0, 15.0), ("min", 8.0, 5.0)])
