@@ -74,7 +74,8 @@ def test_a_problem_without_points():
 
 
 def test_the_same_run_of_the_same_day_is_recorded_once():
-    first = merged({}, found(3.0, 4.0, date="2026-11-28", gap=0.3), False).known
-    assert len(merged(first, found(3.0, 3.5, date="2026-11-28", gap=0.2), True).known["history"]) == 1
-    assert len(merged(first, found(3.0, 3.5, date="2026-11-29", gap=0.2), True).known["history"]) == 2
-    assert len(merged(first, found(3.0, 9.0, date="2026-11-28", gap=2.0), True).known["history"]) == 2
+    first = merged({}, found(3.0, 4.0, date="2026-11-28", gap=0.3, best=3.0), False).known
+    assert len(merged(first, found(2.0, 4.0, date="2026-11-28", gap=0.1, best=2.0), True).known["history"]) == 2
+    assert len(merged(first, found(3.0, 3.5, date="2026-11-28", gap=0.2, best=3.0), True).known["history"]) == 1
+    assert len(merged(first, found(3.0, 3.5, date="2026-11-29", gap=0.2, best=3.0), True).known["history"]) == 2
+    assert len(merged(first, found(3.0, 9.0, date="2026-11-28", gap=2.0, best=3.0), True).known["history"]) == 2
