@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from kktgen import catalog, guide
 from kktgen.cli import cli
-from kktgen.library import catalogue, forms
+from kktgen.library import case_file, catalogue, forms
 from kktgen.library.check import check
 from kktgen.library.classes import class_code
 from kktgen.library.refresh import derived
@@ -27,6 +27,18 @@ def test_what_is_stored_agrees_with_its_records():
     for one in check(selected(["all"]), models=False):
         said = [str(found) for found in one.findings if found.kind not in ("data", "catalogue")]
         if said and "nothing is stored or recorded" not in said[0]:
+            wrong[one.name] = said
+    assert wrong == {}
+
+
+@pytest.mark.slow
+def test_what_is_stored_is_what_models_build():
+    """With models: problems, points, values and certificates of all instances that were added."""
+    added = [path for path in selected(["all"]) if "problem" in case_file.read(path)]
+    wrong = {}
+    for one in check(added):
+        said = [str(found) for found in one.findings if found.kind not in ("data", "catalogue")]
+        if said:
             wrong[one.name] = said
     assert wrong == {}
 
@@ -127,6 +139,12 @@ def test_selections(folder):
     out = CliRunner().invoke(cli, ["instance", "list", "--grade", "esay"])
     assert out.exit_code == 2 and "no grade 'esay'" in out.stderr
     assert run("all", "--family", "knapsack").splitlines()[-1] == f"{len(selected(['knapsack']))} instances"
+
+
+def test_the_catalogue_of_an_installed_package_stays(monkeypatch):
+    monkeypatch.setattr("kktgen.library.catalogue.INSTALLED", LIBRARY.name)
+    out = CliRunner().invoke(cli, ["instance", "list", "knapsack", "--refresh"])
+    assert out.exit_code == 2 and "stays as it is" in out.stderr
 
 
 def test_a_file_that_is_no_catalogue(folder):

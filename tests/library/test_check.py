@@ -159,6 +159,16 @@ def test_a_point_of_prices_that_were_moved(right, tmp_path):
     assert found(tmp_path / "market.toml")[0] == ["point"]
 
 
+def test_points_with_products_in_rows_are_certified(tmp_path, monkeypatch):
+    """Such products have columns of their own, which the stored point lacks: they follow from the variables."""
+    monkeypatch.chdir(tmp_path)
+    source = source_of("classics/pao_bilinear_rows", {}, "one")
+    source.data |= {"data": dict(DATA), "description": "d"}
+    add(source)
+    one = check_one(str(source.path))
+    assert one.certified and one.ok and not one.notes
+
+
 def test_duplicates_are_found_whatever_their_order_and_scale(right, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = """import kktgen as kg
@@ -193,7 +203,7 @@ def test_the_command_prints_a_line_each_and_ends_with_1_on_findings(right, case,
     out = CliRunner().invoke(cli, ["instance", "check"])
     assert out.exit_code == 0, out.output
     assert [line for line in out.stdout.splitlines() if line] == [
-        "cut: ok", "market: ok", "2 instances, 0 with findings",
+        "cut: ok", "market: ok", "2 instances, 2 certified, 0 with findings",
     ]  # fmt: skip
     changed(case, put("grade", value="hard"))
     monkeypatch.chdir(case.parent)
