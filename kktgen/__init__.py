@@ -48,6 +48,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     decompose       many followers taken apart, smaller boxes by rounds; trees over few columns they share
     lagrangian      what rounds over many followers have proved, as a file, and its check
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
+    benchmarks      many runs, each in a process of its own, kept line by line, judged and compared
     guide           the pages of kktgen help, in Markdown
     cli             the command line
 """
