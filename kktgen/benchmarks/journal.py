@@ -40,7 +40,7 @@ class Journal:
         self.path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = open(self.path, "ab+")
+            self._file: IO[bytes] = open(self.path, "ab+")  # noqa: SIM115
         except OSError as error:
             raise FormatError(f"{self.path} cannot be written: {error.strerror or error}") from None
         try:
