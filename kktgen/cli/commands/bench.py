@@ -31,7 +31,7 @@ def command() -> None:
     """Solve many instances in many ways, a process a run, and judge every answer.
 
     \b
-    kktgen bench quick -o results/                  two small instances a family, in less than two minutes
+    kktgen bench quick -o results/                  a small instance of each family, in less than two minutes
     kktgen bench roads 'dc_market/case5_*' --encodings auto,sos1,guessed-big-m --time-limit 300 -o results/
     kktgen bench all --seeds 0..2 --jobs 4 -o results/
     kktgen bench all --part 3/20 -o results/part3   one of twenty parts, as for an array of cluster jobs
@@ -67,9 +67,9 @@ def run(
 ) -> None:  # fmt: skip
     """Solve instances by encodings, solvers and seeds.
 
-    SET is quick (of each family the first two whose file says quick), all, the name of a file in instances/sets, a
-    family, family/case, a glob, grade=easy, tag=market, a .py, .toml, .bilevel.json or .aux file, or a folder of
-    the latter two.
+    SET is quick (of each family the first whose file says quick), all, the name of a file in instances/sets, a family,
+    family/case, a glob, grade=easy, tag=market, a .py, .toml, .bilevel.json or .aux file, or a folder of the latter
+    two.
 
     \b
     kktgen bench quick -o results/
