@@ -14,7 +14,7 @@ from ..formats.writing.files import replace_file
 
 KINDS = ("csv", "parquet")
 INSTALL = "pip install pyarrow"
-FOUND = ("status", "claim", "value", "bound", "gap", "time", "nodes")
+FOUND = ("status", "claim", "value", "bound", "gap", "time", "nodes", "error")
 """Columns of what was found; ``time`` is called ``seconds``."""
 
 

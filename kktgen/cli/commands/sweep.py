@@ -69,7 +69,7 @@ def command(
     drawn = grid_plot.value_plot(table, found.varied, f"{target} over {', '.join(found.varied)}")
     if plot != "none" and drawn is not None:
         paths.append(plots.save(drawn, output / f"sweep.{plot}"))
-    shown = [*found.varied, "encoding", "solver", "claim", "value", "bound", "seconds"]
+    shown = [*found.varied, "encoding", "solver", "status", "claim", "value", "bound", "seconds"]
     printing.table(shown, ([_word(row[name]) for name in shown] for row in table))
     click.echo()
     printing.section("Files", printing.files(paths))
