@@ -2,12 +2,13 @@
 
 The scheduler gives the run of a worker that dies to another one; a run that has taken several workers with it (by
 default more than three, the scheduler's ``allowed-failures``) is ``lost``. What a worker has finished comes back at
-once, and nothing that came back is done again.
+once, and nothing that came back is done again. A run that nobody waits for any longer, as its driver was interrupted
+or killed, is ended on its worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from ..errors import SolverError, UnsupportedError
 from .machine import versions
+from .one_run import one_run
 
 INSTALL = "pip install 'kktgen[cluster]'"
 SECONDS = 20.0
@@ -39,6 +41,26 @@ class Cluster:
     executor: Executor
     workers: int
     alive: Callable[[], bool]
+
+
+class _Unwanted:
+    """Set as soon as the scheduler has taken the task of this thread back from its worker."""
+
+    def __init__(self) -> None:
+        from distributed import get_worker
+
+        self._tasks = get_worker().state.tasks
+        self._key = get_worker().get_current_task()
+
+    def is_set(self) -> bool:
+        """Return whether the task is no longer wanted."""
+        task = self._tasks.get(self._key)
+        return task is None or task.state == "cancelled"
+
+
+def on_worker(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a run on a worker, as long as somebody waits for it."""
+    return one_run(job, _Unwanted())
 
 
 @contextmanager

@@ -83,12 +83,19 @@ def threads(count: int) -> Any:
 
 
 @contextmanager
-def elsewhere(executor: Executor) -> Any:
-    """Yield what submits runs to an executor; what has not begun is taken back on the way out."""
+def elsewhere(executor: Executor, run: Callable[[Mapping[str, Any]], dict[str, Any]] = one_run) -> Any:
+    """Yield what submits runs to an executor; what is not done is taken back on the way out.
+
+    Parameters
+    ----------
+    executor : Executor
+    run : callable
+        What makes a run there.
+    """
     futures: list[Future[Any]] = []
 
     def submit(job: Mapping[str, Any]) -> Future[Any]:
-        futures.append(executor.submit(one_run, job))
+        futures.append(executor.submit(run, job))
         return futures[-1]
 
     try:

@@ -21,7 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..solvers.isolation.group import Group
 from ..solvers.isolation.parent import NO_ROOM
@@ -45,19 +45,27 @@ SLACK = 0.05, 2.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
+class Stop(Protocol):
+    """Says whether a run is to stop, as :class:`threading.Event` does."""
+
+    def is_set(self) -> bool:
+        """Return whether it is to stop."""
+        ...
+
+
 class Stopped(Exception):
     """The run was to stop: there is no record of it."""
 
 
-def one_run(job: Mapping[str, Any], stop: threading.Event | None = None) -> dict[str, Any]:
+def one_run(job: Mapping[str, Any], stop: Stop | None = None) -> dict[str, Any]:
     """Make a run and return its record.
 
     Parameters
     ----------
     job : mapping
         A :class:`~kktgen.benchmarks.plan.Job` as plain data.
-    stop : threading.Event, optional
-        Set it to end the run without a record.
+    stop : Stop, optional
+        Such as a :class:`threading.Event`: set it to end the run without a record.
 
     Raises
     ------
@@ -137,7 +145,7 @@ class _Process(Group):
         return code
 
 
-def _attended(job: Mapping[str, Any], stop: threading.Event | None) -> dict[str, Any]:
+def _attended(job: Mapping[str, Any], stop: Stop | None) -> dict[str, Any]:
     """Start the process, listen to it, end it past its limit; return what is known of the run."""
     late = job["time_limit"] * (1.0 + SLACK[0]) + SLACK[1] + job["grace"]
     heard: dict[str, Any] = {}

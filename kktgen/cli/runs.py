@@ -61,7 +61,7 @@ def _drive(todo: list[Job], journal: Journal, count: int, address: str | None, p
         with driver.threads(min(count, len(todo))) as submit:
             driver.drive(todo, journal, submit, count, told)
         return
-    with cluster.connected(address) as workers, driver.elsewhere(workers.executor) as submit:
+    with cluster.connected(address) as workers, driver.elsewhere(workers.executor, cluster.on_worker) as submit:
         driver.drive(todo, journal, submit, workers.workers, told, workers.alive)
 
 

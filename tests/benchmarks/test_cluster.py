@@ -58,7 +58,7 @@ def test_a_worker_that_is_killed_loses_no_run_and_none_is_made_twice(tmp_path, m
     folder, todo = counted(tmp_path, model_file, 6)
     with (
         dask_here.cluster(tmp_path) as here, Journal(tmp_path) as journal,
-        cluster.connected(here.address) as workers, driver.elsewhere(workers.executor) as submit,
+        cluster.connected(here.address) as workers, driver.elsewhere(workers.executor, cluster.on_worker) as submit,
     ):  # fmt: skip
         victim, mark = here.workers[0], f"WORKER0-{os.getpid()}"
 
@@ -86,7 +86,7 @@ def test_a_hung_run_is_ended_on_its_worker(tmp_path, model_file):
     todo = jobs(path, limit=1.0, grace=0.5, report=True)
     with (
         dask_here.cluster(tmp_path, 1) as here, Journal(tmp_path) as journal,
-        cluster.connected(here.address) as workers, driver.elsewhere(workers.executor) as submit,
+        cluster.connected(here.address) as workers, driver.elsewhere(workers.executor, cluster.on_worker) as submit,
     ):  # fmt: skip
         driver.drive(todo, journal, submit, workers.workers, alive=workers.alive)
         assert [one["status"] for one in journal.records.values()] == ["killed"]
@@ -98,7 +98,7 @@ def test_where_the_scheduler_dies_the_records_stay_and_the_rest_goes_on_later(tm
     with (
         dask_here.cluster(tmp_path) as here, Journal(tmp_path) as journal,
         cluster.connected(here.address) as workers, pytest.raises(kg.SolverError, match="scheduler is gone"),
-        driver.elsewhere(workers.executor) as submit,
+        driver.elsewhere(workers.executor, cluster.on_worker) as submit,
     ):  # fmt: skip
 
         def kill():
@@ -116,6 +116,19 @@ def test_where_the_scheduler_dies_the_records_stay_and_the_rest_goes_on_later(tm
         assert {job.id for job in rest} == {job.id for job in todo} - set(kept)
         driver.drive(rest, journal, submit, 2)
     assert len(read(tmp_path)) == 6
+
+
+def test_a_run_ends_on_its_worker_when_its_driver_is_killed(tmp_path, model_file):
+    path = model_file("endless.py", "import time\n\n\ndef build():\n    time.sleep(600)\n")
+    mark = f"WORKER0-{os.getpid()}"
+    with dask_here.cluster(tmp_path, 1) as here:
+        words = ("kktgen", "bench", str(path), "--cluster", here.address, "-o", str(tmp_path / "out"))
+        command = here.start(*words)
+        wait_for(lambda: len(marked(mark)) > 1, 60)
+        command.kill()
+        command.wait()
+        wait_for(lambda: len(marked(mark)) == 1, 30)  # the worker alone
+    assert read(tmp_path / "out") == {}
 
 
 def test_the_commands_run_on_a_cluster_and_refuse_other_versions(tmp_path, model_file):
