@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import sys
 import time
 import traceback
@@ -98,9 +97,18 @@ def main() -> None:
         answer = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     if lift is not None:
         lift()
+    channel.send("done", **answer, **_used())
+
+
+def _used() -> dict[str, Any]:
+    """Return CPU seconds and MB of this process and of those it has started, where the system counts them."""
+    try:
+        import resource
+    except ImportError:
+        return {}
     own, below = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu = sum(used.ru_utime + used.ru_stime for used in (own, below))
-    channel.send("done", **answer, cpu=round(cpu, 3), rss_mb=max(own.ru_maxrss, below.ru_maxrss) // 1024)
+    return {"cpu": round(cpu, 3), "rss_mb": max(own.ru_maxrss, below.ru_maxrss) // 1024}
 
 
 def _built(job: Mapping[str, Any]) -> tuple[Bilevel, ModuleType | None, dict[str, Any]]:

@@ -42,7 +42,7 @@ def report(result):
 """The source of the model file; ``{folder}`` is to be replaced."""
 
 
-def jobs(path: Path, limit: float = 10.0, seeds: tuple[int, ...] = (0,), **more: Any) -> list[Job]:
+def jobs(path: Path, limit: float = 30.0, seeds: tuple[int, ...] = (0,), **more: Any) -> list[Job]:
     """Return the runs of a model file by ``auto`` and SCIP."""
     return [
         Job(**{**job.to_dict(), **more})
