@@ -1,7 +1,7 @@
 """Figures of many runs: times, gaps, primal integrals, performance profiles, solved over time.
 
 * Shifted geometric mean: ``exp(mean(log(t + s))) - s`` with s = 1 second; a run that is not solved counts its limit.
-* Gap of runs that are not solved: ``|value - bound| / |value|``, at most 1, and 1 without a value or a bound.
+* Gap of runs that are open: ``|value - bound| / |value|``, at most 1, and 1 without a value or a bound.
 * Primal integral (Berthold 2013): the mean over the time limit of ``|value - best| / max(|value|, |best|)``, 1 while
   there is no value.
 * Performance profile (Dolan & Moré 2002): the share of runs that a way solves within a factor of the fastest way.
@@ -95,7 +95,7 @@ class Figures:
     seconds : float
         Shifted geometric mean.
     gap : float
-        Mean of the runs that are not solved; nan where there is none.
+        Mean of the runs that are neither solved nor wrong nor failed; nan where there is none.
     integral : float
         Mean primal integral; nan where no value is known.
     """
@@ -128,7 +128,7 @@ def figures(records: Sequence[Record]) -> list[Figures]:
     best, out = best_values(records), []
     for way in ways(records):
         mine = [one for one in records if one["way"] == way]
-        rest = [left_gap(one) for one in mine if not solves(one) and one["verdict"] != "failed"]
+        rest = [left_gap(one) for one in mine if one["verdict"] not in ("failed", "wrong") and not solves(one)]
         integrals = [primal_integral(one, best[one["instance"]]) for one in mine]
         known = [value for value in integrals if value is not None]
         out.append(

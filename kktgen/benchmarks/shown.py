@@ -126,8 +126,8 @@ def _ways(records: Sequence[Record]) -> Table:
         for one in figures.figures(records)
     ]  # fmt: skip
     note = (
-        "sgm: geometric mean of seconds + 1, less 1, with the limit for what is not solved; gap: mean of what is not "
-        "solved; integral: mean distance from the best value over the time limit"
+        "sgm: geometric mean of seconds + 1, less 1, with the limit for what is not solved; gap: mean of what is open; "
+        "integral: mean distance from the best value over the time limit"
     )
     return Table("Ways", header, tuple(rows), note)
 

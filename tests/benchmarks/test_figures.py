@@ -38,6 +38,7 @@ def test_a_wrong_answer_is_not_solved():
     wrong = record(value=11.0, bound=11.0, time=0.5)
     assert figures.taken(wrong) == 10.0
     assert figures.figures([wrong])[0].solved == 0
+    assert math.isnan(figures.figures([wrong])[0].gap)
 
 
 @pytest.mark.parametrize(
