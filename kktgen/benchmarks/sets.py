@@ -1,17 +1,16 @@
-"""Words that stand for instances: sets, families, globs, grades, tags, names, files, folders of files."""
+"""Words that stand for problems to be solved: those of the library, the set ``quick``, files, folders of files."""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..catalog import folder, instance_names, load_instance
+from ..catalog import instance_names, load_instance
+from ..catalog.selection import chosen, unknown
 from ..errors import ProblemError
 from ..formats.problems import is_table, suffix_of
-from ..wording import near
 
 QUICK_A_FAMILY = 1
 """Instances of each family in the set ``quick``: the first by name of those whose file says ``quick = true``.
@@ -68,54 +67,17 @@ def entries(words: Iterable[str]) -> list[Entry]:
 
 def _meant(word: str) -> list[Entry]:
     """Return what a word stands for."""
-    key, equals, value = word.partition("=")
-    if equals and key in ("grade", "tag"):
-        return _picked(word, _graded(value) if key == "grade" else _tagged(value))
     if word == "quick":
         return list(_quick())
-    if word == "all":
-        return [_entry(name) for name in instance_names()]
-    names, listed = instance_names(), folder("instances") / "sets" / f"{word}.txt"
-    if word in names:
-        return [_entry(word)]
-    if f"{word}/" in {f"{name.partition('/')[0]}/" for name in names}:
-        return [_entry(name) for name in instance_names(word)]
-    if listed.is_file():
-        return _listed(listed)
-    if any(sign in word for sign in "*?["):
-        return _picked(word, None, fnmatch.filter(names, word))
+    names = chosen(word)
+    if names:
+        return [_of(load_instance(name), name) for name in names]
     path = Path(word).expanduser()
     if path.is_dir() and not (path / "model.py").is_file():
         return _in_folder(path)
     if path.exists() or suffix_of(word) or word.endswith((".py", ".toml")):
         return [_file(path)]
-    families = sorted({name.partition("/")[0] for name in names})
-    raise ProblemError(
-        f"{word!r} stands for no instance{near(word, [*names, *families, *_sets()])}; take quick, all, a family "
-        f"({', '.join(families)}), family/case, a glob such as 'roads/*', grade=easy, tag=market, a file, a folder of "
-        f".bilevel.json files{''.join(f', {name}' for name in _sets())}"
-    )
-
-
-def _sets() -> list[str]:
-    return sorted(path.stem for path in (folder("instances") / "sets").glob("*.txt"))
-
-
-def _picked(word: str, wanted: Callable[[Any], bool] | None, names: Iterable[str] | None = None) -> list[Entry]:
-    """Return the instances of the folder that are wanted; refuse a word that no instance answers to."""
-    loaded = [load_instance(name) for name in (instance_names() if names is None else names)]
-    found = [_of(one, one.name) for one in loaded if wanted is None or wanted(one)]
-    if not found:
-        raise ProblemError(f"{word!r}: no instance is like that")
-    return found
-
-
-def _graded(grade: str) -> Callable[[Any], bool]:
-    return lambda instance: getattr(instance, "grade", "") == grade
-
-
-def _tagged(tag: str) -> Callable[[Any], bool]:
-    return lambda instance: tag in getattr(instance, "tags", ())
+    raise unknown(word, "quick, a file, a folder of .bilevel.json files")
 
 
 def _quick() -> Iterator[Entry]:
@@ -130,18 +92,8 @@ def _quick() -> Iterator[Entry]:
                 yield _of(instance, name)
 
 
-def _entry(name: str) -> Entry:
-    return _of(load_instance(name), name)
-
-
 def _of(instance: Any, target: str) -> Entry:
     return Entry(instance.name, target, dict(instance.known))
-
-
-def _listed(path: Path) -> list[Entry]:
-    """Return the instances that a file names, a line each; what follows ``#`` is a comment."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [entry for line in lines if line for entry in _meant(line)]
 
 
 def _in_folder(path: Path) -> list[Entry]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
-from types import SimpleNamespace
-
 import pytest
 
 import kktgen as kg
@@ -33,31 +29,6 @@ def test_quick_has_one_of_each_family_that_has_quick_ones():
     families = {name.partition("/")[0] for name in NAMES if catalog.load_instance(name).quick}
     assert sorted(name.partition("/")[0] for name in found) == sorted(families)
     assert all(catalog.load_instance(name).quick for name in found)
-
-
-def test_a_listed_set(tmp_path, monkeypatch):
-    shelf = tmp_path / "instances"
-    shutil.copytree(catalog.folder("instances") / "roads", shelf / "roads")
-    (shelf / "sets").mkdir()
-    (shelf / "sets" / "mine.txt").write_text("# two\nroads/braess_time\n\nroads/braess_c*  # closing roads\n")
-    monkeypatch.setattr(sets, "folder", lambda kind: shelf)
-    assert names("mine") == ["roads/braess_time", "roads/braess_close"]
-    (shelf / "sets" / "mine.txt").write_text("nothing\n")
-    with pytest.raises(kg.ProblemError, match="'nothing' stands for no instance.*mine"):
-        names("mine")
-
-
-def test_grades_and_tags_where_files_have_them(monkeypatch):
-    def graded(name):
-        instance = catalog.load_instance(name)
-        more = {"grade": "easy", "tags": ("market",)} if name.startswith("cournot/") else {}
-        return SimpleNamespace(**vars(replace(instance)), **more) if not hasattr(instance, "grade") else instance
-
-    if not hasattr(catalog.load_instance(NAMES[0]), "grade"):
-        monkeypatch.setattr(sets, "load_instance", graded)
-        assert names("grade=easy") == names("tag=market") == list(catalog.instance_names("cournot"))
-    with pytest.raises(kg.ProblemError, match="no instance is like that"):
-        names("grade=impossible")
 
 
 def test_files_and_folders_of_files(tmp_path, model_file):
