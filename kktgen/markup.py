@@ -42,7 +42,7 @@ figure { margin: .6em 0 1.4em } figure svg { width: 100%; height: auto }
 """
 """Style of a page, besides that of what stands in it."""
 CLOSED = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'; '
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
 )
 """What makes a browser fetch nothing for a page, whatever stands in it."""

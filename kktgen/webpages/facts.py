@@ -16,7 +16,7 @@ from ..library.records import SAME, gap, standing
 from ..library.selection import name_of
 
 DOUBTS = {
-    "reconstructed": "The data are reconstructed from words and figures of the source; they are not those of the paper.",
+    "reconstructed": "The data are reconstructed from words and figures of the source; its own were not at hand.",
     "calibrated": "The data are calibrated: fitted so that figures of the source come out.",
 }
 """What has to be known of data, by their status."""

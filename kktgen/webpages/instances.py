@@ -38,8 +38,10 @@ COLUMNS = (
     Column("seconds", "seconds", "of that run", True), Column("files", "files", "how many are stored"),
 )  # fmt: skip
 """The columns of the list."""
-INKS = (("row", "rows"), ("hessian", "followers' Hessians"), ("product", "leader's times followers' variables in a cost"),
-        ("border", "right of it the followers' columns, below it their rows"))  # fmt: skip
+INKS = (
+    ("row", "rows"), ("hessian", "followers' Hessians"), ("product", "leader's times followers' variables in a cost"),
+    ("border", "left of it and above it what is the leader's"),
+)  # fmt: skip
 """What the colours of a picture mean."""
 
 
@@ -51,7 +53,7 @@ def page(told: Sequence[Facts], downloads: Downloads, results: str) -> Html:
     graded = [Html(f"{count} {asks(grade, f'grade={grade}')}") for grade, count in counts.items() if grade and count]
     graded += [Html(f"{counts['']} not graded yet")] if counts[""] else []
     title = "Instances of bilevel problems with convex-QP followers"
-    intro = f"{len(told)} instances in {families} families: "
+    intro = f"{len(told)} instances in {families} famil{'y' if families == 1 else 'ies'}: "
     named = [(facts.name, facts.entry) for facts in told]
     lists = [
         downloads.link("kktgen.solu", forms.solu_text(named).encode(), "kktgen.solu", "values, as MIPLIB's .solu"),
@@ -99,17 +101,16 @@ MORE = ("B_u", "I_u", "m_link", "alpha", "prices", "columns", "status", "tags")
 def _row(facts: Facts, downloads: Downloads) -> Row:
     entry, record = facts.entry, facts.record
     links = _links(facts, downloads)
-    by, value, when = record.get("by"), entry["value"], record.get("date")
+    by, value, when, code = record.get("by"), entry["value"], record.get("date"), entry.get("class")
     shown = {key: entry.get(key) for key in ("followers", "n_y", "m_u", "m_l", "m_coup", "n_link", "pairs")}
     x, binary, whole_ = (entry.get(key) for key in ("n_x", "B_u", "I_u"))
     cells = [
         Cell(None, canvas(facts)), Cell(entry["family"]), Cell(entry["case"]),
-        Cell(entry["grade"], kind=f"grade {entry['grade']}"), Cell(entry.get("class"), tag("code", entry["class"])
-             if "class" in entry else None),
+        Cell(entry["grade"], kind=f"grade {entry['grade']}"), Cell(code, code and tag("code", code)),
         Cell(x, None if x is None else f"{x} ({binary}, {whole_})"), *map(Cell, shown.values()),
         Cell(" ".join(facts.features), kind="wrap"), Cell(entry["sense"]), Cell(value, _number(value)),
-        Cell(entry["bound"], _number(entry["bound"])), Cell(facts.gap, None if facts.gap is None else f"{facts.gap:.1g}"),
-        Cell(entry["claim"]), Cell(by, by and tag("span", by, title=by), "clip"), Cell(None if when is None else str(when)),
+        Cell(entry["bound"], _number(entry["bound"])), Cell(facts.gap, _number(facts.gap, ".1g")), Cell(entry["claim"]),
+        Cell(by, by and tag("span", by, title=by), "clip"), Cell(None if when is None else str(when)),
         Cell(record.get("seconds")), Cell(len(facts.stored), Html(" ".join(links)) if links else "-"),
     ]  # fmt: skip
     more: dict[str, Any] = {
@@ -118,15 +119,15 @@ def _row(facts: Facts, downloads: Downloads) -> Row:
         "tags": " ".join(entry["tags"]),
     }  # fmt: skip
     words = " ".join([entry["description"], facts.model])
-    return Row(facts.name, cells, words, _there(more), inner(facts, links))
+    return Row(facts.name, cells, words, _there(more), inner(facts))
 
 
 def _there(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: "" if value is None else value for key, value in values.items()}
 
 
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.8g}"
+def _number(value: float | None, form: str = ".8g") -> str | None:
+    return None if value is None else format(value, form)
 
 
 def _links(facts: Facts, downloads: Downloads) -> list[Html]:

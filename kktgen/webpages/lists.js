@@ -12,8 +12,9 @@
     const heads = [...table.tHead.rows[0].cells];
     const keys = heads.map((head) => head.dataset.key || "");
     const rows = [...table.tBodies].map((body) => {
-      const cells = body.rows[0].cells, values = body.dataset.more ? JSON.parse(body.dataset.more) : {};
+      const cells = body.rows[0].cells, values = {};
       keys.forEach((key, k) => { if (key) values[key] = cells[k].dataset.v ?? cells[k].textContent; });
+      Object.assign(values, JSON.parse(body.dataset.more ?? "{}"));
       const text = [body.dataset.name, body.dataset.words, ...Object.values(values)].join(" ").toLowerCase();
       return { body, values, text, name: body.dataset.name };
     });

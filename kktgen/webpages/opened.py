@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..library import catalogue, stored
@@ -25,19 +25,19 @@ WORDS = {
 """What the statistics of the catalogue are."""
 
 
-def inner(facts: Facts, links: Sequence[Html]) -> Html:
-    """Return what the row of an instance opens; ``links`` are those to its files."""
+def inner(facts: Facts) -> Html:
+    """Return what the row of an instance opens."""
     sections = {
-        "Files": Html(" · ".join(links)),
         "To repeat it": tag("pre", "\n".join(_commands(facts))),
-        "Parameters": table(("parameter", "value"), [(key, _short(v)) for key, v in facts.instance.parameters.items()]),
-        "Value and bound": _values(facts),
         "Records": _records(facts),
         "Given runs": _runs(facts),
+        "Value and bound": _values(facts),
+        "Parameters": table(("parameter", "value"), [(key, _short(v)) for key, v in facts.instance.parameters.items()]),
         "Sizes": _sizes(facts),
+        "Stored files": _files(facts),
     }
-    shown = [Html(tag("h3", title) + part) for title, part in sections.items() if part]
-    return Html("".join([_picture(facts), _about(facts), *shown]))
+    shown = [tag("div", tag("h3", title), part) for title, part in sections.items() if part]
+    return Html(_picture(facts) + _about(facts) + tag("div", *shown, kind="parts"))
 
 
 def canvas(facts: Facts, kind: str = "", side: int = 88) -> Html:
@@ -75,7 +75,7 @@ def _commands(facts: Facts) -> list[str]:
 
 def _values(facts: Facts) -> Html:
     known, value = facts.known, facts.entry["value"]
-    best = " ".join(map(_digits, known["range"])) if known.get("range") else None
+    best = " ".join(f"{one:.10g}" for one in known["range"]) if known.get("range") else None
     rows = [
         ("sense", facts.entry["sense"] or None), ("value", _digits(value)), ("bound", _digits(facts.entry["bound"])),
         ("gap", None if facts.gap is None else f"{facts.gap:.2g}"), ("claim", facts.entry["claim"] or None),
@@ -108,6 +108,13 @@ def _runs(facts: Facts) -> Html:
     return table(header, rows)
 
 
+def _files(facts: Facts) -> Html:
+    """Return the names, sizes and digests of what is stored; the links stand in the row itself."""
+    digest = {stored.BUNDLE: facts.instance.problem.get("sha256", "")}
+    rows = [(path.name, path.stat().st_size, digest.get(end, "")) for end, path in facts.stored.items()]
+    return table(("file", "bytes", "sha256 of what is packed"), rows)
+
+
 def _sizes(facts: Facts) -> Html:
     there = [key for key in WORDS if facts.entry.get(key) is not None]
     return table(("symbol", "number", "what"), [(key, _digits(facts.entry[key]), WORDS[key]) for key in there])
@@ -120,4 +127,3 @@ def _digits(value: Any) -> str | None:
 def _short(value: Any) -> str:
     text = ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, Mapping) else str(value)
     return text if len(text) <= 400 else f"{text[:400]} ..."
-

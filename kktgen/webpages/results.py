@@ -28,7 +28,8 @@ RUNS = (
 )  # fmt: skip
 """The columns of the list of runs."""
 SHOWN = (
-    ("verdict=wrong,failed", "runs that went wrong"), ("verdict=open gap>0.01", "runs that are far from a proof"),
+    ("verdict=wrong,failed", "runs that went wrong"),
+    ("verdict=open gap>0.01", "runs that are far from a proof"),
     ("seconds>10 -sos1", "slow ones of other ways"),
 )
 """Examples of filters."""
@@ -41,20 +42,22 @@ Record = Mapping[str, Any]
 def page(told: Sequence[Facts], records: Sequence[Record]) -> Html:
     """Return the page of results: of the instances' own records, and of runs where some are given."""
     title = "Results on bilevel problems with convex-QP followers"
-    nav = tag("nav", tag("a", "Instances", href=instances.NAME), *([tag("a", "All runs", href="#runs")] * bool(records)))
+    further = tag("a", "All runs", href="#runs") if records else ""
+    nav = tag("nav", tag("a", "Instances", href=instances.NAME), further)
     return whole(title, tag("h1", title), nav, *_library(told), *(_given(records) if records else [_none()]))
 
 
 def _library(told: Sequence[Facts]) -> list[Html]:
     """Return what the instances' records prove: grades by family, and by when."""
     families = sorted({facts.entry["family"] for facts in told})
+    grades = [grade for grade in (*GRADES, "") if any(facts.entry["grade"] == grade for facts in told)]
     columns = [Column("family", "family"), Column("instances", "instances", "", True)]
-    columns += [Column(grade or "none", grade or "not graded", "", True) for grade in (*GRADES, "")]
+    columns += [Column(grade or "none", grade or "not graded", "", True) for grade in grades]
     columns += [Column("proved", "proved", "an optimum is claimed", True)]
     rows = []
     for family in families:
         own = [facts.entry for facts in told if facts.entry["family"] == family]
-        counts = [sum(one["grade"] == grade for one in own) for grade in (*GRADES, "")]
+        counts = [sum(one["grade"] == grade for one in own) for grade in grades]
         cells = [Cell(family), *map(Cell, [len(own), *counts, sum(bool(one["proved"]) for one in own)])]
         rows.append(Row(family, cells))
     proved = sum(bool(facts.entry["proved"]) for facts in told)
@@ -124,7 +127,8 @@ def _times(records: Sequence[Record]) -> list[Html]:
     rows = []
     for name, by_way in sorted(cases.items()):
         spent = {way: _seconds(own) for way, own in by_way.items()}
-        best = min((value for value in spent.values() if value is not None), default=math.inf)
+        solved = [value for value in spent.values() if value is not None]
+        best = min(solved, default=0.0) if len(by_way) > 1 else 0.0
         cells = [_time(by_way.get(way, []), spent.get(way), best) for way in ways]
         rows.append(Row(name, [Cell(name), *cells]))
     note = "mean over seeds where every one is solved, the least in bold; otherwise the verdict of the worst run"
@@ -138,7 +142,7 @@ def _seconds(own: Sequence[Record]) -> float | None:
 def _time(own: Sequence[Record], seconds: float | None, best: float) -> Cell:
     if seconds is not None:
         text = f"{seconds:.2f}"
-        return Cell(seconds, tag("b", text) if seconds <= best * (1 + 1e-9) else text)
+        return Cell(seconds, tag("b", text) if 0 < seconds <= best else text)
     if not own:
         return Cell(None)
     worst = max((one["verdict"] for one in own if not solves(one)), key=VERDICTS.index)
@@ -151,11 +155,12 @@ def _run(one: Record) -> Row:
     cells = [
         Cell(one["instance"]), Cell(one["way"]), Cell(one["seed"]), Cell(one["verdict"], kind=one["verdict"]),
         Cell(one["status"]), Cell(one["claim"]), _figure(one["value"], ".8g"), _figure(one["bound"], ".8g"),
-        _figure(gap, ".2g"), _figure(one.get("time"), ".2f"), _figure(one["limits"]["time"], "g"), Cell(one.get("nodes")),
-        Cell(one.get("rss_mb")), Cell(one.get("machine", {}).get("host")), _figure(one.get("load"), ".1f"), Cell(began),
+        _figure(gap, ".2g"), _figure(one.get("time"), ".2f"), _figure(one["limits"]["time"], "g"),
+        Cell(one.get("nodes")), Cell(one.get("rss_mb")), Cell(one.get("machine", {}).get("host")),
+        _figure(one.get("load"), ".1f"), Cell(began),
         Cell(error, error and tag("span", str(error)[:200], title=str(error)[:2000]), "clip"),
     ]  # fmt: skip
-    return Row(f"{one['id']}", cells)
+    return Row(one["id"], cells)
 
 
 def _figure(value: float | None, form: str) -> Cell:

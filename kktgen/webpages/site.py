@@ -49,9 +49,10 @@ def write(
         raise FormatError(f"{folder} cannot be made: {error.strerror or error}") from None
     listed, stale = catalogue.entries(paths)
     by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for one in records:
-        by_name.setdefault(one["instance"], []).append(one)
-    facts, names = [], set()
+    for record in records:
+        by_name.setdefault(record["instance"], []).append(record)
+    facts: list[Facts] = []
+    names = set()
     for path, entry in listed.items():
         one = Facts(path, entry)
         if one.name in names:

@@ -99,7 +99,7 @@ def test_refresh_builds_what_changed_alone(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(catalog, "build", lambda *given: pytest.fail("a model was built"))
         text = (folder / "duopoly.toml").read_text()
-        (folder / "duopoly.toml").write_text(text.replace("quick = true", 'quick = true\ntags = ["small"]'))
+        (folder / "duopoly.toml").write_text(text.replace("tags = [", 'tags = ["small", '))
         assert "duopoly" in run("--tag", "small", "--refresh")
     assert catalogue.load(folder)["duopoly"]["digest"] != book["duopoly"]["digest"]
     (folder / "i10_k3.toml").unlink()
