@@ -51,6 +51,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
     library         instances with stored problems, points and records: added, checked, listed
     benchmarks      many runs, each in a process of its own, kept line by line, judged and compared
+    webpages        the library and the results of runs as pages that sort, filter and open
     guide           the pages of kktgen help, in Markdown
     cli             the command line
 """

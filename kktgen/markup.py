@@ -41,6 +41,11 @@ figure { margin: .6em 0 1.4em } figure svg { width: 100%; height: auto }
 @media print { details > * { display: block } }
 """
 """Style of a page, besides that of what stands in it."""
+CLOSED = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
+)
+"""What makes a browser fetch nothing for a page, whatever stands in it."""
 
 
 class Html(str):
@@ -49,13 +54,23 @@ class Html(str):
 
 def text(value: Any) -> Html:
     """Return a value as HTML: escaped, but for what is HTML already; what no page can hold becomes U+FFFD."""
-    return value if isinstance(value, Html) else Html(html.escape(_NO_TEXT.sub("\ufffd", str(value))))
+    return value if isinstance(value, Html) else Html(html.escape(text_only(value)))
 
 
-def tag(name: str, *inner: Any, kind: str = "") -> Html:
-    """Return an element around texts and elements; ``kind`` is its class."""
-    head = f'{name} class="{text(kind)}"' if kind else name
-    return Html(f"<{head}>{''.join(map(text, inner))}</{name}>")
+def text_only(value: Any) -> str:
+    """Return a value as the characters that a page can hold; the others become U+FFFD."""
+    return _NO_TEXT.sub("\ufffd", str(value))
+
+
+def tag(name: str, *inner: Any, kind: str = "", **attributes: Any) -> Html:
+    """Return an element around texts and elements; ``kind`` is its class, ``data_x=1`` the attribute ``data-x``.
+
+    Attributes that are None or False are left out; True is one without a value.
+    """
+    given = {"class": kind or None, **attributes}
+    words = [f" {key.replace('_', '-')}" + ("" if value is True else f'="{html.escape(text_only(value))}"')
+             for key, value in given.items() if value is not None and value is not False]  # fmt: skip
+    return Html(f"<{name}{''.join(words)}>{''.join(map(text, inner))}</{name}>")
 
 
 def bullets(items: Iterable[Any]) -> Html:
@@ -92,9 +107,10 @@ def card(*inner: Any) -> Html:
     return tag("div", tag("style", Html(CARD)), *inner, kind="kktgen")
 
 
-def page(title: Any, *inner: Any) -> Html:
-    """Return a page of its own."""
+def page(title: Any, *inner: Any, style: str = "", script: str = "") -> Html:
+    """Return a page of its own, with more style and a script where there are some; it may fetch nothing."""
     head = [Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-            tag("title", title), tag("style", Html(CARD + PAGE))]  # fmt: skip
+            Html(CLOSED) if script else "", tag("title", title), tag("style", Html(CARD + PAGE + style))]  # fmt: skip
     main = tag("main", *inner, kind="kktgen")
-    return Html(f'<!DOCTYPE html>\n<html lang="en">{tag("head", *head)}\n{tag("body", main)}</html>\n')
+    body = tag("body", main, tag("script", Html(script)) if script else "")
+    return Html(f'<!DOCTYPE html>\n<html lang="en">{tag("head", *head)}\n{body}</html>\n')

@@ -44,12 +44,21 @@ def told_against(before: Sequence[Record], after: Sequence[Record]) -> str:
 
 def html(records: Sequence[Record], title: str, before: Sequence[Record] | None = None) -> Html:
     """Return a page about runs, and about what differs from other runs."""
-    parts: list[Any] = [tag("h1", title)]
+    parts: list[Any] = [tag("h1", title), *summary(records)]
+    if before is not None:
+        parts += [tag("h2", "Against the other runs"), *map(_as_html, _against(before, records, whole=True))]
+    parts += [tag("h2", "Tables"), *(_as_html(one) for one in _tables(records, whole=True)[_leading(records) :])]
+    return page(title, *parts)
+
+
+def summary(records: Sequence[Record]) -> list[Html]:
+    """Return what a page tells of runs first: disagreements, figures of every way, curves."""
+    parts: list[Html] = []
     for block in _first(records):
         head, *lines = block.splitlines()
         parts += [tag("p", head), bullets(lines)]
     common = figures.shared(records)
-    parts += [_as_html(one) for one in _tables(records, whole=True)[:1]]
+    parts += [_as_html(one) for one in _tables(records)[: _leading(records)]]
     if common:
         count = figures.case_count(common)
         limit = max(float(one["limits"]["time"]) for one in common)
@@ -63,10 +72,12 @@ def html(records: Sequence[Record], title: str, before: Sequence[Record] | None 
                 figures.profile(common), count, 1.0, 100.0, "factor of the fastest way", "performance profile"
             ),
         ]  # fmt: skip
-    if before is not None:
-        parts += [tag("h2", "Against the other runs"), *map(_as_html, _against(before, records, whole=True))]
-    parts += [tag("h2", "Tables"), *(_as_html(one) for one in _tables(records, whole=True)[1:])]
-    return page(title, *parts)
+    return parts
+
+
+def _leading(records: Sequence[Record]) -> int:
+    """Return how many of the tables stand first: the figures of the ways, and which runs they leave out."""
+    return 1 if len(figures.shared(records)) == len(records) else 2
 
 
 def _as_html(block: Table | str) -> Html:

@@ -38,6 +38,7 @@ def cli() -> None:
     kktgen plot dso_vpp -o out/                 solve and draw its plots
     kktgen sweep dso_vpp --set hours=6,12,24    a grid of parameters, one table
     kktgen bench quick -o results/              many runs, judged by what is known
+    kktgen catalogue -o site/ --runs results/   instances and results as pages for a browser
     """
 
 

@@ -21,6 +21,7 @@ from ..errors import KktgenError, ProblemError
 from . import case_file
 from .classes import sizes
 from .findings import Checked
+from .picture import picture
 from .records import value_of
 from .selection import name_of
 from .stored import digest, write_bytes
@@ -34,6 +35,8 @@ COUNTED = (
     "alpha", "priced", "products_u", "products_l", "nash", "lifted", "conditional", "complements",
 )  # fmt: skip
 """Statistics in an entry."""
+PICTURE = "picture"
+"""Key of the picture of its structure (:mod:`kktgen.library.picture`)."""
 SAID = ("family", "case", "description", "grade", "tags", "status", "sense", "value", "bound", "claim", "proved")
 """What an entry says besides, taken from the instance's file."""
 REFRESH = "run kktgen instance list --refresh"
@@ -119,9 +122,10 @@ def entry(path: Path, before: Mapping[str, Any] | None = None, counted: Mapping[
     key = key_of(data)
     if counted is None and before is not None and before.get("key") == key and before.get("class"):
         counted = before
-    if counted is None:
-        counted = sizes(catalog.build(path))
-    numbers = {name: counted[name] for name in COUNTED if name in counted}
+    if counted is None or PICTURE not in counted:
+        m = catalog.build(path)
+        counted = {**(sizes(m) if counted is None else counted), PICTURE: picture(m)}
+    numbers = {name: counted[name] for name in (*COUNTED, PICTURE) if name in counted}
     return {"digest": digest(path.read_bytes()), "key": key, **said(path, data), **numbers}
 
 

@@ -85,6 +85,19 @@ def is_backed(known: Record) -> bool:
     return any(different(one, other) for k, one in enumerate(found) for other in found[:k])
 
 
+def standing(known: Record) -> Record:
+    """Return the record that the known value rests on: the latest proof of it, else the latest one that has it.
+
+    Where nothing is recorded, what ``source`` tells is taken; nothing where there is no value.
+    """
+    told = known if known.get("history") else {**known, "history": first_records(known)}
+    value = value_of(told)
+    if value is None:
+        return {}
+    near = [one for one in told["history"] if (gap(value_of(one), value) or 0.0) <= GAP and value_of(one) is not None]
+    return next(reversed([*near, *proofs(told)]), {})
+
+
 def grade(known: Record) -> str:
     """Return the grade the records earn; a proof by the default recipe by its seconds."""
     if known.get("claim") not in ENDED:

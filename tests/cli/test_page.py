@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
+import browser
 import pytest
 from click.testing import CliRunner
 from html_reader import read
@@ -37,7 +35,6 @@ def build(cap: float = 90.0):
 def report(result):
     return "own report </pre><script>"
 '''
-BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 
 
 def run(*args):
@@ -119,27 +116,16 @@ def test_without_a_folder_no_page_is_written(model_file, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("report.html"))
 
 
-def shown(page: Path, folder: Path) -> tuple[str, str]:
-    """Return the elements a browser makes of a page, and what it complains of."""
-    done = subprocess.run(
-        [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-         "--enable-logging=stderr", "--v=0", "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
-
-
-@pytest.mark.skipif(BROWSER is None, reason="there is no chromium or chrome to open the page in")
+@browser.needed
 def test_a_browser_shows_the_page_without_a_complaint(written, tmp_path):
-    dom, complaints = shown(written, tmp_path)
+    dom, complaints = browser.shown(written, tmp_path)
     assert complaints == ""
     assert "How to repeat it" in dom and "market &lt;b&gt;&amp;" in dom and "<script" not in dom
     assert read(dom).tags == [*read(written.read_text(encoding="utf-8")).tags]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no chromium or chrome to open the page in")
+@browser.needed
 def test_a_complaint_of_the_browser_is_noticed(tmp_path):
     page = tmp_path / "bad.html"
     page.write_text("<!DOCTYPE html><title>bad</title><script>console.error('no'); missing()</script>")
-    assert "CONSOLE" in shown(page, tmp_path)[1]
+    assert "CONSOLE" in browser.shown(page, tmp_path)[1]

@@ -162,7 +162,8 @@ def list_command(sets: tuple[str, ...], form: str, refresh: bool, jobs: int, **a
         printing.table(forms.HEADER, (forms.row(name, one) for name, one in named))
         click.echo(f"{len(named)} instances")
     elif form == "json":
-        click.echo(result_files.to_json(dict(named)))
+        plain = {name: {key: one[key] for key in one if key != catalogue.PICTURE} for name, one in named}
+        click.echo(result_files.to_json(plain))
     else:
         make = {"csv": forms.csv_text, "solu": forms.solu_text, "md": forms.page}[form]
         click.echo(make(named), nl=False)
