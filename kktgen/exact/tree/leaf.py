@@ -1,0 +1,135 @@
+"""A leaf of a proof: prices in rational numbers that bound the objective, or show that there is no point.
+
+Prices are rounded to few digits first. Where a column has no bound its reduced cost must vanish exactly; there the
+prices, and the point of the tangent if need be, are completed by solving linear equations in rational numbers.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...deadline import Deadline
+from ..certificate import number
+from ..linear import Elimination, solve
+from ..optimum import Box, Refused, lower_bound
+from .program import Program
+from .relaxation import Relaxed
+
+DIGITS = 2.0**30
+"""Prices and points are rounded to whole multiples of one over this."""
+NEAR = 1e-5
+"""A reduced cost up to this is meant to vanish."""
+PAID = 1e-6
+"""Prices from here on may change in the completion; smaller ones are taken for zero."""
+
+
+def leaf(
+    program: Program, found: Relaxed, box: Box, tight: frozenset[int], cut: Fraction, deadline: Deadline
+) -> list[Any] | None:  # fmt: skip
+    """Return the leaf that proves a node done, None where rational numbers do not confirm it.
+
+    Parameters
+    ----------
+    program : Program
+    found : Relaxed
+        Of the node's relaxation.
+    box, tight
+        The node, exactly.
+    cut : Fraction
+        What the objective is to be shown not to be below.
+    deadline : Deadline
+    """
+    if any(low is not None and high is not None and low > high for low, high in box.values()):
+        return ["empty"]
+    if found.y is None:
+        return None
+    y, z = _rounded(program, found)
+    plain = _written(found, y, z)
+    if _holds(program, plain, box, tight, cut):
+        return plain
+    completed = _completed(program, found, y, z, box, tight, deadline)
+    if completed is None:
+        return None
+    plain = _written(found, *completed)
+    return plain if _holds(program, plain, box, tight, cut) else None
+
+
+def _rounded(program: Program, found: Relaxed) -> tuple[dict[int, Fraction], dict[int, Fraction]]:
+    """Return row prices by number of the row, and the point where it is curved, in the units of the problem."""
+    p, unit = program, Fraction(program.unit) if found.x is not None else Fraction(1)
+    assert found.y is not None
+    y = np.round(found.y * DIGITS) / DIGITS
+    prices = {int(p.number[k]): Fraction(float(y[k])) * unit / Fraction(p.rows[k]) for k in np.flatnonzero(y)}
+    if found.x is None:
+        return prices, {}
+    x = np.round(found.x * DIGITS) / DIGITS
+    return prices, {j: Fraction(float(x[j])) * Fraction(p.columns[j]) for j in p.goal.P if x[j]}
+
+
+def _written(found: Relaxed, y: dict[int, Fraction], z: dict[int, Fraction]) -> list[Any]:
+    prices = [[i, number(v)] for i, v in sorted(y.items()) if v]
+    if found.x is None:
+        return ["ray", prices]
+    return ["bound", [[j, number(v)] for j, v in sorted(z.items()) if v], prices]
+
+
+def _holds(program: Program, plain: list[Any], box: Box, tight: frozenset[int], cut: Fraction) -> bool:
+    try:
+        if plain[0] == "ray":
+            return lower_bound(program.kkt, None, plain, box, tight) > 0
+        return lower_bound(program.kkt, program.goal, plain, box, tight) >= cut
+    except Refused:
+        return False
+
+
+def _completed(
+    program: Program, found: Relaxed, y: dict[int, Fraction], z: dict[int, Fraction], box: Box, tight: frozenset[int],
+    deadline: Deadline,
+) -> tuple[dict[int, Fraction], dict[int, Fraction]] | None:
+    """Return prices and point nearby for which reduced costs vanish where a bound is missing; None if none is found."""
+    p, kkt, goal = program, program.kkt, program.goal if found.x is not None else None
+    assert found.y is not None
+    size = np.abs(found.y)
+    equal = np.array([i in tight or _equal(kkt.rows[i]) for i in p.number.tolist()], dtype=bool)
+    free = {int(i) for i in p.number[(size > PAID) | equal]}
+    y = {i: v for i, v in y.items() if i in free}
+    slope: dict[int, Fraction] = {}
+    if goal is not None:
+        values, unit, _ = goal.tangent(["bound", list(z.items())], box)
+        slope = {j: Fraction(v) / unit for j, v in values.items()}
+    rows: dict[int, dict[int, Fraction]] = {}
+    for i in free:
+        for j, v in kkt.rows[i].terms.items():
+            if v and None in box[j]:
+                rows.setdefault(j, {})[i] = v
+    paid: dict[int, Fraction] = {}
+    for j, row in rows.items():
+        paid[j] = sum((v * y[i] for i, v in row.items() if i in y), Fraction(0))
+    own = p.columns / p.unit
+    wanted, sides = [], []
+    for j in {*rows, *(j for j in slope if None in box[j])}:
+        g = slope.get(j, Fraction(0)) - paid.get(j, Fraction(0))
+        if abs(float(g)) * own[j] > NEAR:
+            if box[j][g < 0] is None:
+                return None
+            continue
+        row = dict(rows.get(j, {}))
+        for i, v in goal.P.get(j, ()) if goal is not None else ():
+            row[-1 - i] = Fraction(-v, goal.unit)
+        wanted.append(row)
+        sides.append(g)
+    kind = {i: 1 + (i < 0) for row in wanted for i in row}
+    factors = Elimination(wanted, [0] * len(wanted), kind, deadline).factors
+    steps = solve(wanted, sides, factors, deadline)  # what the pivots change by; the others stay
+    out = {**y}, {**z}
+    for i, v in steps.items():
+        part, key = (out[0], i) if i >= 0 else (out[1], -1 - i)
+        part[key] = part.get(key, Fraction(0)) + v
+    return out
+
+
+def _equal(row: Any) -> bool:
+    return row.low is not None and row.low == row.high
