@@ -207,7 +207,7 @@ class Kkt:
 class Goal:
     """The minimised objective with the vanishing products in it, and the chords that replace what is concave in it."""
 
-    def __init__(self, kkt: Kkt, goal: Any, weights: Any, chords: Any) -> None:
+    def __init__(self, kkt: Kkt, goal: Any, weights: Any, chords: Any, bent: bool = False) -> None:
         linear, self.r = gathered(goal["linear"]), F(goal["constant"])
         P = hessian(goal["products"])
         for j, w in gathered(weights).items():
@@ -229,7 +229,7 @@ class Goal:
         P = defaultdict(Fraction, P)
         for j, e in self.chords.items():
             P[j, j] += e
-        need(is_psd(P), "the rewritten objective is not convex")
+        need(bent or is_psd(P), "the rewritten objective is not convex")
         self.unit = lcm(1, *(v.denominator for v in (*P.values(), *linear.values())))
         self.q = {j: int(v * self.unit) for j, v in linear.items()}
         self.P: dict[int, list[tuple[int, int]]] = defaultdict(list)

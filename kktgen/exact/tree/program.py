@@ -52,6 +52,8 @@ class Program:
     unit : float
         That of the objective.
     pairs : Pairs
+    chords : tuple of ndarray
+        Columns with chords, and their weights.
     """
 
     kkt: Kkt
@@ -70,6 +72,7 @@ class Program:
     rows: np.ndarray
     unit: float
     pairs: Pairs
+    chords: tuple[np.ndarray, np.ndarray]
 
     @classmethod
     def of(cls, kkt: Kkt, goal: Goal, view: Scaled) -> Program:
@@ -91,11 +94,13 @@ class Program:
         q[list(goal.q)] = [v / goal.unit for v in goal.q.values()]
         entries = [(i, j, v / goal.unit) for i, row in goal.P.items() for j, v in row]
         i, j, v = (np.array(part) for part in zip(*entries, strict=True)) if entries else (np.empty(0, int),) * 3
+        bent = np.array(list(goal.chords), dtype=int)
         P = Csr(coo(v * c[i] * c[j] / unit, i, j, (n, n)))
         return cls(
             kkt, goal, P, q * c / unit, float(goal.r) / unit,
             _over(A, units), lo, hi, lb, ub, np.array(number, dtype=int), place, c, units, unit,
             _pairs(kkt, single, n, c, view.changes),
+            (bent, np.array([float(e) for e in goal.chords.values()]) * c[bent] ** 2 / unit),
         )  # fmt: skip
 
     @property

@@ -90,18 +90,23 @@ class Relaxation:
             self._move(node)
             return self._told(node, self._lp.minimize(self._all, self.program.q))
         p = self.program
-        q, _, extra = self.tangent_data(node)
         try:
-            found = interior(extra, q, p.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
+            found = interior(p.P, self.tangent_data(node)[0], p.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
         except SolverError:
             return Relaxed(-np.inf)
         if found.status == "optimal":
             return self._told(node, found)
         return self.empty(node) or Relaxed(-np.inf)
 
-    def tangent_data(self, node: Node):  # chords come later
-        """Return the objective of a node."""
-        return self.program.q, self.program.r, self.program.P
+    def tangent_data(self, node: Node) -> tuple[np.ndarray, float]:
+        """Return slopes and constant of the objective of a node, its chords included."""
+        p = self.program
+        j, e = p.chords
+        if not len(j):
+            return p.q, p.r
+        low, high, q = node.lb[j], node.ub[j], p.q.copy()
+        q[j] -= 0.5 * e * (low + high)
+        return q, p.r + 0.5 * float((e * low * high).sum())
 
     def empty(self, node: Node) -> Relaxed | None:
         """Return the proof that a node has no point, where there is one."""
@@ -136,8 +141,8 @@ class Relaxation:
         p = self.program
         g, total = -(p.A.T @ y), 0.0
         if x is not None:
-            q, r, P = self.tangent_data(node)
-            bent = P @ x
+            q, r = self.tangent_data(node)
+            bent = p.P @ x
             g, total = g + bent + q, r - 0.5 * float(x @ bent)
         open_ = np.where(g > 0, np.isinf(node.lb), np.isinf(node.ub))
         g[open_ & (np.abs(g) <= DUST)] = 0.0

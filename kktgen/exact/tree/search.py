@@ -30,6 +30,11 @@ LEAST = 1e-7
 MARGIN = 1e-7
 """A node counts as done when its bound, in floats, exceeds the value by this much of it."""
 
+BENT, MIDDLE = 4, 0.2
+"""So many boxes of chords are tried, and split at least this far from their ends."""
+ROOM = 0.05
+"""... and by no more than this of what lies between the value and the one that is known."""
+
 Telling = Callable[[dict[str, Any]], None]
 
 
@@ -64,7 +69,8 @@ class Search:
     Parameters
     ----------
     program : Program
-    cut : Fraction
+    cut, room : Fraction
+        What is to be proved, and how far the value lies above it.
     deadline : Deadline
     tell : callable, optional
         Hears how far it is, as a record of progress.
@@ -78,11 +84,13 @@ class Search:
         Whether a part satisfies all pairs and integers below ``cut``: the value is then not the optimum.
     """
 
-    def __init__(self, program: Program, cut: Fraction, deadline: Deadline, tell: Telling | None = None) -> None:
+    def __init__(
+        self, program: Program, cut: Fraction, room: Fraction, deadline: Deadline, tell: Telling | None = None
+    ) -> None:
         self.program, self.cut, self.deadline, self.tell = program, cut, deadline, tell
         self.relaxation = Relaxation(program, deadline)
-        self.aim = float(cut) / program.unit
-        self.aim += MARGIN * max(1.0, abs(self.aim))
+        self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
+        self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
         self.root: Part | None = None
 
@@ -190,7 +198,6 @@ class Search:
                 end = float(low) / p.columns[j]
                 first.lb[j], first.ub[j] = max(first.lb[j], end), min(first.ub[j], end)
             else:
-                first.lo[:] if False else None
                 lo = node.lo.copy()
                 lo[p.place[row]] = node.hi[p.place[row]]
                 first = Node(first.lb, first.ub, lo, node.hi)
@@ -214,6 +221,7 @@ class Search:
         for j in sorted(p.kkt.integers):
             if abs(x[j] - np.round(x[j])) > ZERO and node.lb[j] < node.ub[j]:
                 out.append(["column", j, int(np.floor(x[j]))])
+        out += self._bent(node, x)
         for k, columns in enumerate(p.kkt.sets):
             used = np.flatnonzero(np.abs(x[columns]) > ZERO)
             if len(used) > 1:
@@ -222,10 +230,26 @@ class Search:
         if len(pairs.mu):
             s, mu = np.maximum(pairs.slack(x), 0.0), np.maximum(x[pairs.mu], 0.0)
             live = (node.ub[pairs.mu] > 0) & ~self._tight(node)
-            score = np.where(live, np.minimum(s, mu), 0.0)
+            score = np.where(live, np.minimum(s, mu), -1.0)
             order = np.argsort(-score, kind="stable")[:CANDIDATES]
-            out += [["pair", int(pairs.mu[k])] for k in order if score[k] > ZERO]
+            least = ZERO if part.found.value < self.aim or out else -0.5  # what only rationals refuse is split anyhow
+            out += [["pair", int(pairs.mu[k])] for k in order if score[k] > least]
         return out[: 2 * CANDIDATES]
+
+    def _bent(self, node: Node, x: np.ndarray) -> list[list[Any]]:
+        """Return the columns whose chords miss most, and where to split their boxes."""
+        (columns, e), p = self.program.chords, self.program
+        low, high = node.lb[columns], node.ub[columns]
+        miss = 0.5 * e * (x[columns] - low) * (high - x[columns])
+        out: list[list[Any]] = []
+        for k in np.argsort(-miss, kind="stable")[:BENT]:
+            j, width = int(columns[k]), high[k] - low[k]
+            if miss[k] > ZERO and j not in p.kkt.integers:
+                at = min(max(float(x[j]), low[k] + MIDDLE * width), high[k] - MIDDLE * width)
+                out.append(["column", j, float(np.float32(at * p.columns[j]))])
+            elif miss[k] > ZERO:
+                out.append(["column", j, int(min(np.floor(x[j]), high[k] - 1))])
+        return out
 
     def _tight(self, node: Node) -> np.ndarray:
         """Return which inequalities of the pairs are equations at a node."""
