@@ -32,8 +32,6 @@ LIMIT = 60.0
 """Seconds."""
 CERTIFYING = 0.25
 """The part of the limit that the certificate of the point may take."""
-CHECKING = 0.1
-"""The part of the limit that is kept for the check of the proof."""
 
 
 def prove(
@@ -157,12 +155,12 @@ class _Case:
         bent = chords(kkt, Goal(kkt, goal, weights.items(), [], True).products, self.problem)
         search = Search(
             Program.of(kkt, Goal(kkt, goal, weights.items(), bent.items()), scaled(self.model)),
-            self.cut, self.value - self.cut, self._most(), self._told,
+            self.cut, self.value - self.cut, self.deadline, self._told,
         ).run()  # fmt: skip
+        if search.open and search.stuck:
+            return self.failed(self._stuck(search), search.leaves)
         if search.open:
-            left = float((self.value - Fraction(search.bound * search.program.unit)) / self.size)
-            if search.stuck:
-                return self.failed(self._stuck(search), search.leaves)
+            left = (float(self.value) - search.bound * search.program.unit) / float(self.size)
             return self.late(left, search.leaves)
         data = sealed({
             "problem": self.problem,
@@ -177,12 +175,6 @@ class _Case:
         except Refused as reason:
             return self.failed(f"the checker refuses the tree: {reason}", search.leaves)
         return self._proof(PROVED, 0.0, search.leaves, "", data)
-
-    def _most(self) -> Deadline:
-        """Return the deadline of the search, after which there is time for the check."""
-        limit = self.deadline.limit
-        left = self.deadline.left()
-        return Deadline(None if left is None else max(left - CHECKING * limit, 0.0))
 
     def _told(self, info: dict[str, Any]) -> None:
         if self.tell is not None:

@@ -30,6 +30,8 @@ LEAST = 1e-7
 MARGIN = 1e-7
 """A node counts as done when its bound, in floats, exceeds the value by this much of it."""
 
+CHECKING = 1.0
+"""What is left of the limit for the check, of the seconds the leaves took so far: it evaluates them once more."""
 BENT, MIDDLE = 4, 0.2
 """So many boxes of chords are tried, and split at least this far from their ends."""
 ROOM = 0.05
@@ -80,6 +82,8 @@ class Search:
     bound : float
         What is proved so far, up to rounding, in the units of the program; ``cut`` where the tree is complete.
     open, leaves : int
+    exact : float
+        Seconds in rational numbers.
     stuck : bool
         Whether a part satisfies all pairs and integers below ``cut``: the value is then not the optimum.
     """
@@ -92,6 +96,7 @@ class Search:
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
+        self.exact = 0.0
         self.root: Part | None = None
 
     def run(self) -> Search:
@@ -123,7 +128,12 @@ class Search:
         """Make a part a leaf where it is one, exactly."""
         if part.found.value < self.aim:
             return False
+        begun = self.deadline.spent
         said = leaf(self.program, part.found, part.box, part.tight, self.cut, self.deadline)
+        self.exact += self.deadline.spent - begun
+        left = self.deadline.left()
+        if left is not None and left < CHECKING * self.exact:
+            raise OutOfTime
         if said is not None:
             part.said = said
             self.leaves += 1
