@@ -68,7 +68,7 @@ class Proof:
     >>> m.maximize(toll @ road)
     >>> proof = kg.prove(m, kg.optimize(m).solution)
     >>> proof.claim, str(proof.value), float(proof.bound), proof.open, proof.leaves
-    ('proved', '2', 2.0002, 0.0, 1)
+    ('proved', '2', 2.0, 0.0, 1)
     """
 
     name: str
@@ -160,6 +160,7 @@ class Proof:
             why = f"; {self.reason}" if self.reason else ""
             return f"{head}{left if self.claim == LATE else ''}{why}"
         assert self.data is not None and self.bound is not None and self.gap is not None
+        head = f"{head}, exactly" if self.gap == 0 else head
         better = "above" if self.data["problem"]["sense"] < 0 else "below"
         return "\n".join([
             head,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ GAP = 1e-4
 """How far the bound that is proved may lie from the value, relative."""
 LIMIT = 60.0
 """Seconds."""
+DIGITS = 12
+"""Of the bound that is proved."""
 CERTIFYING = 0.25
 """The part of the limit that the certificate of the point may take."""
 
@@ -146,7 +149,7 @@ class _Case:
         self.value = optimum.amount(goal["linear"], goal["products"], z) + optimum.F(goal["constant"])
         at = np.array([float(v) for v in z])
         self.size = max(abs(self.value), Fraction(objective_size(model, at)))
-        self.cut = self.value - Fraction(gap) * self.size
+        self.cut = self.value - Fraction(repr(gap)) * self.size
 
     def run(self) -> Proof:
         """Search for a tree, and check it."""
@@ -162,12 +165,13 @@ class _Case:
         if search.open:
             left = (float(self.value) - search.bound * search.program.unit) / float(self.size)
             return self.late(left, search.leaves)
+        bound = self._bound(search)
         data = sealed({
             "problem": self.problem,
             "point": [number(v) for v in self.z],
             "weights": [[j, number(v)] for j, v in sorted(weights.items())],
             "chords": [[j, number(v)] for j, v in sorted(bent.items())],
-            "bound": number(self.cut),
+            "bound": number(bound),
             "tree": search.written(),
         })  # fmt: skip
         try:
@@ -175,6 +179,15 @@ class _Case:
         except Refused as reason:
             return self.failed(f"the checker refuses the tree: {reason}", search.leaves)
         return self._proof(PROVED, 0.0, search.leaves, "", data)
+
+    def _bound(self, search: Search) -> Fraction:
+        """Return what the tree proves, rounded down to a short number; no more than the value."""
+        least = self.value if search.least is None else search.least
+        if least >= self.value:
+            return self.value
+        unit = self.size * Fraction(1, 10**DIGITS)
+        unit = Fraction(10) ** floor(log10(unit)) if unit else Fraction(1)
+        return max(self.cut, unit * floor(least / unit))
 
     def _told(self, info: dict[str, Any]) -> None:
         if self.tell is not None:
@@ -199,7 +212,7 @@ class _Case:
 
     def _proof(self, claim: str, left: float, leaves: int, reason: str, data: dict[str, Any] | None = None) -> Proof:
         sense = self.model.sense
-        bound = None if data is None else sense * self.cut
+        bound = None if data is None else sense * optimum.F(data["bound"])
         return Proof(
             self.model.name, claim, sense * self.value, bound, left, leaves, reason, data, self.deadline.spent
         )

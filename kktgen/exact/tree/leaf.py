@@ -28,8 +28,8 @@ PAID = 1e-6
 
 def leaf(
     program: Program, found: Relaxed, box: Box, tight: frozenset[int], cut: Fraction, deadline: Deadline
-) -> list[Any] | None:  # fmt: skip
-    """Return the leaf that proves a node done, None where rational numbers do not confirm it.
+) -> tuple[list[Any], Fraction | None] | None:  # fmt: skip
+    """Return the leaf that proves a node done, and its bound if it is one; None where rational numbers do not say so.
 
     Parameters
     ----------
@@ -43,18 +43,24 @@ def leaf(
     deadline : Deadline
     """
     if any(low is not None and high is not None and low > high for low, high in box.values()):
-        return ["empty"]
+        return ["empty"], None
     if found.y is None:
         return None
     y, z = _rounded(program, found)
     plain = _written(found, y, z)
-    if _holds(program, plain, box, tight, cut):
-        return plain
+    value = _proves(program, plain, box, tight)
+    if _enough(plain, value, cut):
+        return plain, value
     completed = _completed(program, found, y, z, box, tight, deadline)
     if completed is None:
         return None
     plain = _written(found, *completed)
-    return plain if _holds(program, plain, box, tight, cut) else None
+    value = _proves(program, plain, box, tight)
+    return (plain, value) if _enough(plain, value, cut) else None
+
+
+def _enough(plain: list[Any], value: Fraction | None, cut: Fraction) -> bool:
+    return value is not None and (value >= cut if plain[0] == "bound" else value > 0)
 
 
 def _rounded(program: Program, found: Relaxed) -> tuple[dict[int, Fraction], dict[int, Fraction]]:
@@ -76,13 +82,12 @@ def _written(found: Relaxed, y: dict[int, Fraction], z: dict[int, Fraction]) -> 
     return ["bound", [[j, number(v)] for j, v in sorted(z.items()) if v], prices]
 
 
-def _holds(program: Program, plain: list[Any], box: Box, tight: frozenset[int], cut: Fraction) -> bool:
+def _proves(program: Program, plain: list[Any], box: Box, tight: frozenset[int]) -> Fraction | None:
+    """Return what a leaf proves of the objective, or of zero; None where it proves nothing."""
     try:
-        if plain[0] == "ray":
-            return lower_bound(program.kkt, None, plain, box, tight) > 0
-        return lower_bound(program.kkt, program.goal, plain, box, tight) >= cut
+        return lower_bound(program.kkt, program.goal if plain[0] == "bound" else None, plain, box, tight)
     except Refused:
-        return False
+        return None
 
 
 def _completed(

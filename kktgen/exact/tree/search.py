@@ -82,6 +82,8 @@ class Search:
     bound : float
         What is proved so far, up to rounding, in the units of the program; ``cut`` where the tree is complete.
     open, leaves : int
+    least : Fraction or None
+        The least bound of a leaf, so what the whole tree proves; None where all parts are empty.
     exact : float
         Seconds in rational numbers.
     stuck : bool
@@ -97,6 +99,7 @@ class Search:
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
         self.exact = 0.0
+        self.least: Fraction | None = None
         self.root: Part | None = None
 
     def run(self) -> Search:
@@ -134,10 +137,13 @@ class Search:
         left = self.deadline.left()
         if left is not None and left < CHECKING * self.exact:
             raise OutOfTime
-        if said is not None:
-            part.said = said
-            self.leaves += 1
-        return said is not None
+        if said is None:
+            return False
+        part.said, value = said
+        self.leaves += 1
+        if part.said[0] == "bound" and value is not None:
+            self.least = value if self.least is None else min(self.least, value)
+        return True
 
     def _settled(self, part: Part) -> list[Part]:
         """Work on a part until it is a leaf or branched on; return the parts left open."""
