@@ -380,8 +380,9 @@ def statement(proof: Any, found: Mapping[str, Any]) -> str:
 
 def shown(value: Fraction) -> str:
     """Return a fraction as a short text: exactly where it is short, else as the nearest float."""
-    exact = str(value)
-    return exact if len(exact) <= 24 else f"{float(value):.15g} (up to rounding)"
+    near = f"{float(value):.15g}"
+    exact = near if Fraction(near) == value else str(value)
+    return exact if len(exact) <= 24 else f"{near} (up to rounding)"
 
 
 def main(arguments: list[str]) -> int:

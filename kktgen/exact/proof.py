@@ -25,7 +25,8 @@ PROVED, LATE, FAILED = "proved", "not proved in time", "not proved"
 
 def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data of a proof with the digest of its problem and the seal over everything."""
-    out = {"form": FORM, **data, "digest": optimum.digest(data["problem"])}
+    rest = {key: value for key, value in data.items() if key != "seal"}
+    out = {"form": FORM, **rest, "digest": optimum.digest(data["problem"])}
     return {**out, "seal": optimum.digest(out)}
 
 
