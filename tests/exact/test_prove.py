@@ -123,8 +123,8 @@ def test_the_limit_is_kept_and_what_is_open_is_told():
     m = dso_vpp.build(hours=8)
     solution = kg.optimize(m, time_limit=20).solution
     begun = time.monotonic()
-    proof = kg.prove(m, solution, limit=2)
-    assert time.monotonic() - begun <= 2 * 1.05 + 2
+    proof = kg.prove(m, solution, limit=4)
+    assert time.monotonic() - begun <= 4 * 1.05 + 2
     assert proof.claim == "not proved in time" and 0 < proof.open < 0.2
     assert f"{100 * proof.open:.2g} % open" in str(proof)
 
