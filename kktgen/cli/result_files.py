@@ -60,7 +60,8 @@ def outcome(
         "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
         "verification": None if result.report is None else result.report.to_dict(),
         "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own), **hunt,
-        "certificate": proved, "proof": _told(proof), "explanation": None if explanation is None else explanation.to_dict(),
+        "certificate": proved, "proof": _told(proof),
+        "explanation": None if explanation is None else explanation.to_dict(),
         "fault": (solution.raw or {}).get("error"),
     }  # fmt: skip
 
@@ -115,7 +116,11 @@ def known(result: Any) -> dict[str, Any]:
 
 
 def write(
-    job: Job, result: Any, answer: dict[str, Any], certificate: kg.Certificate | None, folder: Path | None,
+    job: Job,
+    result: Any,
+    answer: dict[str, Any],
+    certificate: kg.Certificate | None,
+    folder: Path | None,
     proof: kg.Proof | str | None = None,
 ) -> tuple[list[Path], list[str], KktgenError | None]:
     """Write model, point, report, and the problem with what is now known of it, into a folder, if there is one.

@@ -1,4 +1,4 @@
-"""Check a file that holds a certificate or a proof; with a problem's file behind it, also that it is of this problem."""
+"""Check a file that holds a certificate or a proof; given a problem's file too, also that it is of this problem."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     except (IndexError, OSError, ValueError, EOFError, AttributeError) as error:
         print(f"give a certificate as FILE.json or a proof as FILE.proof.json.gz: {error}")
         return 1
-    out = optimum.main(arguments[:1]) if given == optimum.FORM else checker.main(arguments[:1])
+    out = optimum.main(list(arguments[:1])) if given == optimum.FORM else checker.main(list(arguments[:1]))
     if out or len(arguments) < 2:
         return out
     try:

@@ -123,6 +123,7 @@ class Kkt:
             self.narrow(self.box, *self.alone(i))
         self.integers, self.sets = set(problem["integers"]), [columns for _, columns in problem["sets"]]
         self.unit = lcm(1, *(v.denominator for row in self.rows for v in row.terms.values()))
+        self.curved: list[Curved] = []
         self._whole: dict[int, list[tuple[int, int]]] = {}
         need(self.integers <= set(problem["leader"]), "a follower has an integer variable")
 
@@ -204,32 +205,71 @@ class Kkt:
         return out
 
 
+class Function(NamedTuple):
+    """``z'P z / 2 + q'z + r`` with the vanishing products in it; P by its entries i <= j."""
+
+    P: dict[tuple[int, int], Fraction]
+    q: dict[int, Fraction]
+    r: Fraction
+
+    @classmethod
+    def of(cls, kkt: Kkt, terms: Any, products: Any, constant: Fraction, weights: Any) -> Function:
+        """Return ``terms + products + constant + sum w_j z_j (what vanishes beside z_j)``; constants are no factors."""
+        P, q, r = hessian(products), gathered(terms), constant
+        for j, w in gathered(weights).items():
+            row, c = kkt.vanishing[j]
+            q[j] = q.get(j, Fraction(0)) + w * c
+            for i, v in row.items():
+                P[min(i, j), max(i, j)] += w * v * (2 if i == j else 1)
+        held = {j: low for j, (low, high) in kkt.box.items() if low is not None and low == high}
+        for i, j in [at for at in P if at[0] in held or at[1] in held]:
+            v = P.pop((i, j)) / (2 if i == j else 1)
+            if i in held and j in held:
+                r += v * held[i] * held[j]
+            else:
+                other, value = (j, held[i]) if i in held else (i, held[j])
+                q[other] = q.get(other, Fraction(0)) + v * value
+        return cls({at: v for at, v in P.items() if v}, q, r)
+
+    def tangent(self, point: Any) -> tuple[dict[int, Fraction], Fraction]:
+        """Return slopes and constant of the tangent at a point."""
+        z, slope, r = gathered(point), dict(self.q), self.r
+        for (i, j), v in self.P.items():
+            for a, b in {(i, j), (j, i)}:
+                x = v * z.get(b, Fraction(0))
+                slope[a] = slope.get(a, Fraction(0)) + x
+                r -= x * z.get(a, Fraction(0)) / 2
+        return slope, r
+
+
+class Curved:
+    """A row with products as leaves may use it: by tangents of its rewriting, where that is convex."""
+
+    def __init__(self, kkt: Kkt, i: int, weights: Any) -> None:
+        self.row = kkt.rows[i]
+        need(self.row.products and self.row.switch is None, "a row that is not curved is rewritten")
+        self.function = Function.of(kkt, self.row.terms.items(), self.row.products, Fraction(0), weights)
+        self.convex, self.concave = is_psd(self.function.P), is_psd({k: -v for k, v in self.function.P.items()})
+
+    def tangent(self, price: Fraction, point: Any) -> tuple[dict[int, Fraction], Fraction]:
+        """Return slopes and side of the linear row a price of this sign is for."""
+        need(self.concave if price > 0 else self.convex, "a price on a row that is not convex")
+        slope, constant = self.function.tangent(point)
+        end = self.row.low if price > 0 else self.row.high
+        need(end is not None, "a price has the wrong sign")
+        return slope, end - constant  # type: ignore[operator]
+
+
 class Goal:
     """The minimised objective with the vanishing products in it, and the chords that replace what is concave in it."""
 
-    def __init__(self, kkt: Kkt, goal: Any, weights: Any, chords: Any, bent: bool = False) -> None:
-        linear, self.r = gathered(goal["linear"]), F(goal["constant"])
-        P = hessian(goal["products"])
-        for j, w in gathered(weights).items():
-            terms, constant = kkt.vanishing[j]
-            linear[j] = linear.get(j, Fraction(0)) + w * constant
-            for i, v in terms.items():
-                P[min(i, j), max(i, j)] += w * v * (2 if i == j else 1)
-        held = {j: low for j, (low, high) in kkt.box.items() if low is not None and low == high}
-        for i, j in [at for at in P if at[0] in held or at[1] in held]:  # what is fixed is no product
-            v = P.pop((i, j)) / (2 if i == j else 1)
-            if i in held and j in held:
-                self.r += v * held[i] * held[j]
-            else:
-                other, value = (j, held[i]) if i in held else (i, held[j])
-                linear[other] = linear.get(other, Fraction(0)) + v * value
-        self.products = P
+    def __init__(self, kkt: Kkt, goal: Any, weights: Any, chords: Any) -> None:
+        P, linear, self.r = Function.of(kkt, goal["linear"], goal["products"], F(goal["constant"]), weights)
         self.chords = gathered(chords)
         need(all(e > 0 for e in self.chords.values()), "a chord has no positive weight")
-        P = defaultdict(Fraction, P)
         for j, e in self.chords.items():
-            P[j, j] += e
-        need(bent or is_psd(P), "the rewritten objective is not convex")
+            P[j, j] = P.get((j, j), Fraction(0)) + e
+        need(is_psd(P), "the rewritten objective is not convex")
         self.unit = lcm(1, *(v.denominator for v in (*P.values(), *linear.values())))
         self.q = {j: int(v * self.unit) for j, v in linear.items()}
         self.P: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -260,21 +300,27 @@ class Goal:
 def lower_bound(kkt: Kkt, goal: Goal | None, leaf: Any, box: Box, tight: frozenset[int]) -> Fraction:
     """Return what the prices of a leaf prove of the objective there; of the number zero where ``goal`` is None."""
     slope, size, total = ({}, 1, Fraction(0)) if goal is None else goal.tangent(leaf, box)
-    prices = [(i, F(v)) for i, v in leaf[-1]]
+    prices = [(i, F(v)) for i, v, *point in leaf[-1] if not point]
+    bent = [(F(v), *kkt.curved[i - len(kkt.rows)].tangent(F(v), point[0])) for i, v, *point in leaf[-1] if point]
     wide = lcm(1, *(v.denominator for _, v in prices))
     paid: dict[int, int] = defaultdict(int)
     sums: dict[int, Any] = defaultdict(int)
     for i, v in prices:
         row, y = kkt.rows[i], int(v * wide)
         end = row.low if v > 0 and i not in tight else row.high
-        need(end is not None and not row.products, "a price has the wrong sign")
+        need(end is not None, "a price has the wrong sign")
+        need(not row.products, "a price on a row with products needs a point")
         need(row.switch is None or box[row.switch[0]] == (F(row.switch[1]),) * 2, "a price on a row that is off")
-        sums[end.denominator] += y * end.numerator  # type: ignore[union-attr]
+        sums[end.denominator] += y * end.numerator
         for j, a in kkt.whole(i):
             paid[j] += a * y
     total += sum((Fraction(v, d * wide) for d, v in sums.items()), Fraction(0))
     sums.clear()
     mine = wide * kkt.unit
+    for price, terms, end in bent:
+        total += price * end
+        for j, v in terms.items():
+            slope[j] = slope.get(j, 0) - price * v * size
     for j in {*slope, *paid}:
         g = slope.get(j, 0) * mine - paid.get(j, 0) * size
         if g:
@@ -296,7 +342,7 @@ def check_tree(kkt: Kkt, goal: Goal, tree: Any, bound: Fraction) -> int:
             continue
         leaves += 1
         if node[0] == "empty":
-            need(any(None not in ends and ends[0] > ends[1] for ends in box.values()), f"leaf {place}: is not empty")
+            need(any(a is not None and b is not None and a > b for a, b in box.values()), f"leaf {place}: is not empty")
             continue
         try:
             value = lower_bound(kkt, goal if node[0] == "bound" else None, node, box, tight)
@@ -319,7 +365,9 @@ def check_point(kkt: Kkt, problem: Any, z: list[Fraction]) -> Fraction:
             need(row.low is None or value >= row.low, f"the point violates row {i}")
             need(row.high is None or value <= row.high, f"the point violates row {i}")
     for j, (low, high) in kkt.box.items():
-        need((low is None or z[j] >= low) and (high is None or z[j] <= high), f"the point violates a bound of column {j}")
+        need(
+            (low is None or z[j] >= low) and (high is None or z[j] <= high), f"the point violates a bound of column {j}"
+        )
         need(j not in kkt.integers or z[j].denominator == 1, f"column {j} of the point is no integer")
     for price, i in kkt.pairs.items():
         need(z[price] == 0 or amount(kkt.rows[i].terms.items(), [], z) == kkt.rows[i].high, "a pair has no zero")
@@ -358,6 +406,7 @@ def check_unsealed(proof: Any) -> dict[str, Any]:
     """Return what a proof proves, whoever changed it and when (see :func:`check`)."""
     problem, bound = proof["problem"], F(proof["bound"])
     kkt = Kkt(problem)
+    kkt.curved = [Curved(kkt, i, weights) for i, weights in proof["curved"]]
     value = check_point(kkt, problem, [F(v) for v in proof["point"]])
     leaves = check_tree(kkt, Goal(kkt, problem["objective"], proof["weights"], proof["chords"]), proof["tree"], bound)
     need(bound <= value, "the point is better than the bound")

@@ -17,12 +17,14 @@ from ..problem.bilevel import Bilevel
 from ..progress import ProgressOption, shown
 from ..reformulate.scale import scaled
 from . import optimum
-from .certificate import number
+from .certificate import Certificate, number
 from .certify import certify
-from .optimum import Goal, Kkt, Refused
+from .optimum import Function, Goal, Kkt, Refused
 from .problem import plain
 from .proof import FAILED, LATE, PROVED, Proof, sealed
 from .tree.chords import chords
+from .tree.curved import curved_rows
+from .tree.inside import inside
 from .tree.program import Program
 from .tree.search import Search
 from .tree.weights import exact_weights
@@ -66,8 +68,8 @@ def prove(
     Raises
     ------
     UnsupportedError
-        No proof of this kind exists for the problem: its objective keeps products of variables without bounds, or
-        a row of the leader holds products, or nobody optimises.
+        No proof of this kind exists for the problem: its objective keeps products of variables without bounds,
+        rows of followers hold products with continuous variables of the leader, or nobody optimises.
     ProblemError
         The point is none of this problem, or the gap is not positive.
     NoSolutionError
@@ -105,17 +107,25 @@ def prove(
     model = shared_kkt(bilevel)
     _refuse(model)
     certificate = certify(bilevel, solution, seconds=limit)
-    z, problem = certificate.z, plain(model)
     with shown(progress, "prove") as tell:
-        case = _Case(model, problem, z, gap, deadline, tell)
-        if not certificate.exact:
-            if deadline.over:
-                return case.late(np.inf, 0)
-            return case.failed(f"the point is not certified exactly; {_why(certificate)}")
+        case = _Case(model, plain(model), certificate.z, gap, deadline, tell)
         try:
+            case.prepare()
+            if not certificate.exact and certificate.ok and case.curved:
+                certificate = _inner(bilevel, case, certificate)
+                case.judge(certificate.z, gap)
+            if not certificate.exact:
+                deadline.check()
+                return case.failed(f"the point is not certified exactly; {_why(certificate)}")
             return case.run()
         except OutOfTime:
             return case.late(np.inf, 0)
+
+
+def _inner(bilevel: Bilevel, case: _Case, certificate: Certificate) -> Certificate:
+    """Return the certificate of a point inside the leader's curved rows, of the given one where there is none."""
+    point = inside(case.program, case.curved, certificate.z, case.deadline)
+    return certificate if point is None else certify(bilevel, point, seconds=case.deadline.left())
 
 
 def _refuse(model: Model) -> None:
@@ -128,8 +138,6 @@ def _refuse(model: Model) -> None:
             f"prove: followers of {model.name!r} have nonconvex rows, products of their variables with the leader's "
             f"continuous ones; {cure}"
         )
-    if len(model.quads):
-        raise UnsupportedError(f"prove: rows of the leader hold products ({model.name!r}); {cure}")
 
 
 def _why(certificate: Any) -> str:
@@ -144,22 +152,31 @@ class _Case:
     def __init__(
         self, model: Model, problem: dict[str, Any], z: list[Fraction], gap: float, deadline: Deadline, tell: Any
     ) -> None:
-        self.model, self.problem, self.z, self.deadline, self.tell = model, problem, z, deadline, tell
-        goal = problem["objective"]
+        self.model, self.problem, self.deadline, self.tell = model, problem, deadline, tell
+        self.left: list[str] = []
+        self.judge(z, gap)
+
+    def judge(self, z: list[Fraction], gap: float) -> None:
+        """Take a point, and what is to be proved of it."""
+        self.z, goal = z, self.problem["objective"]
         self.value = optimum.amount(goal["linear"], goal["products"], z) + optimum.F(goal["constant"])
         at = np.array([float(v) for v in z])
-        self.size = max(abs(self.value), Fraction(objective_size(model, at)))
+        self.size = max(abs(self.value), Fraction(objective_size(self.model, at)))
         self.cut = self.value - Fraction(repr(gap)) * self.size
+
+    def prepare(self) -> None:
+        """Rewrite objective and rows, so that what is bounded at the nodes is convex."""
+        kkt, goal = Kkt(self.problem), self.problem["objective"]
+        self.weights = exact_weights(self.model, kkt, goal, self.deadline)
+        products = Function.of(kkt, goal["linear"], goal["products"], Fraction(0), self.weights.items()).P
+        self.bent = chords(kkt, products, self.problem)
+        self.rewritten, self.curved, self.left = curved_rows(self.model, kkt, self.problem, self.deadline)
+        goal = Goal(kkt, goal, self.weights.items(), self.bent.items())
+        self.program = Program.of(kkt, goal, scaled(self.model))
 
     def run(self) -> Proof:
         """Search for a tree, and check it."""
-        kkt, goal = Kkt(self.problem), self.problem["objective"]
-        weights = exact_weights(self.model, kkt, goal, self.deadline)
-        bent = chords(kkt, Goal(kkt, goal, weights.items(), [], True).products, self.problem)
-        search = Search(
-            Program.of(kkt, Goal(kkt, goal, weights.items(), bent.items()), scaled(self.model)),
-            self.cut, self.value - self.cut, self.deadline, self._told,
-        ).run()  # fmt: skip
+        search = Search(self.program, self.cut, self.value - self.cut, self.deadline, self._told, self.curved).run()
         if search.open and search.stuck:
             return self.failed(self._stuck(search), search.leaves)
         if search.open:
@@ -169,8 +186,9 @@ class _Case:
         data = sealed({
             "problem": self.problem,
             "point": [number(v) for v in self.z],
-            "weights": [[j, number(v)] for j, v in sorted(weights.items())],
-            "chords": [[j, number(v)] for j, v in sorted(bent.items())],
+            "weights": [[j, number(v)] for j, v in sorted(self.weights.items())],
+            "curved": [[i, [[j, number(v)] for j, v in row]] for i, row in self.rewritten],
+            "chords": [[j, number(v)] for j, v in sorted(self.bent.items())],
             "bound": number(bound),
             "tree": search.written(),
         })  # fmt: skip
@@ -200,6 +218,8 @@ class _Case:
         better = self.model.sense * search.bound * search.program.unit
         if not np.isfinite(better):
             return "the relaxation is unbounded where all pairs have a zero: bound the variables"
+        if self.left:
+            return f"rows of the leader hold products that do not become convex ({self.left[0]}); no leaf bounds them"
         return f"all conditions seem to hold at a value of about {better:.8g}, better than the point; solve again"
 
     def failed(self, reason: str, leaves: int = 0) -> Proof:
@@ -213,6 +233,4 @@ class _Case:
     def _proof(self, claim: str, left: float, leaves: int, reason: str, data: dict[str, Any] | None = None) -> Proof:
         sense = self.model.sense
         bound = None if data is None else sense * optimum.F(data["bound"])
-        return Proof(
-            self.model.name, claim, sense * self.value, bound, left, leaves, reason, data, self.deadline.spent
-        )
+        return Proof(self.model.name, claim, sense * self.value, bound, left, leaves, reason, data, self.deadline.spent)

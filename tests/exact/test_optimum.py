@@ -215,7 +215,9 @@ def test_the_tool_stands_alone(tmp_path):
     m = enumerated.small(2)
     path = kg.prove(m, kg.optimize(m).solution).write(tmp_path / "nash.proof.json.gz")
     copied = shutil.copy(TOOL, tmp_path / "check_optimum.py")
-    done = subprocess.run([sys.executable, "-I", copied, path], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", copied, path], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
     assert done.stdout.startswith("nash2: proved") and "gap" in done.stdout
     path.write_bytes(b"{}")
     done = subprocess.run([sys.executable, "-I", copied, path], capture_output=True, text=True, check=False)

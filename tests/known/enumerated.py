@@ -19,7 +19,7 @@ KINDS = ("linear", "quadratic", "nash", "integers", "prices", "curved")
 
 
 def small(seed: int, rows: int = 3) -> kg.Bilevel:
-    """Declare a small problem: its kind is ``KINDS[seed % 6]``; data are decimals, so few of them are short fractions."""
+    """Declare a small problem: its kind is ``KINDS[seed % 6]``; data are decimals, so few are short fractions."""
     rng, kind = np.random.default_rng(seed), KINDS[seed % len(KINDS)]
     m = kg.Bilevel(f"{kind}{seed}")
     x = m.var("x", 2, lb=0, ub=[2, 3], kind="I" if kind == "integers" else "C")

@@ -69,7 +69,13 @@ PROVE_SECONDS, LEAST_SECONDS = 60.0, 1.0
 @click.option("-q", "--quiet", is_flag=True, help="Print only the outcome.")
 @parameter_options
 def command(
-    target: str, overrides: dict[str, str], certify: bool, prove: bool, output: Path | None, as_json: bool, quiet: bool,
+    target: str,
+    overrides: dict[str, str],
+    certify: bool,
+    prove: bool,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
     **asked: Any,
 ) -> None:
     """Build a model, solve it, verify the answer, write the files.

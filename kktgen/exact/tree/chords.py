@@ -1,7 +1,8 @@
 """What is concave in the objective, and the chords that replace it.
 
-``z'P z / 2 = z'(P + E) z / 2 - sum e_j z_j^2 / 2`` with ``P + E`` positive semidefinite; ``-e_j z_j^2 / 2`` is concave, so
-it lies above its chord between the ends of the box of z_j. The smaller the box the nearer: such columns are branched on.
+``z'P z / 2 = z'(P + E) z / 2 - sum e_j z_j^2 / 2`` with ``P + E`` positive semidefinite; ``-e_j z_j^2 / 2`` is concave,
+so it lies above its chord between the ends of the box of z_j. The smaller the box the nearer: such columns are branched
+on.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ..certificate import number
 from ..linear import Elimination, solve
 from ..optimum import Box, Refused, lower_bound
 from .program import Program
-from .relaxation import Relaxed
+from .relaxation import Relaxation, Relaxed
 
 DIGITS = 2.0**30
 """Prices and points are rounded to whole multiples of one over this."""
@@ -27,15 +27,15 @@ PAID = 1e-6
 
 
 def leaf(
-    program: Program, found: Relaxed, box: Box, tight: frozenset[int], cut: Fraction, deadline: Deadline
+    relaxation: Relaxation, found: Relaxed, box: Box, tight: frozenset[int], cut: Fraction, deadline: Deadline
 ) -> tuple[list[Any], Fraction | None] | None:  # fmt: skip
     """Return the leaf that proves a node done, and its bound if it is one; None where rational numbers do not say so.
 
     Parameters
     ----------
-    program : Program
+    relaxation : Relaxation
     found : Relaxed
-        Of the node's relaxation.
+        What it says of the node.
     box, tight
         The node, exactly.
     cut : Fraction
@@ -46,16 +46,16 @@ def leaf(
         return ["empty"], None
     if found.y is None:
         return None
-    y, z = _rounded(program, found)
-    plain = _written(found, y, z)
-    value = _proves(program, plain, box, tight)
+    y, z = _rounded(relaxation, found)
+    plain = _written(relaxation, found, y, z)
+    value = _proves(relaxation.program, plain, box, tight)
     if _enough(plain, value, cut):
         return plain, value
-    completed = _completed(program, found, y, z, box, tight, deadline)
+    completed = _completed(relaxation, found, y, z, box, tight, deadline)
     if completed is None:
         return None
-    plain = _written(found, *completed)
-    value = _proves(program, plain, box, tight)
+    plain = _written(relaxation, found, *completed)
+    value = _proves(relaxation.program, plain, box, tight)
     return (plain, value) if _enough(plain, value, cut) else None
 
 
@@ -63,20 +63,43 @@ def _enough(plain: list[Any], value: Fraction | None, cut: Fraction) -> bool:
     return value is not None and (value >= cut if plain[0] == "bound" else value > 0)
 
 
-def _rounded(program: Program, found: Relaxed) -> tuple[dict[int, Fraction], dict[int, Fraction]]:
+def _rounded(relaxation: Relaxation, found: Relaxed) -> tuple[dict[int, Fraction], dict[int, Fraction]]:
     """Return row prices by number of the row, and the point where it is curved, in the units of the problem."""
-    p, unit = program, Fraction(program.unit) if found.x is not None else Fraction(1)
+    p = relaxation.program
+    unit = Fraction(p.unit) if found.x is not None else Fraction(1)
     assert found.y is not None
     y = np.round(found.y * DIGITS) / DIGITS
-    prices = {int(p.number[k]): Fraction(float(y[k])) * unit / Fraction(p.rows[k]) for k in np.flatnonzero(y)}
+    keys, units = _keys(relaxation, found), relaxation.units
+    prices = {keys[k]: Fraction(float(y[k])) * unit / Fraction(units[k]) for k in np.flatnonzero(y)}
     if found.x is None:
         return prices, {}
     x = np.round(found.x * DIGITS) / DIGITS
     return prices, {j: Fraction(float(x[j])) * Fraction(p.columns[j]) for j in p.goal.P if x[j]}
 
 
-def _written(found: Relaxed, y: dict[int, Fraction], z: dict[int, Fraction]) -> list[Any]:
-    prices = [[i, number(v)] for i, v in sorted(y.items()) if v]
+def _keys(relaxation: Relaxation, found: Relaxed) -> list[int]:
+    """Return what the entries of row prices are called: the number of the row; tangents are counted on behind."""
+    assert found.y is not None
+    p = relaxation.program
+    first = len(p.kkt.rows)
+    return [*p.number.tolist(), *range(first, first + len(found.y) - len(p.number))]
+
+
+def _terms(relaxation: Relaxation, key: int) -> dict[int, Fraction]:
+    """Return the terms of a row, or of a tangent."""
+    rows = relaxation.program.kkt.rows
+    return rows[key].terms if key < len(rows) else relaxation.tangents[key - len(rows)].terms
+
+
+def _written(relaxation: Relaxation, found: Relaxed, y: dict[int, Fraction], z: dict[int, Fraction]) -> list[Any]:
+    first = len(relaxation.program.kkt.rows)
+    prices: list[Any] = []
+    for i, v in sorted(y.items()):
+        if v and i < first:
+            prices.append([i, number(v)])
+        elif v:
+            tangent = relaxation.tangents[i - first]
+            prices.append([tangent.row.number, number(v), [[j, number(x)] for j, x in tangent.point]])
     if found.x is None:
         return ["ray", prices]
     return ["bound", [[j, number(v)] for j, v in sorted(z.items()) if v], prices]
@@ -91,15 +114,22 @@ def _proves(program: Program, plain: list[Any], box: Box, tight: frozenset[int])
 
 
 def _completed(
-    program: Program, found: Relaxed, y: dict[int, Fraction], z: dict[int, Fraction], box: Box, tight: frozenset[int],
+    relaxation: Relaxation,
+    found: Relaxed,
+    y: dict[int, Fraction],
+    z: dict[int, Fraction],
+    box: Box,
+    tight: frozenset[int],
     deadline: Deadline,
 ) -> tuple[dict[int, Fraction], dict[int, Fraction]] | None:
     """Return prices and point nearby for which reduced costs vanish where a bound is missing; None if none is found."""
-    p, kkt, goal = program, program.kkt, program.goal if found.x is not None else None
+    p, kkt = relaxation.program, relaxation.program.kkt
+    goal = p.goal if found.x is not None else None
     assert found.y is not None
     size = np.abs(found.y)
-    equal = np.array([i in tight or _equal(kkt.rows[i]) for i in p.number.tolist()], dtype=bool)
-    free = {int(i) for i in p.number[(size > PAID) | equal]}
+    keys = np.array(_keys(relaxation, found), dtype=int)
+    equal = np.array([i in tight or (i < len(kkt.rows) and _equal(kkt.rows[i])) for i in keys.tolist()], dtype=bool)
+    free = {int(i) for i in keys[(size > PAID) | equal]}
     y = {i: v for i, v in y.items() if i in free}
     slope: dict[int, Fraction] = {}
     if goal is not None:
@@ -107,7 +137,7 @@ def _completed(
         slope = {j: Fraction(v) / unit for j, v in values.items()}
     rows: dict[int, dict[int, Fraction]] = {}
     for i in free:
-        for j, v in kkt.rows[i].terms.items():
+        for j, v in _terms(relaxation, i).items():
             if v and None in box[j]:
                 rows.setdefault(j, {})[i] = v
     paid: dict[int, Fraction] = {}
@@ -122,8 +152,8 @@ def _completed(
                 return None
             continue
         row = dict(rows.get(j, {}))
-        for i, v in goal.P.get(j, ()) if goal is not None else ():
-            row[-1 - i] = Fraction(-v, goal.unit)
+        for i, entry in p.goal.P.get(j, ()) if goal is not None else ():
+            row[-1 - i] = Fraction(-entry, p.goal.unit)
         wanted.append(row)
         sides.append(g)
     kind = {i: 1 + (i < 0) for row in wanted for i in row}

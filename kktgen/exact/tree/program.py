@@ -83,7 +83,7 @@ class Program:
             i for i, row in enumerate(kkt.rows) if not row.products and i not in single and any(row.terms.values())
         ]
         A = _matrix([kkt.rows[i].terms for i in number], n, c)
-        units = _middles(A) if view.changes else np.ones(len(number))
+        units = middles(A) if view.changes else np.ones(len(number))
         lo, hi = (_sides([getattr(kkt.rows[i], s) for i in number], e) / units for s, e in (("low", -1), ("high", 1)))
         switched = np.array([kkt.rows[i].switch is not None for i in number], dtype=bool)
         lo[switched], hi[switched] = -np.inf, np.inf
@@ -98,7 +98,7 @@ class Program:
         P = Csr(coo(v * c[i] * c[j] / unit, i, j, (n, n)))
         return cls(
             kkt, goal, P, q * c / unit, float(goal.r) / unit,
-            _over(A, units), lo, hi, lb, ub, np.array(number, dtype=int), place, c, units, unit,
+            divided(A, units), lo, hi, lb, ub, np.array(number, dtype=int), place, c, units, unit,
             _pairs(kkt, single, n, c, view.changes),
             (bent, np.array([float(e) for e in goal.chords.values()]) * c[bent] ** 2 / unit),
         )  # fmt: skip
@@ -127,7 +127,7 @@ def _matrix(rows: Sequence[Mapping[int, Fraction]], n: int, c: np.ndarray) -> Cs
     return Csr(coo(v * c[j], i, j, (len(rows), n)))
 
 
-def _middles(A: Csr) -> np.ndarray:
+def middles(A: Csr) -> np.ndarray:
     """Return for every row the power of two in the middle of its smallest and largest entry."""
     out = np.ones(A.shape[0])
     for k in range(A.shape[0]):
@@ -136,7 +136,8 @@ def _middles(A: Csr) -> np.ndarray:
     return out
 
 
-def _over(A: Csr, units: np.ndarray) -> Csr:
+def divided(A: Csr, units: np.ndarray) -> Csr:
+    """Return a matrix, its rows divided by their units."""
     return Csr((A.data / np.repeat(units, np.diff(A.indptr)), A.indices, A.indptr), shape=A.shape)
 
 
@@ -144,8 +145,8 @@ def _pairs(kkt: Kkt, single: set[int], n: int, c: np.ndarray, scaled: bool) -> P
     live = [(mu, i) for mu, i in kkt.pairs.items() if kkt.box[mu][1] is None]
     terms = [{j: -v for j, v in kkt.rows[i].terms.items()} for _, i in live]
     M = _matrix(terms, n, c)
-    units = _middles(M) if scaled else np.ones(len(live))
+    units = middles(M) if scaled else np.ones(len(live))
     alone = [kkt.alone(i)[0] if i in single else -1 for _, i in live]
     r = np.array([float(kkt.rows[i].high or 0) for _, i in live])
     mu, row = (np.array([pair[k] for pair in live], dtype=int) for k in range(2))
-    return Pairs(mu, row, np.array(alone, dtype=int), _over(M, units), r / units)
+    return Pairs(mu, row, np.array(alone, dtype=int), divided(M, units), r / units)

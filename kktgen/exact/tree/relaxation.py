@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from ...deadline import Deadline
 from ...errors import SolverError
+from ...numerics.answers import Answer
 from ...numerics.interior import interior
+from ...numerics.sparse import coo, vstack
 from ...numerics.warm_lp import WarmLp
-from .program import Program
+from .curved import CurvedRow
+from .program import Program, divided, middles
 
 DUST = 1e-6
 """A reduced cost up to this, on a column without a bound, is left to the exact completion."""
 EMPTY = 1e-9
 """What a ray proves, its largest price being 1, is at least this much."""
+
+
+ROUNDS = 30
+"""Rounds of tangents at a node."""
+VIOLATED = 1e-7
+"""A curved row may be violated by this much, relative to its terms."""
+DIGITS = 2.0**30
+"""Points of tangents are rounded to whole multiples of one over this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +70,16 @@ class Relaxed:
         return self.value == np.inf
 
 
+@dataclass(frozen=True, eq=False)
+class Tangent:
+    """A row ``terms z <= side`` (``>=`` for a lower side): the tangent of a curved row at a point."""
+
+    row: CurvedRow
+    point: tuple[tuple[int, Fraction], ...]
+    terms: dict[int, Fraction]
+    side: Fraction
+
+
 class Relaxation:
     """The relaxations of a tree, kept warm from node to node.
 
@@ -64,15 +87,39 @@ class Relaxation:
     ----------
     program : Program
     deadline : Deadline
+    curved : sequence of CurvedRow
+        Rows of which tangents are added where a point violates them.
     """
 
-    def __init__(self, program: Program, deadline: Deadline) -> None:
-        self.program, self.deadline, self.solves = program, deadline, 0
-        p = program
-        self._lp = WarmLp(p.A, p.lo, p.hi, p.lb, p.ub, deadline)
-        self._at = Node(p.lb.copy(), p.ub.copy(), p.lo.copy(), p.hi.copy())
-        self.linear = p.P.nnz == 0
-        self._all = np.arange(p.n)
+    def __init__(self, program: Program, deadline: Deadline, curved: Sequence[CurvedRow] = ()) -> None:
+        self.program, self.deadline, self.solves, self.curved = program, deadline, 0, curved
+        self.tangents: list[Tangent] = []
+        self.linear = program.P.nnz == 0
+        self._all = np.arange(program.n)
+        self._rebuilt()
+
+    def _rebuilt(self) -> None:
+        """Take the rows with all tangents."""
+        p, c = self.program, self.program.columns
+        entries = [(k, j, float(v)) for k, one in enumerate(self.tangents) for j, v in one.terms.items() if v]
+        i, j, v = (np.array(part) for part in zip(*entries, strict=True)) if entries else (np.empty(0, int),) * 3
+        tangents = coo(v * c[j], i, j, (len(self.tangents), p.n))
+        upper = np.array([one.row.sign > 0 for one in self.tangents], dtype=bool)
+        side = np.array([float(one.side) for one in self.tangents])
+        self.units = np.concatenate([p.rows, middles(tangents) if np.any(c != 1) else np.ones(len(side))])
+        last = self.units[len(p.rows) :]
+        self.A = vstack([p.A, divided(tangents, last)], p.n)
+        self._more = np.where(upper, -np.inf, side) / last, np.where(upper, side, np.inf) / last
+        root = self._whole(Node(p.lb, p.ub, p.lo, p.hi))
+        self._lp = WarmLp(self.A, root.lo, root.hi, root.lb, root.ub, self.deadline)
+        self._at = root
+
+    def _whole(self, node: Node) -> Node:
+        """Return a node with the sides of the tangents."""
+        if not self.tangents:
+            return node
+        lo, hi = (np.concatenate(pair) for pair in zip((node.lo, node.hi), self._more, strict=True))
+        return Node(node.lb, node.ub, lo, hi)
 
     def solve(self, node: Node) -> Relaxed:
         """Return the optimum of a node's relaxation.
@@ -82,6 +129,27 @@ class Relaxation:
         OutOfTime
             The deadline has passed.
         """
+        found = self._solve(self._whole(node))
+        for _ in range(ROUNDS if self.curved else 0):
+            if found.x is None or not self._cut(found.x):
+                break
+            found = self._solve(self._whole(node))
+        return found
+
+    def _cut(self, x: np.ndarray) -> bool:
+        """Add tangents of the rows a point violates; return whether there are any."""
+        z = x * self.program.columns
+        new = [row for row in self.curved if row.excess(z) > VIOLATED]
+        for row in new:
+            used = {j for at in row.exact.function.P for j in at}
+            point = tuple((j, Fraction(float(np.round(z[j] * DIGITS) / DIGITS))) for j in sorted(used))
+            terms, side = row.exact.tangent(Fraction(-row.sign), point)
+            self.tangents.append(Tangent(row, point, terms, side - row.sign * row.inward))
+        if new:
+            self._rebuilt()
+        return bool(new)
+
+    def _solve(self, node: Node) -> Relaxed:
         self.deadline.check()
         self.solves += 1
         if node.crossed:
@@ -91,7 +159,7 @@ class Relaxation:
             return self._told(node, self._lp.minimize(self._all, self.program.q))
         p = self.program
         try:
-            found = interior(p.P, self.tangent_data(node)[0], p.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
+            found = interior(p.P, self.tangent_data(node)[0], self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
         except SolverError:
             return Relaxed(-np.inf)
         if found.status == "optimal":
@@ -125,7 +193,7 @@ class Relaxation:
             self._lp.set_rows(rows, node.lo[rows], node.hi[rows])
         self._at = node
 
-    def _told(self, node: Node, found: object) -> Relaxed:
+    def _told(self, node: Node, found: Answer) -> Relaxed:
         self.deadline.check()
         status, y = found.status, found.row_dual
         if status == "optimal" and len(y) == len(node.lo):
@@ -139,7 +207,7 @@ class Relaxation:
     def value(self, node: Node, y: np.ndarray, x: np.ndarray | None) -> float:
         """Return the lower bound that row prices give, of the objective near x or of zero; up to rounding."""
         p = self.program
-        g, total = -(p.A.T @ y), 0.0
+        g, total = -(self.A.T @ y), 0.0
         if x is not None:
             q, r = self.tangent_data(node)
             bent = p.P @ x

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from ...deadline import Deadline, OutOfTime
 from ..optimum import Box
+from .curved import CurvedRow
 from .leaf import leaf
 from .program import Program
 from .relaxation import Node, Relaxation, Relaxed
@@ -76,6 +77,7 @@ class Search:
     deadline : Deadline
     tell : callable, optional
         Hears how far it is, as a record of progress.
+    curved : sequence of CurvedRow
 
     Attributes
     ----------
@@ -91,10 +93,16 @@ class Search:
     """
 
     def __init__(
-        self, program: Program, cut: Fraction, room: Fraction, deadline: Deadline, tell: Telling | None = None
+        self,
+        program: Program,
+        cut: Fraction,
+        room: Fraction,
+        deadline: Deadline,
+        tell: Telling | None = None,
+        curved: Sequence[CurvedRow] = (),
     ) -> None:
         self.program, self.cut, self.deadline, self.tell = program, cut, deadline, tell
-        self.relaxation = Relaxation(program, deadline)
+        self.relaxation = Relaxation(program, deadline, curved)
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
@@ -132,7 +140,7 @@ class Search:
         if part.found.value < self.aim:
             return False
         begun = self.deadline.spent
-        said = leaf(self.program, part.found, part.box, part.tight, self.cut, self.deadline)
+        said = leaf(self.relaxation, part.found, part.box, part.tight, self.cut, self.deadline)
         self.exact += self.deadline.spent - begun
         left = self.deadline.left()
         if left is not None and left < CHECKING * self.exact:
@@ -223,9 +231,9 @@ class Search:
             for one, part_ in ((first, columns[: candidate[2]]), (second, columns[candidate[2] :])):
                 one.lb[part_], one.ub[part_] = np.maximum(one.lb[part_], 0.0), np.minimum(one.ub[part_], 0.0)
         else:
-            j, at = candidate[1], float(candidate[2])
-            first.ub[j] = min(first.ub[j], at / p.columns[j])
-            second.lb[j] = max(second.lb[j], (at + (j in p.kkt.integers)) / p.columns[j])
+            j, split = candidate[1], float(candidate[2])
+            first.ub[j] = min(first.ub[j], split / p.columns[j])
+            second.lb[j] = max(second.lb[j], (split + (j in p.kkt.integers)) / p.columns[j])
         return [first, second]
 
     def _candidates(self, part: Part) -> list[list[Any]]:
@@ -245,7 +253,7 @@ class Search:
         pairs = p.pairs
         if len(pairs.mu):
             s, mu = np.maximum(pairs.slack(x), 0.0), np.maximum(x[pairs.mu], 0.0)
-            live = (node.ub[pairs.mu] > 0) & ~self._tight(node)
+            live = (node.ub[pairs.mu] > 0) & ~np.isin(pairs.row, list(part.tight))
             score = np.where(live, np.minimum(s, mu), -1.0)
             order = np.argsort(-score, kind="stable")[:CANDIDATES]
             least = ZERO if part.found.value < self.aim or out else -0.5  # what only rationals refuse is split anyhow
@@ -266,15 +274,6 @@ class Search:
             elif miss[k] > ZERO:
                 out.append(["column", j, int(min(np.floor(x[j]), high[k] - 1))])
         return out
-
-    def _tight(self, node: Node) -> np.ndarray:
-        """Return which inequalities of the pairs are equations at a node."""
-        p = self.program.pairs
-        alone = p.alone >= 0
-        j, k = np.where(alone, p.alone, 0), np.where(alone, 0, self.program.place[p.row])
-        lo = np.append(node.lo, 0.0)[k] if len(node.lo) else np.zeros(len(k))
-        hi = np.append(node.hi, 1.0)[k] if len(node.hi) else np.ones(len(k))
-        return np.where(alone, node.lb[j] >= node.ub[j], lo >= hi)
 
     def _somewhere(self, node: Node) -> np.ndarray:
         """Return a point inside the boxes where the relaxation has none."""

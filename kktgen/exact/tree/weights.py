@@ -14,6 +14,7 @@ import numpy as np
 
 from ...deadline import NEVER, Deadline
 from ...model.model import Model
+from ...problem.expressions import Quad
 from ...reformulate.eliminate import weights as float_weights
 from ..linear import Elimination, solve
 from ..optimum import Kkt, hessian
@@ -24,8 +25,10 @@ ZERO = 1e-9
 Weights = dict[int, Fraction]
 
 
-def exact_weights(model: Model, kkt: Kkt, goal: Any, deadline: Deadline = NEVER) -> Weights:
-    """Return the weight of every column whose product with what vanishes is added to the objective.
+def exact_weights(
+    model: Model, kkt: Kkt, goal: Any, deadline: Deadline = NEVER, wanted: Quad | None = None
+) -> Weights:  # fmt: skip
+    """Return the weight of every column whose product with what vanishes is added to the objective, or to a row.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def exact_weights(model: Model, kkt: Kkt, goal: Any, deadline: Deadline = NEVER)
         The same problem in rational numbers.
     goal : dict
         Its objective as plain data.
+    wanted : Quad, optional
+        Another expression that is to become convex, ``goal`` in floats; the objective without it.
 
     Raises
     ------
@@ -43,7 +48,7 @@ def exact_weights(model: Model, kkt: Kkt, goal: Any, deadline: Deadline = NEVER)
     """
     if model.kkt is None:
         return {}
-    found = float_weights(model)
+    found = float_weights(model, wanted)
     columns = np.concatenate([model.kkt.y, model.kkt.lam, model.kkt.mu])
     values = np.concatenate([found.alpha, found.beta, found.gamma])
     w = {int(columns[k]): Fraction(float(values[k])) for k in np.flatnonzero(values)}
