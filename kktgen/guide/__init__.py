@@ -19,7 +19,7 @@ from ..wording import near
 
 FOLDER = Path(__file__).parent
 ORDER = (
-    "start", "glossary", "prices", "encodings", "bounds", "claims", "explain", "solvers", "time", "units", "files",
+    "start", "glossary", "prices", "encodings", "bounds", "claims", "proofs", "explain", "solvers", "time", "units", "files",
     "many", "switches", "aligned", "equilibria", "labels", "views", "neighbours", "levels", "models", "speed",
     "coming_from",
 )  # fmt: skip
