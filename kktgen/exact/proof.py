@@ -70,6 +70,8 @@ class Proof:
     >>> proof = kg.prove(m, kg.optimize(m).solution)
     >>> proof.claim, str(proof.value), float(proof.bound), proof.open, proof.leaves
     ('proved', '2', 2.0, 0.0, 1)
+    >>> proof.ok, str(proof.gap)
+    (True, '0')
     """
 
     name: str

@@ -27,6 +27,8 @@ ROUNDS = 30
 """Rounds of tangents at a node."""
 VIOLATED = 1e-7
 """A curved row may be violated by this much, relative to its terms."""
+REACH = 1e4
+"""Where a relaxation has no end, columns are taken to stay within this, to find out what to branch on."""
 DIGITS = 2.0**30
 """Points of tangents are rounded to whole multiples of one over this."""
 
@@ -58,11 +60,19 @@ class Relaxed:
         An optimum.
     y : ndarray or None
         Row prices; those of a ray where there is no point.
+    guess : float
+        Where the value is -inf, that over boxes nobody need prove: it says what to branch on, and proves nothing.
     """
 
     value: float
     x: np.ndarray | None = None
     y: np.ndarray | None = None
+    guess: float = -np.inf
+
+    @property
+    def rank(self) -> float:
+        """What the search compares nodes by."""
+        return self.value if self.value > -np.inf else self.guess
 
     @property
     def empty(self) -> bool:
@@ -94,6 +104,7 @@ class Relaxation:
     def __init__(self, program: Program, deadline: Deadline, curved: Sequence[CurvedRow] = ()) -> None:
         self.program, self.deadline, self.solves, self.curved = program, deadline, 0, curved
         self.tangents: list[Tangent] = []
+        self.steer = np.full(program.n, -REACH), np.full(program.n, REACH)
         self.linear = program.P.nnz == 0
         self._all = np.arange(program.n)
         self._rebuilt()
@@ -129,6 +140,19 @@ class Relaxation:
         OutOfTime
             The deadline has passed.
         """
+        found = self._rounds(node)
+        return found if found.value > -np.inf else self._guessed(node)
+
+    def _guessed(self, node: Node) -> Relaxed:
+        """Return an optimum over boxes that nobody need prove."""
+        low, high = self.steer
+        boxed = Node(np.where(np.isinf(node.lb), np.minimum(low, node.ub), node.lb),
+                     np.where(np.isinf(node.ub), np.maximum(high, node.lb), node.ub), node.lo, node.hi)  # fmt: skip
+        found = self._rounds(boxed)
+        return Relaxed(-np.inf, found.x, None, found.value)
+
+    def _rounds(self, node: Node) -> Relaxed:
+        """Return the optimum of a node's relaxation, after rounds of tangents where rows are curved."""
         found = self._solve(self._whole(node))
         for _ in range(ROUNDS if self.curved else 0):
             if found.x is None or not self._cut(found.x):

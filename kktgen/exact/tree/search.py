@@ -26,6 +26,8 @@ CANDIDATES = 8
 """So many candidates are tried at a node."""
 ZERO = 1e-9
 """A pair whose smaller side is up to this is satisfied; so is an integer this near to one."""
+LOWEST = -1e30
+"""The rank of a node of which nothing is known."""
 LEAST = 1e-7
 """The least rise that counts in a score."""
 MARGIN = 1e-7
@@ -117,21 +119,21 @@ class Search:
         heap: list[tuple[float, int, Part]] = []
         try:
             self.root = Part(node, p.kkt.box, frozenset(), self.relaxation.solve(node))
-            heap = [(self.root.found.value, next(count), self.root)]
+            heap = [(self.root.found.rank, next(count), self.root)]
             while heap and not self.stuck:
                 self._note(heap)
                 part = heap[0][2]
                 todo = self._settled(part)
                 heapq.heappop(heap)
                 for child in todo:
-                    heapq.heappush(heap, (child.found.value, next(count), child))
+                    heapq.heappush(heap, (child.found.rank, next(count), child))
         except OutOfTime:
             pass
         self._note(heap)
         return self
 
     def _note(self, heap: list[Any]) -> None:
-        self.open, self.bound = len(heap), min((entry[0] for entry in heap), default=self.aim)
+        self.open, self.bound = len(heap), min((entry[2].found.value for entry in heap), default=self.aim)
         if self.tell is not None:
             self.tell({"nodes": self.nodes, "open": self.open, "bound": self.bound * self.program.unit})
 
@@ -163,7 +165,7 @@ class Search:
             settled, best, score = [], None, -1.0
             for candidate in candidates:
                 found = [self.relaxation.solve(node) for node in self._nodes(part, candidate)]
-                rise = [min(one.value, self.aim) - max(part.found.value, -1e30) for one in found]
+                rise = [min(one.rank, self.aim) - max(part.found.rank, LOWEST) for one in found]
                 done = [one.value >= self.aim for one in found]
                 if any(done):
                     settled.append((candidate, found))
@@ -256,7 +258,8 @@ class Search:
             live = (node.ub[pairs.mu] > 0) & ~np.isin(pairs.row, list(part.tight))
             score = np.where(live, np.minimum(s, mu), -1.0)
             order = np.argsort(-score, kind="stable")[:CANDIDATES]
-            least = ZERO if part.found.value < self.aim or out else -0.5  # what only rationals refuse is split anyhow
+            blind = part.found.value >= self.aim or part.found.value == -np.inf
+            least = -0.5 if blind and not out else ZERO  # split in any case
             out += [["pair", int(pairs.mu[k])] for k in order if score[k] > least]
         return out[: 2 * CANDIDATES]
 
