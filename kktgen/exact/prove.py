@@ -33,6 +33,8 @@ GAP = 1e-4
 """How far the bound that is proved may lie from the value, relative."""
 LIMIT = 60.0
 """Seconds."""
+CERTIFYING = 0.6
+"""The part of the limit after which the point must be certified; its own check comes on top."""
 DIGITS = 12
 """Of the bound that is proved."""
 
@@ -106,11 +108,11 @@ def prove(
     deadline = Deadline(limit)
     model = shared_kkt(bilevel)
     _refuse(model)
-    certificate = certify(bilevel, solution, seconds=limit)
+    certificate = certify(bilevel, solution, seconds=None if limit is None else CERTIFYING * limit)
     with shown(progress, "prove") as tell:
         case = _Case(model, plain(model), certificate.z, gap, deadline, tell)
         try:
-            case.prepare()
+            case.prepare(deadline.check())
             if not certificate.exact and certificate.ok and case.curved:
                 certificate = _inner(bilevel, case, certificate)
                 case.judge(certificate.z, gap)
@@ -164,13 +166,14 @@ class _Case:
         self.size = max(abs(self.value), Fraction(objective_size(self.model, at)))
         self.cut = self.value - Fraction(repr(gap)) * self.size
 
-    def prepare(self) -> None:
+    def prepare(self, deadline: Deadline) -> None:
         """Rewrite objective and rows, so that what is bounded at the nodes is convex."""
         kkt, goal = Kkt(self.problem), self.problem["objective"]
-        self.weights = exact_weights(self.model, kkt, goal, self.deadline)
+        self.weights = exact_weights(self.model, kkt, goal, deadline.check())
         products = Function.of(kkt, goal["linear"], goal["products"], Fraction(0), self.weights.items()).P
+        deadline.check()
         self.bent = chords(kkt, products, self.problem)
-        self.rewritten, self.curved, self.left = curved_rows(self.model, kkt, self.problem, self.deadline)
+        self.rewritten, self.curved, self.left = curved_rows(self.model, kkt, self.problem, deadline.check())
         goal = Goal(kkt, goal, self.weights.items(), self.bent.items())
         self.program = Program.of(kkt, goal, scaled(self.model))
 
