@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Check a proof of the leader's optimum: ``python optimum.py FILE.proof.json.gz``. Needs nothing but Python's library.
 
 A proof holds a bilevel problem, a bound, a point and a tree; ``kktgen help proofs`` describes all of it. Checked are::
