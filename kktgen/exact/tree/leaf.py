@@ -20,6 +20,8 @@ from .relaxation import Relaxation, Relaxed
 
 DIGITS = 2.0**30
 """Prices and points are rounded to whole multiples of one over this."""
+ROUNDING = 1e-6
+"""Relative distance to the known value that rounding explains."""
 NEAR = 1e-5
 """A reduced cost up to this is meant to vanish."""
 PAID = 1e-6
@@ -27,7 +29,8 @@ PAID = 1e-6
 
 
 def leaf(
-    relaxation: Relaxation, found: Relaxed, box: Box, tight: frozenset[int], cut: Fraction, deadline: Deadline
+    relaxation: Relaxation, found: Relaxed, box: Box, tight: frozenset[int], cut: Fraction, known: Fraction,
+    deadline: Deadline,
 ) -> tuple[list[Any], Fraction | None] | None:  # fmt: skip
     """Return the leaf that proves a node done, and its bound if it is one; None where rational numbers do not say so.
 
@@ -40,6 +43,8 @@ def leaf(
         The node, exactly.
     cut : Fraction
         What the objective is to be shown not to be below.
+    known : Fraction
+        The value of the point; where a linear program's optimum seems to be just that, it is sought exactly.
     deadline : Deadline
     """
     if any(low is not None and high is not None and low > high for low, high in box.values()):
@@ -50,13 +55,33 @@ def leaf(
     plain = _written(relaxation, found, y, z)
     value = _proves(relaxation.program, plain, box, tight)
     if _enough(plain, value, cut):
-        return plain, value
+        return _sharpened(relaxation, found, plain, value, (y, z), box, tight, known, deadline)
     completed = _completed(relaxation, found, y, z, box, tight, deadline)
     if completed is None:
         return None
     plain = _written(relaxation, found, *completed)
     value = _proves(relaxation.program, plain, box, tight)
-    return (plain, value) if _enough(plain, value, cut) else None
+    if not _enough(plain, value, cut):
+        return None
+    return _sharpened(relaxation, found, plain, value, (y, z), box, tight, known, deadline)
+
+
+def _sharpened(
+    relaxation: Relaxation, found: Relaxed, plain: list[Any], value: Fraction | None,
+    given: tuple[dict[int, Fraction], dict[int, Fraction]], box: Box, tight: frozenset[int], known: Fraction,
+    deadline: Deadline,
+) -> tuple[list[Any], Fraction | None]:  # fmt: skip
+    """Return a leaf, that of an exact vertex where it falls short of the known value by rounding alone."""
+    if plain[0] == "ray" or not relaxation.linear or value is None or value >= known:
+        return plain, value
+    if float(known - value) > ROUNDING * max(1.0, abs(float(known))):
+        return plain, value
+    completed = _completed(relaxation, found, *given, box, tight, deadline, every=True)
+    if completed is None:
+        return plain, value
+    other = _written(relaxation, found, *completed)
+    better = _proves(relaxation.program, other, box, tight)
+    return (other, better) if better is not None and better > value else (plain, value)
 
 
 def _enough(plain: list[Any], value: Fraction | None, cut: Fraction) -> bool:
@@ -121,8 +146,12 @@ def _completed(
     box: Box,
     tight: frozenset[int],
     deadline: Deadline,
+    every: bool = False,
 ) -> tuple[dict[int, Fraction], dict[int, Fraction]] | None:
-    """Return prices and point nearby for which reduced costs vanish where a bound is missing; None if none is found."""
+    """Return prices and point nearby for which reduced costs vanish where a bound is missing; None if none is found.
+
+    With ``every`` they vanish wherever they nearly do.
+    """
     p, kkt = relaxation.program, relaxation.program.kkt
     goal = p.goal if found.x is not None else None
     assert found.y is not None
@@ -138,14 +167,14 @@ def _completed(
     rows: dict[int, dict[int, Fraction]] = {}
     for i in free:
         for j, v in _terms(relaxation, i).items():
-            if v and None in box[j]:
+            if v and (every or None in box[j]):
                 rows.setdefault(j, {})[i] = v
     paid: dict[int, Fraction] = {}
     for j, row in rows.items():
         paid[j] = sum((v * y[i] for i, v in row.items() if i in y), Fraction(0))
     own = p.columns / p.unit
     wanted, sides = [], []
-    for j in {*rows, *(j for j in slope if None in box[j])}:
+    for j in {*rows, *(j for j in slope if every or None in box[j])}:
         g = slope.get(j, Fraction(0)) - paid.get(j, Fraction(0))
         if abs(float(g)) * own[j] > NEAR:
             if box[j][g < 0] is None:

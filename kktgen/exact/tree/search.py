@@ -104,6 +104,7 @@ class Search:
         curved: Sequence[CurvedRow] = (),
     ) -> None:
         self.program, self.cut, self.deadline, self.tell = program, cut, deadline, tell
+        self.known = cut + room
         self.relaxation = Relaxation(program, deadline, curved)
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
@@ -142,7 +143,7 @@ class Search:
         if part.found.value < self.aim:
             return False
         begun = self.deadline.spent
-        said = leaf(self.relaxation, part.found, part.box, part.tight, self.cut, self.deadline)
+        said = leaf(self.relaxation, part.found, part.box, part.tight, self.cut, self.known, self.deadline)
         self.exact += self.deadline.spent - begun
         left = self.deadline.left()
         if left is not None and left < CHECKING * self.exact:
