@@ -11,6 +11,7 @@
     kg.decompose(model), kg.tighten(model, point)     many followers: subproblems, smaller boxes by rounds over them
     kg.cut(model)                                valid inequalities from strong duality
     kg.certify(m, solution)                      the followers' responses proved optimal in rational numbers
+    kg.prove(m, solution)                        the leader's optimum too, trusting no solver
     kg.explain(m)                                why there is no point, or no optimum
     kg.alignment(m)                              does the leader want what the followers want, or the opposite
     kg.agree(m)                                  several encodings and solvers held against each other
@@ -84,7 +85,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
         SolverNotFound,
         UnsupportedError,
     )
-    from .exact import Certificate, certify
+    from .exact import Certificate, Proof, certify, prove
     from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
     from .interop import cvxpy, highs, linopy, matrices, mof, pyomo, pypsa
     from .model.kkt import kkt
@@ -138,6 +139,7 @@ __all__ = [
     "ProblemError",
     "Product",
     "Progress",
+    "Proof",
     "QP",
     "Quad",
     "QuadArray",
@@ -174,6 +176,7 @@ __all__ = [
     "optimize",
     "plot",
     "point_estimate",
+    "prove",
     "read",
     "read_map",
     "read_solution",
@@ -207,7 +210,7 @@ make_lazy(
         "encodings.strong_duality": "StrongDuality",
         "errors": "BoundError FormatError KktgenError NoSolutionError ProblemError SolverError SolverNotFound "
         "UnsupportedError",
-        "exact": "Certificate certify",
+        "exact": "Certificate Proof certify prove",
         "formats": ". dumps read read_map read_solution readers write write_solution",
         "interop.cvxpy": ".",
         "interop.highs": ".",

@@ -39,6 +39,7 @@ class Solved:
     result: Any
     own: Any
     certificate: kg.Certificate | None
+    proof: kg.Proof | str | None
     explanation: kg.Explanation | None
     files: tuple[Path, ...]
     command: str
@@ -64,6 +65,7 @@ def told(solved: Solved) -> Html:
         "Plots": _plots(job, result),
         "Conditions": Html("") if result.report is None else conditions_html(result.report),
         "Certificate": _plain(solved.certificate),
+        "Proof": _plain(solved.proof),
         "Time": times_html(result.seconds),
         "How to repeat it": _repeat(solved),
     }

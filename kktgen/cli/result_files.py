@@ -13,6 +13,7 @@ import orjson
 import kktgen as kg
 
 from ..errors import KktgenError, UnsupportedError
+from ..exact.proof import SUFFIX as PROOF
 from ..formats import formats
 from ..formats.problems import bundle
 from ..formats.writing.files import replace_file
@@ -30,12 +31,12 @@ def encodes(result: Any) -> bool:
 
 def outcome(
     job: Job, result: Any, encoding: str, own: Any, certificate: kg.Certificate | None = None,
-    explanation: kg.Explanation | None = None,
+    explanation: kg.Explanation | None = None, proof: kg.Proof | str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return a result and the model's own report of it as plain data: what was asked, found and may be claimed.
 
-    Of a search also its record; it has no encoding, nor has a model's own method. The certificate's own file holds
-    more.
+    Of a search also its record; it has no encoding, nor has a model's own method. The files of certificate and proof
+    hold more.
     """
     hunt = {}
     proved = None if certificate is None else {
@@ -59,9 +60,19 @@ def outcome(
         "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
         "verification": None if result.report is None else result.report.to_dict(),
         "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own), **hunt,
-        "certificate": proved, "explanation": None if explanation is None else explanation.to_dict(),
+        "certificate": proved, "proof": _told(proof),
+        "explanation": None if explanation is None else explanation.to_dict(),
         "fault": (solution.raw or {}).get("error"),
     }  # fmt: skip
+
+
+def _told(proof: kg.Proof | str | None) -> dict[str, Any] | None:
+    """Return what became of a proof; a text says why there can be none."""
+    if not isinstance(proof, kg.Proof):
+        return None if proof is None else {"claim": "not proved", "reason": proof}
+    bound = None if proof.bound is None else str(proof.bound)
+    said = {"claim": proof.claim, "reason": proof.reason, "value": str(proof.value), "bound": bound}
+    return {**said, "open": proof.open, "leaves": proof.leaves, "seconds": proof.seconds}
 
 
 def to_json(data: dict[str, Any]) -> str:
@@ -80,10 +91,12 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def headline(result: Any) -> str:
+def headline(result: Any, proof: kg.Proof | str | None = None) -> str:
     """Return the outcome in one line: objective, bound, claim."""
     solution = result.solution
     claim = "" if result.report is None else f"; claim: {result.report.claim}"
+    if isinstance(proof, kg.Proof):
+        claim = f"; claim: {proof.claim}" if proof.ok else f"{claim}, {proof.claim}"
     return f"{solution.headline}{claim}{trouble(result)}"
 
 
@@ -103,7 +116,12 @@ def known(result: Any) -> dict[str, Any]:
 
 
 def write(
-    job: Job, result: Any, answer: dict[str, Any], certificate: kg.Certificate | None, folder: Path | None
+    job: Job,
+    result: Any,
+    answer: dict[str, Any],
+    certificate: kg.Certificate | None,
+    folder: Path | None,
+    proof: kg.Proof | str | None = None,
 ) -> tuple[list[Path], list[str], KktgenError | None]:
     """Write model, point, report, and the problem with what is now known of it, into a folder, if there is one.
 
@@ -123,6 +141,7 @@ def write(
         **({".sol": partial(kg.write_solution, result.solution)} if result.solution.z is not None else {}),
         ".json": partial(_write_json, answer),
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
+        **({PROOF: proof.write} if isinstance(proof, kg.Proof) and proof.ok else {}),
         **({SUFFIX: record.write} if record is not None else {}),
         bundle.SUFFIX: lambda path: bundles.write_bundle(job, path, paths, known(result)),
     }

@@ -1,7 +1,7 @@
-"""``python -m kktgen.exact FILE.json`` checks a certificate."""
+"""``python -m kktgen.exact FILE [PROBLEM]`` checks a certificate or a proof, and whether it is of a problem's file."""
 
 import sys
 
-from .checker import main
+from .command import main
 
 sys.exit(main(sys.argv[1:]))

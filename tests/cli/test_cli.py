@@ -493,6 +493,46 @@ def test_solve_proves_the_responses_in_rational_numbers(model_file, tmp_path):
     assert as_json["certificate"] == {"ok": True, "followers": {"lower": "exact"}, "value": "92/15", "violation": 0.0}
 
 
+def test_solve_proves_the_optimum_in_rational_numbers(model_file, tmp_path):
+    out = run("solve", model_file(), "--prove", "-o", tmp_path)
+    assert out.exit_code == 0, out.output
+    assert "tiny: proved" in out.stdout and "claim: proved" in out.stdout
+    assert "tiny: proved" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "kktgen.exact", tmp_path / "tiny.proof.json.gz", tmp_path / "tiny.bilevel.json"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0 and "it is a statement about" in ran.stdout, ran.stdout + ran.stderr
+    as_json = json.loads(run("solve", model_file(), "--prove", "--json").stdout)
+    assert {key: as_json["proof"][key] for key in ("claim", "value", "bound", "leaves", "open")} == {
+        "claim": "proved", "value": "92/15", "bound": "92/15", "leaves": 1, "open": 0.0,
+    }  # fmt: skip
+
+
+def test_a_problem_without_a_proof_is_solved_all_the_same(model_file):
+    source = """
+        import kktgen as kg
+
+        def build():
+            m = kg.Bilevel("products")
+            x = m.var("x", lb=0)
+            lower = m.follower("lower")
+            y = lower.var("y", lb=0)
+            lower.minimize(y @ y - 2 * y)
+            m.add(x <= 3)
+            m.maximize(x @ y - x @ x)
+            return m
+    """
+    out = run("solve", model_file("products.py", source), "--prove")
+    assert out.exit_code == 0, out.output
+    assert "give it finite bounds" in out.stdout and "claim: optimal" in out.stdout
+
+
+def test_info_says_whether_a_proof_is_in_reach():
+    assert "(--prove): within reach (246 pairs)" in run("info", "dso_vpp", "--set", "hours=6").stdout
+    assert "(--prove): out of reach" in run("info", "dso_vpp").stdout
+
+
 def test_solve_says_why_there_is_no_point(model_file):
     out = run("solve", model_file(), "--set", "top=0.1")
     assert out.exit_code == 1

@@ -8,6 +8,7 @@ import click
 
 import kktgen as kg
 
+from ...exact.reach import reach
 from ...formats import encoding_rows, file_features, reader_rows, readers
 from ...reformulate.independent_parts import groups_of, holding_pairs, parts_of
 from ...reformulate.one_level import outlook
@@ -48,6 +49,8 @@ def command(target: str, overrides: dict[str, str]) -> None:
     click.echo(f"\n{model}")
     said = outlook(model)
     click.echo(f"  {said}\n" if said else "")
+    if reach(model):
+        click.echo(f"  {reach(model)}\n")
     label = parts_of(problem)
     parts, groups = (holding_pairs(problem, one) for one in (label, groups_of(problem, label)))
     if parts > 1:

@@ -35,6 +35,8 @@ EXPLAINED = ("infeasible", "unbounded", "infeasible_or_unbounded")
 """Statuses that want an explanation."""
 EXPLAIN_SECONDS = 60.0
 """Seconds an explanation may take."""
+PROVE_SECONDS, LEAST_SECONDS = 60.0, 1.0
+"""Seconds a proof may take where there is no time limit; those it has at least where there is one."""
 
 
 @click.command("solve")
@@ -59,6 +61,7 @@ EXPLAIN_SECONDS = 60.0
 @search_options
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
 @click.option("--certify", is_flag=True, help="Also prove the followers' responses optimal in rational numbers.")
+@click.option("--prove", is_flag=True, help="Also prove the leader's optimum so, trusting no solver (small problems).")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the files into this folder."
 )
@@ -66,7 +69,14 @@ EXPLAIN_SECONDS = 60.0
 @click.option("-q", "--quiet", is_flag=True, help="Print only the outcome.")
 @parameter_options
 def command(
-    target: str, overrides: dict[str, str], certify: bool, output: Path | None, as_json: bool, quiet: bool, **asked: Any
+    target: str,
+    overrides: dict[str, str],
+    certify: bool,
+    prove: bool,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **asked: Any,
 ) -> None:
     """Build a model, solve it, verify the answer, write the files.
 
@@ -74,8 +84,8 @@ def command(
     build(), or a file that holds a problem (.bilevel.json, .aux beside its .mps, .mof.json beside its .link.json, a
     .toml table of .lp files, one a level: kktgen help levels). With -o the model goes out as .lp, .mps and .cip, the
     point as .sol, the report as .json, the problem with its answer as .bilevel.json, the certificate as
-    .certificate.json, what rounds over many followers rest on as .lagrangian.npz; report.html tells all of it on one
-    page. A model that ends infeasible or unbounded is explained.
+    .certificate.json, a proof as .proof.json.gz, what rounds over many followers rest on as .lagrangian.npz;
+    report.html tells all of it on one page. A model that ends infeasible or unbounded is explained.
     A search (--method) evaluates decisions of the leader by solving its followers; it needs finite bounds on what
     they see, and writes no model.
 
@@ -100,22 +110,23 @@ def command(
             found, stopped = result.solution.z is not None, interrupted(result.solution)
             estimate = task.estimate(job, progress) if found and not stopped else None
             certificate = _certified(job, result, progress) if certify and not stopped else None
+            proof = _proved(job, result, asked, progress) if prove and not stopped else None
             explanation = _explained(job, result, asked, progress)
         own, unreported = job.report(result, estimate)
-    answer = result_files.outcome(job, result, asked["encoding"], own, certificate, explanation)
-    written, refused, unwritten = result_files.write(job, result, answer, certificate, output)
+    answer = result_files.outcome(job, result, asked["encoding"], own, certificate, explanation, proof)
+    written, refused, unwritten = result_files.write(job, result, answer, certificate, output, proof)
     if output is not None:
-        told = page.Solved(job, result, own, certificate, explanation, tuple(written), page.command_line())
+        told = page.Solved(job, result, own, certificate, proof, explanation, tuple(written), page.command_line())
         written.append(page.write(told, output))
     if as_json:
         click.echo(result_files.to_json({**answer, "files": [str(path) for path in written]}))
     else:
         texts = {"The model's own report": own, "Verification": result.report if found else None,
-                 "Certificate": certificate, "Why there is no optimum": explanation}  # fmt: skip
+                 "Certificate": certificate, "Proof": proof, "Why there is no optimum": explanation}  # fmt: skip
         for title, text in texts.items():
             if text is not None and not silent:
                 printing.section(title, str(text))
-        click.echo(result_files.headline(result))
+        click.echo(result_files.headline(result, proof))
         if written and not silent:
             click.echo()
             printing.section("Files", "\n".join([printing.files(written), *refused]))
@@ -160,6 +171,20 @@ def _certified(job: task.Job, result: Any, progress: printing.Progress) -> kg.Ce
     progress.stage = "proving the responses in rational numbers"
     progress({})
     return kg.certify(job.bilevel, result.solution)
+
+
+def _proved(job: task.Job, result: Any, asked: Mapping[str, Any], progress: printing.Progress) -> kg.Proof | str | None:
+    """Return the proof of a verified point, or why there can be none; nothing of another point."""
+    if not result.report.ok:
+        return None
+    progress.stage = "proving the optimum in rational numbers"
+    progress({})
+    limit = asked["time_limit"]
+    left = PROVE_SECONDS if limit is None else max(limit - sum(result.seconds.values()), LEAST_SECONDS)
+    try:
+        return kg.prove(job.bilevel, result.solution, limit=left, progress=progress)
+    except kg.UnsupportedError as error:
+        return str(error)
 
 
 def _explained(
