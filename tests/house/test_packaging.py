@@ -86,6 +86,7 @@ def check_runs(bin_folder: Path, package: Path, cwd: Path) -> None:
     assert "1.3314" in ran(bin_folder / "kktgen", "solve", "dso_vpp", "--set", "hours=6", "-q", cwd=cwd)
     assert "1.3314" in ran(bin_folder / "kktgen", "solve", "dso_vpp/short", "-q", "-o", "out", cwd=cwd)
     assert (cwd / "out" / "dso_vpp-short.lp").is_file()
+    assert "instances, 0 runs" in ran(bin_folder / "kktgen", "catalogue", "-q", "-o", "site", cwd=cwd)
 
 
 def test_wheel_holds_everything_it_needs(source, tmp_path):
