@@ -15,6 +15,7 @@
     kg.alignment(m)                              does the leader want what the followers want, or the opposite
     kg.agree(m)                                  several encodings and solvers held against each other
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
+    kg.pessimistic(m)                            the problem in which followers break ties against the leader
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
@@ -100,6 +101,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.agree.agreement import Agreement
     from .recipes.explain import Explanation, explain
     from .recipes.optimize import optimize
+    from .recipes.pessimistic import pessimistic
     from .recipes.pipeline import Result
     from .recipes.point_estimate import Estimate, point_estimate
     from .recipes.robust import robust
@@ -169,6 +171,7 @@ __all__ = [
     "high_point",
     "kkt",
     "optimize",
+    "pessimistic",
     "plot",
     "point_estimate",
     "read",
@@ -228,6 +231,7 @@ make_lazy(
         "recipes.agree.agreement": "Agreement",
         "recipes.explain": "Explanation explain",
         "recipes.optimize": "optimize",
+        "recipes.pessimistic": "pessimistic",
         "recipes.pipeline": "Result",
         "recipes.point_estimate": "Estimate point_estimate",
         "recipes.robust": "robust",

@@ -13,7 +13,9 @@ from .html import report_html
 
 EQUILIBRIUM = "equilibrium verified"
 """The claim where nobody optimises the whole: all conditions hold, no bound is asked for."""
-CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, "optimal")
+BRACKET, PESSIMISTIC = "pessimistic bracket", "pessimistic optimal"
+"""The claims where followers break ties against the leader: a worst value and a bound, apart or within the gap."""
+CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, BRACKET, PESSIMISTIC, "optimal")
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
 TOP = (EQUILIBRIUM, "optimal")
 """Claims that no further work can raise: where nobody optimises the whole, and where the leader does."""
@@ -216,8 +218,9 @@ class Report:
         What counts as 1 in the objective: its unit (1 in problems of ordinary numbers), at most the sum of the sizes of
         its terms at the point.
     attained : bool or None
-        With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
-        not known and there may be an infimum alone (:func:`kktgen.verification.attained.attained`).
+        With the claims ``optimal`` and ``pessimistic optimal``: True where the problem has a point of exactly the
+        optimal value, None where that is not known and there may be an infimum alone
+        (:func:`kktgen.verification.attained.attained`).
     unit : str
         What the objective is counted in; empty where nobody said.
 
@@ -294,6 +297,7 @@ class Report:
             "bound": _plain(self.bound), "gap": _plain(self.gap), "size": _plain(self.size), "attained": self.attained,
             "unit": self.unit,
             "range": None if self.range is None else self.range.to_dict(),
+            "bracket": None if self.bracket is None else list(self.bracket),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(c), "value": _plain(c.value), "amount": _plain(c.amount)} for c in self.lines],
         }  # fmt: skip
@@ -307,6 +311,55 @@ class Report:
 
     def _repr_html_(self) -> str:
         return report_html(self)
+
+    @property
+    def bracket(self) -> tuple[float, float] | None:
+        """Between which values the pessimistic optimum lies, where the report says: a worst value and a bound.
+
+        The worst value at a decision where every tie satisfies the leader's rows, and a bound that was proved: that of
+        an optimum, which no pessimistic value beats, or the one of a pessimistic problem.
+
+        Examples
+        --------
+        At a toll of 2 the driver may as well take the detour; tolls below 2 are worth almost 2 for sure.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> print(kg.optimize(m, range=True).report.bracket)
+        (0.0, 2.0)
+        """
+        ties, told = self.range, self.claim in ("optimal", BRACKET, PESSIMISTIC)
+        if ties is None or self.bound is None or not told or ties.note or ties.ties_feasible is not True:
+            return None
+        if not math.isfinite(ties.worst):
+            return None
+        return min(ties.worst, self.bound), max(ties.worst, self.bound)
+
+    @property
+    def _interval(self) -> str:
+        """The bracket in words."""
+        return "" if self.bracket is None else " [{:.10g}, {:.10g}]".format(*self.bracket)
+
+    @property
+    def implied(self) -> str | None:
+        """What an optimistic report says of the pessimistic optimum, in words; None where it says nothing."""
+        if self.bracket is None or self.claim != "optimal":
+            return None
+        return f"so the pessimistic optimum lies in{self._interval}"
+
+    @property
+    def unattained(self) -> str:
+        """Why the optimum may be the value of no decision, in words; empty where it is of one."""
+        if self.attained or self.claim not in ("optimal", PESSIMISTIC):
+            return ""
+        if self.claim == PESSIMISTIC:
+            return "not known: decisions near this one may have better worst values, and perhaps none has the best"
+        return "not known, as columns have no bounds: the optimum may be an infimum"
 
     @property
     def shown(self) -> tuple[list[Line], int]:
@@ -340,9 +393,11 @@ class Report:
         if self.range is not None:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]
-        out.append(f"  claim      {self.claim}")
-        if self.claim == "optimal" and not self.attained:
-            out.append("  attained   not known, as columns have no bounds: the optimum may be an infimum")
+        if self.implied is not None:
+            out.append(f"             {self.implied}")
+        out.append(f"  claim      {self.claim}{self._interval if self.claim == BRACKET else ''}")
+        if self.unattained:
+            out.append(f"  attained   {self.unattained}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
 
 
