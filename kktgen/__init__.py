@@ -16,6 +16,7 @@
     kg.agree(m)                                  several encodings and solvers held against each other
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.pessimistic(m)                            the problem in which followers break ties against the leader
+    kg.regret(m, outcome)                        what one of several leaders could still gain at a market outcome
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
@@ -104,6 +105,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.pessimistic import pessimistic
     from .recipes.pipeline import Result
     from .recipes.point_estimate import Estimate, point_estimate
+    from .recipes.regret import Regret, regret
     from .recipes.robust import robust
     from .reformulate import bounds
     from .reformulate.alignment import alignment
@@ -142,6 +144,7 @@ __all__ = [
     "QuadArray",
     "QuadRow",
     "QuadRows",
+    "Regret",
     "Report",
     "Result",
     "Rows",
@@ -178,6 +181,7 @@ __all__ = [
     "read_map",
     "read_solution",
     "readers",
+    "regret",
     "relax",
     "robust",
     "solve",
@@ -234,6 +238,7 @@ make_lazy(
         "recipes.pessimistic": "pessimistic",
         "recipes.pipeline": "Result",
         "recipes.point_estimate": "Estimate point_estimate",
+        "recipes.regret": "Regret regret",
         "recipes.robust": "robust",
         "reformulate.alignment": "alignment",
         "reformulate.bounds": ". bound",

@@ -176,7 +176,7 @@ def optimize(
     if isinstance(bilevel, Bilevel) and (pessimistic or names_of(bilevel)):
         if choices or state is not None:
             raise ProblemError("choices and state belong to one model; worst responses are found by several: leave out")
-        more = {"gap": gap, "method": method, "cuts": cuts, "decompose": decompose, "parts": parts}
+        more: dict[str, Any] = {"gap": gap, "method": method, "cuts": cuts, "decompose": decompose, "parts": parts}
         more |= {"evidence": evidence, "executor": executor, "progress": progress, "stages": stages, **options}
         solve_plain = partial(_plain, encoding, solver, start, more)
         return answered(bilevel, solve_plain, pessimistic, time_limit, range)

@@ -119,6 +119,18 @@ def _standing(part: Bilevel, found: Solution, report: Report) -> tuple[bool, str
     return behind and verify(part, found, tolerances=ANY_GAP, time_limit=LAST).claim == "optimal", why
 
 
+def proved_bound(found: Result) -> float | None:
+    """Return the bound of a result where it is proved, whatever its gap; None where it is not."""
+    report, bound = found.report, usable(found.bound)
+    if bound is None or report.claim == "optimal":
+        return bound
+    if not report.ok or report.value is None or report.gap is None or report.gap <= report.tolerances.optimality:
+        return None
+    behind = found.model.sense * (report.value - bound) >= 0
+    loose = verify(found.bilevel, found.solution, tolerances=ANY_GAP, time_limit=LAST) if behind else report
+    return bound if loose.claim == "optimal" else None
+
+
 def better(sense: int, before: Answer, after: Answer | None) -> Answer:
     """Return the later answer unless it has no point, or is worse in value and bound."""
     if after is None:

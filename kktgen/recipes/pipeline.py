@@ -82,8 +82,8 @@ class Result:
         (``result.lagrangian.write("x.lagrangian.npz")``) and checked (``python -m kktgen.lagrangian FILE``).
     pessimistic : Pessimistic or None
         Where followers break ties against the leader (``optimize(.., pessimistic=True)``): the worst value at the
-        decision (``.value``), a ``.bound`` on all such values, whether the optimum is ``.attained``, whether there is an
-        ``.exact`` problem of it, that ``.problem`` or the relaxation behind the bound, and the results of that
+        decision (``.value``), a ``.bound`` on all such values, whether the optimum is ``.attained``, whether there is
+        an ``.exact`` problem of it, that ``.problem`` or the relaxation behind the bound, and the results of that
         (``.solved``) and of the ``.optimistic`` problem. The solution's point is then the worst response, ``model`` the
         model behind the bound.
 

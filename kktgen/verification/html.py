@@ -32,21 +32,25 @@ TONES = {
 
 def claim_html(report: Report) -> Html:
     """Return the claim in words, the numbers it is about, and the reasons."""
+    from .report import unattained
+
     words = [tag("p", tag("strong", report.claim), f": {WORDS[report.claim]}")]
     words += [tag("p", "; ".join(report.figures))] if report.figures else []
-    if report.unattained:
-        words.append(tag("p", f"attained: {report.unattained}"))
+    if why := unattained(report):
+        words.append(tag("p", f"attained: {why}"))
     return tag("div", *words, bullets(report.reasons), kind=f"claim {TONES[report.claim]}")
 
 
 def conditions_html(report: Report) -> Html:
     """Return the table of conditions, and the range where there is one."""
+    from .report import implied
+
     shown, left = report.shown
     rows = [(c.name, f"{c.value:.1e}", f"{c.tolerance:.0e}", c.verdict, c.place) for c in shown]
     more = tag("p", f"{left} more lines, of other followers", kind="quiet") if left else Html("")
     ties = Html("") if report.range is None else tag("p", f"range: {report.range}")
-    if report.implied:
-        ties = Html(ties + tag("p", report.implied))
+    if said := implied(report):
+        ties = Html(ties + tag("p", said))
     return Html(table(("condition", "residual", "tolerance", "", "where"), rows) + more + ties)
 
 

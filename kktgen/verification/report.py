@@ -341,27 +341,6 @@ class Report:
         return min(ties.worst, self.bound), max(ties.worst, self.bound)
 
     @property
-    def _interval(self) -> str:
-        """The bracket in words."""
-        return "" if self.bracket is None else " [{:.10g}, {:.10g}]".format(*self.bracket)
-
-    @property
-    def implied(self) -> str | None:
-        """What an optimistic report says of the pessimistic optimum, in words; None where it says nothing."""
-        if self.bracket is None or self.claim != "optimal":
-            return None
-        return f"so the pessimistic optimum lies in{self._interval}"
-
-    @property
-    def unattained(self) -> str:
-        """Why the optimum may be the value of no decision, in words; empty where it is of one."""
-        if self.attained or self.claim not in ("optimal", PESSIMISTIC):
-            return ""
-        if self.claim == PESSIMISTIC:
-            return "not known: decisions near this one may have better worst values, and perhaps none has the best"
-        return "not known, as columns have no bounds: the optimum may be an infimum"
-
-    @property
     def shown(self) -> tuple[list[Line], int]:
         """The lines that are printed, and how many are not."""
         return _shown(self.lines)
@@ -393,12 +372,36 @@ class Report:
         if self.range is not None:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]
-        if self.implied is not None:
-            out.append(f"             {self.implied}")
-        out.append(f"  claim      {self.claim}{self._interval if self.claim == BRACKET else ''}")
-        if self.unattained:
-            out.append(f"  attained   {self.unattained}")
+        if implied(self):
+            out.append(f"             {implied(self)}")
+        out.append(f"  claim      {self.claim}{_interval(self) if self.claim == BRACKET else ''}")
+        if unattained(self):
+            out.append(f"  attained   {unattained(self)}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
+
+
+def _interval(report: Report) -> str:
+    """Return the bracket of a report in words."""
+    if report.bracket is None:
+        return ""
+    low, high = report.bracket
+    return f" [{low:.10g}, {high:.10g}]"
+
+
+def implied(report: Report) -> str:
+    """Return what an optimistic report says of the pessimistic optimum, in words; empty where it says nothing."""
+    if report.bracket is None or report.claim != "optimal":
+        return ""
+    return f"so the pessimistic optimum lies in{_interval(report)}"
+
+
+def unattained(report: Report) -> str:
+    """Return why the optimum may be the value of no decision, in words; empty where it is of one."""
+    if report.attained or report.claim not in ("optimal", PESSIMISTIC):
+        return ""
+    if report.claim == PESSIMISTIC:
+        return "not known: decisions near this one may have better worst values, and perhaps none has the best"
+    return "not known, as columns have no bounds: the optimum may be an infimum"
 
 
 def _shown(lines: Iterable[Line]) -> tuple[list[Line], int]:

@@ -62,7 +62,7 @@ def pessimistic(bilevel: Bilevel, *, objective: bool = True, relax: bool = False
     UnsupportedError
         No such problem is known, because of a term that is named: a continuous price (unless ``relax``), a multiplier
         in the leader's problem, a product of two variables that ties may change, a leader's variable that is decided
-        after the tie is broken; followers that see each other, conditions, sets or indicators with followers' variables.
+        after the tie is broken; followers that see each other, conditions; sets or indicators with their variables.
     BoundError
         A variable that an integer price of the leader multiplies has no bounds.
 

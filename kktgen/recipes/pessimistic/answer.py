@@ -20,11 +20,10 @@ from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...problem.bilevel import Bilevel
 from ...solvers.driving.checks import interrupted
-from ...verification.claims import usable
 from ...verification.refutation import gap
 from ...verification.report import Report
 from ...verification.verify import verify, with_range
-from ..part_answer import ANY_GAP
+from ..part_answer import proved_bound
 from ..robust import robust
 from . import with_worst
 from .conclusion import concluded
@@ -172,7 +171,7 @@ class Hunt:
 
     def _bounded(self, found: Result, said: str) -> None:
         """Take the bound of a relaxation where it is proved, and better than the one there is."""
-        bound = _proved(found)
+        bound = proved_bound(found)
         if bound is None or (self.bound is not None and self.sense * (bound - self.bound) <= 0):
             return
         self.bound, self.rests = bound, [said, *found.report.reasons] if found.report.claim == "optimal" else [said]
@@ -222,16 +221,3 @@ class Hunt:
         self.seconds["robust"] = self.seconds.get("robust", 0.0) + self.deadline.spent - begun
         if near.margin:
             self._tried(near.solution.z, f"a decision near {origin}, moved by at most {near.margin:.0e}")
-
-
-def _proved(found: Result) -> float | None:
-    """Return the bound of a result where it is proved, whatever its gap."""
-    report, bound = found.report, usable(found.bound)
-    if bound is None or report.claim == "optimal":
-        return bound
-    if not report.ok or report.value is None or report.gap is None:
-        return None
-    if found.model.sense * (bound - report.value) > 0:
-        return None
-    loose = verify(found.bilevel, found.solution, tolerances=ANY_GAP, time_limit=Deadline(1.0).left())
-    return bound if loose.claim == "optimal" else None

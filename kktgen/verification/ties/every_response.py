@@ -40,15 +40,15 @@ def response_rows(
     tolerance : float
     deadline : Deadline
     """
-    rows, quads = flagged(bilevel)
-    if not rows and not quads:
+    linear, quadratic = flagged(bilevel)
+    every: list[Rows | QuadRow] = [*linear, *quadratic]
+    if not every:
         return []
     try:
         worst = _Worst(view, z, deadline)
-        return [worst.of(row, tolerance) for row in (*rows, *quads)]
+        return [worst.of(row, tolerance) for row in every]
     except (UnsupportedError, SolverError) as error:
-        name = (*rows, *quads)[0].name
-        return [line(f"every response({name})", np.inf, tolerance, f"{UNKNOWN}: {error}")]
+        return [line(f"every response({every[0].name})", np.inf, tolerance, f"{UNKNOWN}: {error}")]
 
 
 class _Worst:
