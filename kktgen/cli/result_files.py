@@ -66,10 +66,12 @@ def outcome(
 
 def _worst(result: Any) -> dict[str, Any]:
     """Return what was found of followers that break ties against the leader, where that was asked for."""
-    told = getattr(result, "pessimistic", None)
+    told, out = getattr(result, "pessimistic", None), {}
+    if result.report is not None and result.report.bracket is not None:
+        out["bracket"] = list(result.report.bracket)
     if told is None or told.value is None:
-        return {}
-    return {"pessimistic": {key: getattr(told, key) for key in ("value", "bound", "attained", "exact")}}
+        return out
+    return {**out, "pessimistic": {key: getattr(told, key) for key in ("value", "bound", "attained", "exact")}}
 
 
 def _solved(result: Any) -> Any:

@@ -297,7 +297,6 @@ class Report:
             "bound": _plain(self.bound), "gap": _plain(self.gap), "size": _plain(self.size), "attained": self.attained,
             "unit": self.unit,
             "range": None if self.range is None else self.range.to_dict(),
-            "bracket": None if self.bracket is None else list(self.bracket),
             "tolerances": asdict(self.tolerances), "reasons": list(self.reasons),
             "lines": [{**vars(c), "value": _plain(c.value), "amount": _plain(c.amount)} for c in self.lines],
         }  # fmt: skip

@@ -33,7 +33,7 @@ from ...problem.bilevel import Bilevel
 from ...problem.expressions import Affine, Quad
 from ...problem.rows import QuadRow, Rows
 from .reading import Reading, read
-from .twin import moved, moved_rows, part_of, with_twin
+from .twin import cost_of, moved, part_of, with_twin
 
 
 def pessimistic(bilevel: Bilevel, *, objective: bool = True, relax: bool = False) -> Bilevel:
@@ -108,11 +108,15 @@ def pessimistic(bilevel: Bilevel, *, objective: bool = True, relax: bool = False
     return with_worst(bilevel, reading, objective)
 
 
-def with_worst(bilevel: Bilevel, reading: Reading, objective: bool = True) -> Bilevel:
-    """Return the problem with worst responses in the objective, and in the rows that are to hold for all of them."""
+def with_worst(bilevel: Bilevel, reading: Reading, objective: bool = True, penalty: float = 0.0) -> Bilevel:
+    """Return the problem with worst responses in the objective, and in the rows that are to hold for all of them.
+
+    With a penalty its points satisfy the rows for every response, at values that no tie is worse than; its bound says
+    nothing.
+    """
     m = copy.deepcopy(reading.bilevel)
     m._bits.rows = m.rows
-    word = "bound" if reading.price else "pessimistic" if objective else "every_response"
+    word = "penalty" if penalty else "bound" if reading.price else "pessimistic" if objective else "every_response"
     m.name = m.space.name = f"{bilevel.name}_{word}"
     m.about = {"source": f"worst responses of {bilevel.name!r}"}
     count, quads = len(bilevel.rows), len(bilevel.quads)
@@ -121,7 +125,7 @@ def with_worst(bilevel: Bilevel, reading: Reading, objective: bool = True) -> Bi
         [objective or q.every_response for q in bilevel.quads],
     )
     if objective:
-        m.objective = _worst(m, reading, m.objective, "worst")[0]
+        m.objective = _worst(m, reading, m.objective, "worst", penalty)
     kept, sides = [], []
     for row, all_of_them in zip(m.rows[:count], asked[0], strict=True):
         touched = reading.touched(row.M) if all_of_them else np.zeros(len(row), dtype=bool)
@@ -140,12 +144,12 @@ def with_worst(bilevel: Bilevel, reading: Reading, objective: bool = True) -> Bi
     m.rows[:count], m.quads[:quads] = kept, left
     for side in sides:
         if np.isfinite(side.limit):
-            worst, to = _worst(m, reading, side.quad, side.name)
+            worst = _worst(m, reading, side.quad, side.name, penalty)
             if len(worst.v):
                 m.add(QuadRow(worst, -np.inf, side.limit), name=side.name)
             else:
-                M = moved_rows(side.quad.linear, to, len(m.space))
-                m.add(Rows(m.space, M, np.array([-np.inf]), np.array([side.limit]), ()), name=side.name)
+                none, limit = np.array([-np.inf]), np.array([side.limit])
+                m.add(Rows(m.space, worst.linear, none, limit, ()), name=side.name)
     return m
 
 
@@ -171,19 +175,25 @@ def _holds(quad: Quad, loose: np.ndarray) -> bool:
     return bool(loose[used].any())
 
 
-def _worst(m: Bilevel, reading: Reading, quad: Quad, word: str) -> tuple[Quad, np.ndarray]:
-    """Return a function at the responses that make it largest, and the columns that stand for each (n,).
+def _worst(m: Bilevel, reading: Reading, quad: Quad, word: str, penalty: float) -> Quad:
+    """Return a function at the responses that make it largest.
 
     The followers that answer so are declared, one for every follower whose loose columns it holds.
     """
     quad, n = quad.canonical(), len(reading.loose)
-    to = np.arange(len(m.space))
+    to, extra = np.arange(len(m.space)), list[Quad]()
     for follower, ties in zip(reading.bilevel.followers, reading.ties, strict=True):
         own = np.zeros(len(m.space), dtype=bool)
         own[ties.loose] = True
         if not _holds(quad, own):
             continue
-        made = with_twin(m, m._followers[follower.name], ties, part_of(quad, own), f"{follower.name}_{word}")
+        made = with_twin(m, m._followers[follower.name], ties, part_of(quad, own), f"{follower.name}_{word}", penalty)
         to[:n] = np.where(made[:n] != np.arange(n), made[:n], to[:n])
         to = np.concatenate([to, np.arange(len(to), len(m.space))])
-    return moved(quad, to, m.space), to
+        if penalty:
+            cost, old = cost_of(follower, own), np.arange(len(to))
+            extra += [penalty * moved(cost, old, m.space) - penalty * moved(cost, to, m.space)]
+    out = moved(quad, to, m.space)
+    for one in extra:
+        out = out + one
+    return out

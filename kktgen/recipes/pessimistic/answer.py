@@ -19,6 +19,7 @@ from ...errors import BoundError, ProblemError, SolverError, UnsupportedError
 from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...problem.bilevel import Bilevel
+from ...problem.expressions import Quad
 from ...solvers.driving.checks import interrupted
 from ...verification.refutation import gap
 from ...verification.report import Report
@@ -28,6 +29,7 @@ from ..robust import robust
 from . import with_worst
 from .conclusion import concluded
 from .reading import Reading, read
+from .twin import part_of
 
 if TYPE_CHECKING:
     from ..pipeline import Result
@@ -37,6 +39,8 @@ Solve = Callable[[Bilevel, float | None, bool], "Result"]
 FIRST, FIRST_ALONE, SECOND = 0.3, 0.6, 0.7
 """Shares of the time that the optimistic problem takes where another one is solved after it, and where none is; of what
 is left then, the share of that other one."""
+PENALTIES = (1e3, 3e4)
+"""Prices of a follower's loss, over the leader's largest coefficient by the follower's, where ties are penalised."""
 CLOSED = 1e-4
 """Relative gap at which nothing is left to look for."""
 EXACT = "the bound is that of the pessimistic problem itself, in which worst responses are further followers"
@@ -148,6 +152,9 @@ class Hunt:
             if self.closed or found is None or found.solution.z is None or self.deadline.over:
                 continue
             self._nearby(found, name)
+        for price in PENALTIES:
+            if not (self.closed or self.exact or self.alone or self.deadline.over):
+                self._penalised(price)
 
     def _further(self) -> None:
         """Solve the problem with worst responses, exact or relaxed."""
@@ -162,6 +169,20 @@ class Hunt:
         said = RELAXED if priced else EXACT if self.objective else ROWS_EXACT
         self._bounded(self.solved, said)
         self._tried(self.solved.solution.z, "the decision of the bound" if priced else "the optimal decision")
+
+    def _penalised(self, price: float) -> None:
+        """Try the decision of the problem in which whatever a response costs its follower too much has a high price."""
+        loose, goal = self.reading.loose, self.reading.bilevel.objective
+        sizes = [_size(goal, loose)] + [
+            _size(f.cost, loose) for f in self.reading.bilevel.followers if f.cost is not None
+        ]
+        penalty = price * max(sizes[0], 1e-6) / max(max(sizes[1:], default=1.0), 1e-6)
+        try:
+            problem = with_worst(self.bilevel, self.reading, self.objective, penalty)
+            found = self._solve("penalty", problem, SECOND)
+        except (BoundError, SolverError, UnsupportedError):
+            return
+        self._tried(found.solution.z, "a decision at which followers pay dearly for what harms the leader")
 
     def _solve(self, stage: str, problem: Bilevel, share: float) -> Result:
         begun, limit = self.deadline.spent, self.deadline.left()
@@ -221,3 +242,9 @@ class Hunt:
         self.seconds["robust"] = self.seconds.get("robust", 0.0) + self.deadline.spent - begun
         if near.margin:
             self._tried(near.solution.z, f"a decision near {origin}, moved by at most {near.margin:.0e}")
+
+
+def _size(quad: Quad, loose: np.ndarray) -> float:
+    """Return the largest coefficient of an expression on loose columns."""
+    part = part_of(quad, loose)
+    return float(np.abs(np.concatenate([part.v, part.linear.data])).max(initial=0.0))

@@ -8,6 +8,9 @@ with y its parameter, where e_j is what the leader's integer x_j multiplies in t
 variable of the twin, and ``x_j d_j`` becomes columns as every product in a follower's row does
 (:mod:`kktgen.problem.lifting`). What continuous prices multiply is to be the same, ``e_j(w) = e_j(y)``: those are ties
 that no price can break, some of all there are.
+
+A twin with a **penalty** T chooses among more than the ties, ``w in argmax F(x, w) - T (f(x, w) - f(x, y))`` over the
+rows and ``P w = P y``: the value is at least that of the worst tie, whatever T.
 """
 
 from __future__ import annotations
@@ -43,7 +46,15 @@ def part_of(quad: Quad, columns: np.ndarray) -> Quad:
     return Quad(quad.space, quad.i[own], quad.j[own], quad.v[own], row, 0.0)
 
 
-def with_twin(m: Bilevel, follower: Follower, ties: Ties, gain: Quad, name: str) -> np.ndarray:
+def cost_of(follower: Follower, loose: np.ndarray) -> Quad:
+    """Return the terms of a follower's cost that hold one loose column, given as (n,) bool, and no other."""
+    assert follower.cost is not None
+    cost = part_of(follower.cost.canonical(), loose)
+    one = ~(loose[cost.i] & loose[cost.j])
+    return Quad(cost.space, cost.i[one], cost.j[one], cost.v[one], cost.linear, 0.0)
+
+
+def with_twin(m: Bilevel, follower: Follower, ties: Ties, gain: Quad, name: str, penalty: float = 0.0) -> np.ndarray:
     """Declare the twin of a follower that maximises an expression of its loose columns.
 
     Parameters
@@ -57,6 +68,8 @@ def with_twin(m: Bilevel, follower: Follower, ties: Ties, gain: Quad, name: str)
         Over the follower's columns, linear in the loose ones.
     name : str
         Of the twin.
+    penalty : float
+        0: its responses are ties. Else the price of what they cost the follower beyond its optimum.
 
     Returns
     -------
@@ -67,7 +80,6 @@ def with_twin(m: Bilevel, follower: Follower, ties: Ties, gain: Quad, name: str)
     to = _variables(twin, follower, ties.loose)
     _rows(twin, follower, to)
     space = m.space
-    at = len(to)
 
     def apart(M: Csr) -> Affine:
         """Return what rows say of w less what they say of y."""
@@ -75,8 +87,13 @@ def with_twin(m: Bilevel, follower: Follower, ties: Ties, gain: Quad, name: str)
         return Affine(space, moved_rows(M, to, n) - widen(M, n), np.zeros(M.shape[0]), (M.shape[0],))
 
     for M, word in ((ties.gradient, "gradient"), (ties.priced, "priced")):
-        if M.shape[0]:
+        if M.shape[0] and not (penalty and word == "priced"):
             twin.add(apart(M) == 0, name=_row(twin, word))
+    if penalty:
+        own = np.zeros(len(to), dtype=bool)
+        own[ties.loose] = True
+        twin.maximize(moved(gain, to, space) - penalty * moved(cost_of(follower, own), to, space))
+        return to
     if ties.cost.nnz or len(ties.whole):
         one = apart(ties.cost)[0]
         if len(ties.whole):
@@ -86,7 +103,7 @@ def with_twin(m: Bilevel, follower: Follower, ties: Ties, gain: Quad, name: str)
                                   (len(ties.whole), len(space))), np.zeros(len(ties.whole)), d.shape)  # fmt: skip
             one = one + (x * d).sum()
         twin.add(one <= 0, name=_row(twin, "cost"))
-    twin.maximize(moved(gain, np.concatenate([to, np.arange(at, len(space))]), space))
+    twin.maximize(moved(gain, to, space))
     return to
 
 
