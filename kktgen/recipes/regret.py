@@ -26,7 +26,7 @@ from .part_answer import proved_bound
 from .pipeline import Result
 
 GAIN = 1e-6
-"""A gain above this, over ``max(1, |value|)``, is told."""
+"""A gain above this, over ``max(1, |value|)``, is told, and a regret below it is told as none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,8 @@ class Regret:
         Verification of the outcome.
     best : Result
         The best response.
+    why : str
+        Why no bound was proved; empty where one was.
 
     See Also
     --------
@@ -74,15 +76,17 @@ class Regret:
     amount: float
     report: Report
     best: Result
+    why: str = ""
 
     def __str__(self) -> str:
         name = self.best.bilevel.name
         if self.bound is None:
-            return f"{name}: value {self.value:.10g}; no bound of the best response was proved"
+            return f"{name}: value {self.value:.10g}; no bound of the best response was proved: {self.why}"
+        shown = 0.0 if abs(self.amount) <= GAIN * max(1.0, abs(self.value)) else self.amount
         gains = self.gain is not None and self.gain > GAIN * max(1.0, abs(self.value))
         found = f", a decision that gains {self.gain:.6g} is known" if gains else ""
         return (
-            f"{name}: value {self.value:.10g}, no decision is better than {self.bound:.10g}: regret {self.amount:.6g} "
+            f"{name}: value {self.value:.10g}, no decision is better than {self.bound:.10g}: regret {shown:.6g} "
             f"(proved){found}"
         )
 
@@ -155,11 +159,11 @@ def regret(bilevel: Bilevel, outcome: Any, *, time_limit: float | None = None, *
             f"regret: the outcome has no value for {model.space.label(int(missing[0]))}, which stands in the leader's "
             "problem; give it (row.dual: value): which of several prices holds is part of the outcome"
         )
-    report = verify(bilevel, z, time_limit=deadline.left())
+    report = verify(bilevel, z, time_limit=deadline.last().left())
     if not report.ok or report.value is None:
         raise ProblemError(f"regret: this is no outcome of {bilevel.name!r}: {report.reasons[0]}")
     best = optimize(bilevel, time_limit=deadline.left(), **options)
-    bound, found, sense = proved_bound(best), best.solution.objective, model.sense
+    (bound, why), found, sense = proved_bound(best), best.solution.objective, model.sense
     gain = sense * (report.value - found) if found is not None and best.report.ok else None
     amount = np.inf if bound is None else sense * (report.value - bound)
-    return Regret(report.value, bound, gain, float(amount), report, best)
+    return Regret(report.value, bound, gain, float(amount), report, best, why)

@@ -112,6 +112,7 @@ class Hunt:
     rests: list[str] = field(default_factory=list)
     against: list[str] = field(default_factory=list)
     refused: str = ""
+    unit: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -134,10 +135,14 @@ class Hunt:
         """Whether point and bound meet."""
         return self._distance() <= CLOSED
 
+    def size(self, point: Point) -> float:
+        """Return what counts as 1 in the objective: at a point, or at that of the bound, where it counts for more."""
+        return max(objective_size(self.model, point.z), self.unit)
+
     def _distance(self) -> float:
         if self.point is None or self.bound is None:
             return np.inf
-        return gap(self.point.value, self.bound, objective_size(self.model, self.point.z))
+        return gap(self.point.value, self.bound, self.size(self.point))
 
     def run(self) -> None:
         """Look for a bound and a point, the cheap ones first."""
@@ -192,9 +197,11 @@ class Hunt:
 
     def _bounded(self, found: Result, said: str) -> None:
         """Take the bound of a relaxation where it is proved, and better than the one there is."""
-        bound = proved_bound(found)
+        bound, why = proved_bound(found)
+        self.refused = why or self.refused
         if bound is None or (self.bound is not None and self.sense * (bound - self.bound) <= 0):
             return
+        self.unit = found.report.size
         self.bound, self.rests = bound, [said, *found.report.reasons] if found.report.claim == "optimal" else [said]
 
     def _tried(self, z: np.ndarray | None, origin: str) -> None:

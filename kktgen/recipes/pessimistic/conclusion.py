@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...problem.bilevel import Bilevel
@@ -103,15 +102,14 @@ def _report(hunt: Hunt, source: Result) -> Report:
             hunt.bilevel.name, (), "unverified", False, None, usable(bound), None, why, tolerances,
             unit=hunt.model.unit,
         )  # fmt: skip
-    size = objective_size(hunt.model, point.z)
+    size = hunt.size(point)
     first = [f"the point is {point.origin}" + ("; its worst value is re-solved over all ties" * hunt.objective)]
     if bound is not None and beats(hunt.sense, point.value, bound, tolerances.optimality, size):
         first.insert(0, f"solver fault: a verified worst value, {point.value:.10g}, beats the bound {bound:.10g}")
         bound = None
     claim, distance, attained = "bilevel-feasible", None, None
     if bound is None:
-        why_not = hunt.refused or next(iter(source.report.reasons), f"status {source.solution.status!r}")
-        first.append(f"no bound was proved: {why_not}")
+        first.append(f"no bound was proved: {hunt.refused or 'it is beaten'}")
     else:
         distance = gap(point.value, bound, size)
         met = distance <= tolerances.optimality

@@ -168,7 +168,7 @@ def _refuse(m: Bilevel, model: Model) -> None:
     """Refuse problems without a worst response, by name."""
     space = m.space
     if m.is_equilibrium or space.conditions:
-        what = f"the conditions {min(space.conditions)!r}" if space.conditions else "no leader's objective"
+        what = f"the conditions {min(space.conditions)!r}" if space.conditions else "no objective"
         raise UnsupportedError(
             f"pessimistic: problem {m.name!r} has {what}: followers break ties against a leader, and conditions and "
             "equilibria are nobody's response"

@@ -94,11 +94,15 @@ class _Worst:
     def _excess(
         self, columns: np.ndarray, values: np.ndarray, lo: float, hi: float, name: str
     ) -> tuple[float, float, str]:
-        """Return by how much a tie violates a row, scaled and not, and which tie."""
+        """Return by how much a tie violates a row, scaled and not, and what it makes of it.
+
+        The scale is that of residuals: the largest term or side, and not less than what a unit of a column makes.
+        """
         free = self._free[columns]
         fixed = float(values[~free] @ self._at[columns[~free]])
-        scale = max(1.0, *(abs(side) for side in (lo, hi) if np.isfinite(side)),
-                    float(np.abs(values * self._at[columns]).max(initial=0.0)))  # fmt: skip
+        unit = float(np.abs(values).max(initial=0.0)) if self._view.changes else 1.0
+        sides = [abs(side) for side in (lo, hi) if np.isfinite(side)]
+        scale = max(unit or 1.0, *sides, float(np.abs(values * self._at[columns]).max(initial=0.0)))
         out = (0.0, 0.0, "")
         for sign, side in ((-1.0, hi), (1.0, lo)):
             if not np.isfinite(side):
