@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 EXACTLY = 1e-9
 """Relative gap at which a decision is said to have the optimal value itself."""
 NO_POINT = "no decision was found at which every response satisfies the leader's rows"
-NONE_AT_ALL = "no decision leaves responses that all satisfy the leader's rows: a relaxation has no point"
+NONE_AT_ALL = (
+    "no decision leaves responses that all satisfy the leader's rows at a finite worst value: a relaxation has no point"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ def _report(hunt: Hunt, source: Result) -> Report:
         bound = None
     claim, distance, attained = "bilevel-feasible", None, None
     if bound is None:
-        first.append(f"no bound was proved: {hunt.refused or 'it is beaten'}")
+        first.append(f"no bound was proved: {hunt.refused or 'the bound is beaten'}")
     else:
         distance = gap(point.value, bound, size)
         met = distance <= tolerances.optimality
