@@ -54,7 +54,7 @@ def outcome(
     return {
         "model": job.target, "parameters": job.parameters, "encoding": encoding if encodes(result) else None,
         "solver": solution.solver, "status": solution.status, "objective": solution.objective,
-        "bound": solution.bound, "gap": solution.gap,
+        "bound": solution.bound if getattr(result, "pessimistic", None) is None else result.bound, "gap": solution.gap,
         "nodes": solution.nodes, "seconds": dict(result.seconds), "leader": leader,
         "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
         "verification": None if result.report is None else result.report.to_dict(),

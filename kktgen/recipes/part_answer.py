@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,8 @@ def proved_bound(found: Result) -> tuple[float | None, str]:
     beaten = found.model.sense * (report.value - bound) < 0
     if beaten or report.gap <= report.tolerances.optimality:
         return None, why
-    grounds = judge(shared_kkt(found.bilevel), found.solution, report.value, ANY_GAP, (), deadline=Deadline(LAST))
+    open_end = replace(ANY_GAP, optimality=math.inf)  # the value may be zero
+    grounds = judge(shared_kkt(found.bilevel), found.solution, report.value, open_end, (), deadline=Deadline(LAST))
     return (None, grounds.against[0]) if grounds.against else (bound, "")
 
 

@@ -393,3 +393,13 @@ def test_the_flagship_is_settled_within_the_gap():
     low, high = near.bracket
     assert low == pytest.approx(11.3433, abs=3e-4) and high == pytest.approx(11.3433, abs=1e-4)
     assert high - low <= 1e-4 * high
+
+
+def test_a_bound_on_worst_values_refutes_no_optimistic_point():
+    m, _ = TIES.build()
+    worst, best = kg.optimize(m, pessimistic=True, time_limit=60), kg.optimize(m, time_limit=60)
+    assert worst.bound == pytest.approx(1, abs=1e-6) and worst.solution.bound is None
+    assert best.solution.objective == pytest.approx(-1, abs=1e-6)
+    again = kg.verify(m, best.solution, evidence=[worst.solution])
+    assert again.claim == "optimal" and not any("fault" in reason for reason in again.reasons)
+    assert kg.verify(m, worst.solution).claim == "bilevel-feasible"

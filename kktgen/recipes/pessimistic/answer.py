@@ -41,6 +41,8 @@ FIRST, FIRST_ALONE, SECOND = 0.3, 0.6, 0.7
 is left then, the share of that other one."""
 PENALTIES = (1e3, 3e4)
 """Prices of a follower's loss, over the leader's largest coefficient by the follower's, where ties are penalised."""
+TIMES, LEAST = 3.0, 5.0
+"""A problem with a penalty, which proves nothing, gets so many times the seconds of the bound's, and these besides."""
 CLOSED = 1e-4
 """Relative gap at which nothing is left to look for."""
 EXACT = "the bound is that of the pessimistic problem itself, in which worst responses are further followers"
@@ -151,8 +153,10 @@ class Hunt:
         self._tried(self.optimistic.solution.z, "the optimistic decision")
         if self.closed or self.optimistic.report.claim == "infeasible" or interrupted(self.optimistic.solution):
             return
-        if not self.alone:
+        if not (self.alone or self.deadline.over):
             self._further()
+        if self.solved is not None and interrupted(self.solved.solution):
+            return
         for name, found in (("the optimistic decision", self.optimistic), ("the decision of the bound", self.solved)):
             if self.closed or found is None or found.solution.z is None or self.deadline.over:
                 continue
@@ -166,7 +170,7 @@ class Hunt:
         try:
             problem = with_worst(self.bilevel, self.reading, self.objective)
             self.solved = self._solve("pessimistic", problem, SECOND)
-        except BoundError as error:
+        except (BoundError, SolverError, UnsupportedError) as error:
             self.refused = str(error)
             return
         self.problem = problem
@@ -184,15 +188,18 @@ class Hunt:
         penalty = price * max(sizes[0], 1e-6) / max(max(sizes[1:], default=1.0), 1e-6)
         try:
             problem = with_worst(self.bilevel, self.reading, self.objective, penalty)
-            found = self._solve("penalty", problem, SECOND)
+            most = TIMES * self.seconds.get("pessimistic", 0.0) + LEAST
+            found = self._solve("penalty", problem, SECOND, most)
         except (BoundError, SolverError, UnsupportedError):
             return
         self._tried(found.solution.z, "a decision at which followers pay dearly for what harms the leader")
 
-    def _solve(self, stage: str, problem: Bilevel, share: float) -> Result:
-        begun, limit = self.deadline.spent, self.deadline.left()
-        found = self.solve(problem, None if limit is None else share * limit, self.optimistic is None)
-        self.seconds[stage] = self.deadline.spent - begun
+    def _solve(self, stage: str, problem: Bilevel, share: float, most: float = np.inf) -> Result:
+        """Solve a problem within a share of the time that is left, at most so many seconds; no limit without any."""
+        begun, left = self.deadline.spent, self.deadline.left()
+        limit = min(np.inf if left is None else share * left, most)
+        found = self.solve(problem, limit if np.isfinite(limit) else None, self.optimistic is None)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + self.deadline.spent - begun
         return found
 
     def _bounded(self, found: Result, said: str) -> None:
@@ -207,12 +214,18 @@ class Hunt:
     def _tried(self, z: np.ndarray | None, origin: str) -> None:
         """Take a decision where every response satisfies the rows and its value is better than the one there is."""
         if z is None:
+            self.against = self.against or [f"{origin}: {self._ended()}"]
             return
         begun = self.deadline.spent
         made = self._examined(z[: self.model.n], origin)
         self.seconds["verify"] = self.seconds.get("verify", 0.0) + self.deadline.spent - begun
         if made is not None and (self.point is None or self.sense * (made.value - self.point.value) < 0):
             self.point = made
+
+    def _ended(self) -> str:
+        """Return how the last solve ended, in words."""
+        last = self.solved or self.optimistic
+        return "" if last is None else next(iter(last.report.reasons), f"status {last.solution.status!r}")
 
     def _examined(self, z: np.ndarray, origin: str) -> Point | None:
         """Return a decision with its worst value, None where it has none that counts."""

@@ -72,8 +72,9 @@ def concluded(hunt: Hunt) -> Result:
     value, z = (None, None) if point is None else (point.value, point.z)
     found = source.solution
     raw = {"status": (found.raw or {}).get("status")}
+    own = None if hunt.objective else bound  # a bound on worst values is none on the problem's own, optimistic ones
     solution = Solution(
-        _status(hunt, report, source), value, bound, z, hunt.deadline.spent, found.solver, shared_kkt(hunt.bilevel),
+        _status(hunt, report, source), value, own, z, hunt.deadline.spent, found.solver, shared_kkt(hunt.bilevel),
         nodes=found.nodes, raw=raw,
     )  # fmt: skip
     told = Pessimistic(

@@ -20,7 +20,7 @@ from ...errors import UnsupportedError
 from ...model.model import Model
 from ...model.shared import shared_kkt
 from ...numerics.convexity import definite
-from ...numerics.sparse import Csr, coo, joined, row_index, tied, vstack
+from ...numerics.sparse import Csr, coo, joined, row_index, scale_rows, tied, vstack
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
 from ...problem.every_response import decided_before, plain
@@ -104,12 +104,15 @@ def _spread(M: Csr, columns: np.ndarray, n: int) -> Csr:
 
 def _distinct(M: Csr) -> Csr:
     """Return the rows of M without those that are multiples of an earlier one, number by number."""
-    first = M.data[M.indptr[:-1]]
-    seen: dict[bytes, int] = {}
-    for k in range(M.shape[0]):
-        part = slice(M.indptr[k], M.indptr[k + 1])
-        seen.setdefault(M.indices[part].tobytes() + (M.data[part] / first[k]).tobytes(), k)
-    return Csr(M[sorted(seen.values())])
+    unit = scale_rows(1.0 / M.data[M.indptr[:-1]], M)
+    weight = np.modf(np.sqrt(2.0 + M.indices))[0]
+    mark = np.bincount(row_index(unit), weights=unit.data * weight, minlength=M.shape[0])
+    _, first, at = np.unique(np.column_stack([np.diff(M.indptr), mark]), axis=0, return_index=True, return_inverse=True)
+    same = first[at.ravel()]
+    difference = Csr(unit - unit[same])
+    differs = np.unique(row_index(difference)[difference.data != 0])
+    same[differs] = differs
+    return Csr(M[np.unique(same)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...deadline import NEVER, Deadline
 from ...errors import SolverError, UnsupportedError
-from ...numerics.sparse import row_index
 from ...problem.bilevel import Bilevel
 from ...problem.every_response import flagged
 from ...problem.expressions import Quad
@@ -80,13 +79,12 @@ class _Worst:
             columns = np.flatnonzero(q)
             parts = [(columns, q[columns], row.lo - r, row.hi - r, "")]
         else:
-            index = row_index(row.M)
+            value, starts = row.M.data * size[row.M.indices], row.M.indptr
             parts = []
-            for k in range(len(row)):
-                at = index == k
-                columns = row.M.indices[at]
-                name = "" if not row.shape else f"[{k}] "
-                parts.append((columns, row.M.data[at] * size[columns], row.lo[k], row.hi[k], name))
+            for k in range(len(row)):  # a linear program each
+                at = slice(starts[k], starts[k + 1])
+                name = f"[{k}] " if row.shape else ""
+                parts.append((row.M.indices[at], value[at], row.lo[k], row.hi[k], name))
         worst = max((self._excess(*part) for part in parts), key=lambda one: one[0])
         value, off, where = worst
         return line(f"every response({row.name})", value, tolerance, where if value > 0 else "", "", off)
