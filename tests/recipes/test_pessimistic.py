@@ -79,6 +79,7 @@ def test_exact_problems_have_their_optimum(p, value):
     assert (told.value, told.bound) == pytest.approx((value, value), abs=1e-5)
     assert p.value(np.round(at) if p.kind == "B" else at) == pytest.approx(value, abs=1e-5)
     assert kg.verify(m, found.solution.z).ok
+    assert kg.plots.claim(found).startswith("proved pessimistic optimum (gap")
     assert found.solution.objective == found.report.value == told.value
 
 
@@ -101,6 +102,7 @@ def test_a_tie_that_no_decision_settles_stays_a_bracket():
     assert found.report.bracket == pytest.approx((-2, 0), abs=1e-6)
     assert "claim      pessimistic bracket [-2, 0]" in str(found.report)
     assert found.solution.status != "optimal"
+    assert kg.plots.claim(found).startswith("pessimistic bracket (gap")
     assert OPEN.value(np.atleast_1d(found.solution[x])) == pytest.approx(0, abs=1e-9)
 
 
