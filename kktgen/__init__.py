@@ -16,6 +16,8 @@
     kg.alignment(m)                              does the leader want what the followers want, or the opposite
     kg.agree(m)                                  several encodings and solvers held against each other
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
+    kg.pessimistic(m)                            the problem in which followers break ties against the leader
+    kg.regret(m, outcome)                        what one of several leaders could still gain at a market outcome
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
     kg.matrices, kg.highs                        a follower from matrices, an .lp or .mps, a HiGHS object: .follower(..)
@@ -104,8 +106,10 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.agree.agreement import Agreement
     from .recipes.explain import Explanation, explain
     from .recipes.optimize import optimize
+    from .recipes.pessimistic import pessimistic
     from .recipes.pipeline import Result
     from .recipes.point_estimate import Estimate, point_estimate
+    from .recipes.regret import Regret, regret
     from .recipes.robust import robust
     from .reformulate import bounds
     from .reformulate.alignment import alignment
@@ -145,6 +149,7 @@ __all__ = [
     "QuadArray",
     "QuadRow",
     "QuadRows",
+    "Regret",
     "Report",
     "Result",
     "Rows",
@@ -174,6 +179,7 @@ __all__ = [
     "high_point",
     "kkt",
     "optimize",
+    "pessimistic",
     "plot",
     "point_estimate",
     "prove",
@@ -181,6 +187,7 @@ __all__ = [
     "read_map",
     "read_solution",
     "readers",
+    "regret",
     "relax",
     "robust",
     "solve",
@@ -234,8 +241,10 @@ make_lazy(
         "recipes.agree.agreement": "Agreement",
         "recipes.explain": "Explanation explain",
         "recipes.optimize": "optimize",
+        "recipes.pessimistic": "pessimistic",
         "recipes.pipeline": "Result",
         "recipes.point_estimate": "Estimate point_estimate",
+        "recipes.regret": "Regret regret",
         "recipes.robust": "robust",
         "reformulate.alignment": "alignment",
         "reformulate.bounds": ". bound",

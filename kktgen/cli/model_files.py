@@ -12,6 +12,7 @@ from ..formats import formats
 from ..formats.maps.write import map_path
 from ..model.model import Model
 from ..model.printed import bounds, changes
+from ..model.shared import shared_kkt
 from ..model.solution import Solution
 from . import printing
 from .task import Job
@@ -63,7 +64,7 @@ def stored(job: Job, path: Path, encoding: str | None = None, scaled: bool = Fal
     """Return the verified point of a solution file of the encoded model (of the KKT model without an encoding)."""
     if not path.is_file():
         raise FormatError(f"no solution file {path}")
-    model = encoded(job, encoding) if encoding else kg.kkt(job.bilevel)
+    model = encoded(job, encoding) if encoding else shared_kkt(job.bilevel)
     z = kg.read_solution(path, model, scaled=scaled)
     point = Solution("heuristic", model.value(z), None, z, 0.0, f"file {path.name}", model)
     return kg.Result(job.bilevel, model, point, kg.verify(job.bilevel, point), None)

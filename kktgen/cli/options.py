@@ -74,7 +74,7 @@ folder_option = click.option(
 )  # fmt: skip
 
 
-_EXACT = ("encoding", "solver", "gap", "cuts", "decompose", "parts", "memory_limit")
+_EXACT = ("encoding", "solver", "gap", "cuts", "decompose", "parts", "pessimistic", "memory_limit")
 _SEARCH = ("population", "iterations", "seed", "start")
 PROVING = ("exact", "boxes")
 """The methods that prove the optimum."""

@@ -61,7 +61,7 @@ def told(solved: Solved) -> Html:
         "Why there is no optimum": _explained(solved),
         "The problem": _problem(solved),
         "The model's own report": _plain(solved.own),
-        "Values": Html("") if result.solution.z is None else all_values(result.model.space, result.solution.z),
+        "Values": Html("") if result.solution.z is None else all_values(result.solution.model.space, result.solution.z),
         "Plots": _plots(job, result),
         "Conditions": Html("") if result.report is None else conditions_html(result.report),
         "Certificate": _plain(solved.certificate),

@@ -50,19 +50,19 @@ def outcome(
     solution, model = result.solution, result.model
     leader = {}
     if solution.z is not None:
-        blocks = [b for b in model.space.blocks if b.role == "leader" and not b.follower]
+        blocks = [b for b in solution.model.space.blocks if b.role == "leader" and not b.follower]
         leader = {b.word: solution.z[b.start : b.stop] for b in blocks}
     return {
         "model": job.target, "parameters": job.parameters, "encoding": encoding if encodes(result) else None,
         "solver": solution.solver, "status": solution.status, "objective": solution.objective,
-        "bound": solution.bound, "gap": solution.gap,
+        "bound": solution.bound if getattr(result, "pessimistic", None) is None else result.bound, "gap": solution.gap,
         "nodes": solution.nodes, "seconds": dict(result.seconds), "leader": leader,
         "size": {"columns": model.n, "rows": len(model.rows), "entries": int(model.rows.M.nnz)},
         "verification": None if result.report is None else result.report.to_dict(),
         "report": own if own is None else own.to_dict() if hasattr(own, "to_dict") else str(own), **hunt,
         "certificate": proved, "proof": _told(proof),
         "explanation": None if explanation is None else explanation.to_dict(),
-        "fault": (solution.raw or {}).get("error"),
+        "fault": (solution.raw or {}).get("error"), **_worst(result),
     }  # fmt: skip
 
 
@@ -73,6 +73,23 @@ def _told(proof: kg.Proof | str | None) -> dict[str, Any] | None:
     bound = None if proof.bound is None else str(proof.bound)
     said = {"claim": proof.claim, "reason": proof.reason, "value": str(proof.value), "bound": bound}
     return {**said, "open": proof.open, "leaves": proof.leaves, "seconds": proof.seconds}
+
+
+def _worst(result: Any) -> dict[str, Any]:
+    """Return what was found of followers that break ties against the leader, where that was asked for."""
+    told, out = getattr(result, "pessimistic", None), {}
+    if result.report is not None and result.report.bracket is not None:
+        out["bracket"] = list(result.report.bracket)
+    if told is None or told.value is None:
+        return out
+    return {**out, "pessimistic": {key: getattr(told, key) for key in ("value", "bound", "attained", "exact")}}
+
+
+def _solved(result: Any) -> Any:
+    """Return the solution of the model that goes out: of several that were solved the one behind the bound."""
+    told = getattr(result, "pessimistic", None)
+    behind = None if told is None else told.solved or told.optimistic
+    return result.solution if behind is None else behind.solution
 
 
 def to_json(data: dict[str, Any]) -> str:
@@ -108,8 +125,8 @@ def trouble(result: Any) -> str:
 
 def known(result: Any) -> dict[str, Any]:
     """Return what a result makes known of its problem: objective, bound, claim, and who found them."""
-    if not result.report.ok:
-        return {}
+    if not result.report.ok or getattr(result, "pessimistic", None) is not None:
+        return {}  # what is known of a problem is its optimistic optimum
     solution = result.solution
     found = {"objective": result.report.value, "bound": result.bound, "claim": result.report.claim}
     return {key: value for key, value in {**found, "source": solution.solver}.items() if value is not None}
@@ -135,10 +152,11 @@ def write(
         return paths, refused, fault
 
     record = getattr(result, "lagrangian", None)
-    model = result.model if result.solution.z is not None else without_cutoff(result.model)
+    solution = _solved(result)
+    model = result.model if solution.z is not None else without_cutoff(result.model)
     makers: dict[str, Callable[[Path], Any]] = {
         **{suffix: partial(kg.write, model) for suffix in (formats() if encodes(result) else ())},
-        **({".sol": partial(kg.write_solution, result.solution)} if result.solution.z is not None else {}),
+        **({".sol": partial(kg.write_solution, solution)} if solution.z is not None else {}),
         ".json": partial(_write_json, answer),
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
         **({PROOF: proof.write} if isinstance(proof, kg.Proof) and proof.ok else {}),

@@ -21,6 +21,7 @@ from ..errors import expect
 from ..numerics.sparse import Csr, coo, joined, row_index, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
+from ..problem.every_response import refuse_every_response
 from ..problem.follower_rows import System
 from ..problem.lifting import told
 from .constants import folded
@@ -53,7 +54,8 @@ def kkt(bilevel: Bilevel) -> Model:
     Raises
     ------
     ProblemError
-        The argument is no Bilevel, or a follower has no objective.
+        The argument is no Bilevel, a follower has no objective, or rows are to hold for every response
+        (:meth:`Bilevel.add`): those are conditions of another problem, :func:`kktgen.pessimistic`.
 
     See Also
     --------
@@ -83,6 +85,12 @@ def kkt(bilevel: Bilevel) -> Model:
       objective                           1 products nonconvex, maximised (its negative is minimised)
     """
     expect(bilevel, Bilevel, "kkt")
+    refuse_every_response(bilevel, "kkt")
+    return kkt_model(bilevel)
+
+
+def kkt_model(bilevel: Bilevel) -> Model:
+    """Return the KKT model, in which rows for every response are to hold for the one of the point alone."""
     space, quads = bilevel.space.copy(), declared_quads(bilevel)
     box_terms(space, quads[1])
     systems = tuple(follower.system() for follower in bilevel.followers)

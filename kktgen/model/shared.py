@@ -16,7 +16,7 @@ from ..errors import expect
 from ..numerics.sparse import Csr
 from ..problem.bilevel import Bilevel
 from ..problem.expressions import Quad
-from .kkt import kkt
+from .kkt import kkt_model
 from .model import Model
 
 _MODELS: WeakKeyDictionary[Bilevel, tuple[bytes, Model]] = WeakKeyDictionary()
@@ -37,7 +37,7 @@ def shared_kkt(bilevel: Bilevel) -> Model:
     expect(bilevel, Bilevel, "kkt")
     state, known = _state(bilevel), _MODELS.get(bilevel)
     if known is None or known[0] != state:
-        known = _MODELS[bilevel] = state, kkt(bilevel)
+        known = _MODELS[bilevel] = state, kkt_model(bilevel)
     return known[1]
 
 

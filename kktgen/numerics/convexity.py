@@ -22,7 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from .sparse import Csr, components
+from .sparse import Csr, components, row_index
 
 if TYPE_CHECKING:
     pass
@@ -31,6 +31,8 @@ DENSE = 400
 """Largest block whose eigenvalues are computed densely."""
 CLEAR, NOISE, DATA = 1e-14, 1e-12, 3e-8
 """How negative the smallest eigenvalue of a block with unit diagonal may be, over the root of its size."""
+DEFINITE = 1e-6
+"""Least eigenvalue of a block with unit diagonal that is taken for positive definite."""
 TINY = 1e-30
 """A diagonal entry below this share of the largest entry of its block is zero."""
 ROUNDING = 1e-14
@@ -53,6 +55,19 @@ def nonconvex_block(P: Csr) -> np.ndarray | None:
         if len(bad):
             return members[bad[0]]
     return None
+
+
+def definite(P: Csr) -> np.ndarray:
+    """Return which indices of a symmetric psd matrix P (n, n) stand in positive definite blocks (n,) bool.
+
+    ``P y`` says what y is there. Blocks of more than ``DENSE`` indices count as singular.
+    """
+    out, diagonal = np.zeros(P.shape[0], dtype=bool), P.diagonal()
+    lone = np.bincount(row_index(P)[P.data != 0], minlength=len(out)) == (diagonal != 0)
+    out[lone] = diagonal[lone] > 0
+    for members, _, least in _blocks(P, NOISE):
+        out[members[least > DEFINITE].ravel()] = True
+    return out
 
 
 @dataclass(frozen=True, eq=False)

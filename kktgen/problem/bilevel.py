@@ -286,7 +286,9 @@ class Bilevel:
         none = np.full(len(made.columns), -1)
         return variable(self.space, made.columns, made.shape, name, none, none)
 
-    def add(self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None) -> Any:
+    def add(
+        self, *rows: Any, name: str | None = None, when: Any = None, coords: Any = None, every_response: bool = False
+    ) -> Any:  # fmt: skip
         """Add leader rows, linear or quadratic; they may hold followers' variables and multipliers (``rows.dual``).
 
         Parameters
@@ -298,6 +300,9 @@ class Bilevel:
             Labels of the rows, as of :meth:`var`; where they are left out, those of the variables in them.
         when : None
             For a follower's rows alone (:meth:`Follower.add`); the leader's are :meth:`indicator`.
+        every_response : bool
+            The rows are to hold for every optimal response of the followers, not for the one that suits the leader
+            alone. The leader's variables in them are decided before the followers respond.
 
         Returns
         -------
@@ -314,6 +319,7 @@ class Bilevel:
         --------
         Follower.add : Rows that the follower has to keep, with multipliers.
         kktgen.between : Two-sided rows.
+        kktgen.pessimistic : The problem in which followers break ties against the leader.
 
         Examples
         --------
@@ -332,9 +338,23 @@ class Bilevel:
         Rows(cap, shape=(), 2 entries)
         >>> print(f"{kg.optimize(m).solution[x]:.4f}")
         5.0000
+
+        The follower may split x as it likes: that its first part stays below 3 is sure only where x is at most 3.
+
+        >>> m = kg.Bilevel("split")
+        >>> x = m.var("x", lb=0, ub=8)
+        >>> lower = m.follower("lower")
+        >>> y = lower.var("y", 2, lb=0)
+        >>> _ = lower.add(y.sum() >= x)
+        >>> lower.minimize(y.sum())
+        >>> m.maximize(x)
+        >>> _ = m.add(y[0] <= 3, name="limit", every_response=True)
+        >>> print(f"{kg.optimize(m).solution[x]:.4f}")
+        3.0000
         """
         if name is not None:
             named(name, "row")
+        expect(every_response, bool, "every_response=", "True or False")
         if when is not None:
             raise ProblemError(
                 f"{f'row {name!r}' if name else 'a row'} of the leader takes no when=, which is for a follower's rows "
@@ -344,31 +364,32 @@ class Bilevel:
         given = listed(rows)
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else self._next_name()
-            out.append(self._add_any(row, label, coords))
+            out.append(self._add_any(row, label, coords, every_response))
         return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow) else tuple(out)
 
-    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str, coords: Any) -> Any:
+    def _add_any(self, row: Rows | QuadRow | QuadRows, label: str, coords: Any, every: bool) -> Any:
         if isinstance(row, Rows):
-            return self._add_linear(row, label, coords)
+            return self._add_linear(row, label, coords, every)
         if isinstance(row, QuadRow):
-            return self._add_quadratic(row, label)
-        return tuple(self._add_quadratic(one, f"{label}_{k}") for k, one in enumerate(row))
+            return self._add_quadratic(row, label, every)
+        return tuple(self._add_quadratic(one, f"{label}_{k}", every) for k, one in enumerate(row))
 
-    def _add_linear(self, row: Rows, label: str, coords: Any) -> Rows:
+    def _add_linear(self, row: Rows, label: str, coords: Any, every: bool) -> Rows:
         row = row.fresh()
+        row.every_response = every
         row.coords = labels_for(row, coords, f"row {label!r}")
         row.name = label
         self.rows.append(checked(row, self.space, f"row {label!r}"))
         return row
 
-    def _add_quadratic(self, row: QuadRow, label: str) -> QuadRow:
+    def _add_quadratic(self, row: QuadRow, label: str, every: bool) -> QuadRow:
         of_problem(row.quad.space, self.space)
         data = np.concatenate([row.quad.v, row.quad.linear.data])
         if np.isnan([row.lo, row.hi]).any() or not np.isfinite(data).all():
             raise ProblemError(f"row {label!r}: NaN or inf in the data of the row")
         if row.lo == np.inf or row.hi == -np.inf:
             raise ProblemError(f"row {label!r}: an infinite side on the wrong end excludes every point")
-        row.name = label
+        row.name, row.every_response = label, every
         self.quads.append(row)
         return row
 

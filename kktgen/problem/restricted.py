@@ -40,7 +40,7 @@ def restricted(bilevel: Bilevel, columns: np.ndarray) -> Bilevel:
     m.objective = _quad(bilevel.objective, m.space, to)
     m.rows = [_rows(rows, m.space, to) for rows in bilevel.rows if (to[rows.M.indices] >= 0).any()]
     m.quads = [
-        QuadRow(_quad(row.quad, m.space, to), row.lo, row.hi, row.name)
+        QuadRow(_quad(row.quad, m.space, to), row.lo, row.hi, row.name, row.every_response)
         for row in bilevel.quads
         if (to[np.concatenate([row.quad.i, row.quad.linear.indices])] >= 0).any()
     ]
@@ -100,7 +100,9 @@ def _quad(quad: Quad, space: Space, to: np.ndarray) -> Quad:
 def _rows(rows: Rows, space: Space, to: np.ndarray) -> Rows:
     at = _held(rows.M, to)
     shape = rows.shape if len(at) == len(rows.lo) else (len(at),)
-    return Rows(space, _matrix(take_rows(rows.M, at), to), rows.lo[at], rows.hi[at], shape, rows.name)
+    return Rows(
+        space, _matrix(take_rows(rows.M, at), to), rows.lo[at], rows.hi[at], shape, rows.name, rows.every_response
+    )
 
 
 def _follower(follower: Follower, space: Space, to: np.ndarray, index: int) -> Follower:

@@ -29,6 +29,8 @@ class Rows(Constraint):
         Shape of the expression they came from.
     name : str
         Name given in ``add``.
+    every_response : bool
+        Whether the leader's rows are to hold for every response of the followers; set when they are added.
 
     Attributes
     ----------
@@ -60,12 +62,13 @@ class Rows(Constraint):
     (3, [1.0, 2.0, 3.0])
     """
 
-    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "price", "coords")
+    __slots__ = ("space", "M", "lo", "hi", "shape", "name", "price", "coords", "every_response")
     __hash__ = object.__hash__
 
     def __init__(
-        self, space: Space, M: Csr, lo: np.ndarray, hi: np.ndarray, shape: tuple[int, ...], name: str = ""
-    ) -> None:
+        self, space: Space, M: Csr, lo: np.ndarray, hi: np.ndarray, shape: tuple[int, ...], name: str = "",
+        every_response: bool = False,
+    ) -> None:  # fmt: skip
         self.space = space
         self.M = M
         self.lo = lo
@@ -74,6 +77,7 @@ class Rows(Constraint):
         self.name = name
         self.price: Callable[[], Any] | None = None
         self.coords: Coords | None = None
+        self.every_response = every_response
 
     @property
     def dual(self) -> Any:
@@ -164,13 +168,14 @@ class QuadRow(Constraint):
     25.000
     """
 
-    __slots__ = ("quad", "lo", "hi", "name")
+    __slots__ = ("quad", "lo", "hi", "name", "every_response")
 
-    def __init__(self, quad: Any, lo: float, hi: float, name: str = "") -> None:
+    def __init__(self, quad: Any, lo: float, hi: float, name: str = "", every_response: bool = False) -> None:
         self.quad = quad
         self.lo = lo
         self.hi = hi
         self.name = name
+        self.every_response = every_response
 
     def __repr__(self) -> str:
         return f"QuadRow({self.name or 'unnamed'}, {len(self.quad.v)} products)"

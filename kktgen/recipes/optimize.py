@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ..deadline import Deadline
-from ..errors import expect_executor
+from ..errors import ProblemError, expect, expect_executor
 from ..formats.writing.files import file_path
 from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
+from ..problem.every_response import names_of
 from ..progress import ProgressOption, Told, shown
 from ..reformulate.cuts import check_cuts
 from ..search.given import given_start
@@ -22,6 +23,7 @@ from ..solvers import check_arguments
 from .independent import check_parts, solved_apart, split
 from .many_followers import check_decompose
 from .one_level import solved_without_pairs
+from .pessimistic.answer import answered
 from .pipeline import Pipeline, Result, Stages, check_method, unboxed
 
 
@@ -40,6 +42,7 @@ def optimize(
     start: Any = True,
     evidence: bool = True,
     range: bool = False,  # noqa: A002
+    pessimistic: bool = False,
     executor: Executor | None = None,
     progress: ProgressOption = None,
     stages: Callable[[str, str], None] | None = None,
@@ -94,6 +97,11 @@ def optimize(
         first one's time at most.
     range : bool
         Also compute the leader's best and worst value as the followers break their ties, see :func:`kktgen.verify`.
+    pessimistic : bool
+        Followers break ties against the leader, and every row of the leader that holds their variables is to hold for
+        every response: the exact problem of :func:`kktgen.pessimistic` where there is one, else a decision, its worst
+        value re-solved, and a proved bound. ``result.pessimistic`` holds what was found; ``choices`` and ``state``,
+        which belong to one model, do not go with it. Rows added with ``every_response=True`` need no such asking.
     executor : concurrent.futures.Executor, optional
         For the independent jobs of bounding and verification, for boxes, and for independent parts.
     progress : bool or callable, optional
@@ -127,6 +135,7 @@ def optimize(
     kktgen.kkt, kktgen.eliminate, kktgen.bound, kktgen.encode, kktgen.solve, kktgen.verify : The steps one by one.
     kktgen.explain : Why there is no point, or no optimum.
     kktgen.agree : Several encodings and solvers on one problem.
+    kktgen.pessimistic : The problem in which followers break ties against the leader.
 
     Examples
     --------
@@ -143,6 +152,18 @@ def optimize(
     >>> solution = result.solution
     >>> print(f"{solution.objective:.4f} {solution[x]:.4f} {solution[y]:.4f} {result.report.claim}")
     6.1333 0.5333 1.8667 optimal
+
+    A driver who is indifferent at the toll 2 need not take the road; below 2 it does.
+
+    >>> m = kg.Bilevel("toll")
+    >>> toll = m.var("toll", lb=0, ub=3)
+    >>> driver = m.follower("driver")
+    >>> road = driver.var("road", lb=0, ub=1)
+    >>> driver.minimize(toll @ road - 2 * road)
+    >>> m.maximize(toll @ road)
+    >>> result = kg.optimize(m, pessimistic=True)
+    >>> print(f"{result.solution[toll]:.3f} {result.pessimistic.value:.3f} {result.report.claim}")
+    2.000 2.000 pessimistic optimal
     """
     check_arguments(time_limit, gap, 1, isolate, memory_limit)
     check_cuts(cuts)
@@ -151,6 +172,14 @@ def optimize(
     check_method(method)
     options |= {"isolate": isolate, "memory_limit": memory_limit}
     check_parts(parts)
+    expect(pessimistic, bool, "pessimistic=", "True or False")
+    if isinstance(bilevel, Bilevel) and (pessimistic or names_of(bilevel)):
+        if choices or state is not None:
+            raise ProblemError("choices and state belong to one model; worst responses are found by several: leave out")
+        more: dict[str, Any] = {"gap": gap, "method": method, "cuts": cuts, "decompose": decompose, "parts": parts}
+        more |= {"evidence": evidence, "executor": executor, "progress": progress, "stages": stages, **options}
+        solve_plain = partial(_plain, encoding, solver, start, more)
+        return answered(bilevel, solve_plain, pessimistic, time_limit, range)
     asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
     with shown(progress, "kkt") as told:
         deadline, clock = Deadline(time_limit), Stages(stages, told)
@@ -173,6 +202,14 @@ def optimize(
         else:
             solved_apart(run, found, partial(_part, asked), encoding, given, gap, reserved)
         return run.verified(encoding, solver, evidence, range)
+
+
+def _plain(
+    encoding: Any, solver: str, start: Any, more: dict[str, Any], problem: Bilevel, time_limit: float | None,
+    first: bool,
+) -> Result:  # fmt: skip
+    """Solve one of several problems of a pessimistic answer; the start given belongs to the first."""
+    return optimize(problem, encoding, solver, time_limit, start=start if first else True, **more)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,12 @@ import numpy as np
 from ..deadline import LAST, Deadline
 from ..errors import SolverError
 from ..model.model import Model
+from ..model.shared import shared_kkt
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
 from ..reformulate.one_level import foundation
 from ..solvers.driving.checks import interrupted
-from ..verification.claims import DECISIONS, RELAXATION, TREE, usable
+from ..verification.claims import DECISIONS, RELAXATION, TREE, judge, usable
 from ..verification.report import TOP, Report, Tolerances
 from ..verification.verify import verify
 
@@ -117,6 +119,22 @@ def _standing(part: Bilevel, found: Solution, report: Report) -> tuple[bool, str
         return False, why
     behind = found.model.sense * ((report.value or 0.0) - (found.bound or 0.0)) >= 0
     return behind and verify(part, found, tolerances=ANY_GAP, time_limit=LAST).claim == "optimal", why
+
+
+def proved_bound(found: Result) -> tuple[float | None, str]:
+    """Return the bound of a result where it is proved, whatever its gap; else None and why it is not."""
+    report, bound = found.report, usable(found.bound)
+    if report.claim == "optimal":
+        return bound, ""
+    why = next(iter(report.reasons), f"status {found.solution.status!r}")
+    if bound is None or not report.ok or report.value is None or report.gap is None:
+        return None, why
+    beaten = found.model.sense * (report.value - bound) < 0
+    if beaten or report.gap <= report.tolerances.optimality:
+        return None, why
+    open_end = replace(ANY_GAP, optimality=math.inf)  # the value may be zero
+    grounds = judge(shared_kkt(found.bilevel), found.solution, report.value, open_end, (), deadline=Deadline(LAST))
+    return (None, grounds.against[0]) if grounds.against else (bound, "")
 
 
 def better(sense: int, before: Answer, after: Answer | None) -> Answer:

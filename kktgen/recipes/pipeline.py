@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +44,9 @@ from ..verification.verify import Report, verify, with_range
 from .html import result_html
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 
+if TYPE_CHECKING:
+    from .pessimistic.conclusion import Pessimistic
+
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""
 AT_ONCE = 8
@@ -77,6 +80,12 @@ class Result:
     lagrangian : Lagrangian or None
         Where rounds over many followers were made (``decompose``): what their bound and boxes rest on, to be written
         (``result.lagrangian.write("x.lagrangian.npz")``) and checked (``python -m kktgen.lagrangian FILE``).
+    pessimistic : Pessimistic or None
+        Where followers break ties against the leader (``optimize(.., pessimistic=True)``): the worst value at the
+        decision (``.value``), a ``.bound`` on all such values, whether the optimum is ``.attained``, whether there is
+        an ``.exact`` problem of it, that ``.problem`` or the relaxation behind the bound, and the results of that
+        (``.solved``) and of the ``.optimistic`` problem. The solution's point is then the worst response, ``model`` the
+        model behind the bound.
 
     See Also
     --------
@@ -107,6 +116,7 @@ class Result:
     polished: tuple[float, float] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     lagrangian: Lagrangian | None = None
+    pessimistic: Pessimistic | None = None
 
     def __repr__(self) -> str:
         value = "no point" if self.solution.objective is None else f"objective {self.solution.objective:.6g}"

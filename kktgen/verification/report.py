@@ -13,7 +13,9 @@ from .html import report_html
 
 EQUILIBRIUM = "equilibrium verified"
 """The claim where nobody optimises the whole: all conditions hold, no bound is asked for."""
-CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, "optimal")
+BRACKET, PESSIMISTIC = "pessimistic bracket", "pessimistic optimal"
+"""The claims where followers break ties against the leader: a worst value and a bound, apart or within the gap."""
+CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, BRACKET, PESSIMISTIC, "optimal")
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
 TOP = (EQUILIBRIUM, "optimal")
 """Claims that no further work can raise: where nobody optimises the whole, and where the leader does."""
@@ -216,8 +218,9 @@ class Report:
         What counts as 1 in the objective: its unit (1 in problems of ordinary numbers), at most the sum of the sizes of
         its terms at the point.
     attained : bool or None
-        With the claim ``optimal``: True where the problem has a point of exactly the optimal value, None where that is
-        not known and there may be an infimum alone (:func:`kktgen.verification.attained.attained`).
+        With the claims ``optimal`` and ``pessimistic optimal``: True where the problem has a point of exactly the
+        optimal value, None where that is not known and there may be an infimum alone
+        (:func:`kktgen.verification.attained.attained`).
     unit : str
         What the objective is counted in; empty where nobody said.
 
@@ -309,6 +312,34 @@ class Report:
         return report_html(self)
 
     @property
+    def bracket(self) -> tuple[float, float] | None:
+        """Between which values the pessimistic optimum lies, where the report says: a worst value and a bound.
+
+        The worst value at a decision where every tie satisfies the leader's rows, and a bound that was proved: that of
+        an optimum, which no pessimistic value beats, or the one of a pessimistic problem.
+
+        Examples
+        --------
+        At a toll of 2 the driver may as well take the detour; tolls below 2 are worth almost 2 for sure.
+
+        >>> import kktgen as kg
+        >>> m = kg.Bilevel("toll")
+        >>> toll = m.var("toll", lb=0, ub=3)
+        >>> driver = m.follower("driver")
+        >>> road = driver.var("road", lb=0, ub=1)
+        >>> driver.minimize(toll @ road - 2 * road)
+        >>> m.maximize(toll @ road)
+        >>> print(kg.optimize(m, range=True).report.bracket)
+        (0.0, 2.0)
+        """
+        ties, told = self.range, self.claim in ("optimal", BRACKET, PESSIMISTIC)
+        if ties is None or self.bound is None or not told or ties.note or ties.ties_feasible is not True:
+            return None
+        if not math.isfinite(ties.worst):
+            return None
+        return min(ties.worst, self.bound), max(ties.worst, self.bound)
+
+    @property
     def shown(self) -> tuple[list[Line], int]:
         """The lines that are printed, and how many are not."""
         return _shown(self.lines)
@@ -340,10 +371,36 @@ class Report:
         if self.range is not None:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]
-        out.append(f"  claim      {self.claim}")
-        if self.claim == "optimal" and not self.attained:
-            out.append("  attained   not known, as columns have no bounds: the optimum may be an infimum")
+        if implied(self):
+            out.append(f"             {implied(self)}")
+        out.append(f"  claim      {self.claim}{_interval(self) if self.claim == BRACKET else ''}")
+        if unattained(self):
+            out.append(f"  attained   {unattained(self)}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
+
+
+def _interval(report: Report) -> str:
+    """Return the bracket of a report in words."""
+    if report.bracket is None:
+        return ""
+    low, high = report.bracket
+    return f" [{low:.10g}, {high:.10g}]"
+
+
+def implied(report: Report) -> str:
+    """Return what an optimistic report says of the pessimistic optimum, in words; empty where it says nothing."""
+    if report.bracket is None or report.claim != "optimal":
+        return ""
+    return f"so the pessimistic optimum lies in{_interval(report)}"
+
+
+def unattained(report: Report) -> str:
+    """Return why the optimum may be the value of no decision, in words; empty where it is of one."""
+    if report.attained or report.claim not in ("optimal", PESSIMISTIC):
+        return ""
+    if report.claim == PESSIMISTIC:
+        return "not known: decisions near this one may have better worst values, and perhaps none has the best"
+    return "not known, as columns have no bounds: the optimum may be an infimum"
 
 
 def _shown(lines: Iterable[Line]) -> tuple[list[Line], int]:

@@ -20,6 +20,7 @@ from ..model.units import spans
 from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
 from ..problem.complementarity import with_sides
+from ..problem.every_response import decided_before
 from ..problem.points import declared_point
 from ..reformulate.scale import Scaled, scaled
 from ..wording import first_names
@@ -31,6 +32,7 @@ from .refutation import VerifiedPoint, gap, origin
 from .report import EQUILIBRIUM, SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
 from .solved_model import AT_CONSTANT, at_constants, cutoff_faults, encoding_faults
+from .ties.every_response import response_rows
 from .ties.value_range import span
 from .worth import worth_lines
 
@@ -220,6 +222,8 @@ def _of_point(
                 continue
             lines += _weighed(conditions, response, bool(absent[k]), bool(priced[k]), notes, wrong)
         lines += worth_lines(view, z, outcomes, tolerances, deadline)
+        if not any(found.counts and not found.ok for found in lines):  # ties are those of a response
+            lines += response_rows(bilevel, view, z, tolerances.feasibility, deadline)
     if known is not None:
         constants = at_constants(known.model, np.asarray(known.z), tolerances)
         lines += [replace(found, counts=False) for found in constants]
@@ -241,7 +245,7 @@ def with_range(bilevel: Bilevel, report: Report, point: Any, deadline: Deadline 
         return replace(report, reasons=(*report.reasons, "no range: no leader has a value that could vary"))
     z = _point(model, point, report.tolerances)[0]
     try:
-        return replace(report, range=span(model, z, deadline))
+        return replace(report, range=span(model, z, deadline, decided_before(bilevel)))
     except (UnsupportedError, SolverError) as error:
         return replace(report, reasons=(*report.reasons, f"no range: {error}"))
 

@@ -754,3 +754,34 @@ def test_boxes_of_the_leaders_columns_prove_the_optimum_from_the_command_line(mo
     assert any("over boxes" in reason or "that of a box" in reason for reason in answer["verification"]["reasons"])
     out = run("solve", model_file(), "--method", "boxes", "--population", "4")
     assert out.exit_code == 2 and "--population belongs to --method nchho or hho" in out.stderr
+
+
+def test_solve_with_followers_against_the_leader(tmp_path):
+    m = kktgen.Bilevel("depot")
+    order = m.var("order", lb=0, ub=8)
+    carrier = m.follower("carrier")
+    road, rail = carrier.var("road", lb=0, ub=6), carrier.var("rail", lb=0, ub=6)
+    carrier.add(road + rail >= order, name="delivery")
+    carrier.minimize(road + rail)
+    m.maximize(3 * order - 2 * road - rail)
+    file, out = tmp_path / "depot.bilevel.json", tmp_path / "out"
+    kktgen.write(m, file)
+    found = run("solve", file, "--pessimistic", "-o", out, "--time-limit", "60")
+    assert found.exit_code == 0, found.output
+    assert "claim      pessimistic optimal" in found.output
+    told = json.loads((out / "depot.json").read_text())
+    near = pytest.approx(10)
+    assert told["pessimistic"] == {"value": near, "bound": near, "attained": True, "exact": True}
+    assert told["bracket"] == pytest.approx([10, 10]) and told["verification"]["claim"] == "pessimistic optimal"
+    assert "known" not in json.loads((out / "depot.bilevel.json").read_text())["about"]
+    model = kktgen.read_solution(out / "depot.sol", kktgen.kkt(kktgen.pessimistic(m)))
+    assert model[order.cols[()]] == pytest.approx(8)
+    assert "pessimistic optimal" in (out / "report.html").read_text()
+    m.add(road <= 4, name="noise", every_response=True)
+    kktgen.write(m, file)
+    assert "claim      optimal" in run("solve", file).output
+    assert "row 'noise' is for every response" in run("info", file).output
+    refused = run("generate", file, "-o", out)
+    assert refused.exit_code == 2 and "is to hold for every response" in refused.output
+    wrong = run("solve", file, "--pessimistic", "--method", "nchho")
+    assert wrong.exit_code == 2 and "--pessimistic belongs to --method exact" in wrong.output

@@ -330,3 +330,40 @@ def test_a_missing_file_and_an_unknown_suffix_are_format_errors(tmp_path):
         kg.read(tmp_path / "none.txt")
     with pytest.raises(kg.ProblemError, match="belongs to .aux files"):
         kg.write(awkward(), tmp_path / "a.bilevel.json", form="index")
+
+
+def test_rows_for_every_response_travel_in_version_2(tmp_path):
+    def build(every):
+        m = kg.Bilevel("goods")
+        x = m.var("x", lb=0, ub=8)
+        f = m.follower("f")
+        y = f.var("y", 2, lb=0, ub=6)
+        f.add(y.sum() >= x, name="need")
+        f.minimize(y.sum())
+        m.maximize(x)
+        m.add(y[0] <= 3, name="limit", every_response=every)
+        m.add(x * y[1] <= 9, name="product", every_response=every)
+        m.add(x <= 7, name="plain")
+        return m
+
+    texts = {}
+    for every in (False, True):
+        file = tmp_path / f"{every}.bilevel.json"
+        kg.write(build(every), file)
+        texts[every] = file.read_text()
+        again = kg.read(file)
+        assert [row.every_response for row in (*again.rows, *again.quads)] == [every, False, every]
+        kg.write(again, tmp_path / "again.bilevel.json")
+        assert (tmp_path / "again.bilevel.json").read_text() == texts[every]
+    assert '"version":1' in texts[False] and '"version":2' in texts[True]
+    assert texts[True].replace(',"every_response":true', "").replace('"version":2', '"version":1') == texts[False]
+    for wrong, words in (
+        (texts[True].replace("true", "false"), "expected True, got False"),
+        (texts[True].replace('"version":2', '"version":1'), "unknown key 'every_response'"),
+    ):
+        (tmp_path / "wrong.bilevel.json").write_text(wrong)
+        with pytest.raises(kg.FormatError, match=words):
+            kg.read(tmp_path / "wrong.bilevel.json")
+    for suffix in (".aux", ".mof.json"):
+        with pytest.raises(kg.UnsupportedError, match="row 'limit' of 'goods' is for every response"):
+            kg.write(build(True), tmp_path / f"goods{suffix}")

@@ -21,7 +21,8 @@ ROOT = PACKAGE.parent
 TESTS = Path(__file__).parents[1]
 SAYING = (
     "verification/**/*.py", "reformulate/**/*.py", "encodings/**/*.py", "model/*.py", "recipes/agree/*.py",
-    "recipes/pipeline.py", "problem/curvature.py",
+    "recipes/pipeline.py", "recipes/pessimistic/answer.py", "recipes/pessimistic/conclusion.py",
+    "recipes/pessimistic/reading.py", "problem/curvature.py",
 )  # fmt: skip
 """Files whose sentences stand in reports and in the notes of models."""
 HOLE = "\x00"

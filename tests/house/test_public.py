@@ -14,10 +14,11 @@ import kktgen as kg
 _TEXT = """
     Affine Agreement Auto BigM Bilevel Blocks BoundError Certificate Estimate Explanation Findings Follower
     FormatError Indicator KktgenError Model NoSolutionError ProblemError Product Progress Proof QP Quad QuadArray
-    QuadRow QuadRows Report Result Rows SOS1 Solution SolverError SolverNotFound StrongDuality Table Tolerances
-    UnsupportedError agree alignment beside between bound certify concatenate cut decompose die_with_parent dumps
-    eliminate encode encodings explain high_point kkt optimize plot point_estimate prove read read_map read_solution
-    readers relax robust solve solvers stack sum tighten verify write write_solution
+    QuadRow QuadRows Regret Report Result Rows SOS1 Solution SolverError SolverNotFound StrongDuality Table
+    Tolerances UnsupportedError agree alignment beside between bound certify concatenate cut decompose
+    die_with_parent dumps eliminate encode encodings explain high_point kkt optimize pessimistic plot point_estimate
+    prove read read_map read_solution readers regret relax robust solve solvers stack sum tighten verify write
+    write_solution
 """
 NAMES = _TEXT.split()
 CANNOT_FAIL = {"die_with_parent", "encodings", "solvers"}

@@ -98,8 +98,10 @@ def claim(result: Any) -> str:
     reach = "" if report.gap is None else f" (gap {100 * report.gap:.1g} %)"
     if report.claim == "optimal":
         return f"proved optimal{reach}"
-    if report.claim == "equilibrium verified":
-        return "equilibrium verified"
+    if report.claim == "pessimistic optimal":
+        return f"proved pessimistic optimum{reach}"
+    if report.claim in ("equilibrium verified", "pessimistic bracket"):
+        return f"{report.claim}{reach}" if reach else report.claim
     return f"{report.claim}, " + (f"not proved optimal{reach}" if reach else "no bound on the optimum")
 
 

@@ -10,6 +10,8 @@ import kktgen as kg
 
 from ...exact.reach import reach
 from ...formats import encoding_rows, file_features, reader_rows, readers
+from ...model.shared import shared_kkt
+from ...problem.every_response import names_of, plain
 from ...reformulate.independent_parts import groups_of, holding_pairs, parts_of
 from ...reformulate.one_level import outlook
 from .. import model_files, printing, problem_files, task
@@ -45,7 +47,9 @@ def command(target: str, overrides: dict[str, str]) -> None:
     if problem is None:
         click.echo("\ninteger followers have no KKT system")
         return
-    model = kg.kkt(problem)
+    model = shared_kkt(plain(problem))
+    for name in names_of(problem):
+        click.echo(f"\nrow {name!r} is for every response; below it stands as a row for one")
     click.echo(f"\n{model}")
     said = outlook(model)
     click.echo(f"  {said}\n" if said else "")

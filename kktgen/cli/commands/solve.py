@@ -60,6 +60,9 @@ PROVE_SECONDS, LEAST_SECONDS = 60.0, 1.0
 )  # fmt: skip
 @search_options
 @click.option("--range", "ranged", is_flag=True, help="Also the leader's best and worst value as followers break ties.")
+@click.option(
+    "--pessimistic", is_flag=True, help="Followers break ties against the leader: the best worst value, or a bracket."
+)
 @click.option("--certify", is_flag=True, help="Also prove the followers' responses optimal in rational numbers.")
 @click.option("--prove", is_flag=True, help="Also prove the leader's optimum so, trusting no solver (small problems).")
 @click.option(
@@ -94,6 +97,7 @@ def command(
     kktgen solve dso_vpp --set hours=6 --encoding sos1 -o out/
     kktgen solve random_bilevel --encoding bigm --solver files:cbc
     kktgen solve my_model.py --time-limit 60 --json
+    kktgen solve toll.bilevel.json --pessimistic
     kktgen solve carbon_vpp --method nchho --iterations 20 --start lp=ub,ls=lb
     Exit code: 0 verified point, 1 no point, no optimum or a point that fails, 2 wrong question, 130 Ctrl-C.
     """
@@ -153,7 +157,7 @@ def _solved(job: task.Job, asked: Mapping[str, Any], progress: printing.Progress
                 solver=asked["solver"], time_limit=asked["time_limit"],
                 gap=asked["gap"], cuts=SWITCH.get(asked["cuts"], "auto"),
                 decompose=SWITCH.get(asked["decompose"], "auto"), parts=SWITCH.get(asked["parts"], "auto"),
-                range=ranged,
+                range=ranged, pessimistic=asked["pessimistic"],
                 executor=executor, isolate=True, memory_limit=asked["memory_limit"], progress=progress,
                 stages=progress.stage_passed if silent else progress.stage_ended, **job.options(asked["solver"]),
             )  # fmt: skip
@@ -191,8 +195,8 @@ def _explained(
     job: task.Job, result: Any, asked: Mapping[str, Any], progress: printing.Progress
 ) -> kg.Explanation | None:  # fmt: skip
     """Return why there is no point or no optimum, where that is not for want of time."""
-    if result.solution.status not in EXPLAINED:
-        return None
+    if result.solution.status not in EXPLAINED or getattr(result, "pessimistic", None) is not None:
+        return None  # an explanation is of the optimistic problem
     progress.stage = "looking for the reason"
     progress({})
     limit = min(asked["time_limit"] or EXPLAIN_SECONDS, EXPLAIN_SECONDS)

@@ -17,6 +17,7 @@ from ...model.tables import QuadTable, RowTable
 from ...numerics.sparse import joined, position, take_columns
 from ...problem.bilevel import Bilevel
 from ...problem.columns import Space
+from ...problem.every_response import names_of
 from ...problem.expressions import Quad
 from .. import mps
 from ..writing.files import replace_file
@@ -113,6 +114,8 @@ def _linear(quad: Quad, columns: np.ndarray) -> np.ndarray:
 def _refuse(m: Bilevel) -> None:
     """Refuse what the pair of files cannot hold."""
     expect(m, Bilevel, "an .aux file", "give the bilevel problem, not a model made from it")
+    if names := names_of(m):
+        raise UnsupportedError(f"row {names[0]!r} of {m.name!r} is for every response; {_HOLDS}")
     if m.space.conditions:
         raise UnsupportedError(f"{m.name!r} has complementarity conditions {min(m.space.conditions)!r}; {_HOLDS}")
     if len(m.followers) != 1:

@@ -40,7 +40,8 @@ The schema is one JSON object::
   the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`). A follower with ``"complements": true``
   stands for complementarity said directly, :mod:`kktgen.problem.complementarity`: it has one variable w and the cost
   F'w, and rows of the leader under its name tie w to the second expression. ``"objective": null`` is that of a leader
-  who has none, beside conditions or several followers.
+  who has none, beside conditions or several followers. ``"every_response": true`` marks rows of the leader, linear and
+  quadratic, that are to hold for every response of the followers.
 """
 
 from __future__ import annotations
@@ -60,12 +61,14 @@ from ...problem.follower import Follower
 from ...problem.follower_rows import Declared
 from ...problem.labelled import labels_of
 from ...problem.lifted_rows import Natural
-from ...problem.rows import Rows
+from ...problem.rows import QuadRow, Rows
 from .about import check_about
 from .bundle_labels import plain_coords
 
 SUFFIX = ".bilevel.json"
 FORMAT, VERSIONS = "kktgen bilevel", (1, 2)
+EVERY = "every_response"
+"""Key of the leader's rows that are to hold for every response."""
 
 
 def dump(m: Bilevel, file: IO[bytes]) -> None:
@@ -86,10 +89,11 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
     leader = [
         b'"objective":' + _text(None if m.is_equilibrium else _function(m.objective, "the leader's objective")),
         _list("rows", [
-            _rows(rows, rows.name) | _coords(m.space, rows.M, rows.shape, rows.coords) for rows in m.rows
+            _rows(rows, rows.name) | _coords(m.space, rows.M, rows.shape, rows.coords) | _every(rows) for rows in m.rows
         ]),
         _list("quadratic_rows", [
-            {"name": q.name, "lo": q.lo, "hi": q.hi, "function": _function(q.quad, f"row {q.name!r}")} for q in m.quads
+            {"name": q.name, "lo": q.lo, "hi": q.hi, "function": _function(q.quad, f"row {q.name!r}")} | _every(q)
+            for q in m.quads
         ]),
         _list("sos1", [{"name": name, "column": columns} for name, columns in m.sets]),
         _list("indicators", [
@@ -112,7 +116,13 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
 def _asks_second(m: Bilevel) -> bool:
     """Return whether version 1 of the schema cannot hold a problem."""
     followers = any(f.terms or f.products.natural or f.is_condition for f in m.followers)
-    return followers or m.is_equilibrium or _labelled(m)
+    every = any(rows.every_response for rows in m.rows) or any(row.every_response for row in m.quads)
+    return followers or m.is_equilibrium or _labelled(m) or every
+
+
+def _every(row: Rows | QuadRow) -> dict[str, Any]:
+    """Return what says that a row is for every response."""
+    return {EVERY: True} if row.every_response else {}
 
 
 def _labelled(m: Bilevel) -> bool:

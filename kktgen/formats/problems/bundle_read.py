@@ -16,7 +16,7 @@ from ...problem.follower import Follower
 from ...problem.rows import QuadRow, QuadRows, Rows
 from ...problem.variables import unit_rows
 from .about import check_about
-from .bundle import FORMAT, VERSIONS
+from .bundle import EVERY, FORMAT, VERSIONS
 from .bundle_labels import read_coords
 from .fields import Fields, placed
 
@@ -101,7 +101,7 @@ def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, 
         return
     rows, label = _rows(m, one)
     row: Rows | QuadRow | QuadRows = _with_products(m, one, rows) if "v" in keys.split() else rows
-    condition = {"when": _condition(m, one, rows)} if "when" in keys.split() else {}
+    condition: dict[str, Any] = {"when": _condition(m, one, rows)} if "when" in keys.split() else {}
     with placed(file, where):
         owner.add(row, name=label, coords=_coords(one), **condition)
 
@@ -204,16 +204,18 @@ def _leader(m: Bilevel, leader: Fields, version: int) -> None:
         m.maximize(-goal, unit=unit)
     m.aims = not none
     for k, value in enumerate(leader.items("rows")):
-        one = Fields(value, file, f"leader.rows[{k}]", f"{_ROWS} {_more(value, version, ('coords',))}")
+        keys = _more(value, version, ("coords", EVERY))
+        one = Fields(value, file, f"leader.rows[{k}]", f"{_ROWS} {keys}")
         rows, label = _rows(m, one)
         with placed(file, one.where):
-            m.add(rows, name=label, coords=_coords(one))
+            m.add(rows, name=label, coords=_coords(one), every_response=_every(one))
     for k, value in enumerate(leader.items("quadratic_rows")):
-        one = Fields(value, file, f"leader.quadratic_rows[{k}]", "name lo hi function")
+        keys = _more(value, version, (EVERY,))
+        one = Fields(value, file, f"leader.quadratic_rows[{k}]", f"name lo hi function {keys}")
         lo, hi = one.number("lo", -np.inf), one.number("hi", np.inf)
         quad = _function(m, value["function"], file, one.place("function"))
         with placed(file, one.where):
-            m.add(QuadRow(quad, lo, hi), name=one.text("name"))
+            m.add(QuadRow(quad, lo, hi), name=one.text("name"), every_response=_every(one))
     for k, value in enumerate(leader.items("sos1")):
         one = Fields(value, file, f"leader.sos1[{k}]", "name column")
         with placed(file, one.where):
@@ -224,6 +226,11 @@ def _leader(m: Bilevel, leader: Fields, version: int) -> None:
         rows, label = _rows(m, Fields(value["rows"], file, one.place("rows"), _ROWS))
         with placed(file, one.where):
             m.indicator(binary, one.choice("value", 0, 1), rows, label)
+
+
+def _every(one: Fields) -> bool:
+    """Return whether a leader's row is for every response: the key has no other value than true."""
+    return EVERY in one.value and bool(one.choice(EVERY, True))
 
 
 def _columns(m: Bilevel, columns: np.ndarray) -> Affine:

@@ -21,6 +21,7 @@ from ...numerics.sparse import Csr
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
 from ...problem.coords import Coords
+from ...problem.every_response import names_of
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
 from ..writing.files import replace_file
@@ -77,6 +78,8 @@ def _put(path: Path, value: Any) -> Path:
 
 def _refuse(m: Bilevel) -> None:
     """Refuse what the files cannot hold."""
+    if names := names_of(m):
+        raise UnsupportedError(f"row {names[0]!r} of {m.name!r} is for every response; {_HOLDS}")
     for found, what in ((m.sets, "SOS1 sets"), (m.conditions, "indicator rows")):
         if found:
             raise UnsupportedError(f"the leader of {m.name!r} has {len(found)} {what}; {_HOLDS}")

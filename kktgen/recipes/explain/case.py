@@ -10,6 +10,7 @@ from ...deadline import Deadline
 from ...model.kkt import kkt
 from ...problem.bilevel import Bilevel
 from ...problem.columns import labels
+from ...problem.every_response import refuse_every_response
 from .coupling import coupling_model
 from .explanation import Explanation
 from .rays import NIL
@@ -43,6 +44,7 @@ class Case:
     """
 
     def __init__(self, bilevel: Bilevel, solver: str, deadline: Deadline) -> None:
+        refuse_every_response(bilevel, "explain")
         self.units = UsersUnits.of(bilevel)
         self.bilevel, self.solver, self.deadline = self.units.problem, solver, deadline
         self.model, self.coupling = coupling_model(self.bilevel)

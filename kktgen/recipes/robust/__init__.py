@@ -60,6 +60,8 @@ class Robust:
         Largest change of a leader's variable that was used, in its unit; 0 where nothing helps.
     tried : tuple of (float, float, float)
         Margin, best and worst value of every decision that was looked at.
+    bound : float or None
+        The bound of the given solution where it was claimed optimal: no worst value of any decision beats it.
     """
 
     solution: Solution
@@ -67,6 +69,15 @@ class Robust:
     before: Range
     margin: float
     tried: tuple[tuple[float, float, float], ...]
+    bound: float | None = None
+
+    @property
+    def bracket(self) -> tuple[float, float] | None:
+        """Between which values the pessimistic optimum lies: the worst value kept, and the bound; None if not known."""
+        ties = self.range
+        if self.bound is None or ties.note or ties.ties_feasible is not True or not np.isfinite(ties.worst):
+            return None
+        return min(ties.worst, self.bound), max(ties.worst, self.bound)
 
     @property
     def range(self) -> Range:
@@ -85,17 +96,24 @@ class Robust:
         return abs(self.range.worst - self.before.worst) / self.before.width if self.before.width > 0 else 1.0
 
     def __str__(self) -> str:
+        if self.bracket is None:
+            return "\n".join(self._told())
+        low, high = self.bracket
+        return "\n".join([*self._told(), f"the pessimistic optimum lies in [{low:.10g}, {high:.10g}]"])
+
+    def _told(self) -> list[str]:
+        """Return what changed, in words."""
         before, after = self.before, self.range
         out = [f"given    best {before.best:.10g}, worst {before.worst:.10g}"]
         if before.width <= BETTER * max(self.report.size, abs(before.best)):
-            return "\n".join([*out, "the response is settled as it is: no change is needed"])
+            return [*out, "the response is settled as it is: no change is needed"]
         if not self.margin:
-            return "\n".join([*out, "no small change helps: none that was tried has a better worst value"])
+            return [*out, "no small change helps: none that was tried has a better worst value"]
         out.append(f"changed  best {after.best:.10g}, worst {after.worst:.10g}, by at most {self.margin:.0e}")
         out.append(f"price of robustness {self.price:.6g}: {100 * self.recovered:.4g} % of the range is recovered")
         if self.recovered < MOST:
             out.append("no small change that was tried makes the followers strictly prefer what was meant")
-        return "\n".join(out)
+        return out
 
 
 def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit: float | None = None) -> Robust:
@@ -130,6 +148,7 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     See Also
     --------
     kktgen.verify : With ``range=True``, what the ties are worth at one decision.
+    kktgen.optimize : With ``pessimistic=True``, the best worst value there is, proved or with a bound.
 
     Examples
     --------
@@ -147,6 +166,11 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     2.000 0.000
     >>> print(f"{result.range.best:.3f} {result.range.worst:.3f} {result.recovered:.2f}")
     2.000 2.000 1.00
+
+    However drivers break ties, so much is sure, and no toll is worth more than 2.
+
+    >>> print(str(result).splitlines()[-1])
+    the pessimistic optimum lies in [1.999999, 2]
     """
     if not isinstance(margin, int | float) or not 0 < margin < np.inf:
         raise ProblemError(f"robust: margin is {margin!r}; give a positive number")
@@ -160,10 +184,10 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     tried = tuple((step, best * view.objective, worst * view.objective) for step, best, worst in own.tried)
     if not own.margin or own.solution.z is None:
         point = solution if isinstance(solution, Solution) else _heuristic(model, z[: model.n], "given point", 0.0)
-        return Robust(point, given, before, 0.0, tried)
+        return Robust(point, given, before, 0.0, tried, _bound(given))
     point = _heuristic(model, view.back(own.solution.z[: model.n]), "kktgen.robust", deadline.spent)
     report = verify(bilevel, point, range=True, time_limit=deadline.last().left())
-    return Robust(point, report, before, own.margin, tried)
+    return Robust(point, report, before, own.margin, tried, _bound(given))
 
 
 def _robust(bilevel: Bilevel, solution: Any, margin: float, deadline: Deadline) -> Robust:
@@ -178,10 +202,15 @@ def _robust(bilevel: Bilevel, solution: Any, margin: float, deadline: Deadline) 
                     break
     if not hunt.margin:
         point = solution if isinstance(solution, Solution) else _heuristic(model, hunt.z, "given point", 0.0)
-        return Robust(point, hunt.report, before, 0.0, tuple(hunt.tried))
+        return Robust(point, hunt.report, before, 0.0, tuple(hunt.tried), hunt.bound)
     point = _heuristic(model, hunt.best, "kktgen.robust", deadline.spent)
     report = replace(verify(bilevel, point, time_limit=deadline.last().left()), range=hunt.report.range)
-    return Robust(point, report, before, hunt.margin, tuple(hunt.tried))
+    return Robust(point, report, before, hunt.margin, tuple(hunt.tried), hunt.bound)
+
+
+def _bound(given: Report) -> float | None:
+    """Return the bound of an optimum, None where no optimum was claimed."""
+    return given.bound if given.claim == "optimal" else None
 
 
 def _heuristic(model: Model, z: np.ndarray, solver: str, seconds: float) -> Solution:
@@ -194,7 +223,7 @@ class _Nearby:
     def __init__(self, bilevel: Bilevel, solution: Any, deadline: Deadline) -> None:
         self.bilevel, self.model, self.deadline = bilevel, shared_kkt(bilevel), deadline
         self.report = verify(bilevel, solution, range=True, time_limit=deadline.left())
-        self.before = _usable(self.report)
+        self.before, self.bound = _usable(self.report), _bound(self.report)
         given = solution.z if isinstance(solution, Solution) else solution
         self.z = np.array(given, dtype=float)[: self.model.n]
         self.best = self._intended = _intended(self.model, self.z, self.before, deadline)

@@ -69,7 +69,8 @@ def _middle(units: np.ndarray) -> float:
 def _rows(rows: Rows, c: np.ndarray) -> Rows:
     M = rows.M
     r = np.array([_middle(c[M.indices[a:b]]) for a, b in zip(M.indptr[:-1], M.indptr[1:], strict=True)])
-    return Rows(rows.space, _entries(M, c, r), _sides(rows.lo, r), _sides(rows.hi, r), rows.shape, rows.name)
+    lo, hi = _sides(rows.lo, r), _sides(rows.hi, r)
+    return Rows(rows.space, _entries(M, c, r), lo, hi, rows.shape, rows.name, rows.every_response)
 
 
 def _quad(quad: Quad, c: np.ndarray, unit: float) -> Quad:
@@ -80,7 +81,7 @@ def _quad(quad: Quad, c: np.ndarray, unit: float) -> Quad:
 def _quad_row(row: QuadRow, c: np.ndarray) -> QuadRow:
     quad = row.quad
     r = _middle(np.concatenate([c[quad.i] * c[quad.j], c[quad.linear.indices]]))
-    return QuadRow(_quad(quad, c, r), row.lo / r, row.hi / r, row.name)
+    return QuadRow(_quad(quad, c, r), row.lo / r, row.hi / r, row.name, row.every_response)
 
 
 def _declared(d: Declared, c: np.ndarray, f: float) -> Declared:

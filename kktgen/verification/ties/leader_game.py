@@ -101,8 +101,16 @@ class Play:
         return Polyhedron(A, np.concatenate([t.lo, self.lo]), np.concatenate([t.hi, self.hi]), self.lb, self.ub)
 
 
-def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Play:
+def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER, before: np.ndarray | None = None) -> Play:
     """Return the leader's problem over the ties at a verified point of a KKT model.
+
+    Parameters
+    ----------
+    model : Model
+    z : ndarray (n,)
+    deadline : Deadline
+    before : ndarray of int, optional
+        Columns of the leader that are decided before the followers respond, whoever sees them.
 
     Raises
     ------
@@ -114,6 +122,7 @@ def play(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Play:
     if model.kkt is not None:
         seen[model.kkt.seen] = True
     seen[model.terms.factors] = True
+    seen[[] if before is None else before] = True
     v = np.flatnonzero((model.space.owner == LEADER) & (model.space.role == "leader") & ~seen)
     columns = np.concatenate([ties.columns, v])
     free = np.zeros(model.n, dtype=bool)
@@ -152,7 +161,7 @@ Linear = tuple[tuple[np.ndarray, float], RowTable]
 
 def _linear(model: Model, ties: Face, z: np.ndarray, free: np.ndarray, deadline: Deadline) -> Linear:
     """Return objective (q, r) and leader rows over all columns, linear on the face; the rewritten ones if need be."""
-    flat = _Flat(ties, z, free, deadline)
+    flat = Flat(ties, z, free, deadline)
     for k, one in enumerate((model, None)):
         one = eliminate(model) if one is None else one
         goal = flat(one.objective)
@@ -180,7 +189,7 @@ def _rows(model: Model, quads: list[tuple[np.ndarray, float] | None], n: int) ->
     return join([table, RowTable(M, bent.lo - side, bent.hi - side, bent.blocks)], n)
 
 
-class _Flat:
+class Flat:
     """Reads quadratic expressions as linear ones on a face, with the fixed columns at their values."""
 
     def __init__(self, ties: Face, z: np.ndarray, free: np.ndarray, deadline: Deadline) -> None:

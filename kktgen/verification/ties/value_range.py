@@ -29,7 +29,7 @@ GAP = 1e-5
 """Gap (over ``max(1, |value|)``) above which a worst value is reported as not proved."""
 
 
-def span(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Range:
+def span(model: Model, z: np.ndarray, deadline: Deadline = NEVER, before: np.ndarray | None = None) -> Range:
     """Return the leader's best and worst value over the ties at a verified point.
 
     Parameters
@@ -39,6 +39,8 @@ def span(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Range:
     z : ndarray (n,)
         A bilevel-feasible point.
     deadline : Deadline
+    before : ndarray of int, optional
+        Columns of the leader that are decided before the followers respond, and are no recourse.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def span(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Range:
     """
     view = scaled(model)
     model, z = view.model, view.point(z)
-    game = play(model, z, deadline)
+    game = play(model, z, deadline, before)
     best = least(game.whole, game.cost, game.integer, deadline)
     worst = _worst(game, best, deadline)
     rows = _rows(game, deadline)
