@@ -86,7 +86,7 @@ def is_backed(known: Record) -> bool:
 
 
 def standing(known: Record) -> Record:
-    """Return the record that the known value rests on: the latest proof of it, else the latest one that has it.
+    """Return the record that the known value rests on: the latest that has and proves it, that has it, that proves it.
 
     Where nothing is recorded, what ``source`` tells is taken; nothing where there is no value.
     """
@@ -94,8 +94,9 @@ def standing(known: Record) -> Record:
     value = value_of(told)
     if value is None:
         return {}
-    near = [one for one in told["history"] if (gap(value_of(one), value) or 0.0) <= GAP and value_of(one) is not None]
-    return next(reversed([*near, *proofs(told)]), {})
+    there = [one for one in told["history"] if (apart := gap(value_of(one), value)) is not None and apart <= GAP]
+    backed = [one for one in there if any(one is proof for proof in proofs(told))]
+    return next((some[-1] for some in (backed, there, proofs(told)) if some), {})
 
 
 def grade(known: Record) -> str:

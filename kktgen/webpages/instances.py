@@ -87,7 +87,7 @@ def _help() -> Html:
 
 
 SHOWN = (
-    ("lasso", "rows with this word, or with words it begins or ends or stands in"),
+    ("lasso", "rows in which this stands, inside a longer word as well"),
     ("grade=open n_y>500", "both hold; also < <= >= !=, and several values: grade=hard,open"),
     ("binary-leader -coupling", "leaders with binaries, no coupling rows: - in front means not"),
     ("LC?L", "class codes that begin so, ? for any letter; also class=??n"),

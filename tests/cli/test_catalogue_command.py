@@ -39,7 +39,7 @@ def test_the_same_question_gives_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["no_such", "-o", "site"], "no instance 'no_such'"), (["knapsack"], "Missing option '-o'"),
+        (["no_such", "-o", "site"], "'no_such'"), (["knapsack"], "Missing option '-o'"),
         (["knapsack", "-o", "site", "--runs", "none"], "cannot be read"),
         (["knapsack", "-o", "file/site"], "cannot be made"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kktgen.library.records import PROVED, better, beyond, different, first_records, grade, is_backed, proofs
+from kktgen.library.records import PROVED, better, beyond, different, first_records, grade, is_backed, proofs, standing
 
 ONE = {"objective": 1.0, "bound": 1.0, "claim": "optimal", "encoding": "SOS1 3", "solver": "SCIP 10.0.2"}
 BY = {"by": "kktgen 0.1.0, auto, SCIP 10.0.2, 0.4 s of 60 s, 1 thread", "seconds": 0.4}
@@ -32,6 +32,16 @@ def test_proofs_differ_in_encoding_or_solver(other, differs):
 def test_one_proof_with_all_boxes_is_enough():
     assert is_backed(known({**ONE, "boxes": PROVED}))
     assert not is_backed(known(ONE)) and not is_backed(known({**ONE, "boxes": PROVED, "bound": 1.1}))
+
+
+def test_a_value_rests_on_its_latest_proof():
+    worse, without = {**ONE, "objective": 1.5}, {"best": 1.0, "by": "a point alone"}
+    later = {**ONE, "solver": "HiGHS 1.11"}
+    assert standing(known(ONE, later, worse, without)) is later
+    assert standing(known(worse, without)) is without and standing(known(worse)) is worse
+    assert standing({}) == {} == standing(known({"best": 0.5}))
+    told = {"objective": 2.0, "bound": 2.0, "claim": "optimal", "source": "kktgen 0.1.0, SCIP 10.0.2, 0.4 s of 60 s"}
+    assert standing(told)["seconds"] == 0.4
 
 
 def test_a_bound_that_leaves_a_gap_is_no_proof():

@@ -27,8 +27,8 @@ from .. import printing
 def command(sets: tuple[str, ...], output: Path, runs: tuple[Path, ...], quiet: bool) -> None:
     """Write catalogue.html, the list of instances, and results.html, what is proved of them and by which runs.
 
-    SET is a family, family/case, a pattern, a .toml file or a folder, as for kktgen instance check; without one, the
-    whole library.
+    SET is a family, family/case, a pattern, a .toml file, a folder or whatever kktgen instance check takes; without
+    one, the whole library.
 
     Both pages work from the disk, without a network, in light and dark. Headings sort, a box filters, a row opens, and
     the address behind the # keeps what is shown. Words of the filter, all of which must fit:
