@@ -182,12 +182,17 @@ class Relaxation:
             self._move(node)
             return self._told(node, self._lp.minimize(self._all, self.program.q))
         p = self.program
-        try:
-            found = interior(p.P, self.tangent_data(node)[0], self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
-        except SolverError:
-            return Relaxed(-np.inf)
-        if found.status == "optimal":
-            return self._told(node, found)
+        q, args = self.tangent_data(node)[0], (self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
+        for rough in (False, True):  # any point and prices will do where good ones are not to be had
+            try:
+                found = interior(p.P, q, *args, rough)
+            except SolverError:
+                continue
+            if found.status == "optimal":
+                return self._told(node, found)
+            nothing = self.empty(node) if found.status == "infeasible" and not rough else None
+            if nothing is not None:
+                return nothing
         return self.empty(node) or Relaxed(-np.inf)
 
     def tangent_data(self, node: Node) -> tuple[np.ndarray, float]:
