@@ -40,6 +40,7 @@ class Quick:
         self.used, self.block, self.count = used, block, len(names)
         self.points: list[np.ndarray] = []
         self._lp: WarmLp | None = None
+        self._rows = -1
 
     def learn(self, x: np.ndarray) -> None:
         """Add the tangents at a point."""

@@ -34,7 +34,7 @@ LEAST = 1e-7
 MARGIN = 1e-7
 """A node counts as done when its bound, in floats, exceeds the value by this much of it."""
 
-CHECKING = 1.0
+CHECKING = 0.4
 """What is left of the limit for the check, of the seconds the leaves took so far: it evaluates them once more."""
 BENT, MIDDLE = 4, 0.2
 """So many boxes of chords are tried, and split at least this far from their ends."""
