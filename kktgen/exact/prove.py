@@ -164,7 +164,7 @@ class _Case:
         self.value = optimum.amount(goal["linear"], goal["products"], z) + optimum.F(goal["constant"])
         at = np.array([float(v) for v in z])
         self.size = max(abs(self.value), Fraction(objective_size(self.model, at)))
-        self.cut = self.value - Fraction(repr(gap)) * self.size
+        self.cut = self.value - Fraction(repr(float(gap))) * self.size
 
     def prepare(self, deadline: Deadline) -> None:
         """Rewrite objective and rows, so that what is bounded at the nodes is convex."""
@@ -221,6 +221,8 @@ class _Case:
         better = self.model.sense * search.bound * search.program.unit
         if not np.isfinite(better):
             return "the relaxation is unbounded where all pairs have a zero: bound the variables"
+        if search.bound * search.program.unit >= float(self.cut):
+            return "prices of a leaf could not be completed in rational numbers"
         if self.left:
             return f"rows of the leader hold products that do not become convex ({self.left[0]}); no leaf bounds them"
         return f"all conditions seem to hold at a value of about {better:.8g}, better than the point; solve again"

@@ -102,6 +102,22 @@ def test_curved_rows_are_bounded_by_tangents():
     assert proof.data["curved"] and any(len(price) == 3 for node in bounds for price in node[-1])
 
 
+def test_sets_and_conditions_of_the_leader_are_branched_on():
+    m = kg.Bilevel("sets")
+    x = m.var("x", 4, lb=0, ub=[1, 2, 3, 4])
+    on = m.var("on", kind="B")
+    m.sos1(x)
+    m.indicator(on, 1, x[3] <= 1)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0, ub=10)
+    lower.minimize(y)
+    lower.add(y >= x.sum() - on)
+    m.maximize(y + 2 * on - 0.5 * x[3])
+    proof = proved(m)
+    assert proof.ok and float(proof.value) == 4
+    assert any(node[0] == "set" for node in proof.data["tree"])
+
+
 def test_concave_objectives_over_boxes_are_bounded_by_chords():
     m = kg.Bilevel("chords")
     x = m.var("x", 2, lb=-1, ub=[2, 1])

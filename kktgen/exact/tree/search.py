@@ -20,6 +20,7 @@ from ..optimum import Box
 from .curved import CurvedRow
 from .leaf import leaf
 from .program import Program
+from .quick import Quick
 from .relaxation import Node, Relaxation, Relaxed
 
 CANDIDATES = 8
@@ -33,7 +34,7 @@ LEAST = 1e-7
 MARGIN = 1e-7
 """A node counts as done when its bound, in floats, exceeds the value by this much of it."""
 
-CHECKING = 1.0
+CHECKING = 0.4
 """What is left of the limit for the check, of the seconds the leaves took so far: it evaluates them once more."""
 BENT, MIDDLE = 4, 0.2
 """So many boxes of chords are tried, and split at least this far from their ends."""
@@ -106,6 +107,7 @@ class Search:
         self.program, self.cut, self.deadline, self.tell = program, cut, deadline, tell
         self.known = cut + room
         self.relaxation = Relaxation(program, deadline, curved)
+        self.quick = None if self.relaxation.linear else Quick(self.relaxation, deadline)
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
@@ -119,7 +121,7 @@ class Search:
         node = Node(p.lb, p.ub, p.lo, p.hi)
         heap: list[tuple[float, int, Part]] = []
         try:
-            self.root = Part(node, p.kkt.box, frozenset(), self.relaxation.solve(node))
+            self.root = Part(node, p.kkt.box, frozenset(), self._bounded(node))
             heap = [(self.root.found.rank, next(count), self.root)]
             while heap and not self.stuck:
                 self._note(heap)
@@ -159,13 +161,16 @@ class Search:
     def _settled(self, part: Part) -> list[Part]:
         """Work on a part until it is a leaf or branched on; return the parts left open."""
         while not self._close(part):
+            if part.found.rough:
+                part.found = self._bounded(part.node)
+                continue
             candidates = self._candidates(part)
             if not candidates:
                 self.stuck = True
                 return [part]
             settled, best, score = [], None, -1.0
             for candidate in candidates:
-                found = [self.relaxation.solve(node) for node in self._nodes(part, candidate)]
+                found = [self._tried(node) for node in self._nodes(part, candidate)]
                 rise = [min(one.rank, self.aim) - max(part.found.rank, LOWEST) for one in found]
                 done = [one.value >= self.aim for one in found]
                 if any(done):
@@ -185,8 +190,22 @@ class Search:
                     return left
                 part = left[0]
             if len(settled) > 1:
-                part.found = self.relaxation.solve(part.node)
+                part.found = self._bounded(part.node)
         return []
+
+    def _bounded(self, node: Node) -> Relaxed:
+        """Return a node's relaxation; the quick ones learn from it."""
+        found = self.relaxation.solve(node)
+        if self.quick is not None and found.x is not None:
+            self.quick.learn(found.x)
+        return found
+
+    def _tried(self, node: Node) -> Relaxed:
+        """Return what is quickly known of a candidate's child."""
+        if self.quick is None or not self.quick.points:
+            return self.relaxation.solve(node)
+        found = self.quick.solve(node)
+        return found if found.rank > -np.inf else self.relaxation.solve(node)
 
     def _branch(self, part: Part, candidate: list[Any], found: list[Relaxed]) -> list[Part]:
         """Branch on a candidate; return the children that are no leaves."""
