@@ -17,11 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import expect
+from ..errors import UnsupportedError, expect
 from ..numerics.sparse import Csr, coo, joined, row_index, vstack
 from ..problem.bilevel import Bilevel
-from ..problem.columns import Block
+from ..problem.columns import Block, Space
 from ..problem.follower_rows import System
+from ..problem.integers import has_integers, no_kkt
 from ..problem.lifting import told
 from .constants import folded
 from .declared import declared_quads, leader_indicators, leader_rows, leader_sets, primal_rows
@@ -54,10 +55,13 @@ def kkt(bilevel: Bilevel) -> Model:
     ------
     ProblemError
         The argument is no Bilevel, or a follower has no objective.
+    UnsupportedError
+        A follower has integer variables, and so no KKT conditions.
 
     See Also
     --------
     kktgen.eliminate, kktgen.bound, kktgen.encode, kktgen.solve : The steps that follow.
+    kktgen.master : In the place of it, for followers with integer variables.
     kktgen.optimize : All of them in one call.
 
     Examples
@@ -83,6 +87,8 @@ def kkt(bilevel: Bilevel) -> Model:
       objective                           1 products nonconvex, maximised (its negative is minimised)
     """
     expect(bilevel, Bilevel, "kkt")
+    if has_integers(bilevel):
+        raise UnsupportedError(no_kkt(bilevel, "kkt"))
     space, quads = bilevel.space.copy(), declared_quads(bilevel)
     box_terms(space, quads[1])
     systems = tuple(follower.system() for follower in bilevel.followers)
@@ -170,10 +176,10 @@ def _used(bilevel: Bilevel, systems: tuple[System, ...]) -> tuple[np.ndarray, np
 
 def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilevel) -> RowTable:
     blocks, start = [], 0
-    declared = [b for b in bilevel.space.blocks if b.role == "follower"]
     by_follower: dict[str, list[Block]] = {}
-    for block in declared:
-        by_follower.setdefault(block.follower, []).append(block)
+    for block in bilevel.space.blocks:
+        if block.role == "follower":
+            by_follower.setdefault(block.follower, []).append(_own(bilevel.space, block))
     for system in systems:
         for block in by_follower.get(system.name, []):
             size = block.stop - block.start
@@ -184,6 +190,12 @@ def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilev
             )
             start += size
     return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
+
+
+def _own(space: Space, block: Block) -> Block:
+    """Return the entries of a declared block that are the follower's: its integers may be the leader's in masters."""
+    mine = space.role[block.start : block.stop] == "follower"
+    return block if mine.all() else block.part(np.flatnonzero(mine), block.start)
 
 
 def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: list[list[int]]) -> Pairs:

@@ -17,6 +17,8 @@ CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, "optimal"
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
 TOP = (EQUILIBRIUM, "optimal")
 """Claims that no further work can raise: where nobody optimises the whole, and where the leader does."""
+INFIMUM = "the leader moves rows of an integer follower continuously: the optimum may be an infimum that no point has"
+"""What is said where a response may cease to be feasible between one decision and the next."""
 SHOWN = 6
 """Most followers a printed report shows one by one."""
 
@@ -326,6 +328,17 @@ class Report:
         ]
         return [part for part in parts if part is not None]
 
+    def _attained(self) -> str:
+        """Return what is known of whether some point has the optimal value; empty where it is, or nobody asked."""
+        moved = INFIMUM in self.reasons
+        if self.claim == "optimal" and not self.attained:
+            why = "an integer follower's rows are moved" if moved else "columns have no bounds"
+            return f"not known, as {why}: the optimum may be an infimum"
+        if moved and self.value is not None and self.bound is not None and self.claim == "bilevel-feasible":
+            low, high = sorted((self.bound, self.value))
+            return f"not known: the infimum or supremum lies in [{low:.10g}, {high:.10g}]"
+        return ""
+
     def __str__(self) -> str:
         shown, left = self.shown
         table = [("condition", "residual", "tolerance", "", "where")]
@@ -341,8 +354,8 @@ class Report:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]
         out.append(f"  claim      {self.claim}")
-        if self.claim == "optimal" and not self.attained:
-            out.append("  attained   not known, as columns have no bounds: the optimum may be an infimum")
+        if (said := self._attained()):
+            out.append(f"  attained   {said}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
 
 
