@@ -7,6 +7,7 @@
     kg.optimize(m)                               the recipe in one call, or step by step:
     kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
                                                     '--> kg.write, kg.dumps
+    kg.master(m, responses)                    a relaxation over responses of followers with integer variables
     kg.write(m, "x.bilevel.json"), kg.read     problems as files; linear ones also as .aux with .mps
     kg.decompose(model), kg.tighten(model, point)     many followers: subproblems, smaller boxes by rounds over them
     kg.cut(model)                                valid inequalities from strong duality
@@ -101,6 +102,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.explain import Explanation, explain
     from .recipes.optimize import optimize
     from .recipes.pipeline import Result
+    from .recipes.responses.master import master
     from .recipes.point_estimate import Estimate, point_estimate
     from .recipes.robust import robust
     from .reformulate import bounds
@@ -168,6 +170,7 @@ __all__ = [
     "explain",
     "high_point",
     "kkt",
+    "master",
     "optimize",
     "plot",
     "point_estimate",
@@ -230,6 +233,7 @@ make_lazy(
         "recipes.optimize": "optimize",
         "recipes.pipeline": "Result",
         "recipes.point_estimate": "Estimate point_estimate",
+        "recipes.responses.master": "master",
         "recipes.robust": "robust",
         "reformulate.alignment": "alignment",
         "reformulate.bounds": ". bound",

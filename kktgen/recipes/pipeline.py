@@ -42,6 +42,7 @@ from ..verification.refutation import gap as gap_between
 from ..verification.report import TOP
 from ..verification.verify import Report, verify, with_range
 from .html import result_html
+from .responses.record import Responses
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 
 ENOUGH = 1e-6
@@ -77,6 +78,10 @@ class Result:
     lagrangian : Lagrangian or None
         Where rounds over many followers were made (``decompose``): what their bound and boxes rest on, to be written
         (``result.lagrangian.write("x.lagrangian.npz")``) and checked (``python -m kktgen.lagrangian FILE``).
+    responses : Responses
+        Of integer followers, those the last master knows (``result.responses.write("x.responses.json")``).
+    rounds : int
+        Masters that were solved for them.
 
     See Also
     --------
@@ -107,6 +112,8 @@ class Result:
     polished: tuple[float, float] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     lagrangian: Lagrangian | None = None
+    responses: Responses | None = None
+    rounds: int = 0
 
     def __repr__(self) -> str:
         value = "no point" if self.solution.objective is None else f"objective {self.solution.objective:.6g}"

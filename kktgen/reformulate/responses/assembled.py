@@ -21,7 +21,7 @@ NOTE = "responses enumerated"
 """How the note of a master begins."""
 
 
-def assembled(base: Base, responses: Sequence[Response], eps: float = 0.0) -> Model:
+def assembled(base: Base, responses: Sequence[Response], eps: float = 0.0, margin: float = 0.0) -> Model:
     """Return the master over some responses, with the KKT pairs of continuous variables still in it.
 
     Parameters
@@ -32,7 +32,7 @@ def assembled(base: Base, responses: Sequence[Response], eps: float = 0.0) -> Mo
         By how much (relative) the leader must go beyond the rows of a response that is to count as infeasible; 0 makes
         a relaxation, more than 0 does not.
     """
-    added = Additions.to(base.model)
+    added = Additions.to(base.model, margin)
     violations = Violations(base, added, eps)
     place = {part.name: k for k, part in enumerate(base.parts)}
     for response in responses:

@@ -114,7 +114,7 @@ def _at_most(
     difference = (cost - value).canonical()
     size = abs(value.r) if not len(value.v) else 1.0
     difference = Quad(difference.space, difference.i, difference.j, difference.v, difference.linear,
-                      difference.r - SLACK * max(1.0, size))  # fmt: skip
+                      difference.r + (added.margin - SLACK) * max(1.0, size))  # fmt: skip
     if not literals.count:
         added.at_most_zero(word, difference)
         return

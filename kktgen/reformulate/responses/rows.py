@@ -26,18 +26,21 @@ class Additions:
     model : Model
     space : Space
         Its columns and the new ones.
+    margin : float
+        By how much (relative) a follower's cost must lie below that of a response; 0 in a relaxation.
     """
 
     model: Model
     space: Space
+    margin: float = 0.0
     rows: list[RowTable] = field(default_factory=list)
     quads: list[tuple[str, Quad]] = field(default_factory=list)
     indicators: list[Indicators] = field(default_factory=list)
 
     @classmethod
-    def to(cls, model: Model) -> Additions:
+    def to(cls, model: Model, margin: float = 0.0) -> Additions:
         """Return additions to a model, none so far."""
-        return cls(model, model.space.copy())
+        return cls(model, model.space.copy(), margin)
 
     def columns(self, word: str, count: int, lb: float = -np.inf, ub: float = np.inf, kind: str = "C") -> np.ndarray:
         """Append columns ``word[k]``."""
