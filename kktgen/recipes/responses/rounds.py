@@ -89,6 +89,7 @@ class Rounds:
     status: str = "time_limit"
     doubts: tuple[str, ...] = ()
     ended: str = ""
+    who: str = "no solver"
     _keys: set[tuple[str, bytes]] = field(default_factory=set)
 
     @property
@@ -182,9 +183,16 @@ class Rounds:
             start = np.full(ready.n, np.nan)
             start[: len(self.best)] = np.where(self.base.free.space.is_price, np.nan, self.best)
         limit, goal = self.deadline.left(), min(MASTER_GAP, 0.5 * self.gap)
-        tight = {"numerics/feastol": 1e-8} if self.solver == "scip" else {}
-        return solve(ready, self.solver, time_limit=limit, gap=goal, start=start, progress=self._teller(),
-                     **{**tight, **self.options})  # fmt: skip
+        by, options = self._by(ready)
+        return solve(ready, by, time_limit=limit, gap=goal, start=start, progress=self._teller(), **options)
+
+    def _by(self, ready: Model) -> tuple[str, dict[str, Any]]:
+        """Return the solver of a master and its options: HiGHS where SCIP is not needed and has no options."""
+        isolation = {key: self.options[key] for key in ("isolate", "memory_limit") if key in self.options}
+        own = {key: value for key, value in self.options.items() if key not in isolation}
+        if self.solver == "scip" and not own and ready.features <= {"int"}:
+            return "highs", {**isolation, "mip_feasibility_tolerance": 1e-7}
+        return self.solver, {**({"numerics/feastol": 1e-8} if self.solver == "scip" else {}), **self.options}
 
     def _others(self, held: np.ndarray | None) -> list[Response]:
         """Return the responses whose integers are not those of a point."""
@@ -195,7 +203,7 @@ class Rounds:
 
     def _bounded(self, found: Solution) -> bool:
         """Take the bound of a master; return whether there is a point to go on with."""
-        sense = self.base.free.sense
+        sense, self.who = self.base.free.sense, found.solver
         if found.status == "infeasible":
             if self.best is None:
                 self.status = "infeasible"
@@ -304,8 +312,4 @@ class Rounds:
         status = self.status
         if self.best is not None and status not in ("optimal", "time_limit"):
             status = "time_limit"
-        return Solution(status, value, bound, self.best, self.deadline.spent, f"masters by {self._who}", free, raw=raw)
-
-    @property
-    def _who(self) -> str:
-        return {"scip": "SCIP", "highs": "HiGHS"}.get(self.solver, self.solver)
+        return Solution(status, value, bound, self.best, self.deadline.spent, f"masters by {self.who}", free, raw=raw)
