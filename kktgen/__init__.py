@@ -102,8 +102,8 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.explain import Explanation, explain
     from .recipes.optimize import optimize
     from .recipes.pipeline import Result
-    from .recipes.responses.master import master
     from .recipes.point_estimate import Estimate, point_estimate
+    from .recipes.responses.master import master
     from .recipes.robust import robust
     from .reformulate import bounds
     from .reformulate.alignment import alignment

@@ -1,4 +1,4 @@
-"""The model of a problem with integer followers in which these need not be optimal: points, values, rows, no KKT system.
+"""The model of a problem with integer followers in which these need not be optimal: points, values, rows.
 
 Masters are this model with more columns and rows; what they say is held against it.
 """

@@ -17,12 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import UnsupportedError, expect
+from ..errors import expect
 from ..numerics.sparse import Csr, coo, joined, row_index, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block, Space
 from ..problem.follower_rows import System
-from ..problem.integers import has_integers, no_kkt
+from ..problem.integers import refuse_integers
 from ..problem.lifting import told
 from .constants import folded
 from .declared import declared_quads, leader_indicators, leader_rows, leader_sets, primal_rows
@@ -87,8 +87,7 @@ def kkt(bilevel: Bilevel) -> Model:
       objective                           1 products nonconvex, maximised (its negative is minimised)
     """
     expect(bilevel, Bilevel, "kkt")
-    if has_integers(bilevel):
-        raise UnsupportedError(no_kkt(bilevel, "kkt"))
+    refuse_integers(bilevel, "kkt")
     space, quads = bilevel.space.copy(), declared_quads(bilevel)
     box_terms(space, quads[1])
     systems = tuple(follower.system() for follower in bilevel.followers)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import BoundError, ProblemError, UnsupportedError
+from ..errors import BoundError, UnsupportedError
 from ..numerics.sparse import take_rows
 from .bilevel import Bilevel
 from .columns import LEADER, Space, labels
@@ -50,6 +50,33 @@ def no_kkt(bilevel: Bilevel, verb: str) -> str:
         "kg.optimize(m) solves such a problem by enumerating responses; kg.master(m, responses) is one of its "
         "relaxations as a model"
     )
+
+
+CANNOT = {
+    "agree": "its encodings are of KKT pairs. What can be compared are the masters of two solvers: "
+    "kg.optimize(m, solver='scip', **{'limits/nodes': -1}) and kg.optimize(m, solver='highs'), each with a bound",
+    "certify": "for integers that are fixed, rational numbers could prove a response; that no other choice of integers "
+    "is better needs the proof of a mixed-integer program, which kktgen does not write. kg.verify solves every "
+    "follower's program again, in floating point",
+    "robust": "a small move settles ties of continuous responses; kg.verify(m, solution, range=True) says what "
+    "the ties of integer responses are worth",
+    "explain": "kg.optimize says whether a master, a relaxation, is infeasible or unbounded",
+    "alignment": "interests are compared over the responses of a convex follower",
+    "respond": "result.responses of kg.optimize(m) are the responses it found",
+}
+"""What some verbs need KKT conditions for, and what there is instead."""
+
+
+def refuse_integers(bilevel: Bilevel, verb: str) -> None:
+    """Refuse a problem with integer followers, and say what can be done instead.
+
+    Raises
+    ------
+    UnsupportedError
+        Some follower has integer variables.
+    """
+    if has_integers(bilevel):
+        raise UnsupportedError(no_kkt(bilevel, verb) + (f"; {CANNOT[verb]}" if verb in CANNOT else ""))
 
 
 def check_integers(bilevel: Bilevel) -> None:

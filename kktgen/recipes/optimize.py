@@ -128,9 +128,9 @@ def optimize(
     Notes
     -----
     Followers with integer variables have no KKT conditions. Their responses are enumerated instead: masters
-    (:func:`kktgen.master`) bound the optimum, every decision of a master is answered by the followers solved again, until
-    both meet. ``result.responses`` and ``result.rounds`` tell of it; ``choices``, ``method``, ``cuts``, ``decompose`` and
-    ``parts`` do not apply.
+    (:func:`kktgen.master`) bound the optimum, every decision of a master is answered by the followers solved again,
+    until both meet. ``result.responses`` and ``result.rounds`` tell of it; ``choices``, ``method``, ``cuts``,
+    ``decompose`` and ``parts`` do not apply. Masters that are plain MILPs go to HiGHS unless options of SCIP are given.
 
     See Also
     --------
@@ -163,8 +163,8 @@ def optimize(
     check_parts(parts)
     asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
     if isinstance(bilevel, Bilevel) and has_integers(bilevel):
-        given = {"choices": choices, "method": method, "cuts": cuts, "decompose": decompose, "parts": parts}
-        refuse_options(bilevel, given)
+        asked_for = {"choices": choices, "method": method, "cuts": cuts, "decompose": decompose, "parts": parts}
+        refuse_options(bilevel, asked_for)
         with shown(progress, "bound") as told:
             return enumerated_answer(
                 bilevel, encoding, solver, time_limit, gap, start, range, executor, told, stages, state, options

@@ -42,8 +42,8 @@ from ..verification.refutation import gap as gap_between
 from ..verification.report import TOP
 from ..verification.verify import Report, verify, with_range
 from .html import result_html
-from .responses.record import Responses
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
+from .responses.record import Responses
 
 ENOUGH = 1e-6
 """Relative gap at which SCIP stops in models with products: a hundredth of what the claim asks for."""

@@ -1,8 +1,8 @@
 """Check a point of a problem with integer followers: rows, integers, and every follower's program solved again.
 
 Lines are those of :mod:`kktgen.verification.residuals` but for the followers' KKT conditions, in whose place stands
-``follower gap``: with f* the optimum of the follower's mixed-integer program at the point's decision (its rows elastic by
-what the point violates them, at most the tolerance), ``(f(y) - f*) / max(1, |f(y)|, sum_j |q_j y_j|, 1/2 y'P y)``.
+``follower gap``: with f* the optimum of the follower's mixed-integer program at the point's decision (its rows elastic
+by what the point violates them, at most the tolerance), ``(f(y) - f*) / max(1, |f(y)|, sum_j |q_j y_j|, 1/2 y'P y)``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..deadline import NEVER, Deadline
+from ..deadline import Deadline
 from ..errors import KktgenError
 from ..model.enumerated import shared_free
 from ..model.fingerprint import other_problem
@@ -93,8 +93,8 @@ def _of_point(
 ) -> Report:  # fmt: skip
     z, lines = point_of(model, given, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
-        why = (f"the point is not finite at {lines[0].where}",)
-        return Report(model.name, tuple(lines), "unverified", False, None, None, None, why, tolerances)
+        said = f"the point is not finite at {lines[0].where}"
+        return Report(model.name, tuple(lines), "unverified", False, None, None, None, (said,), tolerances)
     lines += leader_lines(scaled(model), z, tolerances)
     lines += [_feasible(model, part, z, tolerances) for part in parts]
     run = map if executor is None else executor.map
@@ -106,7 +106,8 @@ def _of_point(
         why = tuple(f"{c.name}: {c.value:.1e} exceeds {c.tolerance:.0e} ({c.where})" for c in failing[:6])
         return Report(model.name, tuple(lines), "unverified", False, value, bound, None, why, tolerances,
                       unit=model.unit)  # fmt: skip
-    against, rests = [PLAIN], []
+    against: list[str] = [PLAIN]
+    rests: list[str] = []
     if known is not None:
         against, rests = _judged(model, known, value, size, tolerances)
     moves = any(part.is_moved and not part.is_lattice for part in parts)
@@ -163,7 +164,8 @@ def _gap(job: tuple[Any, ...]) -> Line:
         proved = (cost - least) / size if np.isfinite(least) else np.inf
         if proved <= tolerances.follower_gap:
             return line("follower gap", max(proved, 0.0), tolerances.follower_gap, "", name)
-        why = {"time_limit": "not re-solved: the time was over before"}.get(best.status, f"the follower is {best.status}")
+        late = best.status == "time_limit"
+        why = "not re-solved: the time was over before" if late else f"the follower is {best.status}"
         return line("follower gap", np.inf, tolerances.follower_gap, why, name)
     off = (cost - min(best.value, best.bound if np.isfinite(best.bound) else best.value)) / size
     where = "a better response is known" if off > 0 else ""

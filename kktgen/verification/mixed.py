@@ -71,8 +71,9 @@ def mixed(program: Program, whole: np.ndarray, deadline: Deadline = NEVER) -> Re
     model = as_model(program, whole)
     quadratic = program.P.nnz > 0
     try:
+        curved: dict[str, Any] = {"numerics/feastol": 1e-9}
         if quadratic:
-            found = solve(model, "scip", time_limit=deadline.left(), gap=EXACT, **{"numerics/feastol": 1e-9})
+            found = solve(model, "scip", time_limit=deadline.left(), gap=EXACT, **curved)
         else:
             found = solve(model, "highs", time_limit=deadline.left(), gap=0.0, **FINE)
     except KktgenError:

@@ -354,7 +354,7 @@ class Report:
             first, *more = str(self.range).splitlines()
             out += [f"  range      {first}{self._unit}", *(f"             {text}" for text in more)]
         out.append(f"  claim      {self.claim}")
-        if (said := self._attained()):
+        if said := self._attained():
             out.append(f"  attained   {said}")
         return "\n".join(out + [f"    - {reason}" for reason in self.reasons])
 

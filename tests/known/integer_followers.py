@@ -1,6 +1,6 @@
-"""Problems with integer followers and oracles that share nothing with kktgen: brute force, grids, linear programs of SciPy.
+"""Problems with integer followers, and oracles that share nothing with kktgen: brute force, grids, SciPy's LPs.
 
-A case is data: ``min c'x + d'y`` (``max`` where said) of the leader over y in argmin ``q'y + x'Q'y``, ``G y + H x <= h``.
+A case is data: ``min c'x + d'y + x'W y`` of the leader over y in argmin ``q'y + x'Q'y``, ``G y + H x <= h``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from ...model.model import Model
 from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...problem.bilevel import Bilevel
+from ...problem.integers import refuse_integers
 from ...progress import ProgressOption, shown
 from ...reformulate.bounds import bound
 from ...reformulate.eliminate import eliminate
@@ -114,6 +115,7 @@ def agree(
     (True, 'optimal')
     """
     expect(bilevel, Bilevel, "agree")
+    refuse_integers(bilevel, "agree")
     check_arguments(time_limit, None)
     asked, limits = _encodings(encodings), tolerances or Tolerances()
     able = _solvers(solvers)

@@ -74,9 +74,7 @@ def replies(
     return out
 
 
-def decided(
-    base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Executor | None = None
-) -> Decided | None:
+def decided(base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Executor | None = None) -> Decided | None:
     """Return what followers make of the decision of a point (n,); None where they have no response in time."""
     z = rounded(base, z)
     found = replies(base, z, deadline, executor)
@@ -108,10 +106,8 @@ def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: D
     free, space = base.free, base.free.space.copy()
     fixed = seen(base)
     space.lb[fixed] = space.ub[fixed] = z[fixed]
-    sides = []
-    for part, one in zip(base.parts, found, strict=True):
-        best = part.qp.cost(one.y, one.x)
-        sides.append(best + TIE * max(1.0, abs(best)))
+    costs = [part.qp.cost(one.y, one.x) for part, one in zip(base.parts, found, strict=True)]
+    sides = [cost + TIE * max(1.0, abs(cost)) for cost in costs]
     blocks = tuple(Block(k, k + 1, "cap", "copy", part.name) for k, part in enumerate(base.parts))
     caps = [part.cost for part in base.parts]
     table = QuadTable.of(caps, np.full(len(caps), -np.inf), np.array(sides), blocks, free.n)

@@ -70,7 +70,7 @@ def master(
     expect(bilevel, Bilevel, "master")
     if not has_integers(bilevel):
         raise ProblemError(
-            f"master: no follower of {bilevel.name!r} has integer variables; kg.kkt(m) is its single-level model, exactly"
+            f"master: no follower of {bilevel.name!r} has integer variables; kg.kkt(m) is its single-level model"
         )
     found = responses_of(bilevel, responses)
     common = base(bilevel, Deadline(time_limit))

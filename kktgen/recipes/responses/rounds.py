@@ -188,7 +188,9 @@ class Rounds:
 
     def _by(self, ready: Model) -> tuple[str, dict[str, Any]]:
         """Return the solver of a master and its options: HiGHS where SCIP is not needed and has no options."""
-        isolation = {key: self.options[key] for key in ("isolate", "memory_limit") if key in self.options}
+        isolation: dict[str, Any] = {
+            key: self.options[key] for key in ("isolate", "memory_limit") if key in self.options
+        }
         own = {key: value for key, value in self.options.items() if key not in isolation}
         if self.solver == "scip" and not own and ready.features <= {"int"}:
             return "highs", {**isolation, "mip_feasibility_tolerance": 1e-7}

@@ -1,14 +1,14 @@
-"""What a response says of every decision of the leader: the follower's cost is at most the response's, where it is feasible.
+"""What a response says of every decision: the follower's cost is at most the response's, where that is feasible.
 
 Of a response (u, k) at the decision x0 one of these is added to a master, f the cost at the master's own point:
 
-* the leader moves no row, and prices u: ``f <= D``, D the value of some dual point of the QP that k leaves (weak duality)::
+* the leader moves no row, and prices u: ``f <= D``, D the value of some dual point of the QP that k leaves::
 
       D = -1/2 w'P_uu w + (b - A_k k)'lam - (h - G_k k)'mu + (Q_k x + q_k)'k + 1/2 k'P_kk k
       P_uu w + Q_u x + q_u + P_uk k - A_u'lam + G_u'mu = 0,   mu >= 0
 
-  which is the same as ``f <= min_u f(x, (u, k))``, as u lies in a box: no pairs, no binaries, no constants. D grows
-  without end where k is infeasible.
+  By weak and strong duality that is ``f <= min_u f(x, (u, k))``, as u lies in a box: no pairs, no binaries, no
+  constants. D grows without end where k is infeasible.
 * the leader moves rows, and prices u: the same, the rows that are moved held at what they are at (u, k), and
   ``f <= D + M v``, v the sum of binaries of moved rows that (u, k) violates (:mod:`.violations`).
 * the leader does not price u: ``f <= f(x, (u + Y (x - x0), k)) + M v``. The matrix Y keeps the rows that hold with
@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import BoundError
+from ...numerics.product_hull import product_boxes
 from ...numerics.programs import Polyhedron
 from ...numerics.safe_bound import safe_minimum
 from ...numerics.sparse import row_index, widen
@@ -80,7 +81,8 @@ def _copy(
     w = np.full(len(u), -1)
     w[bent] = added.columns("w", len(bent))
     row, column, value = [], [], []
-    for M, columns, sign in ((qp.A[E][:, u].T, lam, -1.0), (qp.G[C][:, u].T, mu, 1.0), (qp.Q[u], qp.x, 1.0), (P, w, 1.0)):
+    terms = ((qp.A[E][:, u].T, lam, -1.0), (qp.G[C][:, u].T, mu, 1.0), (qp.Q[u], qp.x, 1.0), (P, w, 1.0))
+    for M, columns, sign in terms:
         M = M.tocsr()
         row.append(row_index(M))
         column.append(columns[M.indices])
@@ -99,7 +101,7 @@ def _copy(
 
 def _least_at(base: Base, part: Part, k: np.ndarray) -> float:
     """Return a lower bound on the cost at given integers, over all boxes."""
-    qp, y = part.qp, part.qp.y
+    y = part.qp.y
     lb, ub = base.lb.copy(), base.ub.copy()
     lb[y[part.k]] = ub[y[part.k]] = k[part.k]
     lb[y[part.u]], ub[y[part.u]] = part.space.lb[y[part.u]], part.space.ub[y[part.u]]
@@ -157,9 +159,8 @@ def _largest(quad: Quad, lb: np.ndarray, ub: np.ndarray) -> float:
     linear, (i, j, v) = quad.linear, (quad.i, quad.j, quad.v)
     with np.errstate(invalid="ignore"):
         own = np.where(linear.data > 0, linear.data * ub[linear.indices], linear.data * lb[linear.indices])
-        corners = np.stack([a * b for a in (lb[i], ub[i]) for b in (lb[j], ub[j])])
-        corners = np.where((i == j) & (lb[i] < 0) & (ub[i] > 0), np.vstack([corners[:3] * [[1], [0], [0]], corners[3:]]), corners) if len(v) else corners
-        products = np.maximum(v * corners.min(axis=0), v * corners.max(axis=0)) if len(v) else np.zeros(0)
+        low, high = product_boxes(i, j, lb, ub)
+        products = np.where(v > 0, v * high, v * low)
     total = float(own[linear.data != 0].sum() + products.sum() + quad.r)
     return np.inf if np.isnan(total) else total
 
@@ -217,7 +218,7 @@ def _violated(part: Part, response: Response, Y: np.ndarray | None, violations: 
         follow, follow_less = qp.A[:, part.u] @ Y, qp.G[:, part.u] @ Y
         equal, unequal = equal + follow, unequal + follow_less
         r, s = r + follow @ x, s + follow_less @ x
-        steps = tuple(np.where(with_u, 0.0, step) for with_u, step in zip(part.with_u, steps, strict=True))
+        steps = (np.where(part.with_u[0], 0.0, steps[0]), np.where(part.with_u[1], 0.0, steps[1]))
         e, c = part.equations | part.with_u[0], part.moved | part.with_u[1]
     for A in (equal, unequal):
         A[np.abs(A) < NOTHING] = 0.0

@@ -126,7 +126,7 @@ def lifted(model: Model) -> Model:
 
 
 def _rows(model: Model, quads: QuadTable, of: np.ndarray) -> Model:
-    """Return the model with some products of its quadratic rows written by columns; rows without products are linear."""
+    """Return the model with some products of its quadratic rows written by columns; rows without any are linear."""
     n, there, table = model.n, of >= 0, quads.linear
     M = coo(
         np.concatenate([table.M.data, quads.v[there]]),

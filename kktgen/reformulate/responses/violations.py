@@ -20,7 +20,7 @@ NEAR = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Literals:
-    """The sum ``constant + sum sign z_column`` that is at least 1 where some row is violated; ``always``: everywhere."""
+    """The sum ``constant + sum sign z_column``, at least 1 where some row is violated; ``always``: everywhere."""
 
     column: np.ndarray
     sign: np.ndarray

@@ -67,9 +67,7 @@ def integer_span(model: Model, parts: list[Part], z: np.ndarray, deadline: Deadl
     )  # fmt: skip
 
 
-def _ties(
-    model: Model, parts: list[Part], z: np.ndarray, own: np.ndarray, deadline: Deadline
-) -> tuple[Model, float]:
+def _ties(model: Model, parts: list[Part], z: np.ndarray, own: np.ndarray, deadline: Deadline) -> tuple[Model, float]:
     """Return the model of all ties at a point: the leader's columns fixed, costs capped."""
     space = model.space.copy()
     rest = np.setdiff1d(np.arange(model.n), own)
