@@ -205,6 +205,14 @@ def released(bilevel: Bilevel, keep: Collection[str] = ()) -> Bilevel:
     return m
 
 
+def relaxed(bilevel: Bilevel) -> Bilevel:
+    """Return the problem with the followers' integers made continuous: another problem, whose decisions may do."""
+    m = copy.copy(bilevel)
+    m.space = bilevel.space.copy()
+    m.space.kind[integer_columns(bilevel.space)] = "C"
+    return m
+
+
 def _free(m: Bilevel, follower: Follower, mine: np.ndarray, price: np.ndarray) -> None:
     """Make a follower's columns and rows the leader's."""
     space = m.space

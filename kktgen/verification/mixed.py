@@ -71,7 +71,7 @@ def mixed(program: Program, whole: np.ndarray, deadline: Deadline = NEVER) -> Re
     model = as_model(program, whole)
     quadratic = program.P.nnz > 0
     try:
-        curved: dict[str, Any] = {"numerics/feastol": 1e-9}
+        curved: dict[str, Any] = {"numerics/feastol": 1e-7}
         if quadratic:
             found = solve(model, "scip", time_limit=deadline.left(), gap=EXACT, **curved)
         else:

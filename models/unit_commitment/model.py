@@ -17,8 +17,8 @@ known for each of the 2^T choices of u (g lies at a bound, or at (p - a) / b): a
 Data: drawn by ``seed``, in EUR/MWh and MW: w from 20 to 60, a from 15 to 25, start-up S from 20 to 60, no-load cost N
 from 5 to 20, gmin from 1 to 2, gmax from 4 to 6.
 
-Source: the textbook unit commitment (A. J. Wood, B. F. Wollenberg, Power Generation, Operation, and Control, Wiley 1996)
-as the response to an aggregator's prices; ramps and least times on and off are left out. Own draws, no terms.
+Source: the textbook unit commitment (A. J. Wood, B. F. Wollenberg, Power Generation, Operation, and Control, Wiley
+1996) as the response to an aggregator's prices; ramps and least times on and off are left out. Own draws, no terms.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def plots(result: Any) -> dict[str, Any]:
     words = f"{game.parameters.vpps} VPPs, profit {sol.objective:.5g} EUR"
     panels = {"prices": ("price", "EUR/MWh", price), "power": ("power", "MW", engines)}
     return {
-        name: {"title": PLOTS[name], "x": np.arange(1, len(bought) + 1), "xlabel": "hour", "subtitle": words, "note": "",
-               "panels": [{"quantity": word, "unit": unit, "series": series}]}
+        name: {"title": PLOTS[name], "x": np.arange(1, len(bought) + 1), "xlabel": "hour", "subtitle": words,
+               "note": "", "panels": [{"quantity": word, "unit": unit, "series": series}]}
         for name, (word, unit, series) in panels.items()
     }  # fmt: skip

@@ -114,7 +114,7 @@ def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: D
     model = folded(replace(free, space=space, quads=join_quads([free.quads, table], free.n)))
     model = _without_void(model)
     linear = model.features <= {"int"}
-    options: dict[str, Any] = {**FINE} if linear else {"numerics/feastol": 1e-8}
+    options: dict[str, Any] = {**FINE} if linear else {"numerics/feastol": 1e-7}
     try:
         got = solve(model, "highs" if linear else "scip", time_limit=deadline.left(), gap=GAP, **options)
     except KktgenError:

@@ -9,10 +9,11 @@ from typing import Any
 
 from ...deadline import Deadline
 from ...encodings import named
-from ...errors import UnsupportedError
+from ...errors import KktgenError, UnsupportedError
 from ...formats.writing.files import file_path
 from ...model.printed import bounds
 from ...problem.bilevel import Bilevel
+from ...problem.integers import relaxed
 from ...progress import Teller
 from ...reformulate.responses.assembled import assembled
 from ...reformulate.responses.base import base
@@ -36,10 +37,28 @@ def refuse_options(bilevel: Bilevel, given: dict[str, Any]) -> None:
             )
 
 
+RELAXED = 0.25
+"""Part of the time that the problem with continuous followers may take, whose decision rounds begin with."""
+SECONDS = 30.0
+"""Seconds it may take at most."""
+
+
+def _begin_relaxed(bilevel: Bilevel, rounds: Rounds, deadline: Deadline, again: Callable[..., Result]) -> None:
+    """Let rounds begin with a decision that is good where the followers' integers are continuous."""
+    left = deadline.left()
+    limit = SECONDS if left is None else min(SECONDS, RELAXED * left)
+    try:
+        found = again(relaxed(bilevel), time_limit=limit, evidence=False).solution
+    except KktgenError:
+        return
+    if found.z is not None:
+        rounds.given(found.z)
+
+
 def enumerated_answer(
     bilevel: Bilevel, encoding: Any, solver: str, time_limit: float | None, gap: float | None, start: Any,
     range: bool, executor: Executor | None, told: Teller | None, stages: Callable[[str, str], None] | None,  # noqa: A002
-    state: str | Path | None, options: dict[str, Any],
+    state: str | Path | None, options: dict[str, Any], again: Callable[..., Result],
 ) -> Result:  # fmt: skip
     """Return the result of :func:`kktgen.optimize` of a problem with integer followers."""
     named(encoding)
@@ -59,6 +78,8 @@ def enumerated_answer(
             rounds.add(list(responses_of(bilevel, file)))
         if not isinstance(start, bool):
             rounds.given(given_start(bilevel, start))
+        if start is True and rounds.curves:
+            _begin_relaxed(bilevel, rounds, deadline, again)
         if start is True and not rounds.responses:
             rounds.seed()
         clock.done("start", lambda: f"{len(rounds.responses)} responses")

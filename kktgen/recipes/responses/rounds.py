@@ -22,6 +22,8 @@ from ...errors import SolverError
 from ...model.model import Model
 from ...model.own_units import objective_size
 from ...model.solution import Solution
+from ...numerics.programs import Polyhedron
+from ...numerics.sparse import widen
 from ...progress import Told
 from ...reformulate.responses.assembled import assembled, enumerated, key_of
 from ...reformulate.responses.base import Base
@@ -125,16 +127,15 @@ class Rounds:
         priced = [part for part in base.parts if part.is_priced and not part.is_moved]
         if not priced:
             return
-        rng = np.random.default_rng(0)
         at = np.unique(np.concatenate([part.qp.x for part in priced]))
-        lb, ub = base.lb[at], base.ub[at]
-        if not (np.isfinite(lb) & np.isfinite(ub)).all():
+        if not (np.isfinite(base.lb[at]) & np.isfinite(base.ub[at])).all():
             return
-        left = self.deadline.left()
+        rng, left = np.random.default_rng(0), self.deadline.left()
         own = self.deadline.part(None if left is None else SEED_SHARE * left)
-        z = np.clip(np.zeros(base.free.n), space.lb, space.ub)
+        z, rows = np.clip(np.zeros(base.free.n), space.lb, space.ub), base.free.rows
+        allowed = Polyhedron(widen(rows.M, base.free.n), rows.lo, rows.hi, base.lb, base.ub)
         for _ in range(SEEDS):
-            z[at] = rng.uniform(lb, ub)
+            z[at] = _drawn(allowed, at, rng, own)
             found = replies(base, rounded(base, z), own, self.executor)
             if found is None:
                 return
@@ -146,6 +147,11 @@ class Rounds:
         if found is not None:
             self._take(found.z)
             self.add(found.responses)
+
+    @property
+    def curves(self) -> bool:
+        """Whether masters are nonconvex: a follower that is priced has a quadratic cost."""
+        return any(part.is_priced and part.qp.P.nnz for part in self.base.parts)
 
     def run(self) -> None:
         """Make rounds until bound and value meet, nothing new comes, or the time is over."""
@@ -194,7 +200,7 @@ class Rounds:
         own = {key: value for key, value in self.options.items() if key not in isolation}
         if self.solver == "scip" and not own and ready.features <= {"int"}:
             return "highs", {**isolation, "mip_feasibility_tolerance": 1e-7}
-        return self.solver, {**({"numerics/feastol": 1e-8} if self.solver == "scip" else {}), **self.options}
+        return self.solver, {**({"numerics/feastol": 1e-7} if self.solver == "scip" else {}), **self.options}
 
     def _others(self, held: np.ndarray | None) -> list[Response]:
         """Return the responses whose integers are not those of a point."""
@@ -315,3 +321,19 @@ class Rounds:
         if self.best is not None and status not in ("optimal", "time_limit"):
             status = "time_limit"
         return Solution(status, value, bound, self.best, self.deadline.spent, f"masters by {self.who}", free, raw=raw)
+
+
+def _drawn(allowed: Polyhedron, at: np.ndarray, rng: np.random.Generator, deadline: Deadline) -> np.ndarray:
+    """Return a random decision: any of the box, or a mix of two corners of what rows allow."""
+    if not np.isin(allowed.A.indices, at).any():
+        return rng.uniform(allowed.lb[at], allowed.ub[at])
+    ends = []
+    for _ in range(2):
+        q = np.zeros(len(allowed.lb))
+        q[at] = rng.normal(size=len(at))
+        found = allowed.minimize(q, deadline)
+        if found.x is None:
+            return rng.uniform(allowed.lb[at], allowed.ub[at])
+        ends.append(found.x[at])
+    share = rng.uniform()
+    return share * ends[0] + (1.0 - share) * ends[1]

@@ -102,7 +102,7 @@ def solved(model: Model, deadline: Deadline) -> np.ndarray:
         None was found in time.
     """
     linear = model.features <= {"int"}
-    options: dict[str, Any] = {**FINE} if linear else {"numerics/feastol": 1e-8}
+    options: dict[str, Any] = {**FINE} if linear else {"numerics/feastol": 1e-7}
     found = solve(model, "highs" if linear else "scip", time_limit=deadline.left(), gap=1e-7, **options)
     if found.z is None or found.status != "optimal":
         raise SolverError(f"{model.name!r}: the ties were not searched to the end ({found.status})")
