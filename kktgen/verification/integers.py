@@ -28,7 +28,7 @@ from ..reformulate.responses.assembled import STAGE
 from ..reformulate.responses.parts import Part, parts_of
 from ..reformulate.scale import scaled
 from . import claims
-from .mixed import mixed, value
+from .mixed import continued, mixed, value
 from .refutation import VerifiedPoint, gap, origin
 from .report import INFIMUM, Line, Report, Tolerances
 from .residuals import leader_lines, line, row_scale
@@ -100,6 +100,7 @@ def _of_point(
     run = map if executor is None else executor.map
     lines += list(run(_gap, [(part.name, part.qp, part.whole, z, tolerances, deadline) for part in parts]))
     value, size = model.value(z), objective_size(model, z)
+    lines += [found for part in parts if (found := _worth(model, part, z, tolerances, deadline)) is not None]
     bound = None if known is None else claims.usable(known.bound)
     failing = sorted((c for c in lines if not c.ok), key=lambda c: -c.excess)
     if failing:
@@ -170,6 +171,30 @@ def _gap(job: tuple[Any, ...]) -> Line:
     off = (cost - min(best.value, best.bound if np.isfinite(best.bound) else best.value)) / size
     where = "a better response is known" if off > 0 else ""
     return line("follower gap", max(off, 0.0), tolerances.follower_gap, where, name, amount=max(off, 0.0) * size)
+
+
+def _worth(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances, deadline: Deadline) -> Line | None:
+    """Return the line ``worth`` where the leader gains more than the gap by what a curved response is off.
+
+    The continuous variables of the quadratic cost are put where the response with the same integers has them: near its
+    lowest point a curved cost hardly tells a response from another that is worth more to the leader.
+    """
+    if not part.curved.any() or deadline.over:
+        return None
+    y = z[part.qp.y]
+    exact = continued(part.qp, part.whole, y, z[part.qp.x], deadline, elastic=True)
+    if exact is None:
+        return None
+    other, at = z.copy(), part.qp.y[part.curved]
+    other[at] = exact[part.curved]
+    value = model.value(z)
+    gain = -model.sense * (value - model.value(other))
+    whole = max(1.0, abs(value))
+    if gain <= tolerances.optimality * whole:
+        return None
+    most = int(at[np.argmax(np.abs(other[at] - z[at]))])
+    where = f"{model.space.label(most)}: {z[most]:.6g}, re-solved {other[most] + 0.0:.6g}"
+    return line("worth", gain / whole, tolerances.optimality, where, part.name, gain)
 
 
 def _judged(

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..deadline import NEVER, Deadline
-from ..errors import KktgenError
+from ..errors import KktgenError, SolverError
 from ..model.model import Model
 from ..model.tables import QuadTable, RowTable
 from ..numerics.programs import Program
+from ..numerics.sharpen import sharpen
 from ..numerics.sparse import Csr
 from ..problem.columns import Space
 from ..problem.expressions import Quad
@@ -62,6 +63,35 @@ def reply(qp: QP, whole: np.ndarray, x: np.ndarray, deadline: Deadline = NEVER, 
         hi[len(qp.b) :] -= tight
         program = Program(program.P, program.q, program.A, program.lo, hi, program.lb, program.ub)
     return mixed(program, whole, deadline)
+
+
+def continued(
+    qp: QP, whole: np.ndarray, y: np.ndarray, x: np.ndarray, deadline: Deadline = NEVER, elastic: bool = False
+) -> np.ndarray | None:  # fmt: skip
+    """Return the response whose integers are those of y, its continuous variables solved to the last digits.
+
+    None where it is not found. ``elastic`` moves rows that y violates to it.
+    """
+    u, k = np.flatnonzero(~whole), np.where(whole, y, 0.0)
+    if not len(u):
+        return y.copy()
+    program = qp.at(x, y if elastic else None)
+    A = Csr(program.A[:, u])
+    shift, holds = program.A @ k, np.diff(A.indptr) > 0
+    free = np.full(len(u), np.inf)
+    rest = Program(
+        Csr(program.P[u][:, u]), (program.q + program.P @ k)[u], Csr(A[holds]), (program.lo - shift)[holds],
+        (program.hi - shift)[holds], -free, free,
+    )  # fmt: skip
+    try:
+        found = sharpen(rest, rest.solve(deadline), deadline)
+    except SolverError:
+        return None
+    if found.x is None:
+        return None
+    out = k.copy()
+    out[u] = found.x
+    return out
 
 
 def mixed(program: Program, whole: np.ndarray, deadline: Deadline = NEVER) -> Reply:

@@ -28,7 +28,8 @@ d_1 has no lower bound: what is left of the quota is sold at the base price (sur
 step d_0 <= 0 of price zero takes it. A ladder that rises makes the cost convex, so no step needs a binary.
 
 Two binaries of the paper are left out (``exclusive=True`` keeps the first): trade goes one way, the storage goes one
-way. That is exact where going both ways at once never pays a VPP, which :func:`check` proves on the data before anything is built:
+way. That is exact where going both ways at once never pays a VPP, which :func:`check` proves on the data before
+anything is built:
 
 * trade: lp_t - ls_t + 2 pi n_tr > 0 for every price of carbon pi that is possible;
 * storage: (k_es + pi n_es)(1 + e) + nu_t (1 - e) > 0 with e = eta^2 and the least price of energy nu_t.

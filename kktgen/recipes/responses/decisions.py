@@ -15,14 +15,17 @@ from ...model.constants import folded
 from ...model.model import Model
 from ...model.tables import QuadTable, join_quads
 from ...problem.columns import Block
+from ...problem.expressions import Quad
 from ...reformulate.responses.base import Base
-from ...reformulate.responses.parts import Response
+from ...reformulate.responses.parts import Part, Response, expression
 from ...search.residual import violation
 from ...solvers import solve
-from ...verification.mixed import FINE, Reply, reply
+from ...verification.mixed import FINE, Reply, continued, reply
 
 TIE = 5e-7
 """Cost above a follower's optimum, over ``max(1, |optimum|)``, that the leader's favourite response may have."""
+LAST = 1e-9
+"""The same of its continuous variables, the integers given, and how far curved ones may be from the response."""
 GAP = 1e-7
 """Relative gap of the program that picks it."""
 FEASIBLE = 1e-6
@@ -102,14 +105,42 @@ def rounded(base: Base, z: np.ndarray) -> np.ndarray:
 
 
 def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: Deadline) -> np.ndarray | None:
-    """Return the leader's favourite among the ties, its other columns chosen with it."""
+    """Return the leader's favourite among the ties, its other columns chosen with it.
+
+    Its integers are those of a response within ``TIE`` of the optimum; its continuous variables are held to the
+    response with these integers to the last digits: where a cost is flat, a tolerance would be worth something.
+    """
+    costs = [part.qp.cost(one.y, one.x) for part, one in zip(base.parts, found, strict=True)]
+    chosen = _best(base, z, [cost + TIE * max(1.0, abs(cost)) for cost in costs], None, deadline)
+    if chosen is None or not any(len(part.u) for part in base.parts):
+        return chosen
+    exact = [continued(part.qp, part.whole, chosen[part.qp.y], z[part.qp.x], deadline) for part in base.parts]
+    held = [one for one in exact if one is not None]
+    if len(held) < len(exact):
+        return None if any(part.curved.any() for part in base.parts) else chosen
+    costs = [part.qp.cost(y, z[part.qp.x]) for part, y in zip(base.parts, held, strict=True)]
+    for tie in (LAST, 100.0 * LAST):
+        best = _best(base, z, [cost + tie * max(1.0, abs(cost)) for cost in costs], held, deadline)
+        if best is not None:
+            return best
+    return None if any(part.curved.any() for part in base.parts) else chosen
+
+
+def _best(
+    base: Base, z: np.ndarray, sides: list[float], held: list[np.ndarray] | None, deadline: Deadline
+) -> np.ndarray | None:  # fmt: skip
+    """Return the leader's best point at a decision with capped costs; integers and curved variables as ``held``."""
     free, space = base.free, base.free.space.copy()
     fixed = seen(base)
     space.lb[fixed] = space.ub[fixed] = z[fixed]
-    costs = [part.qp.cost(one.y, one.x) for part, one in zip(base.parts, found, strict=True)]
-    sides = [cost + TIE * max(1.0, abs(cost)) for cost in costs]
+    for part, y in zip(base.parts, held or [], strict=False):
+        k, curved = part.qp.y[part.whole], part.qp.y[part.curved]
+        space.lb[k] = space.ub[k] = y[part.whole]
+        room = LAST * (1.0 + np.abs(y[part.curved]))
+        space.lb[curved] = np.maximum(space.lb[curved], y[part.curved] - room)
+        space.ub[curved] = np.minimum(space.ub[curved], y[part.curved] + room)
     blocks = tuple(Block(k, k + 1, "cap", "copy", part.name) for k, part in enumerate(base.parts))
-    caps = [part.cost for part in base.parts]
+    caps = [_cap(part, None if held is None else held[k]) for k, part in enumerate(base.parts)]
     table = QuadTable.of(caps, np.full(len(caps), -np.inf), np.array(sides), blocks, free.n)
     model = folded(replace(free, space=space, quads=join_quads([free.quads, table], free.n)))
     model = _without_void(model)
@@ -123,6 +154,20 @@ def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: D
         return None
     best = rounded(base, got.z)
     return best if violation(free, best) <= FEASIBLE else None
+
+
+def _cap(part: Part, y: np.ndarray | None) -> Quad:
+    """Return a follower's cost, its quadratic part straightened where the curved variables are held at y."""
+    cost = part.cost
+    inside = (np.diff(part.qp.P.indptr) > 0) & ~part.whole
+    if y is None or not part.qp.P.nnz or not part.curved[inside].all():
+        return cost
+    own = np.isin(cost.i, part.qp.y) & np.isin(cost.j, part.qp.y)
+    gradient = part.qp.P @ y
+    at = np.flatnonzero(gradient)
+    bent = expression(part.space, part.qp.y[at], gradient[at], -0.5 * float(y @ gradient))
+    rest = Quad(cost.space, cost.i[~own], cost.j[~own], cost.v[~own], cost.linear, cost.r)
+    return rest + bent
 
 
 def _without_void(model: Model) -> Model:

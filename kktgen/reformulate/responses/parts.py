@@ -28,6 +28,8 @@ DENOMINATOR = 10**6
 """Largest denominator up to which data count as whole numbers over a common one."""
 EXACT = 1e-12
 """Relative distance of a number from the fraction it is taken for."""
+DEFINITE = 1e-9
+"""Least eigenvalue, over the largest entry, of a matrix that counts as positive definite."""
 HOLDS = 1e-6
 """By how much (relative) a response may violate rows that the leader does not move."""
 
@@ -116,6 +118,22 @@ class Part:
     def is_priced(self) -> bool:
         """Whether the leader's columns multiply continuous variables in the cost."""
         return bool(np.diff(self.qp.Q.indptr)[self.u].any())
+
+    @cached_property
+    def curved(self) -> np.ndarray:
+        """Which continuous variables the quadratic cost makes unique, given the integers (ny,) bool.
+
+        All of them in it where it is positive definite in them, else those that stand in it alone.
+        """
+        P, out = self.qp.P, np.zeros(self.qp.ny, dtype=bool)
+        inside = np.flatnonzero((np.diff(P.indptr) > 0) & ~self.whole)
+        own = P[inside][:, inside].toarray()
+        if len(inside) and np.linalg.eigvalsh(own)[0] > DEFINITE * np.abs(own).max():
+            out[inside] = True
+        else:
+            alone = (np.count_nonzero(own, axis=1) == 1) & (np.diag(own) > 0)
+            out[inside[alone]] = True
+        return out
 
     @cached_property
     def with_u(self) -> tuple[np.ndarray, np.ndarray]:
