@@ -32,7 +32,7 @@ from .mixed import continued, mixed, value
 from .refutation import VerifiedPoint, gap, origin
 from .report import INFIMUM, Line, Report, Tolerances
 from .residuals import leader_lines, line, row_scale
-from .solved_model import cuts
+from .solved_model import cuts, open_indicators
 
 RESPONSES = "responses"
 """Key of ``Solution.raw`` for the sentences that say what the bound of an enumeration rests on."""
@@ -207,7 +207,7 @@ def _judged(
     if RESPONSES in raw:
         return [*against, *raw.get(OPEN_RESPONSES, ())], [*raw[RESPONSES]]
     if known.model.origin is not None and STAGE in known.model.origin.stages:
-        against += [] if against else cuts(known.model)
+        against += [] if against else [*cuts(known.model), *open_indicators(known.model)]
         return against, [MASTER, *known.model.notes]
     if known.model.origin is not None:
         return against, ["the bound is that of the problem without its followers' optimality"]

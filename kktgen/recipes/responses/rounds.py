@@ -32,7 +32,7 @@ from ...solvers import solve
 from ...verification.claims import INFINITE
 from ...verification.integers import OPEN_RESPONSES, RESPONSES
 from ...verification.refutation import gap
-from ...verification.solved_model import cuts
+from ...verification.solved_model import cuts, open_indicators
 from .decisions import decided, replies, rounded
 from .record import Responses
 
@@ -221,7 +221,8 @@ class Rounds:
         if found.bound is not None and abs(found.bound) < INFINITE and found.status in ("optimal", "time_limit"):
             bound = sense * found.bound
             if bound > self.bound:
-                self.bound, self.doubts = bound, tuple(cuts(found.model))
+                self.bound = bound
+                self.doubts = (*cuts(found.model), *open_indicators(found.model))
         self._tell()
         if found.z is None:
             self.status = found.status if found.status != "optimal" else "time_limit"

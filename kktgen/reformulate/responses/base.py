@@ -22,7 +22,9 @@ from ...model.enumerated import shared_free
 from ...model.kkt import kkt
 from ...model.model import Model
 from ...numerics.intervals import tighten
-from ...numerics.sparse import coo, position, row_index
+from ...numerics.programs import Polyhedron
+from ...numerics.safe_bound import safe_minimum
+from ...numerics.sparse import coo, position, row_index, widen
 from ...problem.bilevel import Bilevel
 from ...problem.columns import on_integers
 from ...problem.expressions import Quad
@@ -83,7 +85,7 @@ def base(bilevel: Bilevel, deadline: Deadline = NEVER) -> Base:
         keep = [name for name in keep if name not in loose]
     if not keep:
         model = free
-    box = tighten(free.rows.M, free.rows.lo, free.rows.hi, *on_integers(free.space.lb, free.space.ub, free.space.kind))
+    box = _boxes(free, deadline)
     added = Additions.to(model)
     digits = _Digits(added)
     goal, cost = free.objective.canonical(), []
@@ -94,6 +96,21 @@ def base(bilevel: Bilevel, deadline: Deadline = NEVER) -> Base:
         cost.append(_by_multipliers(part, digits))
         goal = _without_prices(goal, part, cost[-1])
     return Base(free, added.done(Quad.of(free.space, 0.0)), parts, cost, goal, *box)
+
+
+def _boxes(free: Model, deadline: Deadline) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes of all columns over the problem's points: by the rows' activities, then by an LP a missing end."""
+    rows, space = free.rows, free.space
+    M = widen(rows.M, free.n)
+    lb, ub = tighten(M, rows.lo, rows.hi, *on_integers(space.lb, space.ub, space.kind))
+    held = np.unique(M.indices)
+    for sign, ends in ((1.0, lb), (-1.0, ub)):
+        for j in held[~np.isfinite(ends[held])].tolist():
+            q = np.zeros(free.n)
+            q[j] = sign
+            data = (M, rows.lo, rows.hi, lb, ub)
+            ends[j] = sign * safe_minimum(Polyhedron(*data).minimize(q, deadline), q, *data)
+    return lb, ub
 
 
 def _boxed(model: Model, part: Part) -> bool:
