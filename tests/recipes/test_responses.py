@@ -274,3 +274,19 @@ def test_a_given_start_is_used():
     result = kg.optimize(m, time_limit=60, start={"price": 3.5})
     assert result.solution.objective == pytest.approx(9.0, abs=1e-5)
     assert result.solution[price] == pytest.approx(3.5, abs=1e-5)
+
+
+def test_without_a_constant_a_master_has_indicators_and_no_optimum_is_claimed():
+    m = kg.Bilevel("free")  # tests of BilevelJuMP with MibS: -8 at x = 6, z = 0, y = 5
+    x, z = m.var("x", kind="I"), m.var("z", kind="B")
+    f = m.follower("lower")
+    y = f.var("y", kind="I")
+    f.minimize(y)
+    f.add(2 * x - y + 3 * z <= 7, -2 * x + 4 * y <= 16, y <= 5)
+    m.add(-3 * x + 2 * y + 5 * z <= 12, x + 2 * y <= 20, x <= 10)
+    m.minimize(2 * x - 4 * y + 10 * z)
+    result = kg.optimize(m, time_limit=60)
+    assert result.solution.objective == pytest.approx(-8)
+    assert result.bound == pytest.approx(-8)
+    assert result.report.claim == "bilevel-feasible"
+    assert any("in indicator rows without bounds" in reason for reason in result.report.reasons)

@@ -114,9 +114,11 @@ def _at_most(
     """Add ``cost <= value + M v``; M from ``whole``, the cost in the problem's own columns (less the least value)."""
     word = f"value({part.name})"
     difference = (cost - value).canonical()
-    size = abs(value.r) if not len(value.v) else 1.0
-    difference = Quad(difference.space, difference.i, difference.j, difference.v, difference.linear,
-                      difference.r + (added.margin - SLACK) * max(1.0, size))  # fmt: skip
+    slack = 0.0 if part.is_priced or not len(part.u) else SLACK  # a dual point needs no feasible response
+    room = (added.margin - slack) * max(1.0, abs(value.r))
+    difference = Quad(
+        difference.space, difference.i, difference.j, difference.v, difference.linear, difference.r + room
+    )  # fmt: skip
     if not literals.count:
         added.at_most_zero(word, difference)
         return
