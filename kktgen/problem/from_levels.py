@@ -121,6 +121,7 @@ class Declared:
         """Return the duals of rows of a follower at positions (any shape), zero at -1."""
         low, up = (np.append(side, -1)[positions].ravel() for side in self.rows[follower])
         space, shape = self.z.space, np.shape(positions)
+        space.check_prices(np.concatenate([low, up]))
         return price(space, low, 1.0, shape) + price(space, up, -1.0, shape)
 
 
@@ -251,4 +252,5 @@ def _multipliers(declared: Declared, prices: Sequence[Priced]) -> Affine:
         plus[k] = sides[one.side == "upper"][one.at]
         minus[k] = sides[1][one.at] if one.side is None else -1
     space, shape = declared.z.space, (len(prices),)
+    space.check_prices(np.concatenate([plus, minus]))
     return price(space, plus, 1.0, shape) + price(space, minus, -1.0, shape)

@@ -127,7 +127,8 @@ def _check(bilevel: Bilevel, follower: Follower) -> None:
             f"{where} sees {space.label(int(other[0]))} of another follower: Nash games with integer followers are "
             "refused, as they need not have an equilibrium. Let one follower decide for both, or relax the integers"
         )
-    own = follower.columns
+    made = [part.columns for part in follower.products.lifted]  # between rows that bound them
+    own = np.setdiff1d(follower.columns, np.concatenate(made)) if made else follower.columns
     loose = own[(space.kind[own] == "C") & ~(np.isfinite(space.lb[own]) & np.isfinite(space.ub[own]))]
     if len(loose):
         raise BoundError(
