@@ -16,8 +16,8 @@ _TEXT = """
     FormatError Indicator KktgenError Model NoSolutionError ProblemError Product Progress QP Quad QuadArray QuadRow
     QuadRows Report Result Rows SOS1 Solution SolverError SolverNotFound StrongDuality Table Tolerances
     UnsupportedError agree alignment beside between bound certify concatenate cut decompose die_with_parent dumps
-    eliminate encode encodings explain high_point kkt optimize plot point_estimate read read_map read_solution readers
-    relax robust solve solvers stack sum tighten verify write write_solution
+    eliminate encode encodings explain high_point kkt master optimize plot point_estimate read read_map read_solution
+    readers relax robust solve solvers stack sum tighten verify write write_solution
 """
 NAMES = _TEXT.split()
 CANNOT_FAIL = {"die_with_parent", "encodings", "solvers"}
