@@ -17,6 +17,7 @@ from ..formats import formats
 from ..formats.problems import bundle
 from ..formats.writing.files import replace_file
 from ..lagrangian import SUFFIX
+from ..recipes.responses.record import SUFFIX as RESPONSES
 from ..reformulate.level import without_cutoff
 from ..search import Search
 from . import bundles
@@ -116,7 +117,7 @@ def write(
     if folder is None:
         return paths, refused, fault
 
-    record = getattr(result, "lagrangian", None)
+    record, responses = getattr(result, "lagrangian", None), getattr(result, "responses", None)
     model = result.model if result.solution.z is not None else without_cutoff(result.model)
     makers: dict[str, Callable[[Path], Any]] = {
         **{suffix: partial(kg.write, model) for suffix in (formats() if encodes(result) else ())},
@@ -124,6 +125,7 @@ def write(
         ".json": partial(_write_json, answer),
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
         **({SUFFIX: record.write} if record is not None else {}),
+        **({RESPONSES: responses.write} if responses is not None else {}),
         bundle.SUFFIX: lambda path: bundles.write_bundle(job, path, paths, known(result)),
     }
     order = list(makers)
