@@ -14,6 +14,7 @@ from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
+from ..problem.integers import refuse_integers
 from ..progress import ProgressOption, shown
 from ..reformulate.scale import scaled
 from . import optimum
@@ -103,6 +104,7 @@ def prove(
     ('proved', '92/15', True)
     """
     expect(bilevel, Bilevel, "prove")
+    refuse_integers(bilevel, "prove")
     if not 0 < gap < 1:
         raise ProblemError(f"prove: gap= takes a number between 0 and 1, got {gap!r}")
     deadline = Deadline(limit)

@@ -60,6 +60,9 @@ CANNOT = {
     "follower's program again, in floating point",
     "robust": "a small move settles ties of continuous responses; kg.verify(m, solution, range=True) says what "
     "the ties of integer responses are worth",
+    "pessimistic": "worst responses are found through them. kg.verify(m, solution, range=True) says what the "
+    "followers' ties are worth at one decision",
+    "prove": "the tree branches on KKT pairs; kg.verify solves every follower's program again, in floating point",
     "explain": "kg.optimize says whether a master, a relaxation, is infeasible or unbounded",
     "alignment": "interests are compared over the responses of a convex follower",
     "respond": "result.responses of kg.optimize(m) are the responses it found",

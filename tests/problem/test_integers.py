@@ -45,6 +45,9 @@ def test_kkt_refuses_and_names_what_there_is():
     [
         (kg.agree, "kg.optimize.m, solver='highs'."),
         (kg.explain, "kg.optimize says whether a master"),
+        (kg.pessimistic, "pessimistic: .*ties are worth at one decision"),
+        (lambda m: kg.optimize(m, pessimistic=True), "pessimistic: .*ties are worth at one decision"),
+        (lambda m: kg.prove(m, [0.0] * len(m.space)), "prove: .*branches on KKT pairs"),
         (kg.alignment, "responses of a convex follower"),
         (kg.search.Responder, "result.responses"),
         (lambda m: kg.certify(m, [0.0] * len(m.space)), "needs the proof of a mixed-integer program"),
