@@ -137,3 +137,13 @@ def moved(seed: int) -> Case:
     case.H = np.round(rng.uniform(-1, 1, (3, 1)), 1)
     case.c = np.round(rng.uniform(-1, 1, 1), 1)
     return case
+
+
+def priced_and_moved(seed: int) -> tuple[Case, np.ndarray]:
+    """Return a random mixed follower that one column prices and two binaries move, and which columns are binaries."""
+    case, rng = priced(seed), np.random.default_rng(300 + seed)
+    case.x, case.kx = [(0, 2), (0, 1), (0, 1)], "C"
+    case.Q, case.W = (np.hstack([case.Q, np.zeros((5, 2))]), np.vstack([case.W, np.zeros((2, 5))]))
+    case.H = np.hstack([np.zeros((3, 1)), np.round(rng.uniform(-0.6, 0.6, (3, 2)), 1)])
+    case.c = np.append(0.0, np.round(rng.uniform(-1, 1, 2), 1))
+    return case, np.array([False, True, True])

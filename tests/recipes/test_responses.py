@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from integer_followers import all_integer, binary_rows, moved, priced
+from integer_followers import all_integer, binary_rows, moved, priced, priced_and_moved
 
 import kktgen as kg
 
@@ -290,3 +290,54 @@ def test_without_a_constant_a_master_has_indicators_and_no_optimum_is_claimed():
     assert result.bound == pytest.approx(-8)
     assert result.report.claim == "bilevel-feasible"
     assert any("in indicator rows without bounds" in reason for reason in result.report.reasons)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 4])
+def test_a_follower_that_is_priced_and_moved_is_held_against_a_grid(seed):
+    case, binary = priced_and_moved(seed)
+    m = case.build("B")
+    x = m.variable("x")
+    m.space.kind[x.cols[binary]] = "B"
+    result = kg.optimize(m, time_limit=60)
+    assert result.report.ok
+    grid = [np.array([v, i, j]) for v in np.linspace(0, 2, 21) for i in (0.0, 1.0) for j in (0.0, 1.0)]
+    assert case.over(grid) >= result.bound - 1e-5
+    p, *rest = result.solution[x]
+    near = [case.best(np.array([np.clip(p + move, 0, 2), *np.round(rest)])) for move in (0.0, 2e-6, -2e-6, 1e-5, -1e-5)]
+    assert result.solution.objective == pytest.approx(min(near), abs=1e-4)
+
+
+def test_an_equation_that_moves_is_followed():
+    m = kg.Bilevel("demand")
+    d = m.var("d", lb=1, ub=8)
+    f = m.follower("f")
+    on, g = f.var("on", 2, kind="B"), f.var("g", 2, lb=0, ub=[5, 6])
+    f.add(g <= np.array([5, 6]) * on, name="top")
+    f.add(g.sum() == d, name="balance")
+    f.minimize([2, 1] @ g + [1, 5] @ on)
+    m.maximize(3 * d - 1.2 * ([2, 1] @ g + [1, 5] @ on))
+
+    def cost(demand):
+        found = []
+        for k in itertools.product((0, 1), repeat=2):
+            if 5 * k[0] + 6 * k[1] >= demand - 1e-12:
+                cheap = min(demand, 6.0 * k[1])
+                found.append(2 * (demand - cheap) + cheap + k[0] + 5 * k[1])
+        return min(found)
+
+    result = kg.optimize(m, time_limit=60)
+    best = max(3 * v - 1.2 * cost(v) for v in np.linspace(1, 8, 7001))
+    assert result.solution.objective == pytest.approx(best, abs=1e-3)
+    assert result.bound == pytest.approx(best, abs=1e-3)
+
+
+def test_an_equation_of_integers_that_moves_continuously_is_refused():
+    m = kg.Bilevel("stuck")
+    x = m.var("x", lb=0, ub=2)
+    f = m.follower("f")
+    n = f.var("n", lb=0, ub=2, kind="I")
+    f.add(n == x)
+    f.minimize(n)
+    m.maximize(x)
+    with pytest.raises(kg.UnsupportedError, match="x moves an equation that holds integer variables"):
+        kg.optimize(m)

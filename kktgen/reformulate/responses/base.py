@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...deadline import NEVER, Deadline
+from ...errors import UnsupportedError
 from ...model.enumerated import shared_free
 from ...model.kkt import kkt
 from ...model.model import Model
@@ -73,6 +74,8 @@ def base(bilevel: Bilevel, deadline: Deadline = NEVER) -> Base:
         What a problem with integer followers cannot have.
     """
     free, parts = shared_free(bilevel), parts_of(bilevel)
+    for part in parts:
+        _check_equations(part)
     keep = [part.name for part in parts if part.is_priced and not part.is_moved]
     model = free
     while keep:
@@ -96,6 +99,18 @@ def base(bilevel: Bilevel, deadline: Deadline = NEVER) -> Base:
         cost.append(_by_multipliers(part, digits))
         goal = _without_prices(goal, part, cost[-1])
     return Base(free, added.done(Quad.of(free.space, 0.0)), parts, cost, goal, *box)
+
+
+def _check_equations(part: Part) -> None:
+    """Refuse an equation that continuous columns of the leader move, and no continuous variable can follow."""
+    stuck = part.equations & ~part.with_u[0] & (part.steps[0] == 0)
+    if stuck.any():
+        at = part.qp.x[part.qp.B[np.flatnonzero(stuck)[:1]].indices]
+        raise UnsupportedError(
+            f"follower {part.name!r}: {part.space.label(int(at[0]))} moves an equation that holds integer variables of "
+            "the follower alone: next to every decision it can be kept by no response, so nothing would be bounded. "
+            "Make the leader's variable integer, or put a continuous variable of the follower into the equation"
+        )
 
 
 def _boxes(free: Model, deadline: Deadline) -> tuple[np.ndarray, np.ndarray]:
