@@ -50,6 +50,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     lagrangian      what rounds over many followers have proved, as a file, and its check
     recipes         the whole pipeline in one call: optimize, agree, robust, explain
     library         instances with stored problems, points and records: added, checked, listed
+    benchmarks      many runs, each in a process of its own, kept line by line, judged and compared
     guide           the pages of kktgen help, in Markdown
     cli             the command line
 """

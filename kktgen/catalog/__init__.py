@@ -23,7 +23,9 @@ An instance is one file ``instances/<model>/<case>.toml``::
     [known]
     objective = 1.33145
 
-A path to a user's own ``.py`` or ``.toml`` file works wherever a name does.
+It may hold more (:mod:`kktgen.catalog.schema`), which :mod:`kktgen.library` writes and checks, and name the file of a
+whole problem, ``.bilevel.json``, in place of a model. A path to a user's own ``.py`` or ``.toml`` file works wherever a
+name does.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ def cli() -> None:
     kktgen generate dso_vpp -o files/           only write .lp, .mps and .cip
     kktgen check dso_vpp --set hours=6          do encodings and solvers agree?
     kktgen plot dso_vpp -o out/                 solve and draw its plots
+    kktgen sweep dso_vpp --set hours=6,12,24    a grid of parameters, one table
+    kktgen bench quick -o results/              many runs, judged by what is known
     """
 
 

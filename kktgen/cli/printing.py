@@ -86,11 +86,16 @@ class Progress:
     def note(self, text: str) -> None:
         """Print a line on stderr without disturbing the live line, which shows it from then on."""
         self.stage = text
+        self.line(text)
+        if self._live is not None:
+            self._live.update(Text(text))
+
+    def line(self, text: str) -> None:
+        """Print a line on stderr without disturbing the live line."""
         if self.quiet:
             return
         if self._live is not None:
             self._live.console.print(Text(text))
-            self._live.update(Text(text))
         else:
             click.echo(text, err=True)
 

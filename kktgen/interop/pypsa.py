@@ -12,7 +12,9 @@ import numpy as np
 
 from ..errors import ProblemError, UnsupportedError
 from ..problem.bilevel import Bilevel
+from ..problem.by_labels import by_labels
 from ..problem.combine import stack
+from ..problem.coords import of_array
 from ..problem.expressions import Affine, Quad
 from ..wording import first_names, near
 from .linopy import LinopyFollower, import_model
@@ -108,8 +110,8 @@ def strategic(
     generators : sequence of str
         Of the firm, at one bus or several; not extendable.
     cap, floor : float or array
-        Highest and lowest offer, broadcast to (snapshots, generators). A cap is needed: without one, demand that only
-        the firm can serve pays any price.
+        Highest and lowest offer, broadcast to (snapshots, generators); frames and Series by their labels. A cap is
+        needed: without one, demand that only the firm can serve pays any price.
     name : str
         Of the problem.
     options
@@ -150,7 +152,7 @@ def strategic(
     m = Bilevel(name)
     market = follower(m, network, **options)
     p, costs, slopes = _dispatch(market, firm), _costs(market, firm), _slopes(market, firm)
-    offer = m.var("offer", p.shape, lb=floor, ub=cap)
+    offer = m.var("offer", lb=floor, ub=cap, coords=of_array(p.labels))
     offer.labels = p.labels
     change = (offer.ravel() - costs.ravel()) * np.repeat(market.weights, len(firm))
     market.follower.minimize(market.follower.cost + change @ p.ravel())
@@ -174,7 +176,7 @@ def merchant(
     generators : sequence of str
         Of the firm, all of them extendable.
     cap : float or array, optional
-        Most capacity of each; ``p_nom_max`` holds in any case.
+        Most capacity of each, a Series by its labels; ``p_nom_max`` holds in any case.
     name : str
         Of the problem.
     options
@@ -215,7 +217,7 @@ def merchant(
     market = follower(m, network, leader={"Generator-p_nom": {"name": firm}}, **options)
     capacity = market["Generator-p_nom"].sel(name=firm)
     if cap is not None:
-        m.add(capacity <= cap, name="cap")
+        m.add(capacity <= by_labels(cap, of_array(capacity.labels), "cap"), name="cap")
     p = _dispatch(market, firm)
     linear = np.zeros(len(m.space))
     linear[market.objective.linear.indices] = market.objective.linear.data
@@ -244,11 +246,12 @@ def _refuse(network: Any) -> None:
 def _firm(network: Any, generators: Sequence[str], extendable: bool) -> list[str]:
     """Return the names of the firm's generators, checked."""
     names = [generators] if isinstance(generators, str) else list(generators)
-    known = network.generators.index.tolist()
+    known = network.generators.index[network.generators.active.astype(bool)].tolist()
     lost = [name for name in names if name not in known]
     if lost or not names:
         word = f"no generator {lost[0]!r}{near(lost[0], known)}" if lost else "no generators of the firm are given"
-        raise ProblemError(f"{word}; the network has {first_names(known, 6)}")
+        off = ", it is not active" if lost and lost[0] in network.generators.index else ""
+        raise ProblemError(f"{word}{off}; the network has {first_names(known, 6)}")
     wrong = [name for name in names if bool(network.generators.p_nom_extendable[name]) is not extendable]
     if wrong:
         cure = (
@@ -272,17 +275,21 @@ def _dispatch(market: NetworkFollower, firm: list[str]) -> Affine:
 
 def _costs(market: NetworkFollower, firm: list[str]) -> np.ndarray:
     """Return the linear marginal costs of the firm's generators (t, g)."""
+    return _table(market, firm, "marginal_cost")
+
+
+def _table(market: NetworkFollower, firm: list[str], column: str) -> np.ndarray:
+    """Return a number of the firm's generators in every snapshot (t, g)."""
     n = market.network
-    table = n.get_switchable_as_dense("Generator", "marginal_cost", _snapshots(n, market))
-    costs: np.ndarray = table[firm].to_numpy(dtype=float)
-    return costs
+    table: np.ndarray = n.get_switchable_as_dense("Generator", column, _snapshots(n, market))[firm].to_numpy(
+        dtype=float
+    )
+    return table
 
 
 def _slopes(market: NetworkFollower, firm: list[str]) -> np.ndarray:
-    """Return the quadratic marginal costs of the firm's generators (g,)."""
-    n = market.network
-    slopes: np.ndarray = n.generators.marginal_cost_quadratic[firm].to_numpy(dtype=float)
-    return slopes
+    """Return the quadratic marginal costs of the firm's generators (t, g)."""
+    return _table(market, firm, "marginal_cost_quadratic")
 
 
 def _margin(market: NetworkFollower, firm: list[str], p: Affine, costs: np.ndarray, slopes: np.ndarray) -> Quad:

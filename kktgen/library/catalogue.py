@@ -26,6 +26,8 @@ from .selection import name_of
 from .stored import digest, write_bytes
 
 FILE = "catalogue.json"
+INSTALLED = "_instances"
+"""Name of the folder of the instances in an installed package."""
 FORMAT = "kktgen catalogue/1"
 COUNTED = (
     "class", "columns", "pairs", "n_x", "I_u", "B_u", "n_y", "followers", "n_link", "m_u", "m_l", "m_coup", "m_link",
@@ -49,6 +51,11 @@ def root_of(path: Path) -> Path:
 def is_library(root: Path) -> bool:
     """Return whether a folder is that of the library."""
     return root == catalog.folder("instances").resolve()
+
+
+def is_installed() -> bool:
+    """Return whether the library is that of an installed package, which is not written to."""
+    return catalog.folder("instances").name == INSTALLED
 
 
 def load(root: Path) -> dict[str, Entry]:

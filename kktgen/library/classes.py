@@ -51,7 +51,7 @@ def class_code(bilevel: Bilevel, counts: Mapping[str, Any] | None = None) -> str
     >>> from kktgen import catalog
     >>> from kktgen.library.classes import class_code
     >>> class_code(catalog.build("cournot/duopoly"))
-    'CC1C--'
+    'QC1D--'
     """
     counted: Mapping[str, Any] = statistics(bilevel) if counts is None else counts
     model = shared_kkt(bilevel)

@@ -21,15 +21,22 @@ DIGITS = 6
 def fingerprint(bilevel: Bilevel, counted: Mapping[str, Any], value: float | None) -> str:
     """Return the fingerprint of a problem: its statistics, its rows scaled and sorted, its best known value."""
     model = shared_kkt(bilevel)
-    goal, space, out = model.objective, model.space, blake2b(digest_size=16)
+    goal, space, kkt, out = model.objective, model.space, model.kkt, blake2b(digest_size=16)
+    leader = np.zeros(len(model.rows), dtype=bool)
+    for block in model.rows.blocks:
+        leader[block.start : block.stop] = block.role in ("leader", "term")
+    rows = model.rows.take(leader)
     parts = [
-        _rows(model.rows.M, model.rows.lo, model.rows.hi),
+        _rows(rows.M, rows.lo, rows.hi),
         _sorted(np.stack([np.abs(goal.v), np.zeros(len(goal.v))])),
         _sorted(np.stack([np.abs(goal.linear.data), np.ones(goal.linear.nnz)])),
         _sorted(np.stack([_finite(space.lb), _finite(space.ub), (space.kind != "C").astype(float)])),
     ]
-    if model.pairs is not None:
-        parts.append(_rows(model.pairs.M, -model.pairs.r, np.full(len(model.pairs), np.inf)))
+    if kkt is not None:
+        own = Csr(kkt.S[:, np.flatnonzero(~space.is_price)])
+        costs = np.abs(np.concatenate([own.data, kkt.s0]))
+        none = np.full(len(kkt.c0), np.inf)
+        parts += [_rows(kkt.E, kkt.e0, kkt.e0), _rows(kkt.C, none, kkt.c0), _sorted(costs[None, costs > 0])]
     if len(model.quads):
         parts.append(_sorted(np.stack([np.abs(model.quads.v)])))
     for part in parts:
@@ -47,7 +54,7 @@ def _rows(M: Csr, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     top[top == 0] = 1.0
     part = size / top[row]
     sums = [np.bincount(row, weights=part**k, minlength=len(top)) for k in (0, 1, 2)]
-    sides = np.sort(np.stack([np.abs(_finite(lo)) / top, np.abs(_finite(hi)) / top]), axis=0)
+    sides = np.sort(np.stack([np.abs(_finite(lo / top)), np.abs(_finite(hi / top))]), axis=0)
     return _sorted(np.stack([*sums, *sides]))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 KINDS = (
-    "file", "data", "model", "problem", "generator", "point", "value", "certificate", "bound", "proof", "grade",
-    "duplicate", "catalogue",
+    "file", "data", "model", "problem", "generator", "point", "value", "bound", "proof", "grade", "duplicate",
+    "catalogue",
 )  # fmt: skip
 """What a finding may be about."""
 
@@ -45,7 +45,9 @@ class Checked:
         The same for problems that differ in the order of rows and columns and in the scale of rows alone; empty where
         no model was built.
     notes : list of str
-        What could not be checked in the time there is.
+        What could not be shown, and is no fault of the instance.
+    certified : bool
+        The followers' responses at the stored point are proved optimal in rational numbers.
     seconds : float
     """
 
@@ -53,6 +55,7 @@ class Checked:
     findings: list[Finding] = field(default_factory=list)
     fingerprint: str = ""
     notes: list[str] = field(default_factory=list)
+    certified: bool = False
     seconds: float = 0.0
 
     def find(self, kind: str, wrong: str, cure: str) -> None:

@@ -69,6 +69,8 @@ class _Best:
         """Take a verified value that is better, or as good and without a stored point so far."""
         before = self.value
         if value is None:
+            if before is not None and not self.has_point:
+                self.said.append(f"the recorded value {before:.10g} has no point, and this run found none: run longer")
             return False
         if before is not None and better(self.sense, before, value):
             if not self.has_point:
@@ -122,7 +124,7 @@ def merged(known: Mapping[str, Any], found: Found, has_point: bool) -> Merged:
     has_point : bool
         Whether a verified point of the value before is stored.
     """
-    earlier = [record for record in known.get("history", ()) if not _again(record, found.record)]
+    earlier = [record for record in known.get("history", ()) if not _again(found.sense, record, found.record)]
     history = [*map(dict, earlier), *first_records(known), found.record]
     key = next((name for name in VALUES if name in known), "")
     best = _Best(found.sense, value_of(known), known.get("bound"), known.get("claim", ""), key, has_point)
@@ -145,8 +147,11 @@ def without_point(known: Mapping[str, Any]) -> dict[str, Any]:
     return {key: item for key, item in known.items() if key not in ("point", "infeasibility")}
 
 
-def _again(record: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _again(sense: str, record: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Return whether a record is of the same day, way, encoding and solver as a new one that says as much."""
+    value, now = value_of(record), value_of(new)
+    if value is not None and (now is None or better(sense, value, now)):
+        return False
     way = [[one.get(key) for key in ("date", "encoding", "solver", "claim")] for one in (record, new)]
     by = [one.get("by", "").split(", ")[:2] for one in (record, new)]
     return way[0] == way[1] and by[0] == by[1] and not (gap_of(record) < gap_of(new))

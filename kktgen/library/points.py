@@ -80,4 +80,5 @@ def read_point(bilevel: Bilevel, path: Path) -> np.ndarray | None:
     if found.word == ALONE:
         return None if model.space.conditions else respond(bilevel, values)
     z = np.where(model.space.is_price & ~stored_columns(bilevel, model), np.nan, values)
-    return bilevel.with_bits(z)
+    z = model.terms.settled(bilevel.with_bits(z))
+    return z if model.kkt is None else model.kkt.with_products(z)

@@ -21,6 +21,9 @@ DEFAULT_WAYS = (", auto,", "default recipe")
 TRIVIAL, EASY = 1.0, 60.0
 """Seconds below which a proof by the default recipe is trivial, and easy."""
 
+ENDED = ("optimal", "equilibrium verified", "infeasible")
+"""Claims that end the work on an instance."""
+
 Record = Mapping[str, Any]
 
 
@@ -83,8 +86,8 @@ def is_backed(known: Record) -> bool:
 
 
 def grade(known: Record) -> str:
-    """Return the grade the records earn; a proof counts where the claim is ``optimal``."""
-    if known.get("claim") not in ("optimal", "equilibrium verified"):
+    """Return the grade the records earn; a proof by the default recipe by its seconds."""
+    if known.get("claim") not in ENDED:
         return "open"
     least = min(default_seconds(known.get("history", ())), default=None)
     if least is None or least >= EASY:
@@ -95,7 +98,7 @@ def grade(known: Record) -> str:
 def default_seconds(history: Sequence[Record]) -> Iterable[float]:
     """Yield the seconds of the runs by the default recipe that ended with a proof."""
     for record in history:
-        ended = record.get("claim") in ("optimal", "equilibrium verified")
+        ended = record.get("claim") in ENDED
         if ended and "seconds" in record and any(way in record.get("by", "") for way in DEFAULT_WAYS):
             yield float(record["seconds"])
 

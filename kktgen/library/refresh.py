@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+from ..errors import ProblemError
 from . import catalogue, forms
 from .stored import write_bytes
 
@@ -26,7 +27,14 @@ def refreshed(
         Of processes, for models that have to be built.
     told : callable, optional
         Called with how many are done.
+
+    Raises
+    ------
+    ProblemError
+        The catalogue is that of an installed package.
     """
+    if catalogue.is_installed() and any(catalogue.is_library(catalogue.root_of(path)) for path in paths):
+        raise ProblemError("the catalogue of an installed package stays as it is; --refresh is for a checkout")
     out = []
     for path in catalogue.refresh(paths, executor, told):
         out.append(path)

@@ -1,19 +1,15 @@
-"""Which instances a word means: all of the library, a family, a pattern, a file, a folder of one's own."""
+"""Which instance files a word means: those of the library, a file, a folder of one's own."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from fnmatch import fnmatch
 from pathlib import Path
 
 from .. import catalog
 from ..catalog import schema
+from ..catalog.selection import ALL, chosen, unknown
 from ..errors import ProblemError
-from ..wording import near
-
-ALL = "all"
-"""The word for the whole library."""
 
 
 def selected(words: Iterable[str]) -> list[Path]:
@@ -22,8 +18,8 @@ def selected(words: Iterable[str]) -> list[Path]:
     Parameters
     ----------
     words : iterable of str
-        ``all``, a family, ``family/case``, a pattern such as ``dc_market/*_24h``, a ``.toml`` file, a folder. Without
-        any: the instances of the current folder, or, where there are none, the whole library.
+        Those of :func:`kktgen.catalog.selection.chosen`, a ``.toml`` file, a folder. Without any: the instances of the
+        current folder, or, where there are none, the whole library.
 
     Raises
     ------
@@ -32,18 +28,15 @@ def selected(words: Iterable[str]) -> list[Path]:
     """
     words = tuple(words)
     if not words:
-        return in_folder(Path()) or _library("*/*")
+        return in_folder(Path()) or _meant(ALL)
     found = [path for word in words for path in _meant(word)]
     return list(dict.fromkeys(found))
 
 
 def _meant(word: str) -> list[Path]:
-    names = catalog.instance_names()
-    families = sorted({name.partition("/")[0] for name in names})
-    if word == ALL:
-        return _library("*/*")
-    if word in families:
-        return _library(f"{word}/*")
+    names = chosen(word)
+    if names:
+        return [catalog.folder("instances") / f"{name}.toml" for name in names]
     if word.endswith(".toml"):
         return [catalog.load_instance(word).path]
     if Path(word).is_dir():
@@ -51,18 +44,7 @@ def _meant(word: str) -> list[Path]:
         if not found:
             raise ProblemError(f"no instances in the folder {word}")
         return found
-    out = _library(word)
-    if not out:
-        raise ProblemError(
-            f"no instance {word!r}{near(word, [*names, *families])}; give all, a family ({', '.join(families)}), "
-            "family/case, a pattern, a .toml file or a folder"
-        )
-    return out
-
-
-def _library(pattern: str) -> list[Path]:
-    root = catalog.folder("instances")
-    return [root / f"{name}.toml" for name in catalog.instance_names() if fnmatch(name, pattern)]
+    raise unknown(word, "a .toml file or a folder")
 
 
 def in_folder(folder: Path) -> list[Path]:

@@ -15,10 +15,8 @@ from ..formats import read
 from ..formats.problems import is_table, suffix_of
 from ..problem.bilevel import Bilevel
 from . import case_file
+from .catalogue import INSTALLED
 from .stored import BUNDLE
-
-_INSTALLED = "_instances"
-"""The folder of the instances in an installed package."""
 
 
 @dataclass(eq=False)
@@ -98,7 +96,7 @@ def _of_instance(target: str, parameters: Mapping[str, Any], name: str, family: 
         if family and (instance.model.endswith(".py") or is_bundle(instance.model)):
             raise ProblemError(f"{target}: a model of one's own goes into models/{family}/ first; then name it there")
         data = {**data, "model": data.get("model", instance.model)}
-    if _INSTALLED in path.resolve().parts:
+    if INSTALLED in path.resolve().parts:
         raise ProblemError(f"{target} belongs to an installed package, which stays as it is")
     module = catalog.load_model(instance.model)
     bilevel = catalog.call(module, catalog.checked(module, instance.parameters))
@@ -125,7 +123,8 @@ def _of_model(target: str, parameters: Mapping[str, Any], name: str, family: str
     if family and not inside:
         raise ProblemError(f"{target}: a model of one's own goes into models/{family}/ first; then name it there")
     own = catalog.describe(target).name
-    folder = Path() if inside else file.parent
+    given = Path(target).expanduser()
+    folder = Path() if inside else given.parent if given.suffix == ".py" else given
     path = _place(folder, name or own, family)
     data = _fresh(path, own if inside else file.name, {key: values[key] for key in parameters})
     data.setdefault("description", catalog.describe(target).summary or own)
@@ -137,7 +136,7 @@ def _place(folder: Path, stem: str, family: str) -> Path:
     if not family:
         return folder / f"{stem}.toml"
     root = catalog.folder("instances")
-    if root.name == _INSTALLED:
+    if root.name == INSTALLED:
         raise ProblemError("--family writes into a checkout of kktgen, and this is an installed package: leave it out")
     (root / family).mkdir(exist_ok=True)
     return root / family / f"{stem}.toml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from ..errors import ProblemError, UnsupportedError
 from ..problem.columns import Block, Space
 from ..problem.coords import Coords
+from ..problem.expression_labels import coords_of_expression
 from ..problem.expressions import Affine
-from ..problem.labelled import labels_of
 
 SHOWN = 12
 """Variables that are printed."""
@@ -19,12 +20,9 @@ ENTRIES = 6
 """Entries of a variable that are printed one by one."""
 
 
-def coords_of_expression(expr: Affine) -> Coords:
+def shown_coords(expr: Affine) -> Coords:
     """Return the labels of an expression's entries, numbers where it has none."""
-    declared = [b for b in expr.space.blocks if expr.declared is not None and b.coords and b.word == expr.declared.name]
-    if declared and expr.size and declared[0].start <= expr.M.indices[0] < declared[0].stop:
-        return declared[0].coords or _counted(expr.shape)
-    return labels_of(expr.space, expr.M, expr.shape) or _counted(expr.shape)
+    return coords_of_expression(expr) or _counted(expr.shape)
 
 
 def _counted(shape: tuple[int, ...]) -> Coords:
@@ -44,7 +42,7 @@ def frame(expr: Affine, values: np.ndarray) -> Any:
     UnsupportedError
         pandas is not installed.
     """
-    pandas, coords = _module("pandas"), coords_of_expression(expr)
+    pandas, coords = _module("pandas"), shown_coords(expr)
     if not coords.dims:
         return pandas.Series(values.ravel(), name=name_of(expr))
     axes = [_index(pandas, dim, labels) for dim, labels in zip(coords.dims, coords.labels, strict=True)]
@@ -63,7 +61,7 @@ def array(expr: Affine, values: np.ndarray, name: str | None = None) -> Any:
     UnsupportedError
         xarray is not installed.
     """
-    xarray, coords = _module("xarray"), coords_of_expression(expr)
+    xarray, coords = _module("xarray"), shown_coords(expr)
     unit = unit_of(expr)
     axes = {dim: _times(labels) for dim, labels in zip(coords.dims, coords.labels, strict=True)}
     return xarray.DataArray(
@@ -146,6 +144,8 @@ def _values(values: np.ndarray, block: Block) -> str:
 def _index(pandas: ModuleType, dim: str, labels: tuple[Any, ...]) -> Any:
     if labels and all(isinstance(one, tuple) for one in labels):
         return pandas.Index(list(labels), name=dim, tupleize_cols=False)
+    if len({one.utcoffset() for one in labels if isinstance(one, datetime)}) > 1:  # clocks change: instants remain
+        return pandas.DatetimeIndex(pandas.to_datetime(list(labels), utc=True), name=dim)
     return pandas.Index(_times(labels), name=dim)
 
 

@@ -242,7 +242,8 @@ class Bilevel:
         shape : int or tuple of int, optional
             ``None`` for a scalar.
         lb, ub : float or array
-            Bounds; free by default (binaries lie in [0, 1]).
+            Bounds; free by default (binaries lie in [0, 1]). Data of pandas and xarray are read by their labels where
+            the variable has labels, too.
         kind : str
             ``"C"`` continuous, ``"B"`` binary, ``"I"`` integer.
         coords : mapping or sequence of indexes, optional

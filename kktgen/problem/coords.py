@@ -84,6 +84,14 @@ def names_of(names: Iterable[str], dim: str) -> Coords:
     return Coords((dim,), (tuple(names),), bare=True)
 
 
+def of_array(array: Any) -> Coords | None:
+    """Return the labels of an array of xarray, counted where a dimension has none; None where no dimension has any."""
+    if not any(dim in array.indexes for dim in array.dims):
+        return None
+    labels = [array.indexes[dim] if dim in array.indexes else range(array.sizes[dim]) for dim in array.dims]
+    return _checked([(str(dim), own) for dim, own in zip(array.dims, labels, strict=True)], "labels")
+
+
 def coords_of(coords: Any, shape: Any, where: str) -> Coords | None:
     """Return what ``coords=`` says, or index objects in the place of a shape; None where neither holds labels.
 
@@ -148,7 +156,7 @@ def _checked(items: Sequence[tuple[Any, Any]], where: str) -> Coords:
             raise ProblemError(f"{where}: a dimension of its labels needs a name, such as 'hour', got {dim!r}")
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
             raise ProblemError(f"{where}: the labels of {dim!r} are a list, got {type(given).__name__}")
-        own = tuple(_label(one, dim, where) for one in _plain(given))
+        own = plain_labels(given, dim, where)
         if len(set(own)) < len(own):
             twice = next(one for k, one in enumerate(own) if one in own[:k])
             raise ProblemError(f"{where}: label {_texts((twice,))[0]!r} of {dim!r} stands twice")
@@ -157,6 +165,24 @@ def _checked(items: Sequence[tuple[Any, Any]], where: str) -> Coords:
     if len(set(dims)) < len(dims):
         raise ProblemError(f"{where}: two dimensions of its labels have one name, {dims}")
     return Coords(tuple(dims), tuple(labels))
+
+
+def plain_labels(given: Iterable[Any], dim: str, where: str) -> tuple[Any, ...]:
+    """Return labels as plain values, which are equal where the labels are the same.
+
+    Raises
+    ------
+    ProblemError
+        One is no text, number or time.
+    """
+    return tuple(_label(one, dim, where) for one in _plain(given))
+
+
+def printed(label: Any) -> str:
+    """Return a label as it is printed when it stands alone, a time with its date."""
+    if isinstance(label, np.datetime64):
+        return str(np.datetime_as_string(label, "m")).replace("T", " ")
+    return _texts((label,))[0]
 
 
 def _plain(given: Any) -> Iterable[Any]:

@@ -14,9 +14,11 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import row_index
 from .bilevel import Bilevel
+from .by_labels import by_labels
 from .columns import Space
+from .expression_labels import coords_of_expression
 from .expressions import Affine
-from .names import named_columns
+from .names import named_block, named_columns
 
 
 def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
@@ -27,8 +29,9 @@ def declared_point(bilevel: Bilevel, values: Any, where: str) -> np.ndarray:
     bilevel : Bilevel
     values : mapping, or numbers in nested lists, arrays, Series
         By variable or by its name (:func:`kktgen.problem.names.named_columns`): a number or an array that fits its
-        shape; prices may be among them, ``row.dual``. Or the values of all variables in the order of declaration, the
-        leader's and the followers' as they come. All n columns are taken as they are.
+        shape, by labels where both it and the variable have some (:func:`kktgen.problem.by_labels.by_labels`); prices
+        may be among them, ``row.dual``. Or the values of all variables in the order of declaration, the leader's and
+        the followers' as they come. All n columns are taken as they are.
     where : str
         Who asks, for messages.
 
@@ -91,6 +94,8 @@ def named_values(space: Space, values: Mapping[Any, Any], where: str) -> np.ndar
             continue
         name = ".".join(key) if isinstance(key, tuple) else str(key)
         columns, shape = named_columns(space, name)
+        if len(columns):
+            value = by_labels(value, named_block(space, name).coords if shape else None, f"{where}: {name!r}")
         _write(z, columns, _fitting(value, shape, name, where), space, where)
     return z
 
@@ -123,6 +128,7 @@ def _put(z: np.ndarray, key: Affine, value: Any, where: str) -> None:
     M, name = key.M, "a variable"
     if M.nnz:
         name = key.space.label(int(M.indices[0]))
+    value = by_labels(value, coords_of_expression(key), f"{where}: {name}")
     given = _fitting(value, key.shape, name, where)
     row = row_index(M)
     plain = (np.abs(M.data) == 1).all() and not key.c.any()

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, csr
+from .by_labels import by_labels
 from .columns import LEADER, Space
 from .coords import Coords, coords_of
 from .expressions import Affine, Declaration, Expression, floats
@@ -96,6 +97,7 @@ def declare(
     unit = checked_unit(unit, f"variable {name!r}")
     if kind not in ("C", "B", "I"):
         raise ProblemError(f"variable {name!r}: kind {kind!r} is not one of 'C', 'B', 'I'")
+    lb, ub = by_labels(lb, labels, f"variable {name!r}: lb"), by_labels(ub, labels, f"variable {name!r}: ub")
     low, high = bounds_of(lb, dims, name, "lb"), bounds_of(ub, dims, name, "ub")
     if kind == "B":
         low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)

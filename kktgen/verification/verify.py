@@ -69,10 +69,10 @@ def verify(
         A solver's answer, whose model says how it was encoded; or a plain point, which is never called more than
         bilevel-feasible. So is the answer to another problem, for instance to this one before it was changed. A plain
         point is a mapping from variables, or their names (``"x"``, ``"market.g"``, or the label of a column), to
-        values; the values of all variables in the order of declaration; or all columns z (what lies beyond them is
-        ignored). NaN in multiplier columns means that the point has no multipliers: of followers whose multipliers
-        somebody uses they are found by re-solving. Zeros in all of them mean the same, but not in what a solver found:
-        that is a point of its model, or none.
+        values, by labels where both have some; the values of all variables in the order of declaration; or all columns
+        z (what lies beyond them is ignored). NaN in multiplier columns means that the point has no multipliers: of
+        followers whose multipliers somebody uses they are found by re-solving. Zeros in all of them mean the same, but
+        not in what a solver found: that is a point of its model, or none.
     tolerances : Tolerances
         Scaled as stated in :mod:`kktgen.verification.residuals` and :mod:`kktgen.verification.followers`.
     evidence : sequence of Solution

@@ -129,6 +129,7 @@ def test_more_columns_than_are_declared_one_by_one(tmp_path):
         ("[prices]", "[price]", "unknown key 'price'; expected leader, follower"),
         ("[[follower]]", "[follower]", r"bidding.toml: follower: expected a list, got an object"),
         ('name = "market"\n', "", r"follower\[0\]: the key 'name' is missing"),
+        ("owns = ", "own = ", r"follower\[0\]: the key 'owns' is missing; unknown is own"),
         ('"riv*"', '"rivla"', r"follower\[0\].owns\[1\]: no column of market.lp fits 'rivla' \(did you mean rival"),
         ('"riv*"', "1", r"owns\[1\]: expected the name of a column"),
         ('price = "balance"', 'prise = "balance"', r"prices.prise: the leader's file has no column 'prise' \(did you"),

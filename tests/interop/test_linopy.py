@@ -317,3 +317,18 @@ def test_entries_are_called_by_linopys_labels():
 def _entries(hour, plant, there):
     """Return the labels of entries that are not masked, as they are printed beside one another."""
     return [f"0{h}:00/{p}" for h in range(2) for k, p in enumerate(plant) if there.iloc[h, k]]
+
+
+def test_values_of_masked_variables_keep_their_labels():
+    model, hour = linopy.Model(), pd.Index([7, 8], name="hour")
+    plant, mask = pd.Index(["own", "rival"], name="plant"), pd.DataFrame([[True, True], [True, False]])
+    mask.index, mask.columns = hour, plant
+    g = model.add_variables(lower=0, upper=9, coords=[hour, plant], name="g", mask=mask)
+    model.add_constraints(g.sum("plant") == pd.Series([12, 5], hour), name="balance")
+    model.add_objective((pd.Series([1, 2], plant) * g).sum())
+    m = kg.Bilevel("masked")
+    market = kg.linopy.follower(m, model)
+    m.minimize(0)
+    frame = kg.optimize(m).solution.frame(market["g"])
+    assert frame.index.equals(hour) and frame.columns.equals(plant)
+    assert frame.to_numpy().round(6).tolist() == [[9, 3], [5, 0]]

@@ -295,3 +295,47 @@ def test_a_week_of_ten_buses_is_imported_in_less_than_two_seconds():
     market = kg.linopy.follower(kg.Bilevel("week"), model)
     assert time.perf_counter() - start < 2
     assert market["Generator-p"].shape == (168, 30)
+
+
+def _hours(**own):
+    """Two hours, a firm's generator and two rivals at one bus."""
+    n = pypsa.Network(snapshots=pd.date_range("2030-01-01", periods=2, freq="h"))
+    n.add("Bus", "b")
+    n.add("Load", "d", bus="b", p_set=60)
+    n.add("Generator", "own", bus="b", p_nom=30, marginal_cost=10, **own)
+    n.add("Generator", ["rival", "peak"], bus="b", p_nom=[50, 200], marginal_cost=[20, 70])
+    return n
+
+
+def test_costs_of_the_firm_may_differ_from_hour_to_hour():
+    """The firm sells 10 at its cap 50 and at what its slope adds, or 30 at 20."""
+    n = _hours()
+    n.c.generators.dynamic["marginal_cost"] = pd.DataFrame({"own": [5.0, 15.0]}, n.snapshots)
+    n.c.generators.dynamic["marginal_cost_quadratic"] = pd.DataFrame({"own": [0.5, 1.0]}, n.snapshots)
+    m, market = kg.pypsa.strategic(n, ["own"], cap=50)
+    result = kg.optimize(m, time_limit=60)
+    market.assign(result.solution)
+    p, price = n.generators_t.p["own"], n.buses_t.marginal_price["b"]
+    earned = ((price - [5.0, 15.0]) * p - [0.5, 1.0] * p**2).sum()
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(earned)
+    assert earned == pytest.approx((60 - 5) * 10 - 0.5 * 100 + (70 - 15) * 10 - 100)
+
+
+def test_caps_of_offers_and_capacities_are_read_by_their_labels():
+    n = _hours()
+    n.add("Generator", "own 2", bus="b", p_nom=5, marginal_cost=12)
+    caps = pd.DataFrame({"own": [50.0, 40.0], "own 2": [45.0, 44.0]}, n.snapshots)
+    for given in (caps, caps[["own 2", "own"]], caps.iloc[::-1], caps.T):
+        m, market = kg.pypsa.strategic(n, ["own 2", "own"], cap=given)
+        assert m.space.ub[market.offer.cols].tolist() == [[45, 50], [44, 40]]
+    m, market = kg.pypsa.strategic(n, ["own 2", "own"], cap=caps.iloc[0])
+    assert m.space.ub[market.offer.cols].tolist() == [[45, 50], [45, 50]]
+    n.generators.loc[["own", "own 2"], "p_nom_extendable"] = True
+    m, market = kg.pypsa.merchant(n, ["own 2", "own"], cap=pd.Series({"own": 7.0, "own 2": 3.0}))
+    m.maximize(market.capacity @ [1, 1])
+    assert kg.optimize(m, time_limit=60).solution[market.capacity].round(6).tolist() == [3, 7]
+
+
+def test_a_generator_that_is_not_active_is_none_of_the_firm():
+    with pytest.raises(kg.ProblemError, match="'own', it is not active; the network has rival, peak"):
+        kg.pypsa.strategic(_hours(active=False), ["own"], cap=50)

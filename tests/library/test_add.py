@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -148,6 +150,23 @@ def test_a_second_proof_rests_on_something_else():
     again = second(m, first, 60.0, isolate=False)
     assert isinstance(again, Run) and again.found.record["encoding"].startswith("SOS1")
     assert again.found.bound == pytest.approx(first.found.value, rel=1e-4)
+
+
+def test_a_second_proof_becomes_a_record(own):
+    add(source_of("toll.py", {}), again=True)
+    first, other = case_file.read(own / "toll.toml")["known"]["history"]
+    assert (first["encoding"], other["encoding"]) == ("BigM 2", "SOS1 2") and ", sos1, SCIP" in other["by"]
+    add(source_of("toll.toml", {}), again=False)
+    assert len(case_file.read(own / "toll.toml")["known"]["history"]) == 2
+
+
+def test_the_command_ends_in_words(own):
+    run = [sys.executable, "-m", "kktgen", "instance", "add"]
+    done = subprocess.run([*run, "toll.py", "-q"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("class LC1L--") and "toll.sol.gz" in done.stdout
+    done = subprocess.run([*run, "tol.py"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and "did you mean toll.py" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_installed_package_is_left_alone(own, monkeypatch):

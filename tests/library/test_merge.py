@@ -35,6 +35,7 @@ def test_a_worse_value_is_history_and_is_told_where_the_better_one_has_no_point(
     assert not out.takes_point and (out.known["objective"], out.known["bound"]) == (10.0, 10.0)
     assert "has no point" in out.said[0] and len(out.known["history"]) == 2
     assert merged(OLD, found(9.0, 12.0), True).said == []
+    assert "this run found none" in merged(OLD, found(None, 12.0), False).said[0]
 
 
 @pytest.mark.parametrize(("sense", "value", "bound"), [("max", 12.0, 15.0), ("min", 8.0, 5.0)])
@@ -73,7 +74,8 @@ def test_a_problem_without_points():
 
 
 def test_the_same_run_of_the_same_day_is_recorded_once():
-    first = merged({}, found(3.0, 4.0, date="2026-11-28", gap=0.3), False).known
-    assert len(merged(first, found(3.0, 3.5, date="2026-11-28", gap=0.2), True).known["history"]) == 1
-    assert len(merged(first, found(3.0, 3.5, date="2026-11-29", gap=0.2), True).known["history"]) == 2
-    assert len(merged(first, found(3.0, 9.0, date="2026-11-28", gap=2.0), True).known["history"]) == 2
+    first = merged({}, found(3.0, 4.0, date="2026-11-28", gap=0.3, best=3.0), False).known
+    assert len(merged(first, found(2.0, 4.0, date="2026-11-28", gap=0.1, best=2.0), True).known["history"]) == 2
+    assert len(merged(first, found(3.0, 3.5, date="2026-11-28", gap=0.2, best=3.0), True).known["history"]) == 1
+    assert len(merged(first, found(3.0, 3.5, date="2026-11-29", gap=0.2, best=3.0), True).known["history"]) == 2
+    assert len(merged(first, found(3.0, 9.0, date="2026-11-28", gap=2.0, best=3.0), True).known["history"]) == 2

@@ -54,6 +54,10 @@ def test_grades(seconds, by, claim, expected):
     assert grade(known({**ONE, "by": by, "seconds": seconds, "claim": claim}, claim=claim)) == expected
 
 
+def test_a_problem_proved_to_have_no_point_has_a_grade():
+    assert grade(known({**BY, "claim": "infeasible"}, claim="infeasible")) == "trivial"
+
+
 def test_senses():
     assert beyond("max", 2.0, 1.9) and not beyond("max", 1.9, 2.0) and beyond("min", 1.9, 2.0)
     assert not beyond("max", 2.0, 2.0 - 1e-5)

@@ -34,7 +34,7 @@ def arrow(blocks: int, size: int, shared: int) -> Program:
     rng = np.random.default_rng(1)
     n = blocks * size + shared
     own = sp.block_diag([sp.csr_array(rng.normal(size=(size // 2, size))) for _ in range(blocks)])
-    rows = sp.hstack([own, sp.csr_array(rng.normal(size=(own.shape[0], shared)))])
+    rows = sp.hstack([own, sp.csr_array(rng.normal(size=(own.shape[0], shared)))], format="csr")
     A = Csr(sp.vstack([rows, rows[: size // 2]], format="csr"))  # the rows of the first block twice
     b = rng.normal(size=own.shape[0])
     side = np.concatenate([b, b[: size // 2]])

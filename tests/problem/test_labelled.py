@@ -247,3 +247,35 @@ def test_explain_speaks_labels():
     m.add(g[1] >= 5.5, name="floor")
     found = str(kg.explain(m, time_limit=30))
     assert "08:00" in found
+
+
+def test_bounds_with_labels_are_those_of_the_labels():
+    hours = pd.date_range("2030-01-01", periods=3, freq="h", name="hour")
+    plants = pd.Index(["own", "rival"], name="plant")
+    caps = pd.DataFrame(np.arange(6.0).reshape(3, 2), hours, plants)
+    m = kg.Bilevel("bounds")
+    columns = [
+        m.var("a", coords=[hours, plants], ub=caps),
+        m.var("b", coords=[hours, plants], ub=caps.iloc[[2, 0, 1], [1, 0]]),
+        m.var("c", coords=[hours, plants], ub=caps.T),
+        m.var("d", (hours, plants), ub=caps.to_numpy()),
+    ]
+    assert all((m.space.ub[x.cols] == caps.to_numpy()).all() for x in columns)
+    low = m.var("e", coords=[hours, plants], lb=pd.Series([1.0, 2.0], plants[::-1]))  # of one dimension: for all hours
+    assert (m.space.lb[low.cols] == [2, 1]).all()
+    by_hour = m.var("f", coords=[hours, plants], lb=pd.Series([3.0, 1.0, 2.0], hours[[2, 0, 1]]))
+    assert (m.space.lb[by_hour.cols] == [[1, 1], [2, 2], [3, 3]]).all()
+    with pytest.raises(kg.ProblemError, match="variable 'g': ub: 'plant': the data have no value for label 'rival'"):
+        m.var("g", coords=[hours, plants], ub=pd.Series([1.0, 2.0], pd.Index(["own", "other"], name="plant")))
+
+
+@pytest.mark.parametrize("day", ["2030-03-31", "2030-10-27"])
+def test_hours_over_a_change_of_clocks_are_times_in_pandas(day):
+    hours = pd.date_range(day, periods=5, freq="h", tz="Europe/Berlin", name="hour")
+    m = kg.Bilevel("clocks")
+    x = m.var("x", hours, lb=range(5))
+    m.minimize(x.sum())
+    solution = kg.solve(m)
+    index = solution.frame(x).index
+    assert isinstance(index, pd.DatetimeIndex) and index.name == "hour" and (index == hours).all()
+    assert solution.frame(x).loc[hours[2]] == 2

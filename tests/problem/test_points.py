@@ -280,3 +280,46 @@ def test_labels_are_looked_up_whatever_stands_in_them():
     for name in ("y(2,0)", "y(0)", "y(0,0,0)", "y(a,b)", "x(a/b,1)"):
         with pytest.raises(kg.ProblemError, match="no variable is called"):
             solution[name]
+
+
+HOURS = pd.date_range("2030-01-01", periods=3, freq="h", name="hour")
+ZONED = pd.date_range("2030-03-31", periods=3, freq="h", name="hour", tz="Europe/Berlin")  # over the change of clocks
+
+
+@pytest.mark.parametrize("hours", [HOURS, ZONED, pd.Index([3, 1, 2], name="hour"), pd.Index(list("abc"), name="hour")])
+def test_labels_say_which_value_is_whose_in_whatever_order_they_come(hours):
+    m = kg.Bilevel("labels")
+    x = m.var("x", lb=0, ub=9, coords={"hour": hours, "plant": ["own", "rival"]})
+    f = m.follower("market")
+    g = f.var("g", hours, lb=0, ub=20)
+    need = f.add(g >= x.sum(axis=1), name="need")
+    f.minimize(2 * g.sum() + 0.1 * g @ g)
+    m.minimize(need.dual @ [1, 2, 3])
+    a, b = np.arange(6.0).reshape(3, 2), np.arange(6.0).reshape(3, 2).sum(axis=1)
+    frame, series = pd.DataFrame(a, hours, pd.Index(["own", "rival"], name="plant")), pd.Series(b, hours)
+    price = 2 + 0.2 * series
+    at = price.to_numpy() @ [1, 2, 3]
+    swapped = frame.iloc[[2, 0, 1], [1, 0]]
+    for values in (frame, swapped, swapped.T, swapped.stack(), swapped.T.stack(), swapped.rename_axis(index=None)):
+        for known in ({"x": values, "g": series[::-1]}, {x: values, g: series.iloc[[1, 0, 2]], need.dual: price[::-1]}):
+            report = kg.verify(m, known)
+            assert report.claim == "bilevel-feasible" and report.value == pytest.approx(at)
+    xarray = pytest.importorskip("xarray")
+    array = xarray.DataArray(a, dims=("hour", "plant"), coords={"plant": ["own", "rival"]})
+    assert kg.verify(m, {"x": array.T.isel(plant=[1, 0]), "g": series.to_numpy()}).value == pytest.approx(at)
+    assert kg.verify(m, {"x": a, "g": pd.Series(b)}).value == pytest.approx(at)  # an index that only counts
+
+
+def test_labels_of_a_point_that_do_not_fit_are_refused():
+    m = kg.Bilevel("labels")
+    x = m.var("x", HOURS)
+    m.minimize(x.sum())
+    late, twice = HOURS + pd.Timedelta("1h"), HOURS[[0, 1, 1]]
+    for index, words in ((late, "no value for label '2030-01-01 00:00'"), (twice, "'2030-01-01 01:00' twice")):
+        with pytest.raises(kg.ProblemError, match=words):
+            kg.verify(m, {"x": pd.Series(1.0, index)})
+    four = pd.Series(1.0, pd.date_range(HOURS[0], periods=4, freq="h"))
+    with pytest.raises(kg.ProblemError, match="none of its own"):
+        kg.verify(m, {x: four})
+    with pytest.raises(kg.ProblemError, match="4 values for 3 labels"):
+        kg.verify(m, {x: pd.Series(1.0, range(4))})

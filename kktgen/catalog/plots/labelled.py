@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import NoSolutionError, ProblemError, expect
 from ...model.solution import Solution
-from ...model.values import coords_of_expression, name_of, unit_of
+from ...model.values import name_of, shown_coords, unit_of
 from ...problem.columns import Block
 from ...problem.coords import Coords
 from ...problem.expressions import Affine
@@ -115,7 +115,7 @@ def _item(solution: Solution, what: Any) -> Item:
     if not isinstance(what, Affine):
         raise ProblemError(f"plot takes variables, linear expressions or names, got {type(what).__name__}")
     values = np.asarray(solution[what], dtype=float)
-    return Item(name_of(what) or _price(what) or "value", unit_of(what), coords_of_expression(what), values)
+    return Item(name_of(what) or _price(what) or "value", unit_of(what), shown_coords(what), values)
 
 
 def _price(expr: Affine) -> str:

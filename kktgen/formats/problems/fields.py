@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import FormatError, ProblemError
 from ...numerics.sparse import Csr, csr
+from ...wording import first_names
 
 AXES = 32
 """Axes a variable or rows may have; NumPy has no more than 64."""
@@ -67,7 +68,9 @@ class Fields:
         self.value = value
         for key in keys.split():
             if key not in value:
-                raise self.fault("", f"the key {key!r} is missing")
+                unknown = [one for one in value if one not in keys.split()]
+                there = f"; unknown is {first_names(unknown)}" if unknown else ""
+                raise self.fault("", f"the key {key!r} is missing{there}")
         for key in value:
             if key not in keys.split():
                 raise self.fault("", f"unknown key {key!r}; expected {', '.join(keys.split())}")

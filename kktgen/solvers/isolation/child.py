@@ -27,6 +27,7 @@ from ...errors import KktgenError, SolverError
 from ...model.model import Model
 from ...model.solution import Solution
 from ..driving.watch import Watch
+from .memory import limit_memory
 
 NO_MEMORY = "out of memory"
 """Why a solve failed, when it is that."""
@@ -102,7 +103,7 @@ def _outcome(job: SolveRequest, channel: _Channel) -> tuple[Any, ...]:
         module = importlib.import_module(job.module)
         module.version()  # loads its library
         if job.memory_limit is not None:
-            lift = _limit_memory(job.memory_limit)
+            lift = limit_memory(job.memory_limit)
         channel.send("begin")
         found = module.solve(
             job.model, start=job.start, progress=_watch(channel), verbose=True,
@@ -135,16 +136,3 @@ def _watch(channel: _Channel) -> Watch:
 
 def _no_limit() -> None:
     """Lift no limit."""
-
-
-def _limit_memory(megabytes: float) -> Any:
-    """Limit the growth of the address space; return what lifts the limit."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with open("/proc/self/statm", encoding="ascii") as file:
-        size = int(file.read().split()[0]) * resource.getpagesize()
-    top = size + int(megabytes * 1e6)
-    top = top if hard == resource.RLIM_INFINITY else min(top, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (top, hard))
-    return lambda: resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

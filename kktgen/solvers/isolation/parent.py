@@ -34,7 +34,9 @@ SHARE = 0.025
 """Share of the time limit by which the first patience is longer."""
 OWN_SHARE = 0.8
 """Share of the memory limit at which a solver that can watch its own memory is to stop by itself."""
-NO_ROOM = re.compile("bad_alloc|cannot allocate memory|out of memory", re.IGNORECASE)
+NO_ROOM = re.compile(
+    "bad_alloc|cannot allocate memory|out of memory|insufficient memory|memory allocation .*failed", re.IGNORECASE
+)
 """What libraries say before they end for want of memory."""
 
 

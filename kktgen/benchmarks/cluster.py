@@ -1,0 +1,112 @@
+"""The workers of a Dask cluster as an executor of runs: each starts the process of a run, with its limits, itself.
+
+The scheduler gives the run of a worker that dies to another one; a run that has taken several workers with it (by
+default more than three, the scheduler's ``allowed-failures``) is ``lost``. What a worker has finished comes back at
+once, and nothing that came back is done again. A run that nobody waits for any longer, as its driver was interrupted
+or killed, is ended on its worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SolverError, UnsupportedError
+from .machine import versions
+from .one_run import one_run
+
+INSTALL = "pip install 'kktgen[cluster]'"
+SECONDS = 20.0
+"""How long the scheduler and its first worker are waited for."""
+ALIKE = ("kktgen", "code", "highspy", "pyscipopt")
+"""What must be the same on all workers and here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """What carries runs to the workers of a cluster.
+
+    Parameters
+    ----------
+    executor : Executor
+    workers : int
+        Runs at the same time.
+    alive : callable
+        Whether the scheduler answers.
+    """
+
+    executor: Executor
+    workers: int
+    alive: Callable[[], bool]
+
+
+class _Unwanted:
+    """Set as soon as the scheduler has taken the task of this thread back from its worker."""
+
+    def __init__(self) -> None:
+        from distributed import get_worker
+
+        self._tasks = get_worker().state.tasks
+        self._key = get_worker().get_current_task()
+
+    def is_set(self) -> bool:
+        """Return whether the task is no longer wanted."""
+        task = self._tasks.get(self._key)
+        return task is None or task.state == "cancelled"
+
+
+def on_worker(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a run on a worker, as long as somebody waits for it."""
+    return one_run(job, _Unwanted())
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Cluster]:
+    """Yield a cluster, by the address of its scheduler.
+
+    Raises
+    ------
+    UnsupportedError
+        Dask is not installed, or workers have other versions than this process.
+    SolverError
+        Nobody answers, or there are no workers.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise UnsupportedError(f"--cluster needs dask, which cannot be imported ({error}): {INSTALL}") from None
+    try:
+        client = distributed.Client(address, timeout=SECONDS, name="kktgen", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SolverError(f"no scheduler answers at {address}: {error}") from None
+    try:
+        try:
+            client.wait_for_workers(1, timeout=SECONDS)
+        except TimeoutError:
+            raise SolverError(f"the scheduler at {address} has no workers: dask worker {address}") from None
+        _check(client, address)
+        workers = sum(client.nthreads().values())
+        executor = client.get_executor(pure=False)
+        yield Cluster(executor, workers, lambda: client.status == "running")
+    finally:
+        client.close(timeout=1)
+
+
+def _check(client: Any, address: str) -> None:
+    """Refuse workers that would run something else."""
+    here = versions()
+    try:
+        there = client.run(versions)
+    except Exception as error:
+        raise UnsupportedError(f"a worker of {address} cannot run kktgen ({error}); install it there") from None
+    for worker, found in sorted(there.items()):
+        other = [
+            f"{name} {found.get(name)} there, {here[name]} here" for name in ALIKE if found.get(name) != here[name]
+        ]
+        if other:
+            raise UnsupportedError(
+                f"worker {worker} has other versions: {'; '.join(other)}; install the same everywhere"
+            )

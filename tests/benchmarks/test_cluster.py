@@ -1,0 +1,172 @@
+"""Runs on a Dask cluster: a scheduler and two workers of this machine, some of which die."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from operator import itemgetter
+from pathlib import Path
+
+import dask_here
+import pytest
+from click.testing import CliRunner
+from runs import HANGING, jobs, living, marked, wait_for
+
+import kktgen as kg
+from kktgen import catalog
+from kktgen.benchmarks import cluster, driver
+from kktgen.benchmarks.journal import Journal, read
+from kktgen.cli import cli
+
+pytest.importorskip("distributed", reason="needs the extra `cluster`: dask[distributed]")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc"),
+]
+COUNTED = """
+import os
+import pathlib
+import time
+import uuid
+
+import kktgen as kg
+
+
+def build(k: int = 0):
+    pathlib.Path("{folder}", f"{k}-{uuid.uuid4().hex}").touch()
+    time.sleep(1.5)
+    m = kg.Bilevel("counted")
+    x = m.var("x", lb=0, ub=1)
+    m.maximize(x)
+    return m
+"""
+"""A model that leaves a file each time it is built."""
+
+
+def counted(tmp_path, model_file, count):
+    folder = tmp_path / "built"
+    folder.mkdir()
+    path = model_file("counted.py", COUNTED.replace("{folder}", str(folder)))
+    todo = [job for k in range(count) for job in jobs(path, parameters={"k": k}, id=f"run{k}")]
+    return folder, todo
+
+
+def test_a_worker_that_is_killed_loses_no_run_and_none_is_made_twice(tmp_path, model_file):
+    folder, todo = counted(tmp_path, model_file, 6)
+    with (
+        dask_here.cluster(tmp_path) as here, Journal(tmp_path) as journal,
+        cluster.connected(here.address) as workers, driver.elsewhere(workers.executor, cluster.on_worker) as submit,
+    ):  # fmt: skip
+        victim, mark = here.workers[0], f"WORKER0-{os.getpid()}"
+
+        def kill():
+            wait_for(lambda: len(marked(mark)) > 1)  # the process of a run
+            wait_for(lambda: journal.records)
+            wait_for(lambda: len(marked(mark)) > 1)
+            victim.kill()
+            victim.wait()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        driver.drive(todo, journal, submit, workers.workers, alive=workers.alive)
+        killer.join()
+        assert wait_for(lambda: not marked(mark), 10)  # nothing of the worker is left
+    records = read(tmp_path)
+    assert sorted(records) == sorted(job.id for job in todo)
+    assert (tmp_path / "runs.jsonl").read_bytes().count(b"\n") == 6
+    assert {one["claim"] for one in records.values()} == {"optimal"}
+    assert len(list(folder.iterdir())) <= 7  # the run that died with its worker, once more
+
+
+def test_a_hung_run_is_ended_on_its_worker(tmp_path, model_file):
+    path = model_file("hanging.py", HANGING.replace("{folder}", str(tmp_path)))
+    todo = jobs(path, limit=1.0, grace=0.5, report=True)
+    with (
+        dask_here.cluster(tmp_path, 1) as here, Journal(tmp_path) as journal,
+        cluster.connected(here.address) as workers, driver.elsewhere(workers.executor, cluster.on_worker) as submit,
+    ):  # fmt: skip
+        driver.drive(todo, journal, submit, workers.workers, alive=workers.alive)
+        assert [one["status"] for one in journal.records.values()] == ["killed"]
+        wait_for(lambda: not living(int((tmp_path / "pid").read_text())), 5)
+
+
+def test_where_the_scheduler_dies_the_records_stay_and_the_rest_goes_on_later(tmp_path, model_file):
+    _, todo = counted(tmp_path, model_file, 6)
+    with (
+        dask_here.cluster(tmp_path) as here, Journal(tmp_path) as journal,
+        cluster.connected(here.address) as workers, pytest.raises(kg.SolverError, match="scheduler is gone"),
+        driver.elsewhere(workers.executor, cluster.on_worker) as submit,
+    ):  # fmt: skip
+
+        def kill():
+            wait_for(lambda: journal.records)
+            here.scheduler.kill()
+
+        threading.Thread(target=kill).start()
+        begun = time.monotonic()
+        driver.drive(todo, journal, submit, workers.workers, alive=workers.alive)
+    assert time.monotonic() - begun < 120
+    kept = read(tmp_path)
+    assert 1 <= len(kept) < 6
+    with Journal(tmp_path) as journal, driver.threads(2) as submit:
+        rest = driver.wanted(todo, journal)
+        assert {job.id for job in rest} == {job.id for job in todo} - set(kept)
+        driver.drive(rest, journal, submit, 2)
+    assert len(read(tmp_path)) == 6
+
+
+def test_a_run_ends_on_its_worker_when_its_driver_is_killed(tmp_path, model_file):
+    path = model_file("endless.py", "import time\n\n\ndef build():\n    time.sleep(600)\n")
+    mark = f"WORKER0-{os.getpid()}"
+    with dask_here.cluster(tmp_path, 1) as here:
+        words = ("kktgen", "bench", str(path), "--cluster", here.address, "-o", str(tmp_path / "out"))
+        command = here.start(*words)
+        wait_for(lambda: len(marked(mark)) > 1, 60)
+        command.kill()
+        command.wait()
+        wait_for(lambda: len(marked(mark)) == 1, 30)  # the worker alone
+    assert read(tmp_path / "out") == {}
+
+
+def test_the_commands_run_on_a_cluster_and_refuse_other_versions(tmp_path, model_file):
+    path = model_file()
+    with dask_here.cluster(tmp_path) as here:
+        words = ["bench", str(path), "--cluster", here.address, "-o", str(tmp_path / "out"), "-q"]
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, done.output
+        assert [one["claim"] for one in read(tmp_path / "out").values()] == ["optimal"]
+        other = tmp_path / "other" / "kktgen"
+        other.parent.mkdir()
+        shutil.copytree(Path(kg.__file__).parent, other)
+        (other / "wording.py").write_text((other / "wording.py").read_text() + "\nOTHER = 1\n")
+        here.worker(PYTHONPATH=str(other.parent))
+        client = __import__("distributed").Client(here.address)
+        client.wait_for_workers(3, timeout=60)
+        client.close()
+        refused = CliRunner().invoke(cli, [*words[:-2], str(tmp_path / "again"), "-q"])
+        assert refused.exit_code == 2
+        assert "has other versions: code" in refused.output
+
+
+def test_bounding_and_estimates_take_the_cluster_as_an_executor(tmp_path):
+    model = kg.kkt(catalog.build("random_bilevel/two_followers"))
+    with dask_here.cluster(tmp_path) as here, cluster.connected(here.address) as workers:
+        there = kg.bound(model, executor=workers.executor)
+        assert (there.space.ub == kg.bound(model).space.ub).all()
+        estimate = kg.point_estimate(itemgetter("load"), {"load": (10, 2)}, executor=workers.executor)
+        assert estimate.mean == pytest.approx(10.0)
+
+
+def test_nobody_at_an_address_and_no_workers_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "SECONDS", 2.0)
+    with pytest.raises(kg.SolverError, match="no scheduler answers"), cluster.connected("tcp://127.0.0.1:9"):
+        pass
+    with (
+        dask_here.cluster(tmp_path, 0) as here,
+        pytest.raises(kg.SolverError, match="has no workers"),
+        cluster.connected(here.address),
+    ):
+        pass

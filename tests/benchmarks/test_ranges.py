@@ -1,0 +1,38 @@
+"""Lists of values as they are typed."""
+
+from __future__ import annotations
+
+import pytest
+
+import kktgen as kg
+from kktgen.benchmarks.ranges import values, whole
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("3,6,10", ["3", "6", "10"]),
+        ("1..4", ["1", "2", "3", "4"]),
+        ("0..1..0.25", ["0", "0.25", "0.5", "0.75", "1"]),
+        ("-1..1", ["-1", "0", "1"]),
+        ("a, b,a", ["a", "b"]),
+        ("[1, 2],[3]", ["[1, 2]", "[3]"]),
+        ("1..2,7", ["1", "2", "7"]),
+        ("0.1..0.3..0.1", ["0.1", "0.2", "0.3"]),
+    ],
+)
+def test_values(text, found):
+    assert values(text, "--set x") == found
+
+
+@pytest.mark.parametrize("text", ["", ",", "3..1", "1..2..0", "1..1e9"])
+def test_what_is_no_list_is_refused(text):
+    with pytest.raises(kg.ProblemError, match="--set x"):
+        values(text, "--set x")
+
+
+def test_whole_numbers():
+    assert whole("0..2", "--seeds") == [0, 1, 2]
+    for text in ("-1", "1.5", "a"):
+        with pytest.raises(kg.ProblemError, match="--seeds: whole numbers"):
+            whole(text, "--seeds")
