@@ -38,6 +38,8 @@ RESPONSES = "responses"
 """Key of ``Solution.raw`` for the sentences that say what the bound of an enumeration rests on."""
 OPEN_RESPONSES = "open responses"
 """Key of ``Solution.raw`` for the sentences that say why the bound of an enumeration proves nothing."""
+SMALL = 1e-2
+"""A cost that varies by less than this is not told apart by absolute tolerances."""
 PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
 """Why a plain point is not called optimal."""
 MASTER = "the bound is that of a master over responses, a relaxation of the problem"
@@ -111,6 +113,7 @@ def _of_point(
     rests: list[str] = []
     if known is not None:
         against, rests = _judged(model, known, value, size, tolerances)
+        against = [*against, *(_small(part) for part in parts if part.spread < SMALL)]
     moves = any(part.is_moved and not part.is_lattice for part in parts)
     claim = "bilevel-feasible" if against else "optimal"
     if moves and known is not None:
@@ -171,6 +174,14 @@ def _gap(job: tuple[Any, ...]) -> Line:
     off = (cost - min(best.value, best.bound if np.isfinite(best.bound) else best.value)) / size
     where = "a better response is known" if off > 0 else ""
     return line("follower gap", max(off, 0.0), tolerances.follower_gap, where, name, amount=max(off, 0.0) * size)
+
+
+def _small(part: Part) -> str:
+    """Return that a follower's costs are so small that tolerances hide what it prefers."""
+    return (
+        f"the cost of follower {part.name!r} varies by {part.spread:.1e} at most, which tolerances of 1e-6 do not tell "
+        "apart: state it in smaller units"
+    )
 
 
 def _worth(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances, deadline: Deadline) -> Line | None:

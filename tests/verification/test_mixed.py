@@ -120,3 +120,15 @@ def test_a_late_verification_does_not_hold():
     report = kg.verify(m, {"price": 4, "plants.on": [1, 0], "plants.g": [2, 0]}, time_limit=0.0)
     assert report.claim == "unverified"
     assert any("not re-solved" in reason for reason in report.reasons)
+
+
+def test_no_optimum_is_claimed_of_costs_that_tolerances_hide():
+    m = kg.Bilevel("tiny")
+    price = m.var("price", lb=0, ub=9)
+    f = m.follower("plant")
+    on = f.var("on", kind="B")
+    f.minimize(1e-7 * (5 * on - price * on))
+    m.maximize(8 * on - price * on)
+    report = kg.optimize(m, time_limit=60).report
+    assert report.claim != "optimal"
+    assert any("do not tell apart" in reason for reason in report.reasons)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ProblemError
+from ...numerics.product_hull import product_boxes
 from ...numerics.sparse import Csr, position, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.columns import Space
@@ -156,6 +157,16 @@ class Part:
     def cost(self) -> Quad:
         """The cost over all columns, without terms of the leader alone."""
         return as_quad(self.space, self.qp, self.qp.y, self.qp.x)
+
+    @cached_property
+    def spread(self) -> float:
+        """Most by which the terms of the cost can differ over the declared boxes; inf where a column has none."""
+        cost, space = self.cost, self.space
+        linear, low, high = cost.linear, *product_boxes(cost.i, cost.j, space.lb, space.ub)
+        with np.errstate(invalid="ignore"):
+            own = np.abs(linear.data) * (space.ub - space.lb)[linear.indices]
+            total = float(own[linear.data != 0].sum() + (np.abs(cost.v) * (high - low)).sum())
+        return np.inf if np.isnan(total) else total
 
     def checked(self, response: Response) -> Response:
         """Return a response with its integers whole.
