@@ -11,6 +11,7 @@ from ..catalog import instance_names, load_instance
 from ..catalog.selection import chosen, unknown
 from ..errors import ProblemError
 from ..formats.problems import is_table, suffix_of
+from .verdict import judging
 
 QUICK_A_FAMILY = 1
 """Instances of each family in the set ``quick``: the first by name of those whose file says ``quick = true``.
@@ -93,7 +94,7 @@ def _quick() -> Iterator[Entry]:
 
 
 def _of(instance: Any, target: str) -> Entry:
-    return Entry(instance.name, target, dict(instance.known))
+    return Entry(instance.name, target, judging(instance.known))
 
 
 def _in_folder(path: Path) -> list[Entry]:

@@ -23,6 +23,13 @@ ENDED = ("optimal", "time_limit", "infeasible", "unbounded", "infeasible_or_unbo
 TOLERANCE = 1e-4
 """Relative difference of values that are the same."""
 CLAIMED = ("optimal", "equilibrium verified")
+JUDGES = ("objective", "best", "bound", "claim", "source")
+"""Keys of the table ``[known]`` that a run is held against, and where they come from; a run's record keeps these."""
+
+
+def judging(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the table ``[known]`` of an instance's file a run is held against."""
+    return {key: known[key] for key in JUDGES if key in known}
 
 
 @dataclass(frozen=True)

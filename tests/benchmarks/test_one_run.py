@@ -13,6 +13,7 @@ from runs import HANGING, jobs, living, wait_for
 import kktgen as kg
 from kktgen import catalog
 from kktgen.benchmarks.one_run import POINTS, Stopped, one_run, thinned
+from kktgen.benchmarks.verdict import judging
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
@@ -30,7 +31,7 @@ def test_a_run_answers_with_all_that_is_told_of_it(model_file):
 
 def test_the_track_leads_to_the_value():
     entry = catalog.folder("instances") / "random_bilevel" / "lp_10x5.toml"
-    record = one_run(jobs(entry, known=catalog.load_instance(entry).known)[0].to_dict())
+    record = one_run(jobs(entry, known=judging(catalog.load_instance(entry).known))[0].to_dict())
     assert record["verdict"] == "right"
     times = [at for at, _, _ in record["track"]]
     assert times == sorted(times) and record["track"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import kktgen as kg
@@ -21,7 +23,13 @@ def test_all_families_globs_and_names():
     assert names("roads/braess_*") == [name for name in NAMES if name.startswith("roads/braess_")]
     assert names("roads/braess_time", "roads/braess_*")[0] == "roads/braess_time"
     assert len(names("roads", "roads/*", "roads/braess_time")) == len(catalog.instance_names("roads"))
-    assert sets.entries(["roads/braess_time"])[0].known["objective"] == 498
+    assert sets.entries(["roads/braess_time"])[0].known["objective"] == pytest.approx(498)
+
+
+def test_what_is_known_goes_into_records_of_runs():
+    known = json.loads(json.dumps([entry.known for entry in sets.entries(["all"])]))
+    assert len(known) == len(NAMES) and all("history" not in one for one in known)
+    assert sum("objective" in one for one in known) > 100
 
 
 def test_quick_has_one_of_each_family_that_has_quick_ones():

@@ -116,7 +116,7 @@ def test_the_address_brings_the_state_back(site, tmp_path):
         return [...out, document.getElementById("model-cournot").open, seen()];
     """, behind)  # fmt: skip
     assert found[0] == ["case5_24h", "case5_own3"] and found[1:4] == ["case5", 1, behind]
-    assert found[4:7] == [[], None, 0] and found[7] == ALL and found[8] is True and found[9] == ALL
+    assert found[4:7] == [["case5_24h"], None, 0] and found[7] == ALL and found[8] is True and found[9] == ALL
 
 
 @browser.needed
