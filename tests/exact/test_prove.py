@@ -115,6 +115,17 @@ def test_concave_objectives_over_boxes_are_bounded_by_chords():
     assert proof.data["chords"]
 
 
+def test_chords_that_leave_a_linear_objective_steer_the_search():
+    m = kg.Bilevel("straight")
+    x = m.var("x", lb=0, ub=4)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=1, ub=10)
+    lower.minimize((y - x) * (y - x))
+    m.minimize(-(x - 1) * (x - 1) + y)
+    proof = proved(m)
+    assert proof.ok and proof.value == proof.bound == -5, proof.reason
+
+
 def agrees(seed: int) -> None:
     m = enumerated.small(seed)
     best = enumerated.optimum(m)
@@ -158,6 +169,31 @@ def test_a_point_that_is_not_exact_is_not_proved():
     z = result.solution.z.copy()
     z[0] += 0.5
     assert "not certified exactly" in kg.prove(m, z).reason
+
+
+def test_why_a_point_is_not_exact_is_told():
+    m = load_model("random_bilevel").build(family="qp_singular", rows=5, cols=3, seed=4)
+    proof = proved(m)
+    assert not proof.ok and "a response is optimal within" in proof.reason
+
+
+def test_a_bound_without_exact_prices_is_no_better_point():
+    m = kg.Bilevel("sizes")
+    x = m.var("x", lb=0, ub=1e9)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0, ub=1e9)
+    lower.minimize(1e-6 * y)
+    lower.add(y >= 1e6 * x - 1e8, y + 1e-7 * x >= 3.3e-5)
+    m.maximize(1e-5 * x - 1e-3 * y)
+    proof = proved(m)
+    assert proof.ok or "solve again" not in proof.reason
+
+
+@pytest.mark.parametrize("limit", ["soon", float("nan"), -1.0])
+def test_a_limit_that_means_nothing_is_refused(limit):
+    m, result = answer("handbook")
+    with pytest.raises(kg.ProblemError, match="limit="):
+        kg.prove(m, result.solution, limit=limit)
 
 
 def test_the_limit_is_kept_and_what_is_open_is_told():

@@ -180,7 +180,7 @@ class Relaxation:
             return Relaxed(np.inf)
         if self.linear:
             self._move(node)
-            return self._told(node, self._lp.minimize(self._all, self.program.q))
+            return self._told(node, self._lp.minimize(self._all, self.tangent_data(node)[0]))
         p = self.program
         try:
             found = interior(p.P, self.tangent_data(node)[0], self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)

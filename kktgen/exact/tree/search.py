@@ -91,7 +91,9 @@ class Search:
     exact : float
         Seconds in rational numbers.
     stuck : bool
-        Whether a part satisfies all pairs and integers below ``cut``: the value is then not the optimum.
+        Whether a part that is no leaf satisfies all pairs and integers.
+    lowest : float
+        The bound of that part, in floats: where it is below ``aim``, the value is not the optimum.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Search:
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
-        self.exact = 0.0
+        self.exact, self.lowest = 0.0, -np.inf
         self.least: Fraction | None = None
         self.root: Part | None = None
 
@@ -161,7 +163,7 @@ class Search:
         while not self._close(part):
             candidates = self._candidates(part)
             if not candidates:
-                self.stuck = True
+                self.stuck, self.lowest = True, part.found.value
                 return [part]
             settled, best, score = [], None, -1.0
             for candidate in candidates:
