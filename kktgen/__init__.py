@@ -7,6 +7,7 @@
     kg.optimize(m)                               the recipe in one call, or step by step:
     kg.kkt -> kg.eliminate -> kg.bound -> kg.encode -> kg.solve -> kg.verify
                                                     '--> kg.write, kg.dumps
+    kg.master(m, responses)                    a relaxation over responses of followers with integer variables
     kg.write(m, "x.bilevel.json"), kg.read     problems as files; linear ones also as .aux with .mps
     kg.decompose(model), kg.tighten(model, point)     many followers: subproblems, smaller boxes by rounds over them
     kg.cut(model)                                valid inequalities from strong duality
@@ -110,6 +111,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.pipeline import Result
     from .recipes.point_estimate import Estimate, point_estimate
     from .recipes.regret import Regret, regret
+    from .recipes.responses.master import master
     from .recipes.robust import robust
     from .reformulate import bounds
     from .reformulate.alignment import alignment
@@ -178,6 +180,7 @@ __all__ = [
     "explain",
     "high_point",
     "kkt",
+    "master",
     "optimize",
     "pessimistic",
     "plot",
@@ -245,6 +248,7 @@ make_lazy(
         "recipes.pipeline": "Result",
         "recipes.point_estimate": "Estimate point_estimate",
         "recipes.regret": "Regret regret",
+        "recipes.responses.master": "master",
         "recipes.robust": "robust",
         "reformulate.alignment": "alignment",
         "reformulate.bounds": ". bound",

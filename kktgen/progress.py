@@ -22,8 +22,8 @@ DOING = {
     "eliminate": "eliminating products", "bound": "bounding", "encode": "encoding", "cut": "cutting",
     "start": "looking for a starting point", "level": "making boxes smaller", "tighten": "rounds over the followers",
     "solve": "solving", "parts": "solving independent parts", "sum": "adding the parts", "polish": "polishing",
-    "verify": "verifying", "search": "searching", "estimate": "estimating", "write": "writing",
-    "prove": "proving", "done": "done",
+    "responses": "enumerating responses", "verify": "verifying", "search": "searching", "estimate": "estimating",
+    "write": "writing", "prove": "proving", "done": "done",
 }  # fmt: skip
 """What happens in each stage, in words."""
 AFTER = {

@@ -10,10 +10,12 @@ import kktgen as kg
 from ..errors import FormatError, UnsupportedError
 from ..formats import formats
 from ..formats.maps.write import map_path
+from ..model.enumerated import shared_free
 from ..model.model import Model
 from ..model.printed import bounds, changes
 from ..model.shared import shared_kkt
 from ..model.solution import Solution
+from ..problem.integers import has_integers
 from . import printing
 from .task import Job
 
@@ -45,7 +47,12 @@ def write_model(
 
 
 def encoded(job: Job, encoding: str, progress: printing.Progress | None = None, boxes: bool = True) -> Model:
-    """Return the model a solver would get: KKT system, products eliminated, boxes proved, complementarity encoded."""
+    """Return the model a solver would get: KKT system, products eliminated, boxes proved, complementarity encoded.
+
+    Of a problem with integer followers it is the master without responses, a relaxation.
+    """
+    if has_integers(job.bilevel):
+        return kg.master(job.bilevel, encoding=encoding)
     model = kg.kkt(job.bilevel)
     told = progress.stage_ended if progress is not None else lambda stage, text: None
     told("kkt", str(model))
@@ -64,7 +71,10 @@ def stored(job: Job, path: Path, encoding: str | None = None, scaled: bool = Fal
     """Return the verified point of a solution file of the encoded model (of the KKT model without an encoding)."""
     if not path.is_file():
         raise FormatError(f"no solution file {path}")
-    model = encoded(job, encoding) if encoding else shared_kkt(job.bilevel)
+    if has_integers(job.bilevel):
+        model = shared_free(job.bilevel)
+    else:
+        model = encoded(job, encoding) if encoding else shared_kkt(job.bilevel)
     z = kg.read_solution(path, model, scaled=scaled)
     point = Solution("heuristic", model.value(z), None, z, 0.0, f"file {path.name}", model)
     return kg.Result(job.bilevel, model, point, kg.verify(job.bilevel, point), None)

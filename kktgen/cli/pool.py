@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import kktgen as kg
 
 from ..model.shared import shared_kkt
+from ..problem.integers import has_integers
 
 LARGE = 2500
 """Pairs from which on processes pay: some 2 ms of bounding each, while a process takes a second to start."""
@@ -26,6 +27,9 @@ def pool_for(bilevel: kg.Bilevel) -> Iterator[Executor | None]:
 
     Ctrl-C is for this process alone: its workers ignore it, and are ended on the way out whatever they are at.
     """
+    if has_integers(bilevel):
+        yield None
+        return
     model = shared_kkt(bilevel)
     pairs, followers = (
         (0, 0) if model.pairs is None or model.kkt is None else (len(model.pairs), len(model.kkt.followers))

@@ -7,15 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 import kktgen as kg
 
 from ..errors import ProblemError
-from ..formats.problems import SUFFIXES, aux_read, aux_write, is_table, suffix_of
+from ..formats.problems import SUFFIXES, aux_write, is_table, suffix_of
 from ..formats.problems.about import digests
 from ..formats.problems.statistics import problem_class, statistics
-from ..formats.writing.files import contents
 from ..problem.bilevel import Bilevel
 
 NAMES = tuple(suffix[1:] for suffix in SUFFIXES)
@@ -80,21 +77,14 @@ def aux_beside(target: str) -> str:
     return str(found[0]) if found and suffix.lower() in ("mps", "lp") else ""
 
 
-def describe(target: str, m: Bilevel | None) -> tuple[Bilevel | None, list[tuple[str, str, str]]]:
+def describe(target: str, m: Bilevel | None) -> tuple[Bilevel, list[tuple[str, str, str]]]:
     """Return the problem of a target and its statistics as rows: symbol, number, meaning.
 
-    ``m`` is the problem of a model; without it the target is a file. A file whose follower has integer variables has
-    statistics, too; the problem is then None, because kktgen cannot hold it.
+    ``m`` is the problem of a model; without it the target is a file.
     """
-    kinds = np.empty(0, dtype="U1")
     if m is None:
-        path = Path(target).expanduser()
-        if suffix_of(target) == aux_write.SUFFIX:
-            m, kinds = aux_read.load_relaxed(contents(path), path)
-        else:
-            m = kg.read(path)
+        m = kg.read(Path(target).expanduser())
     counted = statistics(m)
-    counted |= {key: int((kinds == letter).sum()) for key, letter in (("I_l", "I"), ("B_l", "B"))}
     rows = [(key, _number(counted[key]), words) for key, words in _MEANING.items() if counted[key] or key not in RARE]
     rows.insert(0, ("class", "", problem_class(m)))
     rows += [(f"known {key}", *_known_row(value)) for key, value in m.about.get("known", {}).items()]
@@ -102,7 +92,7 @@ def describe(target: str, m: Bilevel | None) -> tuple[Bilevel | None, list[tuple
         (name, _state(Path(target).with_name(Path(name).name or "-"), digest), "derived file")
         for name, digest in _files(m).items()
     ]
-    return (None if (kinds != "C").any() else m), rows
+    return m, rows
 
 
 def _known_row(value: Any) -> tuple[str, str]:

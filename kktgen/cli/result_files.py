@@ -18,6 +18,7 @@ from ..formats import formats
 from ..formats.problems import bundle
 from ..formats.writing.files import replace_file
 from ..lagrangian import SUFFIX
+from ..recipes.responses.record import SUFFIX as RESPONSES
 from ..reformulate.level import without_cutoff
 from ..search import Search
 from . import bundles
@@ -151,7 +152,7 @@ def write(
     if folder is None:
         return paths, refused, fault
 
-    record = getattr(result, "lagrangian", None)
+    record, responses = getattr(result, "lagrangian", None), getattr(result, "responses", None)
     solution = _solved(result)
     model = result.model if solution.z is not None else without_cutoff(result.model)
     makers: dict[str, Callable[[Path], Any]] = {
@@ -161,6 +162,7 @@ def write(
         **({".certificate.json": partial(_write_json, certificate.to_dict())} if certificate is not None else {}),
         **({PROOF: proof.write} if isinstance(proof, kg.Proof) and proof.ok else {}),
         **({SUFFIX: record.write} if record is not None else {}),
+        **({RESPONSES: responses.write} if responses is not None else {}),
         bundle.SUFFIX: lambda path: bundles.write_bundle(job, path, paths, known(result)),
     }
     order = list(makers)

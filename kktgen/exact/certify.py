@@ -16,6 +16,7 @@ from ..model.kkt_system import Kkt
 from ..model.model import Model
 from ..model.solution import Solution
 from ..problem.bilevel import Bilevel
+from ..problem.integers import refuse_integers
 from ..reformulate.scale import Scaled, scaled
 from ..verification.multipliers import with_prices
 from . import checker
@@ -93,6 +94,7 @@ def certify(bilevel: Bilevel, solution: Any, *, move: bool = True, seconds: floa
     ['8/15', '28/15']
     """
     expect(bilevel, Bilevel, "certify")
+    refuse_integers(bilevel, "certify")
     deadline = Deadline(seconds)
     model = kkt_model(bilevel)
     given = _point(model, solution)

@@ -14,6 +14,7 @@ from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
+from ..problem.integers import refuse_integers
 from ..progress import ProgressOption, shown
 from ..reformulate.scale import scaled
 from . import optimum
@@ -103,6 +104,7 @@ def prove(
     ('proved', '92/15', True)
     """
     expect(bilevel, Bilevel, "prove")
+    refuse_integers(bilevel, "prove")
     if not 0 < gap < 1:
         raise ProblemError(f"prove: gap= takes a number between 0 and 1, got {gap!r}")
     if limit is not None and not (isinstance(limit, int | float | np.number) and limit >= 0):
@@ -168,7 +170,7 @@ class _Case:
         self.value = optimum.amount(goal["linear"], goal["products"], z) + optimum.F(goal["constant"])
         at = np.array([float(v) for v in z])
         self.size = max(abs(self.value), Fraction(objective_size(self.model, at)))
-        self.cut = self.value - Fraction(repr(gap)) * self.size
+        self.cut = self.value - Fraction(repr(float(gap))) * self.size
 
     def prepare(self, deadline: Deadline) -> None:
         """Rewrite objective and rows, so that what is bounded at the nodes is convex."""
@@ -225,8 +227,8 @@ class _Case:
         better = self.model.sense * search.lowest * search.program.unit
         if not np.isfinite(better):
             return "the relaxation is unbounded where all pairs have a zero, or not solved: bound the variables"
-        if search.lowest >= search.aim:
-            return "a bound that is good enough in floats has no exact prices: the numbers differ too much in size"
+        if search.lowest * search.program.unit >= float(self.cut):
+            return "prices of a leaf could not be completed in rational numbers"
         if self.left:
             return f"rows of the leader hold products that do not become convex ({self.left[0]}); no leaf bounds them"
         return f"all conditions seem to hold at a value of about {better:.8g}, better than the point; solve again"

@@ -237,8 +237,8 @@ def _refuse(problem: Any, m: Any, where: str) -> None:
     if problem.is_mixed_integer():
         found = [one.name() for one in problem.variables() if one.attributes["boolean"] or one.attributes["integer"]]
         raise ProblemError(
-            f"{where}: integer variables {first_names(found)}; a follower with integer variables has no KKT "
-            "conditions, so kktgen refuses it"
+            f"{where}: integer variables {first_names(found)}; cvxpy's problems come as convex ones. A follower with "
+            "integer variables is declared by kktgen itself, f.var(.., kind='B'), or by kg.matrices(..)"
         )
     found = [one.name() for one in (*problem.variables(), *problem.parameters()) if one.is_complex()]
     if found:

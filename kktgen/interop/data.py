@@ -83,13 +83,6 @@ def check(data: Data, theirs: np.ndarray, blocks: Places, rows: Places, sense: s
         raise ProblemError(f"{where}: sense is 'min' or 'max', got {sense!r}")
     if theirs.all():
         raise ProblemError(f"{where}: every column is the leader's, none is left to the follower")
-    integer = ~theirs & (data.kinds != "C")
-    if integer.any():
-        raise ProblemError(
-            f"{where}: {int(integer.sum())} of its variables are integer: {first_names(named(integer, blocks))}; a "
-            "follower with integer variables has no KKT conditions, so kktgen refuses it. Relax them, or give them to "
-            "the leader (leader=..)"
-        )
     for low, up, known, word in ((data.lb, data.ub, blocks, "columns"), (data.lo, data.hi, rows, "rows")):
         bad = (low > up) | (low == np.inf) | (up == -np.inf)
         if bad.any():

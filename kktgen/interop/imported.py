@@ -50,6 +50,7 @@ class Multipliers(Mapping[str, Affine]):
         """Return the multipliers at positions (any shape), zero at -1."""
         low, up = (np.append(side, -1)[positions].ravel() for side in (self.lower, self.upper))
         space, shape = self.follower.space, np.shape(positions)
+        space.check_prices(np.concatenate([low, up]))
         return price(space, low, 1.0, shape) + price(space, up, -1.0, shape)
 
     def point(self, solution: Any) -> np.ndarray:

@@ -10,7 +10,9 @@ import scipy.sparse as sp
 
 from ..errors import ProblemError, UnsupportedError
 from ..problem.bilevel import Bilevel
+from ..problem.columns import labels
 from ..problem.expressions import Affine
+from ..problem.follower import Follower
 from ..wording import first_names
 from . import matrices
 from .data import named
@@ -209,6 +211,7 @@ def import_model(
         rows_of_leader=_chosen(rows_of_leader, constraints, rows, k, "constraints", where),
         given=given, sense=model.objective.sense, name=name, coords=_coords(variables), row_coords=_coords(constraints),
     )  # fmt: skip
+    _refuse_integers(plain.follower, where)
     return LinopyFollower(plain, model, scales, _positions(variables), _positions(constraints))
 
 
@@ -224,6 +227,18 @@ def _refuse(model: Any, where: str) -> None:
     found = [key for key in model.constraints if getattr(model.constraints[key], "is_indicator", False)]
     if found:
         raise UnsupportedError(f"{where}: indicator constraints {first_names(found)}, which a follower cannot hold")
+
+
+def _refuse_integers(follower: Follower, where: str) -> None:
+    """Refuse integer variables of the follower: its answer in linopy has duals, and there are none."""
+    own = follower.columns
+    whole = own[follower.space.kind[own] != "C"]
+    if len(whole):
+        found = first_names(labels(follower.space.blocks, whole[:3]), count=len(whole))
+        raise ProblemError(
+            f"{where}: {len(whole)} of its variables are integer: {found}; answers to linopy have duals, which an "
+            "integer follower lacks. Take its matrices, kg.matrices.follower(.., kinds=..), or give them to the leader"
+        )
 
 
 class _Scales:

@@ -181,7 +181,7 @@ def _columns(
             column[here] = x.cols.ravel()
             if isinstance(owner, Follower) and x.declared is not None:
                 lower[here], upper[here] = x.declared.lower, x.declared.upper
-            else:
+            if (data.kinds[here] != "C").any():
                 m.space.kind[column[here]] = data.kinds[here]
     z = price(m.space, column, 1.0, (n + 1,))
     for name, expr in given.items():

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ProblemError, UnsupportedError
 from ..problem.bilevel import Bilevel
 from ..problem.expressions import Affine
-from ..problem.from_levels import Declared, declare_levels
+from ..problem.from_levels import Columns, Declared, called, declare_levels
 from ..problem.refusals import NoSuchKey
 from ..wording import first_names
 from .pyomo_levels import level, rows_of, variables_of
@@ -234,6 +234,7 @@ def read(model: Any, followers: Sequence[Any], *, name: str | None = None) -> tu
     compiled = [rows_of(pyo, block, (), position) for block in blocks]
     levels = [level(pyo, goal, rows, position) for goal, rows in zip(goals, compiled, strict=True)]
     leader = level(pyo, rest[0] if rest else None, rows_of(pyo, model, blocks, position), position)
+    _refuse_integers(columns, names)
     m = Bilevel(name or model.name)
     declared = declare_levels(m, columns, leader, dict(zip(names, levels, strict=True)))
     rows = {id(c): (k, at) for k, part in enumerate(compiled) for at, c in enumerate(part.constraints)}
@@ -247,6 +248,18 @@ def _imported() -> Any:
     except ImportError:
         raise UnsupportedError(f"Pyomo is not installed: {INSTALL}") from None
     return pyo
+
+
+def _refuse_integers(columns: Columns, names: Sequence[str]) -> None:
+    """Refuse integer variables of followers: their answers in Pyomo have duals, and there are none."""
+    for k, name in enumerate(names):
+        whole = (columns.owner == k) & (columns.kind != "C")
+        if whole.any():
+            raise ProblemError(
+                f"follower {name!r}: {int(whole.sum())} of its variables are integer: "
+                f"{first_names(called(whole, columns.names))}; answers to Pyomo have duals, which an integer follower "
+                "lacks. Declare it by kktgen itself, f.var(.., kind='B'), or give them to the leader"
+            )
 
 
 def _blocks(pyo: Any, model: Any, followers: Any) -> list[Any]:

@@ -237,8 +237,8 @@ def _refuse(network: Any) -> None:
         on = [*parts.index[parts.committable.astype(bool)]] if "committable" in parts else []
         if on:
             raise ProblemError(
-                f"{first_names(on)}: committable, which makes the market a problem in binaries, and a follower with "
-                "integer variables has no KKT conditions. Set committable to False: there are no minimum loads and "
+                f"{first_names(on)}: committable, which makes the market a problem in binaries: an integer follower "
+                "has no prices, and no KKT conditions. Set committable to False: there are no minimum loads and "
                 "start-ups then"
             )
 

@@ -32,6 +32,18 @@ def born(model: Model) -> Model:
     return replace(model, origin=Origin(digests.problem(), digests.model()))
 
 
+def marked_origin(model: Model, part: str, digest: str) -> Model:
+    """Return a model whose problem has a further part that the model does not hold, with its digest."""
+    digests = _Digests(model)
+    return replace(model, origin=Origin((*digests.problem(), (part, digest)), digests.model()))
+
+
+def same_problem(original: Model, model: Model, stage: str) -> Model:
+    """Return a model that kktgen itself made of the problem behind another one, with that one's origin."""
+    assert original.origin is not None
+    return replace(model, origin=Origin(original.origin.problem, _Digests(model).model(), (stage,)))
+
+
 def equivalent(stage: Callable[Concatenate[Model, P], Model]) -> Callable[Concatenate[Model, P], Model]:
     """Mark a function that returns a model with the optima of the model it is given, or a relaxation that says so."""
 

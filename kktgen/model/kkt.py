@@ -20,9 +20,10 @@ import numpy as np
 from ..errors import expect
 from ..numerics.sparse import Csr, coo, joined, row_index, vstack
 from ..problem.bilevel import Bilevel
-from ..problem.columns import Block
+from ..problem.columns import Block, Space
 from ..problem.every_response import refuse_every_response
 from ..problem.follower_rows import System
+from ..problem.integers import refuse_integers
 from ..problem.lifting import told
 from .constants import folded
 from .declared import declared_quads, leader_indicators, leader_rows, leader_sets, primal_rows
@@ -56,10 +57,13 @@ def kkt(bilevel: Bilevel) -> Model:
     ProblemError
         The argument is no Bilevel, a follower has no objective, or rows are to hold for every response
         (:meth:`Bilevel.add`): those are conditions of another problem, :func:`kktgen.pessimistic`.
+    UnsupportedError
+        A follower has integer variables, and so no KKT conditions.
 
     See Also
     --------
     kktgen.eliminate, kktgen.bound, kktgen.encode, kktgen.solve : The steps that follow.
+    kktgen.master : In the place of it, for followers with integer variables.
     kktgen.optimize : All of them in one call.
 
     Examples
@@ -86,6 +90,7 @@ def kkt(bilevel: Bilevel) -> Model:
     """
     expect(bilevel, Bilevel, "kkt")
     refuse_every_response(bilevel, "kkt")
+    refuse_integers(bilevel, "kkt")
     return kkt_model(bilevel)
 
 
@@ -178,10 +183,10 @@ def _used(bilevel: Bilevel, systems: tuple[System, ...]) -> tuple[np.ndarray, np
 
 def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilevel) -> RowTable:
     blocks, start = [], 0
-    declared = [b for b in bilevel.space.blocks if b.role == "follower"]
     by_follower: dict[str, list[Block]] = {}
-    for block in declared:
-        by_follower.setdefault(block.follower, []).append(block)
+    for block in bilevel.space.blocks:
+        if block.role == "follower":
+            by_follower.setdefault(block.follower, []).append(_own(bilevel.space, block))
     for system in systems:
         for block in by_follower.get(system.name, []):
             size = block.stop - block.start
@@ -192,6 +197,12 @@ def _stationarity_rows(stacked: Kkt, systems: tuple[System, ...], bilevel: Bilev
             )
             start += size
     return RowTable(stacked.S, -stacked.s0, -stacked.s0, tuple(blocks))
+
+
+def _own(space: Space, block: Block) -> Block:
+    """Return the entries of a declared block that are the follower's: its integers may be the leader's in masters."""
+    mine = space.role[block.start : block.stop] == "follower"
+    return block if mine.all() else block.part(np.flatnonzero(mine), block.start)
 
 
 def _pairs(bilevel: Bilevel, systems: tuple[System, ...], stacked: Kkt, starts: list[list[int]]) -> Pairs:

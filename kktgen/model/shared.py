@@ -35,13 +35,13 @@ def shared_kkt(bilevel: Bilevel) -> Model:
         As :func:`kktgen.kkt`.
     """
     expect(bilevel, Bilevel, "kkt")
-    state, known = _state(bilevel), _MODELS.get(bilevel)
+    state, known = state_of(bilevel), _MODELS.get(bilevel)
     if known is None or known[0] != state:
         known = _MODELS[bilevel] = state, kkt_model(bilevel)
     return known[1]
 
 
-def _state(bilevel: Bilevel) -> bytes:
+def state_of(bilevel: Bilevel) -> bytes:
     """Return a digest of all that a problem declares."""
     digest = blake2b(digest_size=16)
     for part in _parts(bilevel):

@@ -262,6 +262,10 @@ class Solution:
         return f"{self.status}: {point}{bound} ({self.solver}, {self.seconds:.1f} s{nodes})"
 
 
+DECLARED = ("leader", "follower")
+"""Roles of variables; those of columns that a stage appended are others."""
+
+
 def same_columns(expr: Affine | Quad, space: Space) -> None:
     """Refuse an expression whose columns are others in the space of a model, or are not there."""
     mine = expr.space
@@ -272,7 +276,9 @@ def same_columns(expr: Affine | Quad, space: Space) -> None:
     used = expr.M.indices if isinstance(expr, Affine) else np.concatenate([expr.i, expr.j, expr.linear.indices])
     there = used < min(len(space), len(mine))
     at = used[there]
-    there[there] = (space.role[at] == mine.role[at]) & (space.owner[at] == mine.owner[at])
+    same = (space.role[at] == mine.role[at]) & (space.owner[at] == mine.owner[at])
+    declared = [np.isin(role, DECLARED) for role in (space.role[at], mine.role[at])]
+    there[there] = same | (declared[0] & declared[1])  # masters give followers' columns to the leader
     if not there.all():
         late = mine.label(used[~there][0])
         raise ProblemError(f"{late!r} was declared after the model was made, so the solution has no value for it")

@@ -262,6 +262,24 @@ class Space:
         new._store = {key: a[: self._n].copy() for key, a in self._store.items()}
         return new
 
+    def check_prices(self, columns: np.ndarray) -> None:
+        """Refuse multipliers of followers with integer variables, which have none.
+
+        Raises
+        ------
+        ProblemError
+            Names the multiplier.
+        """
+        there = columns[columns >= 0]
+        whole = np.unique(self.owner[(self.kind != "C") & (self.role == "follower")])
+        wrong = there[np.isin(self.owner[there], whole)]
+        if len(wrong):
+            raise ProblemError(
+                f"{self.label(int(wrong[0]))}: its follower has integer variables, so that its rows and bounds have no "
+                "dual (no price is d(cost)/d(right-hand side)). Prices at a fixed choice of the integers are those of "
+                "a second, continuous follower to whom the choice is given"
+            )
+
     def made(self, word: str, follower: str, taken: set[str]) -> str:
         """Return a word like this one that is not taken, for columns nobody declares; it is taken then."""
         while word in taken:

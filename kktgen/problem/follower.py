@@ -116,7 +116,8 @@ class Follower:
         lb, ub : float or array
             Bounds; free by default.
         kind : str
-            Only ``"C"``: a KKT system needs continuous followers.
+            ``"C"`` continuous, ``"B"`` binary, ``"I"`` integer. A follower with integer variables has no KKT conditions
+            and no prices: :func:`kktgen.optimize` enumerates its responses (``kktgen help integer_followers``).
         coords : mapping or sequence of indexes, optional
             Labels of the entries, ``{"hour": hours, "bus": buses}`` or pandas indexes that have names; they make the
             shape. Index objects in the place of ``shape`` are labels, too.
@@ -131,7 +132,7 @@ class Follower:
         Raises
         ------
         ProblemError
-            Integer kind, name taken, bounds that leave no value.
+            Name taken, an unknown kind, bounds that leave no value.
 
         See Also
         --------
@@ -145,17 +146,9 @@ class Follower:
         >>> charge = battery.var("charge", 24, lb=0, ub=5)
         >>> charge[:6].sum()
         Affine(shape=(), 6 terms over 6 columns)
-        >>> battery.var("units", kind="I")
-        Traceback (most recent call last):
-            ...
-        kktgen.errors.ProblemError: follower 'battery': variable 'units' is of kind 'I'; a follower with integer ...
+        >>> battery.var("running", 24, kind="B")
+        Variable('running', shape=(24,))
         """
-        if kind != "C":
-            raise ProblemError(
-                f"follower {self.name!r}: variable {name!r} is of kind {kind!r}; a follower with integer "
-                "variables has no KKT conditions, so kktgen refuses it. Relax it to kind='C', "
-                "or move the decision to the leader"
-            )
         space = self.space
         made = declare(space, self._names, name, shape, lb, ub, kind, self.index, self.name, coords, unit)
         columns, lb, ub, dims, labels = made

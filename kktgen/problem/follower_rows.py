@@ -48,7 +48,12 @@ class Declared:
     def price(self, space: Space) -> Callable[[], Affine]:
         """Return what makes the rows' dual: the multipliers of equations and lower sides less those of upper sides."""
         lower = np.maximum(self.mu_lo, self.lam)
-        return lambda: price(space, lower, 1.0, self.shape) + price(space, self.mu_hi, -1.0, self.shape)
+
+        def dual() -> Affine:
+            space.check_prices(np.concatenate([lower, self.mu_hi]))
+            return price(space, lower, 1.0, self.shape) + price(space, self.mu_hi, -1.0, self.shape)
+
+        return dual
 
 
 @dataclass(frozen=True, eq=False)

@@ -121,6 +121,7 @@ class Declared:
         """Return the duals of rows of a follower at positions (any shape), zero at -1."""
         low, up = (np.append(side, -1)[positions].ravel() for side in self.rows[follower])
         space, shape = self.z.space, np.shape(positions)
+        space.check_prices(np.concatenate([low, up]))
         return price(space, low, 1.0, shape) + price(space, up, -1.0, shape)
 
 
@@ -134,7 +135,7 @@ def declare_levels(
     Raises
     ------
     ProblemError
-        Integer columns of a follower, prices in a follower's level, whatever declaring refuses.
+        Prices in a follower's level, whatever declaring refuses.
     """
     _refuse(columns, followers)
     owners: dict[int, Bilevel | Follower] = {LEADER: m}
@@ -170,14 +171,7 @@ def declare_levels(
 
 def _refuse(columns: Columns, followers: Mapping[str, Level]) -> None:
     """Refuse what cannot be a follower, before anything is declared."""
-    for k, (name, level) in enumerate(followers.items()):
-        integer = (columns.owner == k) & (columns.kind != "C")
-        if integer.any():
-            raise ProblemError(
-                f"follower {name!r}: {int(integer.sum())} of its variables are integer: "
-                f"{first_names(called(integer, columns.names))}; a follower with integer variables has no KKT "
-                "conditions, so kktgen refuses it. Relax them, or give them to the leader"
-            )
+    for name, level in followers.items():
         if level.sense is None:
             raise ProblemError(f"follower {name!r}: no objective")
         used = np.zeros(len(columns.lb), dtype=bool)
@@ -214,7 +208,7 @@ def _variables(
             column[here] = x.cols.ravel()
             if isinstance(owner, Follower) and x.declared is not None:
                 bounds[0][here], bounds[1][here] = x.declared.lower, x.declared.upper
-            else:
+            if (columns.kind[here] != "C").any():
                 m.space.kind[column[here]] = columns.kind[here]
 
 
@@ -258,4 +252,5 @@ def _multipliers(declared: Declared, prices: Sequence[Priced]) -> Affine:
         plus[k] = sides[one.side == "upper"][one.at]
         minus[k] = sides[1][one.at] if one.side is None else -1
     space, shape = declared.z.space, (len(prices),)
+    space.check_prices(np.concatenate([plus, minus]))
     return price(space, plus, 1.0, shape) + price(space, minus, -1.0, shape)

@@ -16,6 +16,7 @@ from ..model.model import Model
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..problem.every_response import names_of
+from ..problem.integers import has_integers
 from ..progress import ProgressOption, Told, shown
 from ..reformulate.cuts import check_cuts
 from ..search.given import given_start
@@ -25,6 +26,7 @@ from .many_followers import check_decompose
 from .one_level import solved_without_pairs
 from .pessimistic.answer import answered
 from .pipeline import Pipeline, Result, Stages, check_method, unboxed
+from .responses.enumerate import enumerated_answer, refuse_options
 
 
 def optimize(
@@ -116,7 +118,8 @@ def optimize(
         start point and verification stay in this process.
     state : path, optional
         With ``method="boxes"``: the file in which the tree keeps its state. It is written after every round of nodes,
-        whole or not at all; where it is there already, of the same problem, the tree goes on from it.
+        whole or not at all; where it is there already, of the same problem, the tree goes on from it. With integer
+        followers: the ``.responses.json`` of the responses so far, written and read likewise.
     **options
         Passed to the solver.
 
@@ -129,6 +132,13 @@ def optimize(
     KktgenError
         Whatever the stages refuse; a solver that ends without a point is no error but a status, and one that fails
         leaves the start point, when there is one, with status ``error``.
+
+    Notes
+    -----
+    Followers with integer variables have no KKT conditions. Their responses are enumerated instead: masters
+    (:func:`kktgen.master`) bound the optimum, every decision of a master is answered by the followers solved again,
+    until both meet. ``result.responses`` and ``result.rounds`` tell of it; ``choices``, ``method``, ``cuts``,
+    ``decompose`` and ``parts`` do not apply. Masters that are plain MILPs go to HiGHS unless options of SCIP are given.
 
     See Also
     --------
@@ -181,6 +191,25 @@ def optimize(
         solve_plain = partial(_plain, encoding, solver, start, more)
         return answered(bilevel, solve_plain, pessimistic, time_limit, range)
     asked = Asked(encoding, choices, solver, method, cuts, decompose, evidence, options)
+    if isinstance(bilevel, Bilevel) and has_integers(bilevel):
+        asked_for = {"choices": choices, "method": method, "cuts": cuts, "decompose": decompose, "parts": parts}
+        refuse_options(bilevel, asked_for)
+        with shown(progress, "bound") as told:
+            return enumerated_answer(
+                bilevel,
+                encoding,
+                solver,
+                time_limit,
+                gap,
+                start,
+                range,
+                executor,
+                told,
+                stages,
+                state,
+                options,
+                optimize,
+            )
     with shown(progress, "kkt") as told:
         deadline, clock = Deadline(time_limit), Stages(stages, told)
         model = shared_kkt(bilevel)

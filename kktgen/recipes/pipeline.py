@@ -43,6 +43,7 @@ from ..verification.report import TOP
 from ..verification.verify import Report, verify, with_range
 from .html import result_html
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
+from .responses.record import Responses
 
 if TYPE_CHECKING:
     from .pessimistic.conclusion import Pessimistic
@@ -86,6 +87,10 @@ class Result:
         an ``.exact`` problem of it, that ``.problem`` or the relaxation behind the bound, and the results of that
         (``.solved``) and of the ``.optimistic`` problem. The solution's point is then the worst response, ``model`` the
         model behind the bound.
+    responses : Responses
+        Of integer followers, those the last master knows (``result.responses.write("x.responses.json")``).
+    rounds : int
+        Masters that were solved for them.
 
     See Also
     --------
@@ -117,6 +122,8 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     lagrangian: Lagrangian | None = None
     pessimistic: Pessimistic | None = None
+    responses: Responses | None = None
+    rounds: int = 0
 
     def __repr__(self) -> str:
         value = "no point" if self.solution.objective is None else f"objective {self.solution.objective:.6g}"

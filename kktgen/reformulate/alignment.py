@@ -23,6 +23,7 @@ from ..model.shared import shared_kkt
 from ..numerics.sparse import joined
 from ..problem.bilevel import Bilevel
 from ..problem.expressions import Quad
+from ..problem.integers import refuse_integers
 
 SAME = 1e-12
 """Relative difference of two coefficients that count as multiples of each other."""
@@ -95,6 +96,8 @@ def alignment(problem: Bilevel | Model) -> str | None:
     """
     if not isinstance(problem, Bilevel | Model):
         raise ProblemError(f"alignment takes a Bilevel or its KKT model, got {type(problem).__name__}")
+    if isinstance(problem, Bilevel):
+        refuse_integers(problem, "alignment")
     found = aligned_to(shared_kkt(problem) if isinstance(problem, Bilevel) else problem)
     return None if found is None else found.word
 

@@ -28,6 +28,7 @@ from ..numerics.sharpen import error, sharpen
 from ..numerics.sparse import Csr
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
+from ..problem.integers import refuse_integers
 from ..problem.qp import QP
 from ..reformulate.scale import scaled
 
@@ -134,6 +135,8 @@ class Responder:
     """
 
     def __init__(self, problem: Bilevel | Model) -> None:
+        if isinstance(problem, Bilevel):
+            refuse_integers(problem, "respond")
         model = shared_kkt(problem) if isinstance(problem, Bilevel) else problem
         self._view = scaled(model)
         space = model.space

@@ -19,6 +19,8 @@ CLAIMS = ("infeasible", "unverified", "bilevel-feasible", EQUILIBRIUM, BRACKET, 
 """What may be claimed of a bilevel problem, see :func:`kktgen.verify`."""
 TOP = (EQUILIBRIUM, "optimal")
 """Claims that no further work can raise: where nobody optimises the whole, and where the leader does."""
+INFIMUM = "the leader moves rows of an integer follower continuously: the optimum may be an infimum that no point has"
+"""What is said where a response may cease to be feasible between one decision and the next."""
 SHOWN = 6
 """Most followers a printed report shows one by one."""
 
@@ -395,12 +397,17 @@ def implied(report: Report) -> str:
 
 
 def unattained(report: Report) -> str:
-    """Return why the optimum may be the value of no decision, in words; empty where it is of one."""
+    """Return what is known of whether a decision has the optimal value, in words; empty where one has."""
+    moved = INFIMUM in report.reasons
+    if moved and report.claim == "bilevel-feasible" and report.value is not None and report.bound is not None:
+        low, high = sorted((report.bound, report.value))
+        return f"not known: the infimum or supremum lies in [{low:.10g}, {high:.10g}]"
     if report.attained or report.claim not in ("optimal", PESSIMISTIC):
         return ""
     if report.claim == PESSIMISTIC:
         return "not known: decisions near this one may have better worst values, and perhaps none has the best"
-    return "not known, as columns have no bounds: the optimum may be an infimum"
+    why = "an integer follower's rows are moved" if moved else "columns have no bounds"
+    return f"not known, as {why}: the optimum may be an infimum"
 
 
 def _shown(lines: Iterable[Line]) -> tuple[list[Line], int]:

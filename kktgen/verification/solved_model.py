@@ -53,6 +53,15 @@ def cuts(encoded: Model) -> list[str]:
     return out
 
 
+def open_indicators(model: Model) -> list[str]:
+    """Return that indicator rows hold columns without bounds, over which solvers may err; nothing where none does."""
+    if model.indicators is None or not len(model.indicators):
+        return []
+    columns = np.unique(model.indicators.rows.M.indices)
+    loose = columns[~(np.isfinite(model.space.lb[columns]) & np.isfinite(model.space.ub[columns]))]
+    return [f"{some(model, loose)} in indicator rows without bounds, over which solvers may err"] if len(loose) else []
+
+
 def cutoff_faults(original: Model, encoded: Model, value: float | None = None) -> list[str]:
     """Return that a model's boxes hold only for points of a value that a verified one does not reach, or nothing.
 

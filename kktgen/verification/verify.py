@@ -21,24 +21,25 @@ from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
 from ..problem.complementarity import with_sides
 from ..problem.every_response import decided_before
+from ..problem.integers import has_integers
 from ..problem.points import declared_point
 from ..reformulate.scale import Scaled, scaled
 from ..wording import first_names
 from . import claims
 from .attained import attained
 from .followers import resolved, response_lines
+from .integers import PLAIN, verify_integers
 from .multipliers import with_prices
 from .refutation import VerifiedPoint, gap, origin
 from .report import EQUILIBRIUM, SHOWN, Line, Report, Tolerances
 from .residuals import follower_lines, leader_lines, line
 from .solved_model import AT_CONSTANT, at_constants, cutoff_faults, encoding_faults
 from .ties.every_response import response_rows
+from .ties.integer_range import with_integer_range
 from .ties.value_range import span
 from .worth import worth_lines
 
 DEFAULT = Tolerances()
-PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
-"""Why a plain point is not called optimal."""
 NOBODY = "nobody optimises the whole: the residuals of this point are all that an equilibrium asks for"
 """Why no bound stands behind an equilibrium."""
 NO_EQUILIBRIUM = "no point satisfies all conditions: there is no equilibrium"
@@ -150,6 +151,9 @@ def verify(
     """
     expect(tolerances, Tolerances, "verify")
     deadline = Deadline(time_limit)
+    if isinstance(bilevel, Bilevel) and has_integers(bilevel):
+        report = verify_integers(bilevel, solution, tolerances, evidence, executor, deadline)
+        return with_integer_range(bilevel, report, solution, deadline) if range and report.value is not None else report
     model = shared_kkt(bilevel)
     if not isinstance(solution, Solution):
         solution = declared_point(bilevel, solution, "verify")

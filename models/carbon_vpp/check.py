@@ -19,7 +19,7 @@ def _refuse(vpp: Any, hour: str, condition: str, cure: str) -> kg.ProblemError:
     )
 
 
-def check(data: Any, margin: float = 0.0) -> None:
+def check(data: Any, margin: float = 0.0, exclusive: bool = False) -> None:
     """Refuse data for which the follower needs a binary: the conditions of the model's text, proved for all prices.
 
     Every condition is affine in the price of carbon, so its two extreme values decide.
@@ -29,6 +29,8 @@ def check(data: Any, margin: float = 0.0) -> None:
     data : Case
     margin : float
         Least ``lp - ls`` the leader may choose.
+    exclusive : bool
+        Whether the binary of trade is kept, which then needs no proof.
 
     Raises
     ------
@@ -38,7 +40,8 @@ def check(data: Any, margin: float = 0.0) -> None:
     for vpp in data.vpps:
         if data.charged:
             _check_ladder(data.carbon, vpp)
-        _check_trade(data, vpp, margin)
+        if not exclusive:
+            _check_trade(data, vpp, margin)
         _check_storage(data, vpp)
 
 

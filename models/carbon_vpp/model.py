@@ -27,8 +27,9 @@ wt, curtailed load cl, and the emissions d_k it pays for on step k of the carbon
 d_1 has no lower bound: what is left of the quota is sold at the base price (surplus="sell_at_base"); with "no_sale" a
 step d_0 <= 0 of price zero takes it. A ladder that rises makes the cost convex, so no step needs a binary.
 
-Two binaries of the paper are left out: trade goes one way, the storage goes one way. That is exact where going both
-ways at once never pays a VPP, which :func:`check` proves on the data before anything is built:
+Two binaries of the paper are left out (``exclusive=True`` keeps the first): trade goes one way, the storage goes one
+way. That is exact where going both ways at once never pays a VPP, which :func:`check` proves on the data before
+anything is built:
 
 * trade: lp_t - ls_t + 2 pi n_tr > 0 for every price of carbon pi that is possible;
 * storage: (k_es + pi n_es)(1 + e) + nu_t (1 - e) > 0 with e = eta^2 and the least price of energy nu_t.
@@ -91,6 +92,9 @@ class Parameters:
         Quadratic cost of the storage (kCNY/MW2h).
     mean_price : float or None
         Largest mean of the purchase prices of every VPP (kCNY/MWh).
+    exclusive : bool
+        Keep the paper's binary of trade: an hour sees a purchase or a sale, never both. The VPPs have integer variables
+        then, and no price of carbon is reported. Where :func:`check` would pass, it changes no response.
     """
 
     vpps: int = 3
@@ -107,6 +111,7 @@ class Parameters:
     efficiency: float = 1.0
     wear: float = 0.0
     mean_price: float | None = None
+    exclusive: bool = False
 
     def __post_init__(self) -> None:
         wanted = {
@@ -141,7 +146,7 @@ class Plant:
     account: kg.Rows | None
 
 
-def declare(owner: Any, data: Any, vpp: Any, buy: Any, sell: Any) -> Plant:
+def declare(owner: Any, data: Any, vpp: Any, buy: Any, sell: Any, exclusive: bool = False) -> Plant:
     """Declare a VPP trading at the prices ``buy`` and ``sell`` for ``owner``: a follower, or a problem of its own."""
     hours, eta, upkeep = len(vpp.load), data.efficiency, data.upkeep
     boxes: dict[str, tuple[Any, Any]] = {
@@ -156,6 +161,9 @@ def declare(owner: Any, data: Any, vpp: Any, buy: Any, sell: Any) -> Plant:
     owner.add((np.eye(hours) - np.eye(hours, k=-1)) @ soc - flow == start, name="charge")
     owner.add(soc[min(hours, DAY) - 1 :: DAY] == vpp.home, name="home")
     owner.add(kg.between(-vpp.down, g[1:] - g[:-1], vpp.up), name="ramp")
+    if exclusive:
+        buys = owner.var("buys", hours, kind="B")
+        owner.add(p <= vpp.trade_max * buys, s <= vpp.trade_max * (1 - buys), name="one_way")
     green = (upkeep["pv"] - data.certificate) * pv + (upkeep["wind"] - data.certificate) * wt
     linear = vpp.bm * g + upkeep["storage"] * (ch + dis) + green + data.compensation * cl
     parts = [buy @ p, -(sell @ s), (vpp.a * g) @ g, linear.sum(), vpp.c * data.days]
@@ -168,6 +176,7 @@ def declare(owner: Any, data: Any, vpp: Any, buy: Any, sell: Any) -> Plant:
         n = data.carbon.net
         excess = n("trade") * (p + s) + n("turbine") * g + n("pv") * pv + n("wind") * wt + n("storage") * (ch + dis)
         account, ladder = _ladder(owner, data, vpp, excess)
+        account = None if exclusive else account
         parts.append(ladder)
     cost = kg.sum(parts)
     owner.minimize(cost)
@@ -224,7 +233,7 @@ class Game(kg.Bilevel):
         super().__init__("carbon_vpp")
         self.parameters = parameters
         self.case = data = case(parameters) if data is None else data
-        check(data, parameters.margin)
+        check(data, parameters.margin, parameters.exclusive)
         hours, vpps, uniform = len(data.hour), data.vpps, parameters.prices == "uniform"
         shape = hours if uniform else (len(vpps), hours)
         most = sum(vpp.trade_max for vpp in vpps)
@@ -234,7 +243,8 @@ class Game(kg.Bilevel):
         self.ds = self.var("ds", hours, lb=0, ub=most)
         prices = [(self.lp, self.ls) if uniform else (self.lp[j], self.ls[j]) for j in range(len(vpps))]
         self.plants = tuple(
-            declare(self.follower(vpp.name), data, vpp, *pair) for vpp, pair in zip(vpps, prices, strict=True)
+            declare(self.follower(vpp.name), data, vpp, *pair, parameters.exclusive)
+            for vpp, pair in zip(vpps, prices, strict=True)
         )
         net = kg.stack([plant.p - plant.s for plant in self.plants]).sum(axis=0)
         self.add(self.dp - self.ds == net, name="net")

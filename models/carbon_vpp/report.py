@@ -85,6 +85,8 @@ def respond(game: Any, lp: np.ndarray, ls: np.ndarray) -> Operation:
     SolverError
         A VPP's problem could not be solved.
     """
+    if game.parameters.exclusive:  # the binary changes no response where check() passes
+        game = type(game)(replace(game.parameters, exclusive=False))
     z = np.zeros(len(game.space))
     z[game.lp.cols], z[game.ls.cols] = np.broadcast_to(lp, game.lp.shape), np.broadcast_to(ls, game.ls.shape)
     found = Responder(game)(z)

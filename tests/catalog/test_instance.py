@@ -12,7 +12,7 @@ LONG = {"dso_vpp/published", "dlc_contract/short"}
 FAMILIES = {
     "classics": "clark_westerberg_1990_31", "cournot": "duopoly", "forecast": "p1_d5", "hyper": "lasso_60x5",
     "inverse": "", "knapsack": "i10_k3", "paths": "sioux_1_k3", "portfolio": "a6", "qpec": "n4_m8",
-    "roads": "braess_close",
+    "roads": "braess_close", "unit_commitment": "t3",
 }  # fmt: skip
 """Families that tests/models holds against oracles, and the one case of each that is solved here every time."""
 

@@ -142,9 +142,21 @@ def test_packed_pairs(tmp_path):
 # -- the example of Moore and Bard --------------------------------------------------------------
 
 
-def test_an_integer_follower_is_refused_with_the_count(tmp_path):
-    with pytest.raises(kg.ProblemError, match="1 of the follower's 1 variables are integer"):
-        kg.read(moore_bard(tmp_path, y_is_integer=True))
+def test_an_integer_follower_is_read_and_solved(tmp_path):
+    m = kg.read(moore_bard(tmp_path, y_is_integer=True))
+    assert m.space.kind[m.space.find("y", "lower")] == "I"
+    found = kg.optimize(m, time_limit=60)
+    assert found.solution.objective == pytest.approx(-22) and found.report.claim == "optimal"  # Moore and Bard 1990
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_integer_follower_is_written_as_it_is_read(form, tmp_path):
+    m = kg.read(moore_bard(tmp_path, y_is_integer=True))
+    kg.write(m, tmp_path / "again.aux", form=form)
+    assert "MARKER" in (tmp_path / "again.mps").read_text()
+    back = kg.read(tmp_path / "again.aux")
+    assert back.space.kind.tolist() == m.space.kind.tolist()
+    assert kg.optimize(back, time_limit=60).solution.objective == pytest.approx(-22)
 
 
 def test_a_continuous_follower_is_solved(tmp_path):
@@ -395,7 +407,7 @@ def test_info_of_a_pair_counts_integer_followers(tmp_path):
     told = run("info", path)
     table = {line.split()[0]: line.split()[1] for line in told.splitlines()[1:] if len(line.split()) > 1}
     assert table["I_l"] == "1" and table["m_l"] == "4" and table["alpha"] == "-1.0000"
-    assert "no KKT system" in told
+    assert "no KKT system" in told and "takes the masters" in told
     assert run("info", path.with_suffix(".mps")) == told
 
 

@@ -242,7 +242,7 @@ FAULTS = [
     (["declarations", 0, "lb", 1], True, "expected a number or null, got true/false"),
     (["declarations", 0, "ub"], [1.0], "ub: expected 4 entries, got 1"),
     (["declarations", 0, "ub", 0], -1.0, r"declarations\[0\]: variable 'late': lb 0 and ub -1"),
-    (["declarations", 0, "kind"], "I", r"declarations\[0\]: follower .* kind 'I'"),
+    (["declarations", 0, "kind"], "I", r"declarations\[0\].kind: expected C, as followers are continuous in version 1"),
     (["declarations", 1, "kind"], "BIX", "kind: expected C, B or I, once or for each of 3 entries"),
     (["declarations", 1, "ub", 0], 2.0, "expected the bounds of a binary within 0 and 1"),
     (["declarations", 1, "variable"], "", "a variable is named by a text"),

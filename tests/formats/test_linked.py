@@ -149,7 +149,7 @@ def test_what_is_wrong_is_said_with_file_and_key(old, new, words, tmp_path):
 
 
 def test_levels_that_cannot_be_are_refused(tmp_path):
-    with pytest.raises(kg.FormatError, match="follower 'market': 1 of its variables are integer: own"):
+    with pytest.raises(kg.FormatError, match="its follower has integer variables, so that its rows"):
         kg.read(written(tmp_path, market=MARKET.replace("End", "General\n own\nEnd")))
     with pytest.raises(kg.FormatError, match="own: integer in one file, continuous in its owner's"):
         kg.read(written(tmp_path, firm=FIRM.replace("End", "General\n own\nEnd")))

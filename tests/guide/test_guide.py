@@ -31,6 +31,10 @@ NOT_SENTENCES = {
     "reformulate/scale/__init__.py": {"as_it_stands"},
     "model/solution.py": {"infeasible_or_unbounded"},
     "model/equilibrate.py": {"the leader's objective"},
+    "model/enumerated.py": {"the integer followers"},
+    "verification/mixed.py": {
+        "mip_feasibility_tolerance", "primal_feasibility_tolerance", "dual_feasibility_tolerance", "mip_abs_gap"
+    },
     "model/model.py": {
         "a convex quadratic objective", "a nonconvex quadratic objective", "convex quadratic rows",
         "nonconvex quadratic rows (products of variables)", "complementarity pairs (encode the model first)",

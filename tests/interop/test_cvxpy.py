@@ -250,7 +250,7 @@ ROWS = {
     ),
     "integers": (
         lambda m, y, a, b: (cp.Problem(cp.Minimize(y[0] + cp.Variable(integer=True, name="n"))), {}),
-        kg.ProblemError, "integer variables n; a follower with integer variables has no KKT",
+        kg.ProblemError, "integer variables n; cvxpy's problems come as convex ones",
     ),
     "complex variables": (
         lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.real(cp.Variable(complex=True, name="c")))), {}),

@@ -121,10 +121,8 @@ def test_a_highs_object_without_names_and_maximised():
 @pytest.mark.parametrize(
     ("change", "kind", "words"),
     [
-        (("End", "Generals\n g1\nEnd"), kg.ProblemError, "1 of its variables are integer: g1"),
         (("End", "Semi-Continuous\n g1\nEnd"), kg.UnsupportedError, "1 semi-continuous variables"),
         (("End", "SOS\n s: S1:: g1:1 g2:2\nEnd"), kg.FormatError, "(?i)SOS .*not supported"),
-        (("End", "Binary\n z\nEnd\n"), kg.ProblemError, "1 of its variables are integer: z"),
         (("bal: g0", "ind: z = 1 -> g0 >= 1\n bal: g0"), kg.FormatError, "cannot read it; expected a linear .lp file"),
         (("bal: g0", "bal: [ g0 ^ 2 ]"), kg.FormatError, "(?i)quadratic constraints.* not supported"),
         (("0.2 g1", "-0.2 g1"), kg.ProblemError, "not convex in its own variables"),

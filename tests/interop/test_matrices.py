@@ -215,7 +215,6 @@ def test_integer_columns_are_the_leaders():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"kinds": ["C", "C", "I"]}, "1 of its variables are integer: rival; a follower with integer variables has no"),
         ({"q": [0, np.nan, 1]}, "follower 'market': q: NaN"),
         ({"q": [0, np.inf, 1]}, "inf in q"),
         ({"q": [0, 1]}, r"A has shape \(1, 3\); q has 2 entries"),

@@ -287,7 +287,11 @@ def elsewhere():
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        (integer, kg.ProblemError, "follower 'market': 1 of its variables are integer: market.on; a follower with"),
+        (
+            integer,
+            kg.ProblemError,
+            "1 of its variables are integer: market.on; answers to Pyomo have duals",
+        ),
         (nonlinear, kg.UnsupportedError, r"follower 'market': Model constraint \(market.bad\) contains nonlinear"),
         (leaders, kg.UnsupportedError, r"model 'bidding': Model constraint \(bad\) contains nonlinear"),
         (sine, kg.UnsupportedError, "objective 'market.other' is not quadratic in the Vars"),

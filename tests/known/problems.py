@@ -497,7 +497,8 @@ def own_price() -> Declared:
 # -- thirty problems of other tools --------------------------------------------------------------
 
 KNOWN = Path(__file__).parent / "data" / "known_30.json"
-REFUSED = {"integer lower": ("lower", "kind 'I'")}
+INTEGER = "integer lower"
+"""Tag of problems whose followers are integer, and so without KKT conditions: :data:`WHOLE`."""
 LIFTED = "bilinear lower rows"
 """Tag of problems whose followers get columns and rows that the data do not name: :data:`PRODUCTS`."""
 COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
@@ -510,13 +511,7 @@ FREE = {
 
 
 def declare(data: Mapping[str, Any]) -> Declared:
-    """Return a problem given in the form of ``known_30.json``.
-
-    Raises
-    ------
-    ProblemError
-        An integer follower.
-    """
+    """Return a problem given in the form of ``known_30.json``."""
     m, names = kg.Bilevel(data["name"]), {}
     kinds = {"continuous": "C", "integer": "I", "binary": "B"}
 
@@ -569,16 +564,15 @@ def _sizes(data: Mapping[str, Any]) -> tuple[int, int, int]:
 
 def _known(data: Mapping[str, Any]) -> Problem:
     expected, tags = data["expected"], tuple(data["tags"])
-    witness = next((REFUSED[tag] for tag in tags if tag in REFUSED), ())
-    outcome = "refused" if witness else expected["status"]
-    point = {} if outcome == "refused" else expected.get("solution", {})
+    outcome, point = expected["status"], expected.get("solution", {})
     return Problem(
-        data["name"], partial(declare, data), outcome, None if witness else expected["upper_obj"], point,
-        tuple(name for name in point if name not in FREE.get(data["name"], ())), _sizes(data), witness,
+        data["name"], partial(declare, data), outcome, expected["upper_obj"], point,
+        tuple(name for name in point if name not in FREE.get(data["name"], ())), _sizes(data), (),
         expected["tol"], tags=tags, source=data["source"],
     )  # fmt: skip
 
 
 _THIRTY = [_known(data) for data in json.loads(KNOWN.read_text(encoding="utf-8"))["problems"]]
 PRODUCTS = {problem.name: problem for problem in _THIRTY if LIFTED in problem.tags}
-ALL += [problem for problem in _THIRTY if LIFTED not in problem.tags]
+WHOLE = {problem.name: problem for problem in _THIRTY if INTEGER in problem.tags}
+ALL += [problem for problem in _THIRTY if not {LIFTED, INTEGER} & {*problem.tags}]

@@ -392,3 +392,22 @@ def test_report_refuses_another_problem() -> None:
     result = at_prices(game, game.case.buy, game.case.sell)
     with pytest.raises(kg.ProblemError, match="carbon_vpp"):
         vpp_game.report(replace(result, bilevel=kg.Bilevel("other")))
+
+
+def test_with_the_binary_of_trade_the_vpps_respond_as_without_it():
+    plain, exclusive = (vpp_game.build(vpps=1, hours=3, exclusive=word) for word in (False, True))
+    assert (exclusive.space.kind != "C").sum() == 3
+    result = kg.optimize(exclusive, time_limit=60)
+    assert result.report.ok
+    other = kg.optimize(plain, time_limit=60)
+    assert result.solution.objective == pytest.approx(other.solution.objective, abs=1e-4)
+    for plant in exclusive.plants:
+        p, s = result.solution[plant.p], result.solution[plant.s]
+        assert np.minimum(p, s).max() < 1e-6
+    assert "DSO profit" in str(vpp_game.report(result))
+
+
+def test_with_the_binary_of_trade_data_are_taken_that_need_it():
+    with pytest.raises(kg.ProblemError, match="trade-direction binary"):
+        vpp_game.build(vpps=1, hours=3, trade_quota=1.6)
+    assert vpp_game.build(vpps=1, hours=3, trade_quota=1.6, exclusive=True).followers

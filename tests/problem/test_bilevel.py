@@ -73,8 +73,6 @@ def test_leader_only_row_of_a_follower_keeps_the_row_and_loses_the_pair():
 
 
 REFUSED = {
-    "integer follower": (lambda m, x, f: f.var("y", kind="I"), r"'f'.*'y'.*kind 'I'"),
-    "binary follower": (lambda m, x, f: f.var("y", kind="B"), "integer"),
     "product in a row": (lambda m, x, f: f.add(x[0] * f.var("y") <= 1, name="r"), r"'r'.*x\(0\) \* y\(f\)"),
     "concave cost": (lambda m, x, f: f.minimize(-(f.var("y") ** 2)), r"not convex.*y\(f\)"),
     "convex profit": (lambda m, x, f: f.maximize(f.var("y") ** 2), "negated profit"),

@@ -51,7 +51,6 @@ def test_a_leader_without_an_objective_has_none_to_set():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "CIC"}, "follower 'f': 1 of its variables are integer: y; a follower with integer"),
         ({"follower": None}, "follower 'f': no objective"),
         ({"cost": (0.0, 1.0, 2.0)}, "follower 'f': holds the multiplier p; only the leader may use it"),
     ],

@@ -59,7 +59,6 @@ DECLARATIONS: dict[str, tuple[Case, str]] = {
     "follower row named by a tuple": (lambda p: p.f.add(p.y <= 1, name=("a", 1)), "a row is named by a text"),
     "problem named by a number": (lambda p: kg.Bilevel(3), "a problem is named by a text"),
     "kind unknown": (lambda p: p.m.var("w", kind="X"), "kind 'X'"),
-    "follower integer": (lambda p: p.f.var("w", kind="I"), "Relax it"),
     "row that is none": (lambda p: p.m.add(p.x), "add() takes rows"),
     "row of another problem": (lambda p: p.m.add(p.other.x <= 1), "problem 'other' cannot be used in 'small'"),
     "row at inf": (lambda p: p.m.add(p.x >= INF), "wrong end"),

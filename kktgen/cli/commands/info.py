@@ -12,6 +12,7 @@ from ...exact.reach import reach
 from ...formats import encoding_rows, file_features, reader_rows, readers
 from ...model.shared import shared_kkt
 from ...problem.every_response import names_of, plain
+from ...problem.integers import has_integers
 from ...reformulate.independent_parts import groups_of, holding_pairs, parts_of
 from ...reformulate.one_level import outlook
 from .. import model_files, printing, problem_files, task
@@ -44,8 +45,10 @@ def command(target: str, overrides: dict[str, str]) -> None:
     problem = None if is_file and not overrides else task.Job.of(pair or target, overrides).bilevel
     problem, rows = problem_files.describe(pair or target, problem)
     printing.table(("symbol", "number", "what"), rows)
-    if problem is None:
-        click.echo("\ninteger followers have no KKT system")
+    if has_integers(problem):
+        model = kg.master(problem)
+        click.echo(f"\n{model}\n  integer followers have no KKT system: their responses are enumerated, by masters\n")
+        printing.table(("solver", "takes the masters", "why not, or what to know"), reader_rows(readers(model)))
         return
     model = shared_kkt(plain(problem))
     for name in names_of(problem):

@@ -98,7 +98,7 @@ def _rounded(relaxation: Relaxation, found: Relaxed) -> tuple[dict[int, Fraction
     prices = {keys[k]: Fraction(float(y[k])) * unit / Fraction(units[k]) for k in np.flatnonzero(y)}
     if found.x is None:
         return prices, {}
-    x = np.round(found.x * DIGITS) / DIGITS
+    x = np.round((found.x if found.point is None else found.point) * DIGITS) / DIGITS
     return prices, {j: Fraction(float(x[j])) * Fraction(p.columns[j]) for j in p.goal.P if x[j]}
 
 

@@ -60,6 +60,10 @@ class Relaxed:
         An optimum.
     y : ndarray or None
         Row prices; those of a ray where there is no point.
+    point : ndarray or None
+        Where the tangent is taken that the bound rests on, if not at x.
+    rough : bool
+        Whether a better bound may be had (:mod:`kktgen.exact.tree.quick`).
     guess : float
         Where the value is -inf, that over boxes nobody need prove: it says what to branch on, and proves nothing.
     """
@@ -68,6 +72,8 @@ class Relaxed:
     x: np.ndarray | None = None
     y: np.ndarray | None = None
     guess: float = -np.inf
+    point: np.ndarray | None = None
+    rough: bool = False
 
     @property
     def rank(self) -> float:
@@ -121,11 +127,11 @@ class Relaxation:
         last = self.units[len(p.rows) :]
         self.A = vstack([p.A, divided(tangents, last)], p.n)
         self._more = np.where(upper, -np.inf, side) / last, np.where(upper, side, np.inf) / last
-        root = self._whole(Node(p.lb, p.ub, p.lo, p.hi))
+        root = self.whole(Node(p.lb, p.ub, p.lo, p.hi))
         self._lp = WarmLp(self.A, root.lo, root.hi, root.lb, root.ub, self.deadline)
         self._at = root
 
-    def _whole(self, node: Node) -> Node:
+    def whole(self, node: Node) -> Node:
         """Return a node with the sides of the tangents."""
         if not self.tangents:
             return node
@@ -153,11 +159,11 @@ class Relaxation:
 
     def _rounds(self, node: Node) -> Relaxed:
         """Return the optimum of a node's relaxation, after rounds of tangents where rows are curved."""
-        found = self._solve(self._whole(node))
+        found = self._solve(self.whole(node))
         for _ in range(ROUNDS if self.curved else 0):
             if found.x is None or not self._cut(found.x):
                 break
-            found = self._solve(self._whole(node))
+            found = self._solve(self.whole(node))
         return found
 
     def _cut(self, x: np.ndarray) -> bool:
@@ -182,12 +188,17 @@ class Relaxation:
             self._move(node)
             return self._told(node, self._lp.minimize(self._all, self.tangent_data(node)[0]))
         p = self.program
-        try:
-            found = interior(p.P, self.tangent_data(node)[0], self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
-        except SolverError:
-            return Relaxed(-np.inf)
-        if found.status == "optimal":
-            return self._told(node, found)
+        q, args = self.tangent_data(node)[0], (self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
+        for rough in (False, True):  # any point and prices will do where good ones are not to be had
+            try:
+                found = interior(p.P, q, *args, rough)
+            except SolverError:
+                continue
+            if found.status == "optimal":
+                return self._told(node, found)
+            nothing = self.empty(node) if found.status == "infeasible" and not rough else None
+            if nothing is not None:
+                return nothing
         return self.empty(node) or Relaxed(-np.inf)
 
     def tangent_data(self, node: Node) -> tuple[np.ndarray, float]:

@@ -20,6 +20,7 @@ from ..optimum import Box
 from .curved import CurvedRow
 from .leaf import leaf
 from .program import Program
+from .quick import Quick
 from .relaxation import Node, Relaxation, Relaxed
 
 CANDIDATES = 8
@@ -33,7 +34,7 @@ LEAST = 1e-7
 MARGIN = 1e-7
 """A node counts as done when its bound, in floats, exceeds the value by this much of it."""
 
-CHECKING = 1.0
+CHECKING = 0.4
 """What is left of the limit for the check, of the seconds the leaves took so far: it evaluates them once more."""
 BENT, MIDDLE = 4, 0.2
 """So many boxes of chords are tried, and split at least this far from their ends."""
@@ -108,6 +109,7 @@ class Search:
         self.program, self.cut, self.deadline, self.tell = program, cut, deadline, tell
         self.known = cut + room
         self.relaxation = Relaxation(program, deadline, curved)
+        self.quick = None if self.relaxation.linear else Quick(self.relaxation, deadline)
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
@@ -118,10 +120,10 @@ class Search:
     def run(self) -> Search:
         """Search until the tree is complete, the time is over, or a part can be branched on no more."""
         p, count = self.program, itertools.count()
-        node = Node(p.lb, p.ub, p.lo, p.hi)
+        node = self._switched(Node(p.lb, p.ub, p.lo, p.hi), p.kkt.box)
         heap: list[tuple[float, int, Part]] = []
         try:
-            self.root = Part(node, p.kkt.box, frozenset(), self.relaxation.solve(node))
+            self.root = Part(node, p.kkt.box, frozenset(), self._bounded(node))
             heap = [(self.root.found.rank, next(count), self.root)]
             while heap and not self.stuck:
                 self._note(heap)
@@ -161,13 +163,16 @@ class Search:
     def _settled(self, part: Part) -> list[Part]:
         """Work on a part until it is a leaf or branched on; return the parts left open."""
         while not self._close(part):
+            if part.found.rough:
+                part.found = self._bounded(part.node)
+                continue
             candidates = self._candidates(part)
             if not candidates:
                 self.stuck, self.lowest = True, part.found.value
                 return [part]
             settled, best, score = [], None, -1.0
             for candidate in candidates:
-                found = [self.relaxation.solve(node) for node in self._nodes(part, candidate)]
+                found = [self._tried(node) for node in self._nodes(part, candidate)]
                 rise = [min(one.rank, self.aim) - max(part.found.rank, LOWEST) for one in found]
                 done = [one.value >= self.aim for one in found]
                 if any(done):
@@ -187,8 +192,22 @@ class Search:
                     return left
                 part = left[0]
             if len(settled) > 1:
-                part.found = self.relaxation.solve(part.node)
+                part.found = self._bounded(part.node)
         return []
+
+    def _bounded(self, node: Node) -> Relaxed:
+        """Return a node's relaxation; the quick ones learn from it."""
+        found = self.relaxation.solve(node)
+        if self.quick is not None and found.x is not None:
+            self.quick.learn(found.x)
+        return found
+
+    def _tried(self, node: Node) -> Relaxed:
+        """Return what is quickly known of a candidate's child."""
+        if self.quick is None or not self.quick.points:
+            return self.relaxation.solve(node)
+        found = self.quick.solve(node)
+        return found if found.rank > -np.inf else self.relaxation.solve(node)
 
     def _branch(self, part: Part, candidate: list[Any], found: list[Relaxed]) -> list[Part]:
         """Branch on a candidate; return the children that are no leaves."""
@@ -196,11 +215,16 @@ class Search:
         nodes = self._nodes(part, candidate)
         part.said = candidate
         part.children = tuple(
-            Part(self._switched(node, box), box, tight, one)
-            for node, (box, tight), one in zip(nodes, exact, found, strict=True)
+            self._child(node, box, tight, one) for node, (box, tight), one in zip(nodes, exact, found, strict=True)
         )
         self.nodes += 2
         return [child for child in part.children if not self._close(child)]
+
+    def _child(self, node: Node, box: Box, tight: frozenset[int], found: Relaxed) -> Part:
+        """Return a child, bounded once more where its box switches rows on."""
+        switched = self._switched(node, box)
+        again = switched is not node and found.value < self.aim
+        return Part(switched, box, tight, self._bounded(switched) if again else found)
 
     def _switched(self, node: Node, box: Box) -> Node:
         """Return a node with the sides of the rows its box switches on."""
@@ -209,10 +233,9 @@ class Search:
             return node
         lo, hi = node.lo.copy(), node.hi.copy()
         for k in on:
-            row, unit = self.program.kkt.rows[self.program.number[k]], self.program.rows[k]
-            lo[k] = -np.inf if row.low is None else float(row.low) / unit
-            hi[k] = np.inf if row.high is None else float(row.high) / unit
-        return Node(node.lb, node.ub, lo, hi)
+            lo[k], hi[k] = self.program.sides(k)
+        same = np.array_equal(lo, node.lo) and np.array_equal(hi, node.hi)
+        return node if same else Node(node.lb, node.ub, lo, hi)
 
     def _nodes(self, part: Part, candidate: list[Any]) -> list[Node]:
         """Return both children in floats."""
@@ -250,6 +273,8 @@ class Search:
         for j in sorted(p.kkt.integers):
             if abs(x[j] - np.round(x[j])) > ZERO and node.lb[j] < node.ub[j]:
                 out.append(["column", j, int(np.floor(x[j]))])
+        for j in p.undecided(x, part.box, ZERO):
+            out.append(["column", j, int(min(np.round(x[j] * p.columns[j]), part.box[j][1] - 1))])
         out += self._bent(node, x)
         for k, columns in enumerate(p.kkt.sets):
             used = np.flatnonzero(np.abs(x[columns]) > ZERO)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import FormatError, ProblemError
+from ...errors import FormatError
 from ...numerics.sparse import Csr, coo, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.coords import names_of
@@ -29,21 +29,7 @@ def load(data: bytes, source: Path) -> Bilevel:
     ------
     FormatError
         One of the files is not what it should be, or they do not fit together.
-    ProblemError
-        The follower has integer variables.
     """
-    m, kinds = load_relaxed(data, source)
-    integer = int(np.count_nonzero(kinds != "C"))
-    if integer:
-        raise ProblemError(
-            f"{source}: {integer} of the follower's {len(kinds)} variables are integer; such a follower has no KKT "
-            "conditions, so kktgen refuses it. Make them continuous in the .mps file when that is meant"
-        )
-    return m
-
-
-def load_relaxed(data: bytes, source: Path) -> tuple[Bilevel, np.ndarray]:
-    """Return the problem with the follower's variables made continuous, and the kinds they have in the file."""
     aux = parse(data.decode("utf-8", "replace"), str(source))
     partner = partner_of(source, aux.mps)
     body = read_single_level(partner)
@@ -53,8 +39,7 @@ def load_relaxed(data: bytes, source: Path) -> tuple[Bilevel, np.ndarray]:
     cost[mine] = aux.cost
     mine = np.sort(mine)
     with placed(str(source), f"the problem of {partner.name}"):
-        m = _build(aux, cost, body, mine, lower, aux.name or body.name or _stem(source))
-    return m, body.kind[mine]
+        return _build(aux, cost, body, mine, lower, aux.name or body.name or _stem(source))
 
 
 def partner_of(source: Path, named: str) -> Path:
@@ -108,6 +93,7 @@ def _build(aux: Aux, cost: np.ndarray, body: SingleLevel, mine: np.ndarray, lowe
     m.space.kind[x.cols] = body.kind[theirs]
     f = m.follower(FOLLOWER)
     y = f.var(VARIABLE, coords=names_of(body.columns[mine], "column"), lb=body.lb[mine], ub=body.ub[mine])
+    m.space.kind[y.cols] = body.kind[mine]
     column = np.full(len(body.lb), -1)
     column[theirs], column[mine] = x.cols, y.cols
     is_lower = np.zeros(len(body.lo), dtype=bool)

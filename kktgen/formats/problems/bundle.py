@@ -23,7 +23,8 @@ The schema is one JSON object::
   finite bounds, and for a follower's rows, their multipliers: first one for every equation (lo = hi), then one for
   every other finite lower side, then one for every other finite upper side. So prices stand in the leader's problem by
   their column. ``columns`` is the number of columns there must be at the end.
-* ``kind`` is C (continuous), B (binary) or I (integer) for all entries, or one letter each. Followers are continuous.
+* ``kind`` is C (continuous), B (binary) or I (integer) for all entries, or one letter each. Followers are continuous in
+  version 1; in version 2 their variables may be integer, too.
 * Every cost is the minimised one, and the leader's objective likewise; ``sense`` tells what the user asked for.
 * Numbers are the shortest decimals that read back to the same float64. Other keys than these are refused.
 * ``version`` is 1 wherever that says it. In version 2 variables and rows may have labels (``"coords"``,
@@ -59,6 +60,7 @@ from ...problem.coords import Coords
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
 from ...problem.follower_rows import Declared
+from ...problem.integers import has_integers
 from ...problem.labelled import labels_of
 from ...problem.lifted_rows import Natural
 from ...problem.rows import QuadRow, Rows
@@ -117,7 +119,7 @@ def _asks_second(m: Bilevel) -> bool:
     """Return whether version 1 of the schema cannot hold a problem."""
     followers = any(f.terms or f.products.natural or f.is_condition for f in m.followers)
     every = any(rows.every_response for rows in m.rows) or any(row.every_response for row in m.quads)
-    return followers or m.is_equilibrium or _labelled(m) or every
+    return followers or has_integers(m) or m.is_equilibrium or _labelled(m) or every
 
 
 def _every(row: Rows | QuadRow) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, 
             raise one.fault("follower", f"expected the name of a follower ({', '.join(followers)}), got {name!r}"[:300])
         owner = followers[name]
     if is_variable:
-        _variable(m, owner, one)
+        _variable(m, owner, one, version)
         return
     rows, label = _rows(m, one)
     row: Rows | QuadRow | QuadRows = _with_products(m, one, rows) if "v" in keys.split() else rows
@@ -141,13 +141,15 @@ def _condition(m: Bilevel, one: Fields, rows: Rows) -> Affine:
     return x * np.where(value == 1, 1.0, -1.0).reshape(rows.shape) + np.where(value == 1, 0.0, 1.0).reshape(rows.shape)
 
 
-def _variable(m: Bilevel, owner: Bilevel | Follower, one: Fields) -> None:
+def _variable(m: Bilevel, owner: Bilevel | Follower, one: Fields, version: int) -> None:
     lb = one.numbers("lb", missing=-np.inf)
     ub = one.numbers("ub", len(lb), missing=np.inf)
     shape, kind = one.shape("shape", len(lb)), one.text("kind")
     mixed = len(kind) != 1
-    if set(kind) - set("CBI") or (mixed and (len(kind) != len(lb) or owner is not m)):
+    if set(kind) - set("CBI") or (mixed and len(kind) != len(lb)):
         raise one.fault("kind", f"expected C, B or I, once or for each of {len(lb)} entries, got {kind!r}"[:300])
+    if owner is not m and version < 2 and set(kind) != {"C"}:
+        raise one.fault("kind", f"expected C, as followers are continuous in version 1, got {kind!r}"[:300])
     kinds = np.array(list(kind))
     outside = np.broadcast_to(kinds == "B", lb.shape) & ((lb < 0) | (ub > 1))
     if outside.any():

@@ -18,7 +18,7 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
 
     ==================  ================================================================================
     n_x, I_u, B_u       leader's variables; those that are integer (not binary), and binary
-    n_y, I_l, B_l       followers' variables; integer and binary ones (none: they have no KKT conditions)
+    n_y, I_l, B_l       followers' variables; those that are integer (not binary), and binary
     n_link, n_link^C..  leader's variables that stand in a follower's rows or cost; by kind C, I, B
     m_u, m_l            leader's and followers' rows (bounds are not counted)
     m_coup              leader's rows that hold followers' variables or prices

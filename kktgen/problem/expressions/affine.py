@@ -210,6 +210,7 @@ class Affine(Summed):
             raise ProblemError(
                 f"{self.declared.name!r} is the leader's: bounds of followers' variables have multipliers"
             )
+        self.space.check_prices(np.concatenate([self.declared.lower, self.declared.upper]))
         return self.declared
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...problem.bilevel import Bilevel
 from ...problem.every_response import refuse_every_response
+from ...problem.integers import refuse_integers
 from ...progress import ProgressOption, shown
 from ...reformulate.bounds import bound
 from ...reformulate.eliminate import eliminate
@@ -116,6 +117,7 @@ def agree(
     """
     expect(bilevel, Bilevel, "agree")
     refuse_every_response(bilevel, "agree")
+    refuse_integers(bilevel, "agree")
     check_arguments(time_limit, None)
     asked, limits = _encodings(encodings), tolerances or Tolerances()
     able = _solvers(solvers)

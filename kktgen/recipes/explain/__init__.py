@@ -7,6 +7,7 @@ from dataclasses import replace
 from ...deadline import Deadline, OutOfTime
 from ...errors import expect
 from ...problem.bilevel import Bilevel
+from ...problem.integers import refuse_integers
 from ...solvers import check_arguments
 from .attained import Attainment, attainment
 from .case import Case
@@ -74,6 +75,7 @@ def explain(bilevel: Bilevel, *, time_limit: float | None = None, solver: str = 
     followers respond, but every optimal response to every decision breaks a coupling row
     """
     expect(bilevel, Bilevel, "explain", "give the problem itself, not its model")
+    refuse_integers(bilevel, "explain")
     check_arguments(time_limit, None)
     deadline = Deadline(time_limit)
     case = Case(bilevel, solver, deadline)

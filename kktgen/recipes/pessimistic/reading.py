@@ -26,6 +26,7 @@ from ...problem.columns import LEADER
 from ...problem.every_response import decided_before, plain
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
+from ...problem.integers import refuse_integers
 
 DENSE = 400
 """Most loose variables of a follower for which prices are looked for among the combinations of its gradient."""
@@ -155,9 +156,10 @@ def read(bilevel: Bilevel) -> Reading:
     Raises
     ------
     UnsupportedError
-        It has no worst response: a Nash game, complementarity conditions, no leader; or a set or an indicator of the
-        leader holds followers' variables.
+        It has integer followers, or no worst response: a Nash game, complementarity conditions, no leader; or a set
+        or an indicator of the leader holds followers' variables.
     """
+    refuse_integers(bilevel, "pessimistic")
     m = plain(bilevel)
     model = shared_kkt(m)
     _refuse(m, model)

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from ...deadline import Deadline
-from ...errors import ProblemError, UnsupportedError
+from ...errors import ProblemError, UnsupportedError, expect
 from ...model.model import Model
 from ...model.shared import shared_kkt
 from ...model.solution import Solution
 from ...numerics.programs import lp
 from ...numerics.sparse import Csr, vstack
 from ...problem.bilevel import Bilevel
+from ...problem.integers import refuse_integers
 from ...reformulate.scale import scaled
 from ...reformulate.scale.restated import restated
 from ...search import Responder
@@ -175,6 +176,8 @@ def robust(bilevel: Bilevel, solution: Any, margin: float = 1e-4, *, time_limit:
     if not isinstance(margin, int | float) or not 0 < margin < np.inf:
         raise ProblemError(f"robust: margin is {margin!r}; give a positive number")
     check_arguments(time_limit, None)
+    expect(bilevel, Bilevel, "robust")
+    refuse_integers(bilevel, "robust")
     deadline, model = Deadline(time_limit), shared_kkt(bilevel)
     if model.units is None:
         return _robust(bilevel, solution, float(margin), deadline)

@@ -1,0 +1,71 @@
+"""A master: the problem's points at which no follower does worse than any response that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...model.fingerprint import same_problem
+from ...model.model import Model
+from .base import Base
+from .cuts import add_response
+from .parts import Response
+from .rows import Additions
+from .violations import Violations
+
+STAGE = "master"
+"""Name of the stage in a model's origin."""
+NOTE = "responses enumerated"
+"""How the note of a master begins."""
+
+
+def assembled(base: Base, responses: Sequence[Response], eps: float = 0.0, margin: float = 0.0) -> Model:
+    """Return the master over some responses, with the KKT pairs of continuous variables still in it.
+
+    Parameters
+    ----------
+    base : Base
+    responses : sequence of Response
+    eps : float
+        By how much (relative) the leader must go beyond the rows of a response that is to count as infeasible; 0 makes
+        a relaxation, more than 0 does not.
+    """
+    added = Additions.to(base.model, margin)
+    violations = Violations(base, added, eps)
+    place = {part.name: k for k, part in enumerate(base.parts)}
+    for response in responses:
+        add_response(base, place[response.follower], response, added, violations)
+    model = added.done(base.objective)
+    note = enumerated(len(responses))
+    return same_problem(base.free, replace(model, sense=base.free.sense, notes=(*model.notes, note)), STAGE)
+
+
+def enumerated(count: int) -> str:
+    """Return the sentence of how many responses a master knows."""
+    return f"{NOTE}: {count}"
+
+
+def distinct(responses: Sequence[Response], base: Base) -> list[Response]:
+    """Return the responses that say different things, in order.
+
+    Where the leader moves no row the integers alone count, or the cost; else all values do.
+    """
+    place = {part.name: part for part in base.parts}
+    seen, out = set(), []
+    for response in responses:
+        key = key_of(place[response.follower], response)
+        if key not in seen:
+            seen.add(key)
+            out.append(response)
+    return out
+
+
+def key_of(part, response: Response) -> tuple[str, bytes]:  # type: ignore[no-untyped-def]
+    """Return what tells a response from others that say the same."""
+    y = np.round(response.y, 9) + 0.0
+    if not part.is_moved:
+        return part.name, y[part.k].tobytes()
+    x = np.round(response.x, 9) + 0.0
+    return part.name, np.concatenate([y, x] if len(part.u) and not part.is_lattice else [y]).tobytes()
