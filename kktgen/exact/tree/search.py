@@ -274,7 +274,7 @@ class Search:
             if abs(x[j] - np.round(x[j])) > ZERO and node.lb[j] < node.ub[j]:
                 out.append(["column", j, int(np.floor(x[j]))])
         for j in p.undecided(x, part.box, ZERO):
-            out.append(["column", j, int(min(np.round(x[j] * p.columns[j]), part.box[j][1] - 1))])
+            out.append(["column", j, int(np.round(min(x[j], node.ub[j] - 1 / p.columns[j]) * p.columns[j]))])
         out += self._bent(node, x)
         for k, columns in enumerate(p.kkt.sets):
             used = np.flatnonzero(np.abs(x[columns]) > ZERO)
