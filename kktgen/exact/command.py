@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 
 from ..errors import KktgenError
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
             data = file.read()
         document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
         given = document.get("form")
-    except (IndexError, OSError, ValueError, EOFError, AttributeError) as error:
+    except (IndexError, OSError, ValueError, EOFError, AttributeError, RecursionError, zlib.error) as error:
         print(f"give a certificate as FILE.json or a proof as FILE.proof.json.gz: {error}")
         return 1
     out = optimum.main(list(arguments[:1])) if given == optimum.FORM else checker.main(list(arguments[:1]))

@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -98,6 +99,17 @@ def hessian(products: Iterable[Any], own: Any = None) -> dict[tuple[int, int], F
     return out
 
 
+def mentioned(problem: Any) -> set[int]:
+    """Return the columns a problem's rows, costs and sets speak of."""
+    parts = [problem["objective"], *problem["followers"]]
+    terms = [*(part["linear"] for part in parts), *(row[1] for row in problem["rows"])]
+    terms += [row[1] for f in problem["followers"] for row in (*f["equations"], *f["inequalities"])]
+    products = [*(part["products"] for part in parts), *(row[2] for row in problem["rows"])]
+    out = {j for part in terms for j, _ in part} | {j for part in products for pair in part for j in pair[:2]}
+    out |= {row[5][0] for row in problem["rows"] if row[5] is not None}
+    return out.union(*(columns for _, columns in problem["sets"]))
+
+
 class Kkt:
     """The rows, boxes and pairs of a problem: the leader's rows, and every follower's KKT system.
 
@@ -112,10 +124,13 @@ class Kkt:
         self.pairs: dict[int, int] = {}
         self.vanishing: dict[int, tuple[dict[int, Fraction], Fraction]] = {}
         self.fixed = {j for j, *_ in problem["bounds"]} - set(problem["leader"])
+        held = {j for follower in problem["followers"] for j in follower["y"]}
         need(all(a == b == 0 for j, a, b in problem["bounds"] if j in self.fixed), "a column of a follower is bounded")
+        need(not self.fixed & held, "a variable of a follower is bounded")
         for follower in problem["followers"]:
             self._add(follower)
         need(sorted(self.box) == list(range(len(problem["names"]))), "a column belongs to nobody")
+        need(mentioned(problem) <= {*self.box}, "a column that does not exist")
         for j, low, high in problem["bounds"]:
             self.narrow(self.box, j, side(low), side(high))
         for i in self.pairs.values():
@@ -130,6 +145,13 @@ class Kkt:
         own, rows = follower["y"], [*follower["equations"], *follower["inequalities"]]
         columns = [*own, *(row[0] for row in rows)]
         need(len({*columns} | {*self.box}) == len(columns) + len(self.box), "a column has two owners")
+        prices = {*columns} - {*own}
+        used = [*follower["linear"], *(term for row in rows for term in row[1])]
+        need(not any(j in prices for j, _ in used), "a follower decides by a multiplier of its own")
+        need(
+            not any(i in prices or j in prices for i, j, _ in follower["products"]),
+            "a follower decides by a multiplier of its own",
+        )
         slopes: dict[int, dict[int, Fraction]] = {j: defaultdict(Fraction) for j in own}
         constants, linear = dict.fromkeys(own, Fraction(0)), gathered(follower["linear"])
         constants.update((j, v) for j, v in linear.items() if j in slopes)
@@ -348,7 +370,7 @@ def check_tree(kkt: Kkt, goal: Goal, tree: Any, bound: Fraction) -> int:
         except Refused as reason:
             raise Refused(f"leaf {place}: {reason}") from None
         if node[0] == "bound":
-            need(value >= bound, f"leaf {place}: falls short of the bound by {float(bound - value):.1e}")
+            need(value >= bound, f"leaf {place}: falls short of the bound by {rounded(bound - value, '.1e')}")
         else:
             need(node[0] == "ray" and value > 0, f"leaf {place}: is not shown empty")
     need(not stack, f"the tree leaves {len(stack)} parts open")
@@ -397,13 +419,15 @@ def check(proof: Any) -> dict[str, Any]:
         need(digest(proof["problem"]) == proof["digest"], "the problem is not the one of the digest")
         need(digest({k: v for k, v in proof.items() if k != "seal"}) == proof["seal"], "changed after it was made")
         return check_unsealed(proof)
-    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
         raise Refused(f"this is no proof: {type(error).__name__}: {error}") from None
 
 
 def check_unsealed(proof: Any) -> dict[str, Any]:
     """Return what a proof proves, whoever changed it and when (see :func:`check`)."""
     problem, bound = proof["problem"], F(proof["bound"])
+    need(type(problem["sense"]) is int and problem["sense"] in (1, -1), "the sense is neither 1 nor -1")
+    need(isinstance(problem["name"], str), "the problem has no name")
     kkt = Kkt(problem)
     kkt.curved = [Curved(kkt, i, weights) for i, weights in proof["curved"]]
     value = check_point(kkt, problem, [F(v) for v in proof["point"]])
@@ -418,19 +442,29 @@ def statement(proof: Any, found: Mapping[str, Any]) -> str:
     up = problem["sense"] < 0
     bound, value = (problem["sense"] * found[key] for key in ("bound", "value"))
     return "\n".join([
-        f"{problem['name']}: proved",
+        f"{problem['name'] if problem['name'].isprintable() else ascii(problem['name'])}: proved",
         f"  the leader {'maximises' if up else 'minimises'}; digest of the problem {proof['digest'][:16]}",
         f"  the point is bilevel-feasible, its objective is {shown(value)}",
         f"  no bilevel-feasible point has one {'above' if up else 'below'} {shown(bound)}",
-        f"  gap {float(abs(value - bound)):.2e}; tree of {nodes} nodes, {found['leaves']} leaves",
+        f"  gap {rounded(abs(value - bound), '.2e')}; tree of {nodes} nodes, {found['leaves']} leaves",
     ])  # fmt: skip
+
+
+def rounded(value: Fraction, digits: str = ".15g") -> str:
+    """Return the nearest float as a text."""
+    if abs(value) > sys.float_info.max:
+        return f"{'-' if value < 0 else ''}1e308 and more"
+    return format(float(value), digits)
 
 
 def shown(value: Fraction) -> str:
     """Return a fraction as a short text: exactly where it is short, else as the nearest float."""
-    near = f"{float(value):.15g}"
-    exact = near if Fraction(near) == value else str(value)
-    return exact if len(exact) <= 24 else f"{near} (up to rounding)"
+    near = rounded(value)
+    if abs(value) > sys.float_info.max:
+        return near
+    short = max(abs(value.numerator), value.denominator) < 10**24
+    exact = near if Fraction(near) == value else str(value) if short else ""
+    return exact if 0 < len(exact) <= 24 else f"{near} (up to rounding)"
 
 
 def main(arguments: list[str]) -> int:
@@ -439,7 +473,7 @@ def main(arguments: list[str]) -> int:
         with open(arguments[0], "rb") as file:
             data = file.read()
         proof = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-    except (IndexError, OSError, ValueError, EOFError) as error:
+    except (IndexError, OSError, ValueError, EOFError, RecursionError, zlib.error) as error:
         print(f"give a proof as FILE.proof.json.gz: {error}")
         return 1
     try:

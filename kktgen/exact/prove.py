@@ -59,7 +59,7 @@ def prove(
     limit : float, optional
         Seconds. Without a limit: None.
     gap : float
-        How far value and bound may be apart, relative to the value.
+        How far value and bound may be apart, relative to the value; where that is small, to its terms, at most 1.
     progress : bool or callable, optional
         True shows a live line; a function is called with a :class:`kktgen.Progress` now and then.
 
@@ -74,7 +74,7 @@ def prove(
         No proof of this kind exists for the problem: its objective keeps products of variables without bounds,
         rows of followers hold products with continuous variables of the leader, or nobody optimises.
     ProblemError
-        The point is none of this problem, or the gap is not positive.
+        The point is none of this problem, the gap is not positive, or the limit is no number of seconds.
     NoSolutionError
         The solution has no point.
 
@@ -107,6 +107,8 @@ def prove(
     refuse_integers(bilevel, "prove")
     if not 0 < gap < 1:
         raise ProblemError(f"prove: gap= takes a number between 0 and 1, got {gap!r}")
+    if limit is not None and not (isinstance(limit, int | float | np.number) and limit >= 0):
+        raise ProblemError(f"prove: limit= takes a number of seconds, at least 0, or None; got {limit!r}")
     deadline = Deadline(limit)
     model = shared_kkt(bilevel)
     _refuse(model)
@@ -147,6 +149,8 @@ def _refuse(model: Model) -> None:
 def _why(certificate: Any) -> str:
     if certificate.faults:
         return str(certificate.faults[0])
+    if certificate.violation == 0:
+        return f"a response is optimal within {float(certificate.gap):.1e} only"
     return f"it violates the leader's rows by {float(certificate.violation):.1e}"
 
 
@@ -220,10 +224,10 @@ class _Case:
             self.tell({**info, "seconds": self.deadline.spent, **known})
 
     def _stuck(self, search: Search) -> str:
-        better = self.model.sense * search.bound * search.program.unit
+        better = self.model.sense * search.lowest * search.program.unit
         if not np.isfinite(better):
-            return "the relaxation is unbounded where all pairs have a zero: bound the variables"
-        if search.bound * search.program.unit >= float(self.cut):
+            return "the relaxation is unbounded where all pairs have a zero, or not solved: bound the variables"
+        if search.lowest * search.program.unit >= float(self.cut):
             return "prices of a leaf could not be completed in rational numbers"
         if self.left:
             return f"rows of the leader hold products that do not become convex ({self.left[0]}); no leaf bounds them"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gzip
+import json
 import random
 import shutil
 import subprocess
@@ -20,7 +22,7 @@ import numpy as np
 import pytest
 
 import kktgen as kg
-from kktgen.exact import optimum
+from kktgen.exact import command, optimum
 from kktgen.exact.optimum import F, Goal, Kkt, Refused, check, check_tree, check_unsealed, is_psd
 from kktgen.exact.proof import sealed
 
@@ -237,6 +239,108 @@ def test_a_refusal_says_why(change, words):
     change(data)
     with pytest.raises(Refused, match=words):
         check(sealed(data))
+
+
+@cache
+def resting() -> dict[str, Any]:
+    """Return the proof of a problem whose follower's variable is zero at the optimum."""
+    m = kg.Bilevel("resting")
+    x = m.var("x", lb=0, ub=1)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0)
+    lower.minimize(y)
+    m.add(x + y <= 2)
+    m.minimize(y - x)
+    data = kg.prove(m, kg.optimize(m).solution).data
+    assert data is not None
+    return data
+
+
+def lower_level(data: dict[str, Any]) -> Any:
+    return data["problem"]["followers"][0]
+
+
+ILL_STATED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    **{f"sense {v!r}": lambda d, v=v: d["problem"].update(sense=v) for v in (0, 2, -3, 1.5, -1.0, True, "1", None)},
+    "no sense": lambda d: d["problem"].pop("sense"),
+    "no name": lambda d: d["problem"].pop("name"),
+    "a bounded response": lambda d: d["problem"]["bounds"].append([lower_level(d)["y"][0], 0, 0]),
+    "a row of column -1": lambda d: d["problem"]["rows"][0][1].append([-1, 0.0]),
+    "a switch by column -1": lambda d: d["problem"]["rows"].append(["r", [], [], None, 1.0, [-1, 7]]),
+    "a product of column 99": lambda d: d["problem"]["rows"].append(["r", [], [[0, 99, 0.0]], None, None, [0, 7]]),
+    "an objective of column -1": lambda d: d["problem"]["objective"]["linear"].append([-1, 0.0]),
+    "a set with column -1": lambda d: d["problem"]["sets"].append(["s", [-1]]),
+    "a cost of column 99": lambda d: lower_level(d)["linear"].append([99, 1.0]),
+    "a cost with products of column 99": lambda d: lower_level(d)["products"].append([99, 0, 1.0]),
+    "an own price in the cost": lambda d: lower_level(d)["linear"].append([lower_level(d)["inequalities"][0][0], 1.0]),
+    "an own price in a product": lambda d: lower_level(d)["products"].append(
+        [lower_level(d)["inequalities"][0][0], d["problem"]["leader"][0], 1.0]
+    ),
+    "an own price in a row": lambda d: lower_level(d)["inequalities"][0][1].append(
+        [lower_level(d)["inequalities"][0][0], 0.0]
+    ),
+}
+"""Problems that are none, although point and tree would fit them."""
+
+
+@pytest.mark.parametrize("change", ILL_STATED.values(), ids=ILL_STATED)
+def test_an_ill_stated_problem_is_refused(change, tmp_path):
+    data = copy.deepcopy(resting())
+    assert not refused(check, sealed(data)) and not refused_by_the_tool(data)
+    change(data)
+    assert refused(check, sealed(data))
+    path = tmp_path / "ill.proof.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(SystemExit, match="REFUSED"):
+        tool().main(str(path))
+
+
+def broken(text: bytes) -> dict[str, bytes]:
+    """Return files that hold no proof."""
+    packed = gzip.compress(text)
+    return {
+        "damaged": packed[:40] + b"\x00\xff\x00" + packed[43:],
+        "cut": packed[:-20],
+        "deep": b"[" * 200_000,
+        "a list": b"[]",
+        "a number": b"1",
+        "no utf-8": b"\xff\x00" + text,
+        "nothing": b"",
+    }
+
+
+@pytest.mark.parametrize("kind", broken(b""))
+def test_broken_files_are_refused_in_words(kind, tmp_path, capsys):
+    path = tmp_path / "broken.proof.json.gz"
+    path.write_bytes(broken(json.dumps(proof(8)).encode())[kind])
+    assert command.main([str(path)]) == 1 and optimum.main([str(path)]) == 1
+    assert capsys.readouterr().out
+    with pytest.raises(SystemExit, match="REFUSED"):
+        tool().main(str(path))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(SystemExit, match="REFUSED"):
+        tool().main(str(tmp_path / "none.proof.json.gz"))
+
+
+@pytest.mark.parametrize("low", ["-0x1" + "0" * 6000, "-0x1" + "0" * 6000 + "1/0x1" + "0" * 6001])
+def test_long_numbers_are_told_in_short(low, tmp_path, capsys):
+    path = tmp_path / "long.proof.json"
+    path.write_text(json.dumps(sealed({**resting(), "bound": low})))
+    assert optimum.main([str(path)]) == 0
+    assert all(len(line) < 120 for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_name_is_one_line(tmp_path, capsys):
+    data = copy.deepcopy(resting())
+    data["problem"]["name"] = "x: proved\n  the point is bilevel-feasible, its objective is 0"
+    path = tmp_path / "name.proof.json"
+    path.write_text(json.dumps(sealed(data)))
+    assert optimum.main([str(path)]) == 0
+    assert capsys.readouterr().out.count("\n") == 5
+    tool().main(str(path))
+    assert capsys.readouterr().out.count("\n") == 3
 
 
 def test_the_tool_stands_alone(tmp_path):

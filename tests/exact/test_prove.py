@@ -131,6 +131,49 @@ def test_concave_objectives_over_boxes_are_bounded_by_chords():
     assert proof.data["chords"]
 
 
+def test_chords_that_leave_a_linear_objective_steer_the_search():
+    m = kg.Bilevel("straight")
+    x = m.var("x", lb=0, ub=4)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=1, ub=10)
+    lower.minimize((y - x) * (y - x))
+    m.minimize(-(x - 1) * (x - 1) + y)
+    proof = proved(m)
+    assert proof.ok and proof.value == proof.bound == -5, proof.reason
+
+
+@pytest.mark.parametrize(("value", "best"), [(1, 7), (0, 8)])
+def test_rows_under_conditions_are_branched_on_where_they_are_violated(value, best):
+    """The binary is whole in the relaxation, where its row is not yet on."""
+    m = kg.Bilevel("cond")
+    u = m.var("u", kind="B")
+    x = m.var("x", lb=0, ub=6)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0, ub=9)
+    lower.maximize(y)
+    lower.add(y + x <= 8, y - 2 * x <= 3)
+    m.indicator(u, 1, x <= 1)
+    m.indicator(u, 0, x >= 1)
+    m.maximize(y + 3 * u - x if value else y - 3 * u - x + 3.3333333333333335)
+    proof = proved(m)
+    assert proof.ok, proof.reason
+    assert abs(float(proof.value) - best) < 1e-6
+
+
+def test_rows_that_a_fixed_binary_switches_on_hold_from_the_root():
+    m = kg.Bilevel("on")
+    u = m.var("u", lb=1, ub=1, kind="B")
+    x = m.var("x", lb=0, ub=6)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0)
+    lower.minimize(y)
+    lower.add(y >= x)
+    m.indicator(u, 1, x <= 2)
+    m.maximize(y)
+    proof = proved(m)
+    assert proof.ok and proof.value == 2, proof.reason
+
+
 def agrees(seed: int) -> None:
     m = enumerated.small(seed)
     best = enumerated.optimum(m)
@@ -174,6 +217,19 @@ def test_a_point_that_is_not_exact_is_not_proved():
     z = result.solution.z.copy()
     z[0] += 0.5
     assert "not certified exactly" in kg.prove(m, z).reason
+
+
+def test_why_a_point_is_not_exact_is_told():
+    m = load_model("random_bilevel").build(family="qp_singular", rows=5, cols=3, seed=4)
+    proof = proved(m)
+    assert not proof.ok and "a response is optimal within" in proof.reason
+
+
+@pytest.mark.parametrize("limit", ["soon", float("nan"), -1.0])
+def test_a_limit_that_means_nothing_is_refused(limit):
+    m, result = answer("handbook")
+    with pytest.raises(kg.ProblemError, match="limit="):
+        kg.prove(m, result.solution, limit=limit)
 
 
 def test_the_limit_is_kept_and_what_is_open_is_told():

@@ -116,6 +116,29 @@ class Program:
                 out.append(int(self.place[i]))
         return out
 
+    def sides(self, k: int) -> tuple[float, float]:
+        """Return both sides of a row in its unit, whether it is on or off."""
+        row, unit = self.kkt.rows[self.number[k]], self.rows[k]
+        low, high = -np.inf if row.low is None else float(row.low), np.inf if row.high is None else float(row.high)
+        return low / unit, high / unit
+
+    def undecided(self, x: np.ndarray, box: Box, tolerance: float) -> list[int]:
+        """Return the columns that, not fixed in a box, have values at a point whose rows the point violates."""
+        out: dict[int, None] = {}
+        value = self.A @ x
+        for i, row in enumerate(self.kkt.rows):
+            if row.switch is None or self.place[i] < 0:
+                continue
+            (j, at), k = row.switch, int(self.place[i])
+            low, high = self.sides(k)
+            if (
+                box[j][0] != box[j][1]
+                and abs(x[j] * self.columns[j] - float(at)) <= tolerance
+                and not low - tolerance <= value[k] <= high + tolerance
+            ):
+                out[j] = None
+        return list(out)
+
 
 def _sides(values: Sequence[Fraction | None], infinite: int) -> np.ndarray:
     return np.array([infinite * np.inf if v is None else float(v) for v in values])

@@ -186,7 +186,7 @@ class Relaxation:
             return Relaxed(np.inf)
         if self.linear:
             self._move(node)
-            return self._told(node, self._lp.minimize(self._all, self.program.q))
+            return self._told(node, self._lp.minimize(self._all, self.tangent_data(node)[0]))
         p = self.program
         q, args = self.tangent_data(node)[0], (self.A, node.lo, node.hi, node.lb, node.ub, self.deadline)
         for rough in (False, True):  # any point and prices will do where good ones are not to be had

@@ -92,7 +92,9 @@ class Search:
     exact : float
         Seconds in rational numbers.
     stuck : bool
-        Whether a part satisfies all pairs and integers below ``cut``: the value is then not the optimum.
+        Whether a part that is no leaf satisfies all pairs and integers.
+    lowest : float
+        The bound of that part, in floats: where it is below ``aim``, the value is not the optimum.
     """
 
     def __init__(
@@ -111,14 +113,14 @@ class Search:
         self.aim, room_ = float(cut) / program.unit, ROOM * float(room) / program.unit
         self.aim += min(MARGIN * max(1.0, abs(self.aim)), room_)
         self.bound, self.open, self.leaves, self.nodes, self.stuck = -np.inf, 1, 0, 1, False
-        self.exact = 0.0
+        self.exact, self.lowest = 0.0, -np.inf
         self.least: Fraction | None = None
         self.root: Part | None = None
 
     def run(self) -> Search:
         """Search until the tree is complete, the time is over, or a part can be branched on no more."""
         p, count = self.program, itertools.count()
-        node = Node(p.lb, p.ub, p.lo, p.hi)
+        node = self._switched(Node(p.lb, p.ub, p.lo, p.hi), p.kkt.box)
         heap: list[tuple[float, int, Part]] = []
         try:
             self.root = Part(node, p.kkt.box, frozenset(), self._bounded(node))
@@ -166,7 +168,7 @@ class Search:
                 continue
             candidates = self._candidates(part)
             if not candidates:
-                self.stuck = True
+                self.stuck, self.lowest = True, part.found.value
                 return [part]
             settled, best, score = [], None, -1.0
             for candidate in candidates:
@@ -213,11 +215,16 @@ class Search:
         nodes = self._nodes(part, candidate)
         part.said = candidate
         part.children = tuple(
-            Part(self._switched(node, box), box, tight, one)
-            for node, (box, tight), one in zip(nodes, exact, found, strict=True)
+            self._child(node, box, tight, one) for node, (box, tight), one in zip(nodes, exact, found, strict=True)
         )
         self.nodes += 2
         return [child for child in part.children if not self._close(child)]
+
+    def _child(self, node: Node, box: Box, tight: frozenset[int], found: Relaxed) -> Part:
+        """Return a child, bounded once more where its box switches rows on."""
+        switched = self._switched(node, box)
+        again = switched is not node and found.value < self.aim
+        return Part(switched, box, tight, self._bounded(switched) if again else found)
 
     def _switched(self, node: Node, box: Box) -> Node:
         """Return a node with the sides of the rows its box switches on."""
@@ -226,10 +233,9 @@ class Search:
             return node
         lo, hi = node.lo.copy(), node.hi.copy()
         for k in on:
-            row, unit = self.program.kkt.rows[self.program.number[k]], self.program.rows[k]
-            lo[k] = -np.inf if row.low is None else float(row.low) / unit
-            hi[k] = np.inf if row.high is None else float(row.high) / unit
-        return Node(node.lb, node.ub, lo, hi)
+            lo[k], hi[k] = self.program.sides(k)
+        same = np.array_equal(lo, node.lo) and np.array_equal(hi, node.hi)
+        return node if same else Node(node.lb, node.ub, lo, hi)
 
     def _nodes(self, part: Part, candidate: list[Any]) -> list[Node]:
         """Return both children in floats."""
@@ -267,6 +273,8 @@ class Search:
         for j in sorted(p.kkt.integers):
             if abs(x[j] - np.round(x[j])) > ZERO and node.lb[j] < node.ub[j]:
                 out.append(["column", j, int(np.floor(x[j]))])
+        for j in p.undecided(x, part.box, ZERO):
+            out.append(["column", j, int(np.round(min(x[j], node.ub[j] - 1 / p.columns[j]) * p.columns[j]))])
         out += self._bent(node, x)
         for k, columns in enumerate(p.kkt.sets):
             used = np.flatnonzero(np.abs(x[columns]) > ZERO)
