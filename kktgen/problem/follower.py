@@ -303,7 +303,7 @@ class Follower:
             row = straight.rows
             if len(straight.v) and holds is not None:
                 raise ProblemError(
-                    f"{where}: a row with a condition holds no product with a continuous variable of the leader; give "
+                    f"{where}: a row with a condition holds no product with a continuous variable; give "
                     "the product a row of its own, without a condition"
                 )
         self._unnamed += label is None
@@ -320,7 +320,7 @@ class Follower:
         if straight is not None and straight.lifted is not None:
             self._columns.append(straight.lifted.columns)
             self.products.with_multipliers(straight.lifted)
-        if straight is not None and (holds is not None or self.products.uses(straight.quads)):
+        if straight is not None and (holds is not None or straight.curved or self.products.uses(straight.quads)):
             self.products.natural.append(Natural(name, straight.quads, row.lo, row.hi, holds, first))
         elif holds is not None:
             whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape))
