@@ -67,8 +67,9 @@ def without_multipliers(encoded: Model) -> list[str]:
     if not flat:
         return []
     return [
-        f"convex quadratic rows of {first_names(flat)}: no point strictly inside them (Slater) was proved for every "
-        "decision, so decisions may have no multipliers, and the KKT conditions cut these off: no bound of theirs holds"
+        f"convex quadratic rows of {first_names(flat)}: no point strictly inside them (Slater) was proved to "
+        "bound their multipliers at every decision, so decisions may have none, and the KKT conditions cut these off: no "
+        "bound of theirs holds"
     ]
 
 
