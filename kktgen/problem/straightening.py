@@ -68,17 +68,15 @@ def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows,
     of_problem(quads.space, products.space)
     checked_data(np.concatenate([quads.V.data, quads.M.data]), lo, hi, where)
     _refuse(products, quads, name)
+    squares = squared(products.space, products.owner, quads, lo, hi, where)  # refused before a column is made
     quads = products.in_bits(quads, where)
     entries, lifted = products.columns_for(quads, name)
     own = _terms(products, terms, quads, name)
     space = products.space
     _, i, j, _ = quads.terms()
     x, y = products.sorted(i, j)
-    curved = bool(own_products(space, products.owner, i, j).any())
-    if curved:
-        at, smooth, E = squared(space, products.owner, quads, lo, hi, where)
-    else:
-        at, smooth, E = parted(quads, (x >= 0) & (space.kind[x] == "C"), x, y)
+    curved = len(squares[0]) > 0
+    at, smooth, E = squares if curved else parted(quads, (x >= 0) & (space.kind[x] == "C"), x, y)
     word = "y_row" if curved else "x_row"
     v = product_columns(space, products.follower, name, len(at), word) if len(at) else at
     n = len(space)
