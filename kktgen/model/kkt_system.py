@@ -62,7 +62,9 @@ class Kkt:
         """The columns that some follower sees without owning them: parameters of its problem, sorted."""
         zero = np.zeros(self.S.shape[1])
         seen = [system.fixed(zero).qp().x for system in self.systems]
-        return np.unique(joined(seen + [s.varying.x for s in self.systems if s.varying is not None and not s.curved], int))
+        return np.unique(
+            joined(seen + [s.varying.x for s in self.systems if s.varying is not None and not s.curved], int)
+        )
 
     @cached_property
     def conditions(self) -> np.ndarray:

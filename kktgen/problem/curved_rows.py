@@ -6,8 +6,8 @@ Their KKT conditions hold squares and products of the follower's own variables, 
     P y + Q x + q - A'lam + G'mu + mu R y = 0               stationarity
 
 Each is a column, ``v = y_j (R_j y) / 2`` and ``p = mu y_j``, as the products of leader's variables are
-(:mod:`kktgen.problem.varying_rows`), with the follower's own variable in the place of the leader's. The gradient of a
-square is twice its other factor, so the columns p have twice the slope.
+(:mod:`kktgen.problem.varying_rows`), with the follower's own variable in the place of the leader's. The gradient of
+a square is twice its other factor, so the columns p have twice the slope.
 
 KKT conditions are necessary only where some point lies strictly inside all such rows (Slater). ``min y  s.t.  y^2 <= x``
 has none at x = 0: no multiplier exists there, and the KKT system cuts the decision off.
@@ -71,9 +71,7 @@ def own_products(space: Space, owner: int, i: np.ndarray, j: np.ndarray) -> np.n
     return own[i] & own[j]
 
 
-def _refuse(
-    space: Space, terms: tuple[np.ndarray, np.ndarray, np.ndarray], lo: float, hi: float, where: str
-) -> None:
+def _refuse(space: Space, terms: tuple[np.ndarray, np.ndarray, np.ndarray], lo: float, hi: float, where: str) -> None:
     """Refuse a row that does not make a convex set."""
     i, j, v = terms
     columns = np.unique(np.concatenate([i, j]))

@@ -99,7 +99,8 @@ def _refuse(products: Products, quads: QuadArray, name: str) -> None:
         raise ProblemError(
             f"follower {products.follower!r}: row {name!r} holds the product {a} * {b}; follower rows may hold "
             "products of the leader's variables, and of its binary and integer variables with the follower's own, and "
-            "convex squares of the follower's own. Products may stand in its objective, or the term may be linearised with a new variable"
+            "convex squares of the follower's own. Products may stand in its objective, or the term may be linearised "
+            "with a new variable"
         )
     if len(smooth) and not products.smooth:
         a, b = space.label(i[smooth[0]]), space.label(j[smooth[0]])

@@ -23,7 +23,6 @@ from ..deadline import NEVER, Deadline
 from ..errors import SolverError
 from ..numerics.answers import Answer
 from ..numerics.programs import Program
-from ..numerics.sparse import Csr
 from ..problem.qp import QP
 from ..reformulate.scale import Scaled
 from .report import Line

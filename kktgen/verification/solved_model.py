@@ -68,8 +68,8 @@ def without_multipliers(encoded: Model) -> list[str]:
         return []
     return [
         f"convex quadratic rows of {first_names(flat)}: no point strictly inside them (Slater) was proved to "
-        "bound their multipliers at every decision, so decisions may have none, and the KKT conditions cut these off: no "
-        "bound of theirs holds"
+        "bound their multipliers at every decision, so decisions may have none, and the KKT conditions cut these off: "
+        "no bound of theirs holds"
     ]
 
 

@@ -22,7 +22,7 @@ def distflow(least, unit=1.0):
     l, g = f.var("l", lb=0, ub=5), f.var("g", lb=0, ub=unit)
     f.add(P + g - R * unit * l == LOAD * unit, Q - X * unit * l == REACTIVE * unit, name="balance")
     f.add((-2 * R / unit) * P - (2 * X / unit) * Q + (R * R + X * X) * l >= least - 1.0, name="voltage")
-    current = f.add(P @ P + Q @ Q <= unit**2 * l, name="current")
+    current = f.add(P @ P + Q @ Q - unit**2 * l <= 0, name="current")
     f.minimize((30 / unit) * P + p @ g)
     m.minimize((10 / unit) * g - p @ g)
     return m, p, current

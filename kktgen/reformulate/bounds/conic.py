@@ -10,8 +10,8 @@ the rows are convex in x, so that they hold on the box where they hold at its co
 parameters stand in the rows.
 
 Where every curved row has slack, KKT conditions are necessary at every decision, and ``mu_i <= N / sigma_i`` bounds
-their multipliers (:mod:`kktgen.reformulate.bounds.slater`). Where no such rule is found nothing is bounded: a KKT system
-without multipliers at some decision would cut it off.
+their multipliers (:mod:`kktgen.reformulate.bounds.slater`). Where no such rule is found nothing is bounded: a KKT
+system without multipliers at some decision would cut it off.
 """
 
 from __future__ import annotations
