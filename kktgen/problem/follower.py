@@ -19,6 +19,7 @@ from .labelled import labels_for
 from .leader_terms import Term
 from .lifted_rows import Natural
 from .lifting import Products
+from .norms import NormRow, norm_rows
 from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows
@@ -31,8 +32,8 @@ class Follower:
     """A follower: a convex QP in its own variables; whatever it does not own is a parameter.
 
     Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, squares and products
-    of the leader's variables, which are constants to it, and products of the leader's binary and integer variables with
-    its own (:mod:`kktgen.problem.lifting`); the objective may hold products of its variables with parameters.
+    of the leader's variables, which are constants to it, products of the leader's binary and integer variables with its
+    own (:mod:`kktgen.problem.lifting`), and convex squares of its own (:mod:`kktgen.problem.curved_rows`); the objective may hold products of its variables with parameters.
 
     See Also
     --------
@@ -176,6 +177,8 @@ class Follower:
         Parameters
         ----------
         rows : Rows, QuadRow, QuadRows, or lists, tuples, generators, dicts, arrays and Series of them
+            Convex squares of the follower's own variables may stand in them, ``P @ P + Q @ Q <= l``, and norms
+            (:func:`kktgen.norm`); the model is nonconvex then (:mod:`kktgen.problem.curved_rows`).
             Products of the leader's binary and integer variables with the follower's own may stand in them,
             ``flow == built * (5 * (angle[0] - angle[1]))``; each becomes a column of the follower between four rows
             (:mod:`kktgen.problem.lifting`). The product with an expression needs a box for it, proved over the
@@ -240,12 +243,12 @@ class Follower:
         """
         if name is not None:
             named(name, "row")
-        given = listed(rows, f"follower {self.name!r}: ")
+        given = listed(rows, f"follower {self.name!r}: ", NormRow)
         out = []
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
             out.append(self._add(row, label, when, coords))
-        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows) else tuple(out)
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows | NormRow) else tuple(out)
 
     def dual(self, name: str) -> Affine:
         """Return the price of rows by their name, as ``rows.dual`` is, for instance of a problem that was read.
@@ -288,10 +291,16 @@ class Follower:
         names = list(prices)
         raise ProblemError(f"follower {self.name!r}: no rows are named {name!r}{near(name, names)}")
 
-    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any, coords: Any) -> Rows:
+    def _add(self, row: Rows | QuadRow | QuadRows | NormRow, label: str | None, when: Any, coords: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
+        if isinstance(row, NormRow):
+            if when is not None:
+                raise ProblemError(f"follower {self.name!r}, row {name!r}: a norm takes no condition (when=)")
+            row, beside = norm_rows(self, row, name)
+            for one, word in beside:
+                self._add(one, word, None, None)
         space, first, straight = self.space, len(self.space), None
         where = f"follower {self.name!r}, row {name!r}"
         self._refuse_own_multipliers(_linear(row, space), where)
