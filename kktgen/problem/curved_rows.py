@@ -6,8 +6,8 @@ Their KKT conditions hold squares and products of the follower's own variables, 
     P y + Q x + q - A'lam + G'mu + mu R y = 0               stationarity
 
 Each is a column, ``v = y_j (R_j y) / 2`` and ``p = mu y_j``, as the products of leader's variables are
-(:mod:`kktgen.problem.varying_rows`), with the follower's own variable in the place of the leader's. The gradient of
-a square is twice its other factor, so the columns p have twice the slope.
+(:mod:`kktgen.problem.varying_rows`), with the follower's own variable in the place of the leader's. The gradient of a
+square is twice its other factor, so p has twice the slope.
 
 KKT conditions are necessary only where some point lies strictly inside all such rows (Slater). ``min y  s.t.  y^2 <= x``
 has none at x = 0: no multiplier exists there, and the KKT system cuts the decision off.
@@ -91,6 +91,5 @@ def _refuse(space: Space, terms: tuple[np.ndarray, np.ndarray, np.ndarray], lo: 
         curve = "convex" if sign > 0 else "concave"
         raise ProblemError(
             f"{where}: the row is nonconvex: its left side is not {curve} in {names}, so its KKT conditions would not "
-            f"be sufficient. A row with {side} needs a {curve} left side (squares, norms); cones as {names} products "
-            "go by kktgen.norm"
+            f"be sufficient. A row with {side} needs a {curve} left side, such as {'' if sign > 0 else '-'}y @ y"
         )

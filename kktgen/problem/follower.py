@@ -33,7 +33,8 @@ class Follower:
 
     Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, squares and products
     of the leader's variables, which are constants to it, products of the leader's binary and integer variables with its
-    own (:mod:`kktgen.problem.lifting`), and convex squares of its own (:mod:`kktgen.problem.curved_rows`); the objective may hold products of its variables with parameters.
+    own (:mod:`kktgen.problem.lifting`), and convex squares of its own (:mod:`kktgen.problem.curved_rows`); the
+    objective may hold products of its variables with parameters.
 
     See Also
     --------
@@ -243,7 +244,7 @@ class Follower:
         """
         if name is not None:
             named(name, "row")
-        given = listed(rows, f"follower {self.name!r}: ", NormRow)
+        given = listed(rows, f"follower {self.name!r}: ", (NormRow,))
         out = []
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
@@ -291,16 +292,11 @@ class Follower:
         names = list(prices)
         raise ProblemError(f"follower {self.name!r}: no rows are named {name!r}{near(name, names)}")
 
-    def _add(self, row: Rows | QuadRow | QuadRows | NormRow, label: str | None, when: Any, coords: Any) -> Rows:
+    def _add(self, given: Rows | QuadRow | QuadRows | NormRow, label: str | None, when: Any, coords: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
-        if isinstance(row, NormRow):
-            if when is not None:
-                raise ProblemError(f"follower {self.name!r}, row {name!r}: a norm takes no condition (when=)")
-            row, beside = norm_rows(self, row, name)
-            for one, word in beside:
-                self._add(one, word, None, None)
+        row = self._squared(given, name, when) if isinstance(given, NormRow) else given
         space, first, straight = self.space, len(self.space), None
         where = f"follower {self.name!r}, row {name!r}"
         self._refuse_own_multipliers(_linear(row, space), where)
@@ -335,6 +331,15 @@ class Follower:
             whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape))
             self.products.natural.append(Natural(name, whole, row.lo, row.hi, holds, first))
         row.name = name
+        return row
+
+    def _squared(self, given: NormRow, name: str, when: Any) -> Rows | QuadRow | QuadRows:
+        """Add what stands beside a norm and return the row that stands for it."""
+        if when is not None:
+            raise ProblemError(f"follower {self.name!r}, row {name!r}: a norm takes no condition (when=)")
+        row, beside = norm_rows(self, given, name)
+        for one, word in beside:
+            self._add(one, word, None, None)
         return row
 
     def _condition(self, row: Rows | QuadRow | QuadRows, when: Any, where: str) -> tuple[np.ndarray, np.ndarray]:

@@ -20,10 +20,11 @@ from .refusals import Constraint
 
 if TYPE_CHECKING:
     from .follower import Follower
+    from .rows import QuadRow, QuadRows, Rows
 
 CURVED = (
-    "norm(e) <= t makes a convex set; the norm on the larger side, in an equation, in a sum or in an objective does not "
-    "stand in kktgen: declare a variable t, with norm(e) <= t as a row of the follower"
+    "a norm stands in kktgen only as norm(e) <= t, a row of a follower with a number or the leader's variables in t: "
+    "not on the larger side, in an equation, in a sum, or in an objective"
 )
 
 
@@ -45,7 +46,7 @@ class Norm:
     def _refuse(self, *others: Any) -> NoReturn:
         raise ProblemError(CURVED)
 
-    __ge__ = __lt__ = __gt__ = __eq__ = __ne__ = __add__ = __radd__ = __sub__ = __rsub__ = _refuse  # type: ignore
+    __ge__ = __lt__ = __gt__ = __eq__ = __ne__ = __add__ = __radd__ = __sub__ = __rsub__ = _refuse
     __mul__ = __rmul__ = __neg__ = __pow__ = __truediv__ = _refuse
     __hash__ = object.__hash__
 
@@ -110,7 +111,9 @@ def norm(expr: Any) -> Norm:
     return Norm(expr.ravel())
 
 
-def norm_rows(follower: Follower, row: NormRow, name: str) -> tuple[Any, list[tuple[Any, str]]]:
+def norm_rows(
+    follower: Follower, row: NormRow, name: str
+) -> tuple[Rows | QuadRow | QuadRows, list[tuple[Any, str]]]:  # fmt: skip
     """Return the row that stands for a norm, and the rows beside it with their names; variables are declared.
 
     Raises

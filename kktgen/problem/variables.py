@@ -127,7 +127,7 @@ def of_problem(space: Space, wanted: Space) -> None:
         raise ProblemError(f"an expression of problem {space.name!r} cannot be used in {wanted.name!r}")
 
 
-def listed(rows: Iterable[Any], where: str = "", more: type | tuple[type, ...] = ()) -> list[Any]:
+def listed(rows: Iterable[Any], where: str = "", more: tuple[type, ...] = ()) -> list[Any]:
     """Return the rows in lists, tuples, generators, values of dicts, arrays and Series, nested or not, one by one.
 
     ``more`` are further kinds that count as rows.
@@ -139,7 +139,7 @@ def listed(rows: Iterable[Any], where: str = "", more: type | tuple[type, ...] =
     """
     out: list[Any] = []
     for row in rows:
-        if isinstance(row, Rows | QuadRow | QuadRows) or isinstance(row, more):
+        if isinstance(row, (Rows, QuadRow, QuadRows, *more)):
             out.append(row)
         elif isinstance(row, Mapping):
             out += listed(row.values(), where, more)

@@ -56,7 +56,7 @@ def test_a_number_above_it():
     p = m.var("p", lb=0, ub=4)
     f = m.follower("f")
     y = f.var("y", 2, lb=-10, ub=10)
-    f.add(5 >= kg.norm(y), name="limit")
+    f.add(kg.norm(y) <= 5, name="limit")
     f.maximize(3 * y[0] + p @ y[1])
     m.maximize(y[0] + y[1] - 0.1 * p)
     result = kg.optimize(m, time_limit=30)
