@@ -9,8 +9,8 @@ Each is a column, ``v = y_j (R_j y) / 2`` and ``p = mu y_j``, as the products of
 (:mod:`kktgen.problem.varying_rows`), with the follower's own variable in the place of the leader's. The gradient of a
 square is twice its other factor, so p has twice the slope.
 
-KKT conditions are necessary only where some point lies strictly inside all such rows (Slater). ``min y  s.t.  y^2 <= x``
-has none at x = 0: no multiplier exists there, and the KKT system cuts the decision off.
+KKT conditions are necessary only where some point lies strictly inside all such rows (Slater). The follower
+``min y  s.t.  y^2 <= x`` has none at x = 0: no multiplier exists there, and the KKT system cuts the decision off.
 """
 
 from __future__ import annotations

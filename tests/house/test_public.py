@@ -17,8 +17,8 @@ _TEXT = """
     QuadRow QuadRows Regret Report Result Rows SOS1 Solution SolverError SolverNotFound StrongDuality Table
     Tolerances UnsupportedError agree alignment beside between bound certify concatenate cut decompose
     die_with_parent dumps eliminate encode encodings explain high_point kkt norm optimize pessimistic plot
-    point_estimate prove read read_map read_solution readers regret relax robust solve solvers stack sum tighten verify write
-    write_solution
+    point_estimate prove read read_map read_solution readers regret relax robust solve solvers stack sum tighten
+    verify write write_solution
 """
 NAMES = _TEXT.split()
 CANNOT_FAIL = {"die_with_parent", "encodings", "solvers"}
