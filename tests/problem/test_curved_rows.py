@@ -298,3 +298,23 @@ def test_files_are_read_by_scip_alike(tmp_path):
     other.readProblem(str(tmp_path / "m.cip"))
     other.optimize()
     assert other.getObjVal() == pytest.approx(-30.033785, abs=1e-3)
+
+
+def test_followers_that_share_a_decision():
+    """Linear costs over discs have the response ``-c r / |c|``."""
+    m = kg.Bilevel("shared")
+    x = m.var("x", lb=1, ub=4)
+    goal, grid = x * 1.0, np.linspace(1, 4, 3001)
+    value = grid.copy()
+    for k in range(4):
+        f = m.follower(f"f{k}")
+        y = f.var("y", 2, lb=-5, ub=5)
+        f.add(y @ y <= x + 0.1 * k)
+        f.minimize((1 + 0.1 * k) * y[0] + y[1] + 0.2 * x @ y[1])
+        goal = goal - 0.4 * y[0] + 0.05 * y[1]
+        c = np.array([np.full_like(grid, 1 + 0.1 * k), 1 + 0.2 * grid])
+        best = -c / np.linalg.norm(c, axis=0) * np.sqrt(grid + 0.1 * k)
+        value += -0.4 * best[0] + 0.05 * best[1]
+    m.minimize(goal)
+    result = kg.optimize(m, time_limit=60)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(value.min(), abs=1e-4)
