@@ -100,6 +100,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .problem.combine import total as sum  # noqa: A004
     from .problem.expressions import Affine, Quad, QuadArray
     from .problem.follower import Follower
+    from .problem.norms import norm
     from .problem.qp import QP
     from .problem.rows import QuadRow, QuadRows, Rows
     from .progress import Progress
@@ -181,6 +182,7 @@ __all__ = [
     "high_point",
     "kkt",
     "master",
+    "norm",
     "optimize",
     "pessimistic",
     "plot",
@@ -237,6 +239,7 @@ make_lazy(
         "problem.combine": "between concatenate stack total=sum",
         "problem.expressions": "Affine Quad QuadArray",
         "problem.follower": "Follower",
+        "problem.norms": "norm",
         "problem.qp": "QP",
         "problem.rows": "QuadRow QuadRows Rows",
         "progress": "Progress",

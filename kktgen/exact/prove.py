@@ -139,6 +139,11 @@ def _refuse(model: Model) -> None:
     cure = "the claim of kktgen.verify stands without it"
     if model.equilibrium:
         raise UnsupportedError(f"prove: nobody optimises {model.name!r} as a whole, so there is no optimum; {cure}")
+    if model.kkt is not None and model.kkt.curved:
+        raise UnsupportedError(
+            f"prove: follower {model.kkt.curved[0]!r} has convex quadratic rows, whose KKT conditions are no linear "
+            f"system in rational numbers; {cure}"
+        )
     if model.kkt is not None and model.kkt.varies:
         raise UnsupportedError(
             f"prove: followers of {model.name!r} have nonconvex rows, products of their variables with the leader's "

@@ -16,6 +16,8 @@ def reach(model: Model) -> str:
     """Return in words how far a proof of the optimum is (:func:`kktgen.prove`), from a model of :func:`kktgen.kkt`."""
     if model.equilibrium or model.kkt is None:
         return ""
+    if model.kkt.curved:
+        return "a proof in rational numbers (--prove): none, as followers have convex quadratic rows"
     if model.kkt.varies:
         return "a proof in rational numbers (--prove): none, as rows of followers hold products of continuous variables"
     pairs = 0 if model.pairs is None else len(model.pairs)

@@ -20,8 +20,8 @@ from ..wording import near
 FOLDER = Path(__file__).parent
 ORDER = (
     "start", "glossary", "prices", "encodings", "bounds", "claims", "proofs", "explain", "solvers", "time", "units",
-    "files", "many", "switches", "integer_followers", "aligned", "pessimistic", "equilibria", "labels", "views",
-    "neighbours", "levels", "models", "library", "instances", "speed", "benchmarks", "coming_from",
+    "files", "many", "switches", "curved", "integer_followers", "aligned", "pessimistic", "equilibria", "labels",
+    "views", "neighbours", "levels", "models", "library", "instances", "speed", "benchmarks", "coming_from",
 )  # fmt: skip
 """Topics in the order in which they are best read; those that are not named here follow by name."""
 LINK = re.compile(r"\[([^\]]+)\]\((\w+)\.md\)")

@@ -8,7 +8,8 @@ For every follower ``min_y 1/2 y'Py + (Qx + q)'y  s.t.  Ay + Bx = b (lam),  Gy +
     complementarity      mu_i s_i = 0
 
 Necessary and sufficient for this class (rows are linear, P is positive semidefinite), so the model's
-optima are the optimistic bilevel optima (Dempe & Dutta 2012).
+optima are the optimistic bilevel optima (Dempe & Dutta 2012). With convex quadratic rows they are sufficient, and
+necessary where a point lies strictly inside these rows (:mod:`kktgen.problem.curved_rows`).
 """
 
 from __future__ import annotations

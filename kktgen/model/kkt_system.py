@@ -62,7 +62,9 @@ class Kkt:
         """The columns that some follower sees without owning them: parameters of its problem, sorted."""
         zero = np.zeros(self.S.shape[1])
         seen = [system.fixed(zero).qp().x for system in self.systems]
-        return np.unique(joined(seen + [s.varying.x for s in self.systems if s.varying is not None], int))
+        return np.unique(
+            joined(seen + [s.varying.x for s in self.systems if s.varying is not None and not s.curved], int)
+        )
 
     @cached_property
     def conditions(self) -> np.ndarray:
@@ -71,8 +73,13 @@ class Kkt:
 
     @property
     def varies(self) -> bool:
-        """Whether rows of some follower hold products with continuous variables of the leader."""
+        """Whether rows of some follower hold products of continuous variables, the leader's with its own or its own."""
         return any(system.varying is not None for system in self.systems)
+
+    @property
+    def curved(self) -> tuple[str, ...]:
+        """Names of the followers with convex quadratic rows (:mod:`kktgen.problem.curved_rows`)."""
+        return tuple(system.name for system in self.systems if system.curved)
 
     def switches(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the leader's binary that decides whether each multiplier's row is an equation, and at what value.
@@ -121,4 +128,4 @@ class Kkt:
         UnsupportedError
             It has nonconvex rows, and no point is given.
         """
-        return (self.systems[k] if z is None else self.systems[k].fixed(z)).qp()
+        return self.systems[k].qp() if z is None else self.systems[k].at(z)

@@ -76,7 +76,7 @@ def _parts(bilevel: Bilevel) -> Iterator[Any]:
         for term in follower.terms:
             yield from (term.column, term.row, *_quad(term.quad))
         for varying in follower.varying:
-            yield from (varying.v, varying.x, *_matrix(varying.E), varying.p, varying.mu)
+            yield from (varying.v, varying.x, *_matrix(varying.E), varying.p, varying.mu, varying.curved)
         for part in follower.products.parts:
             yield from (part.name, part.binary, *_matrix(part.E))
         for row in follower.products.conditional:

@@ -103,7 +103,8 @@ def varying_rows(followers: Sequence[tuple[str, Sequence[Varying]]], n: int) -> 
     every = Varying.of_parts([part for _, part in parts], n)
     order = []
     for name, part in parts:
-        for word, columns in (("x_row", part.v), ("x_mu", part.p)):
+        stem = "y" if part.curved else "x"
+        for word, columns in ((f"{stem}_row", part.v), (f"{stem}_mu", part.p)):
             blocks.append(Block(at, at + len(columns), word, ROLE, name, part.names[0], (len(columns),)))
             at += len(columns)
             order.append(columns)

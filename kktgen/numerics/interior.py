@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import clarabel
 import numpy as np
 import scipy.sparse as sp
@@ -41,6 +43,26 @@ def interior(
     equations, inequalities = int(equal.sum()), int(up.sum() + down.sum())
     cones = [clarabel.ZeroConeT(equations)] if equations else []
     cones += [clarabel.NonnegativeConeT(inequalities)] if inequalities else []
+    found = solved_by_clarabel(P, q, stacked, sides, cones, deadline, rough)
+    if isinstance(found, Answer):
+        return found
+    price = np.zeros(n + m)
+    multiplier = np.asarray(found.z)
+    price[equal] = -multiplier[:equations]
+    price[up] -= multiplier[equations : equations + int(up.sum())]
+    price[down] += multiplier[equations + int(up.sum()) :]
+    return Answer("optimal", np.asarray(found.x), float(found.obj_val), price[:m], price[m:])
+
+
+def solved_by_clarabel(
+    P: Csr, q: np.ndarray, stacked: Any, sides: np.ndarray, cones: list[Any], deadline: Deadline, rough: bool = False
+) -> Any:
+    """Return what Clarabel finds of ``min 1/2 x'P x + q'x, stacked x + s = sides, s in cones``; else how it ended.
+
+    Returns
+    -------
+    Clarabel's solution, or an Answer where there is none.
+    """
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = ROUGH if rough else 1e-9
@@ -59,11 +81,4 @@ def interior(
     status = _CLARABEL.get(str(found.status), "error")
     if status == "error" and rough and np.isfinite(found.x).all() and np.isfinite(found.z).all():
         status = "optimal"
-    if status != "optimal":
-        return told(ended(status, f"Clarabel: {found.status}"))
-    price = np.zeros(n + m)
-    multiplier = np.asarray(found.z)
-    price[equal] = -multiplier[:equations]
-    price[up] -= multiplier[equations : equations + int(up.sum())]
-    price[down] += multiplier[equations + int(up.sum()) :]
-    return Answer(status, np.asarray(found.x), float(found.obj_val), price[:m], price[m:])
+    return found if status == "optimal" else told(ended(status, f"Clarabel: {found.status}"))

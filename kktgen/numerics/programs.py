@@ -10,7 +10,7 @@ may take long work in the background, so that Ctrl-C stops them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -120,6 +120,11 @@ class Program:
     def solve(self, deadline: Deadline = NEVER) -> Answer:
         """Return the optimum, or why there is none."""
         return qp(self.P, self.q, self.A, self.lo, self.hi, self.lb, self.ub, deadline)
+
+    def in_size(self, size: float, unit: float) -> Program:
+        """Return it for ``x = size v``, its rows over size and its cost over unit; the box of x is to be free."""
+        P, q = self.P * (size**2 / unit), self.q * (size / unit)
+        return replace(self, P=Csr(P), q=q, lo=self.lo / size, hi=self.hi / size)
 
 
 def _reach(size: np.ndarray) -> float:

@@ -19,6 +19,7 @@ from .labelled import labels_for
 from .leader_terms import Term
 from .lifted_rows import Natural
 from .lifting import Products
+from .norms import NormRow, norm_rows
 from .qp import QP
 from .refusals import NoSuchName
 from .rows import QuadRow, QuadRows, Rows
@@ -31,8 +32,9 @@ class Follower:
     """A follower: a convex QP in its own variables; whatever it does not own is a parameter.
 
     Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, squares and products
-    of the leader's variables, which are constants to it, and products of the leader's binary and integer variables with
-    its own (:mod:`kktgen.problem.lifting`); the objective may hold products of its variables with parameters.
+    of the leader's variables, which are constants to it, products of the leader's binary and integer variables with its
+    own (:mod:`kktgen.problem.lifting`), and convex squares of its own (:mod:`kktgen.problem.curved_rows`); the
+    objective may hold products of its variables with parameters.
 
     See Also
     --------
@@ -169,6 +171,8 @@ class Follower:
         Parameters
         ----------
         rows : Rows, QuadRow, QuadRows, or lists, tuples, generators, dicts, arrays and Series of them
+            Convex squares of the follower's own variables may stand in them, ``P @ P + Q @ Q <= l``, and norms
+            (:func:`kktgen.norm`); the model is nonconvex then (:mod:`kktgen.problem.curved_rows`).
             Products of the leader's binary and integer variables with the follower's own may stand in them,
             ``flow == built * (5 * (angle[0] - angle[1]))``; each becomes a column of the follower between four rows
             (:mod:`kktgen.problem.lifting`). The product with an expression needs a box for it, proved over the
@@ -233,12 +237,12 @@ class Follower:
         """
         if name is not None:
             named(name, "row")
-        given = listed(rows, f"follower {self.name!r}: ")
+        given = listed(rows, f"follower {self.name!r}: ", (NormRow,))
         out = []
         for k, row in enumerate(given):
             label = name if name and len(given) == 1 else f"{name}{k + 1}" if name else None
             out.append(self._add(row, label, when, coords))
-        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows) else tuple(out)
+        return out[0] if len(rows) == 1 and isinstance(rows[0], Rows | QuadRow | QuadRows | NormRow) else tuple(out)
 
     def dual(self, name: str) -> Affine:
         """Return the price of rows by their name, as ``rows.dual`` is, for instance of a problem that was read.
@@ -281,10 +285,11 @@ class Follower:
         names = list(prices)
         raise ProblemError(f"follower {self.name!r}: no rows are named {name!r}{near(name, names)}")
 
-    def _add(self, row: Rows | QuadRow | QuadRows, label: str | None, when: Any, coords: Any) -> Rows:
+    def _add(self, given: Rows | QuadRow | QuadRows | NormRow, label: str | None, when: Any, coords: Any) -> Rows:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
+        row = self._squared(given, name, when) if isinstance(given, NormRow) else given
         space, first, straight = self.space, len(self.space), None
         where = f"follower {self.name!r}, row {name!r}"
         self._refuse_own_multipliers(_linear(row, space), where)
@@ -296,7 +301,7 @@ class Follower:
             row = straight.rows
             if len(straight.v) and holds is not None:
                 raise ProblemError(
-                    f"{where}: a row with a condition holds no product with a continuous variable of the leader; give "
+                    f"{where}: a row with a condition holds no product with a continuous variable; give "
                     "the product a row of its own, without a condition"
                 )
         self._unnamed += label is None
@@ -313,12 +318,21 @@ class Follower:
         if straight is not None and straight.lifted is not None:
             self._columns.append(straight.lifted.columns)
             self.products.with_multipliers(straight.lifted)
-        if straight is not None and (holds is not None or self.products.uses(straight.quads)):
+        if straight is not None and (holds is not None or straight.curved or self.products.uses(straight.quads)):
             self.products.natural.append(Natural(name, straight.quads, row.lo, row.hi, holds, first))
         elif holds is not None:
             whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape))
             self.products.natural.append(Natural(name, whole, row.lo, row.hi, holds, first))
         row.name = name
+        return row
+
+    def _squared(self, given: NormRow, name: str, when: Any) -> Rows | QuadRow | QuadRows:
+        """Add what stands beside a norm and return the row that stands for it."""
+        if when is not None:
+            raise ProblemError(f"follower {self.name!r}, row {name!r}: a norm takes no condition (when=)")
+        row, beside = norm_rows(self, given, name)
+        for one, word in beside:
+            self._add(one, word, None, None)
         return row
 
     def _condition(self, row: Rows | QuadRow | QuadRows, when: Any, where: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..numerics.sparse import Csr, coo, position, take_columns
 from .columns import Space
+from .conic_qp import with_squares
 from .coords import Coords
 from .expressions import Affine, Quad, price
 from .qp import QP
@@ -89,8 +90,16 @@ class System:
     varying: Varying | None = None
     condition: bool = False
 
+    @property
+    def curved(self) -> bool:
+        """Whether rows are convex quadratic in the own variables (:mod:`kktgen.problem.curved_rows`)."""
+        return self.varying is not None and self.varying.curved
+
     def fixed(self, z: np.ndarray) -> System:
-        """Return the follower at the values that the leader's variables in its rows' products have at a point (n,)."""
+        """Return the follower at the values that the leader's variables in its rows' products have at a point (n,).
+
+        The squares of own variables stay as they are: :meth:`at` says what the follower is then.
+        """
         if self.varying is None:
             return self
         cost = self.cost.canonical()
@@ -99,14 +108,32 @@ class System:
         own = Quad(cost.space, cost.i[keep], cost.j[keep], cost.v[keep], cost.linear, cost.r)
         return replace(self, E=E, C=C, cost=own, varying=None)
 
+    def at(self, z: np.ndarray) -> QP:
+        """Return the matrix form where the leader's variables in the rows' products are as at a point z (n,).
+
+        With convex quadratic rows it is a :class:`kktgen.problem.conic_qp.ConicQP`, whatever the point.
+        """
+        if not self.curved:
+            return self.fixed(z).qp()
+        varying = self.varying
+        assert varying is not None
+        plain = self.fixed(np.zeros_like(z)).qp()
+        H, E = take_columns(self.C, varying.v), take_columns(varying.E, self.y)
+        return with_squares(plain, H, varying.v, position(self.y, varying.x), E)
+
     def qp(self) -> QP:
         """Return the follower as a :class:`QP` with the columns of y, x, lam and mu.
 
         Raises
         ------
         UnsupportedError
-            Its rows hold products with continuous variables of the leader: it is a QP where these are fixed.
+            Its rows hold products with continuous variables of the leader, or squares of its own.
         """
+        if self.varying is not None and self.curved:
+            raise UnsupportedError(
+                f"follower {self.name!r} has convex quadratic rows (row {self.varying.names[0]!r}): it is no QP, so "
+                "this does not work for it"
+            )
         if self.varying is not None:
             raise UnsupportedError(
                 f"follower {self.name!r} has nonconvex rows, products of its variables with the leader's continuous "

@@ -37,7 +37,8 @@ _CURES = {
         "is convex, not linear: abs(x) <= c is written kg.between(-c, x, c); elsewhere declare a variable t "
         "with t >= x and t >= -x, which is the absolute value where t is minimised",
     "norm sqrt cbrt hypot std nanstd":
-        "is not quadratic: compare squares, x @ x <= c**2 in the place of norm(x) <= c",
+        "is not quadratic: compare squares, x @ x <= c**2 in the place of norm(x) <= c (a follower's row may say "
+        "kg.norm(x) <= c)",
     "var nanvar":
         "is quadratic, but has to be written out: d = x - x.mean(), then d @ d / d.size",
     "prod nanprod cumprod nancumprod __pow__":

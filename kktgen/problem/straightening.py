@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, coo, widen
 from .columns import LEADER, Space
+from .curved_rows import own_products, squared
 from .expressions import Affine, Quad, QuadArray
 from .leader_terms import ROLE, Term
 from .lifted_rows import Lifted
@@ -22,7 +23,8 @@ class Straight(NamedTuple):
     """Rows with products as linear ones, and what their products became.
 
     ``lifted`` are the product columns of binaries that are new; ``v``, ``x``, ``E`` and ``row`` the columns of products
-    with continuous variables, these variables, the expressions, and the rows they stand in.
+    with continuous variables, these variables, the expressions, and the rows they stand in. ``curved`` says that these
+    are the follower's own (:mod:`kktgen.problem.curved_rows`).
     """
 
     rows: Rows
@@ -32,6 +34,7 @@ class Straight(NamedTuple):
     x: np.ndarray
     E: Csr
     row: np.ndarray
+    curved: bool
 
 
 def as_rows(row: QuadRow | QuadRows) -> tuple[QuadArray, np.ndarray, np.ndarray]:
@@ -65,17 +68,20 @@ def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows,
     of_problem(quads.space, products.space)
     checked_data(np.concatenate([quads.V.data, quads.M.data]), lo, hi, where)
     _refuse(products, quads, name)
+    squares = squared(products.space, products.owner, quads, lo, hi, where)  # refused before a column is made
     quads = products.in_bits(quads, where)
     entries, lifted = products.columns_for(quads, name)
     own = _terms(products, terms, quads, name)
     space = products.space
     _, i, j, _ = quads.terms()
     x, y = products.sorted(i, j)
-    at, smooth, E = parted(quads, (x >= 0) & (space.kind[x] == "C"), x, y)
-    v = product_columns(space, products.follower, name, len(at)) if len(at) else at
+    curved = len(squares[0]) > 0
+    at, smooth, E = squares if curved else parted(quads, (x >= 0) & (space.kind[x] == "C"), x, y)
+    word = "y_row" if curved else "x_row"
+    v = product_columns(space, products.follower, name, len(at), word) if len(at) else at
     n = len(space)
     M = widen(quads.M, n) + widen(entries, n) + widen(own, n) + coo(np.ones(len(v)), at, v, (quads.size, n))
-    return Straight(Rows(space, Csr(M), lo, hi, quads.shape), quads, lifted, v, smooth, E, at)
+    return Straight(Rows(space, Csr(M), lo, hi, quads.shape), quads, lifted, v, smooth, E, at, curved)
 
 
 def _refuse(products: Products, quads: QuadArray, name: str) -> None:
@@ -83,15 +89,18 @@ def _refuse(products: Products, quads: QuadArray, name: str) -> None:
     space = products.space
     _, i, j, _ = quads.terms()
     x, _ = products.sorted(i, j)
-    alone = (space.role[i] == "leader") & (space.role[j] == "leader")
-    wrong = np.flatnonzero(~alone & (x < 0))
+    alone, own = (space.role[i] == "leader") & (space.role[j] == "leader"), own_products(space, products.owner, i, j)
+    wrong = np.flatnonzero(~alone & ~own & (x < 0))
     smooth = np.flatnonzero((x >= 0) & (space.kind[x] == "C"))
+    if own.any():
+        _refuse_mixed(products, i[x >= 0], j[x >= 0], name)
     if len(wrong):
         a, b = space.label(i[wrong[0]]), space.label(j[wrong[0]])
         raise ProblemError(
             f"follower {products.follower!r}: row {name!r} holds the product {a} * {b}; follower rows may hold "
-            "products of the leader's variables, and of its binary and integer variables with the follower's own. "
-            "Products may stand in its objective, or the term may be linearised with a new variable"
+            "products of the leader's variables, and of its binary and integer variables with the follower's own, and "
+            "convex squares of the follower's own. Products may stand in its objective, or the term may be linearised "
+            "with a new variable"
         )
     if len(smooth) and not products.smooth:
         a, b = space.label(i[smooth[0]]), space.label(j[smooth[0]])
@@ -100,6 +109,22 @@ def _refuse(products: Products, quads: QuadArray, name: str) -> None:
             f"{space.label(x[smooth[0]])}; of the leader's variables only those of kind='B' or kind='I' may be "
             "multiplied with the follower's in its rows. Make it an integer number of steps, move the product to "
             f"the follower's objective, or ask for nonconvex rows: m.follower({products.follower!r}, products=True)"
+        )
+
+
+def _refuse_mixed(products: Products, i: np.ndarray, j: np.ndarray, name: str) -> None:
+    """Refuse a curved row that holds products with the leader's variables, or in a follower that may hold such."""
+    who = f"follower {products.follower!r}: row {name!r}"
+    if len(i):
+        a, b = products.space.label(i[0]), products.space.label(j[0])
+        raise ProblemError(
+            f"{who} holds squares of the follower's own variables beside the product {a} * {b} with the leader's; "
+            "give the expression that is squared a variable of the follower, tied to it by an equation"
+        )
+    if products.smooth:
+        raise ProblemError(
+            f"{who} is a convex quadratic row, and the follower was asked for with products=True; kktgen takes one of "
+            "the two in a follower"
         )
 
 

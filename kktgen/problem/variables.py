@@ -127,26 +127,28 @@ def of_problem(space: Space, wanted: Space) -> None:
         raise ProblemError(f"an expression of problem {space.name!r} cannot be used in {wanted.name!r}")
 
 
-def listed(rows: Iterable[Any], where: str = "") -> list[Rows | QuadRow | QuadRows]:
+def listed(rows: Iterable[Any], where: str = "", more: tuple[type, ...] = ()) -> list[Any]:
     """Return the rows in lists, tuples, generators, values of dicts, arrays and Series, nested or not, one by one.
+
+    ``more`` are further kinds that count as rows.
 
     Raises
     ------
     ProblemError
         Something else than rows.
     """
-    out: list[Rows | QuadRow | QuadRows] = []
+    out: list[Any] = []
     for row in rows:
-        if isinstance(row, Rows | QuadRow | QuadRows):
+        if isinstance(row, (Rows, QuadRow, QuadRows, *more)):
             out.append(row)
         elif isinstance(row, Mapping):
-            out += listed(row.values(), where)
+            out += listed(row.values(), where, more)
         elif hasattr(row, "to_numpy"):  # a Series, a DataFrame or an array of xarray
-            out += listed(row.to_numpy().ravel().tolist(), where)
+            out += listed(row.to_numpy().ravel().tolist(), where, more)
         elif isinstance(row, np.ndarray):
-            out += listed(row.ravel().tolist(), where)
+            out += listed(row.ravel().tolist(), where, more)
         elif isinstance(row, Iterable) and not isinstance(row, str | bytes | Set | Expression):
-            out += listed(row, where)
+            out += listed(row, where, more)
         else:
             raise ProblemError(f"{where}add() takes rows such as x <= 1, got {type(row).__name__}{_hint(row)}")
     return out

@@ -27,6 +27,9 @@ from .columns import Space
 from .expressions import Quad, QuadArray
 from .leader_terms import ROLE
 
+SQUARE = 2.0
+"""Slope of the products with multipliers where x is an own variable: the gradient of a square is twice its factor."""
+
 
 @dataclass(frozen=True, eq=False)
 class Varying:
@@ -47,6 +50,8 @@ class Varying:
         ``p_l`` over ``x mu_l``: 1 in the user's units.
     names : tuple of str
         Name of the row of each of the k.
+    curved : bool
+        Whether x are the follower's own variables (:mod:`kktgen.problem.curved_rows`); the slope is twice as much then.
     """
 
     v: np.ndarray
@@ -58,6 +63,7 @@ class Varying:
     slope: np.ndarray
     weight: np.ndarray
     names: tuple[str, ...] = ()
+    curved: bool = False
 
     def __len__(self) -> int:
         return len(self.v)
@@ -72,6 +78,7 @@ class Varying:
             joined((part.of + at for part, at in zip(parts, first, strict=False)), int),
             joined((part.mu for part in parts), int), joined(part.slope for part in parts),
             joined(part.weight for part in parts), tuple(name for part in parts for name in part.names),
+            any(part.curved for part in parts),
         )  # fmt: skip
 
     @property
@@ -107,6 +114,7 @@ class Varying:
         return Varying(
             to[self.v[keep]], to[self.x[keep]], E, to[self.p[left]], place[self.of[left]], to[self.mu[left]],
             self.slope[left], self.weight[left], tuple(self.names[k] for k in keep.tolist()),
+            self.curved,
         )  # fmt: skip
 
     def in_units(self, c: np.ndarray, f: float) -> Varying:
@@ -152,10 +160,15 @@ def product_columns(space: Space, follower: str, name: str, count: int, word: st
 
 def with_price_columns(
     space: Space, follower: str, name: str, prices: tuple[np.ndarray, np.ndarray, np.ndarray], v: np.ndarray,
-    x: np.ndarray, E: Csr, row: np.ndarray,
+    x: np.ndarray, E: Csr, row: np.ndarray, curved: bool = False,
 ) -> Varying:  # fmt: skip
-    """Append the columns of the products with the multipliers (lam, mu_lo, mu_hi) of rows; return all products."""
-    sides = zip(prices, (-1.0, -1.0, 1.0), ("x_lam", "x_mu_lo", "x_mu_up"), strict=True)
+    """Append the columns of the products with the multipliers (lam, mu_lo, mu_hi) of rows; return all products.
+
+    ``curved`` says that x are own variables.
+    """
+    steep = SQUARE if curved else 1.0
+    words = (f"{'y' if curved else 'x'}_{part}" for part in ("lam", "mu_lo", "mu_up"))
+    sides = zip(prices, (-steep, -steep, steep), words, strict=True)
     p, of, mu, slope = [], [], [], []
     for columns, side, word in sides:
         at = np.flatnonzero(columns[row] >= 0)
@@ -167,5 +180,5 @@ def with_price_columns(
     columns = joined(p, int)
     return Varying(
         v, x, widen(E, len(space)), columns, joined(of, int), joined(mu, int), joined(slope), np.ones(len(columns)),
-        (name,) * len(v),
+        (name,) * len(v), curved,
     )  # fmt: skip

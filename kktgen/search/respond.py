@@ -24,6 +24,7 @@ from ..deadline import NEVER, Deadline
 from ..errors import ProblemError, UnsupportedError
 from ..model.model import Model
 from ..model.shared import shared_kkt
+from ..numerics.conic import ConicProgram
 from ..numerics.sharpen import error, sharpen
 from ..numerics.sparse import Csr
 from ..problem.bilevel import Bilevel
@@ -69,7 +70,8 @@ def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> P
         answer = program.solve(deadline)
     if answer.x is None:
         return None
-    answer = sharpen(program, answer, deadline)
+    if not isinstance(program, ConicProgram):  # sharpened by rows that hold with equality: linear ones
+        answer = sharpen(program, answer, deadline)
     assert answer.x is not None
     return answer.x, *follower.prices(answer.row_dual)
 
@@ -251,7 +253,7 @@ class Responder:
         >>> print(qp.G.toarray().ravel())                # -sold <= 0, 2 sold <= 6
         [-1.  2.]
         """
-        return [system.fixed(z).qp() for system in self._systems] if self.varies else self.qps
+        return [system.at(z) for system in self._systems] if self.varies else self.qps
 
     def inward(self, x: np.ndarray) -> np.ndarray:
         """Return decisions, as a call takes them, as a point (n,) in the units of ``qps``.

@@ -20,7 +20,7 @@ from ..reformulate.one_level import foundation
 from .boundedness import is_bounded, prices_fall
 from .refutation import VerifiedPoint, beats, best, gap, origin, refutation
 from .report import Tolerances
-from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, nonconvex_rows, some
+from .solved_model import boxes, cutoff_faults, cuts, encoding_faults, nonconvex_rows, some, without_multipliers
 
 INFINITE = 1e20
 """A bound of this size is no bound: solvers write infinity so."""
@@ -118,6 +118,7 @@ def judge(
     found.against += refuted(original, solution, known, tolerances) or bound_faults(solution, value, size, tolerances)
     found.against += list(spans(original.units))
     if _by_relaxation(solution):
+        found.against += without_multipliers(encoded)
         found.rests.append(
             "the bound is the optimum of the convex relaxation, proved by its row prices: it rests on proved boxes and "
             "on no encoding"

@@ -23,7 +23,6 @@ from ..deadline import NEVER, Deadline
 from ..errors import SolverError
 from ..numerics.answers import Answer
 from ..numerics.programs import Program
-from ..numerics.sparse import Csr
 from ..problem.qp import QP
 from ..reformulate.scale import Scaled
 from .report import Line
@@ -114,8 +113,7 @@ def _scaled(program: Program, deadline: Deadline) -> Answer:
     size = max(1.0, sides[np.isfinite(sides)].max(initial=0.0))
     P, q = program.P * size**2, program.q * size
     unit = max(1.0, np.abs(q).max(initial=0.0), np.abs(P.data).max(initial=0.0))
-    small = replace(program, P=Csr(P / unit), q=q / unit, lo=program.lo / size, hi=program.hi / size)
-    answer = small.solve(deadline)
+    answer = program.in_size(size, unit).solve(deadline)
     if answer.x is None:
         return answer
     y = answer.x * size

@@ -9,6 +9,7 @@ from ..deadline import NEVER, Deadline
 from ..model.kkt_system import Kkt
 from ..numerics.programs import lp
 from ..numerics.sparse import Csr
+from ..problem.conic_qp import ConicQP
 from ..problem.qp import QP
 
 TIGHT = 1e-6
@@ -44,6 +45,7 @@ def with_prices(
 def _completed(qp: QP, z: np.ndarray, known: np.ndarray, deadline: Deadline) -> np.ndarray:
     """Return the multipliers (lam, mu) of a response with those that are known: zeros for the rest where none fit."""
     y, x, me = z[qp.y], z[qp.x], len(qp.b)
+    qp = qp.tangent(y) if isinstance(qp, ConicQP) else qp
     own = np.where(known, z[np.concatenate([qp.lam, qp.mu])], 0.0)
     gradient = qp.gradient(y, x)
     slack = qp.slack(y, x) > TIGHT * (1.0 + np.abs(qp.h))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..model.model import Model
 from ..model.own_units import objective_unit
 from ..numerics.sparse import Csr, row_index
 from ..problem.columns import labels
+from ..problem.follower_rows import System
 from ..reformulate.level import SLACK
 from ..wording import first_names
 from .refutation import rests_on_constants
@@ -50,7 +53,24 @@ def cuts(encoded: Model) -> list[str]:
     if len(boxed):
         provenance = encoded.space.proof[boxed[0]] or "no provenance"
         out.append(f"{some(encoded, boxed)} in a box that nobody proved ({provenance})")
-    return out
+    return out + without_multipliers(encoded)
+
+
+def without_multipliers(encoded: Model) -> list[str]:
+    """Return that followers with convex quadratic rows may have no multipliers at some decision, or nothing.
+
+    :func:`kktgen.bound` boxes the multipliers of such rows only where it finds a point strictly inside them.
+    """
+    systems = () if encoded.kkt is None else encoded.kkt.systems
+    ub = encoded.space.ub
+    flat = [s.name for s in systems if s.varying is not None and s.curved and not np.isfinite(ub[s.varying.mu]).all()]
+    if not flat:
+        return []
+    return [
+        f"convex quadratic rows of {first_names(flat)}: no point strictly inside them (Slater) was proved to "
+        "bound their multipliers at every decision, so decisions may have none, and the KKT conditions cut these off: "
+        "no bound of theirs holds"
+    ]
 
 
 def open_indicators(model: Model) -> list[str]:
@@ -100,18 +120,33 @@ def nonconvex_rows(original: Model, encoded: Model) -> tuple[str, str]:
     a finite box.
     """
     kkt = original.kkt
-    parts = [] if kkt is None else [system.varying for system in kkt.systems if system.varying is not None]
-    if kkt is None or not parts:
+    if kkt is None or not kkt.varies:
         return "", ""
+    missing, rests = [], []
+    for curved in (False, True):
+        found = [s for s in kkt.systems if s.varying is not None and s.varying.curved == curved]
+        if found:
+            against, rest = _over(encoded, found, curved)
+            missing += [against] if against else []
+            rests += [rest] if rest else []
+    return "; ".join(missing), "; ".join(rests)
+
+
+def _over(encoded: Model, systems: Sequence[System], curved: bool) -> tuple[str, str]:
+    """Return what speaks against a bound over the products of some followers' rows, and what it rests on."""
+    parts = [system.varying for system in systems if system.varying is not None]
     count = sum(len(part) + len(part.p) for part in parts)
-    names = first_names([name for name, s in zip(kkt.followers, kkt.systems, strict=True) if s.varying is not None])
+    names = first_names([system.name for system in systems])
     factors = np.unique(np.concatenate([part.factors for part in parts]))
     space = encoded.space
     missing = factors[~(np.isfinite(space.lb[factors]) & np.isfinite(space.ub[factors]))]
     what = f"nonconvex rows: {count} products with the leader's continuous variables in the KKT system of {names}"
+    if curved:
+        what = f"nonconvex rows: {count} products of convex quadratic rows in the KKT system of {names}"
     if len(missing):
         return f"{what}, {some(encoded, missing)} without a finite box, so the solver's bound over them is no proof", ""
-    return "", f"{what}, every factor in a proved or a declared box"
+    slater = "a proved point strictly inside (Slater), " if curved else ""
+    return "", f"{what}, {slater}every factor in a proved or a declared box"
 
 
 def some(model: Model, columns: np.ndarray) -> str:

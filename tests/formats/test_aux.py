@@ -350,7 +350,8 @@ def test_statistics_are_counted_by_hand():
     assert statistics(m) == {
         "n_x": 6, "I_u": 2, "B_u": 1, "n_y": 2, "I_l": 0, "B_l": 0, "n_link": 2, "n_link^C": 1, "n_link^I": 1,
         "n_link^B": 0, "m_u": 2, "m_l": 2, "m_coup": 1, "m_link": 1, "alpha": 0.0, "followers": 1, "priced": 0,
-        "products_u": 0, "products_l": 1, "nash": 0, "lifted": 0, "varying": 0, "conditional": 0, "complements": 0,
+        "products_u": 0, "products_l": 1, "nash": 0, "lifted": 0, "varying": 0, "curved": 0, "conditional": 0,
+        "complements": 0,
     }  # fmt: skip
     m.minimize(4 * y[0] - 2 * y[1])
     assert statistics(m)["alpha"] == pytest.approx(1.0)

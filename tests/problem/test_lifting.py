@@ -147,7 +147,7 @@ def test_products_of_something_else_are_refused():
     y, w = f.var("y", 2, lb=0, ub=1), other.var("w", lb=0, ub=1)
     price = f.add(y.sum() <= 1, name="sum").dual
     for row, words in (
-        (y[0] * y[1] <= 1, r"holds the product y\(f,0\) \* y\(f,1\)"), (x * w <= 1, r"x \* w\(other\)"),
+        (y[0] * y[1] <= 1, r"nonconvex: .* y\(f,0\), y\(f,1\)"), (x * w <= 1, r"x \* w\(other\)"),
         (x * price <= 1, "the product"), (w * y[0] <= 1, "the product"),
         (c * y[0] <= 1, r"the leader's continuous c; .* kind='B' or kind='I'"),
     ):  # fmt: skip

@@ -137,8 +137,9 @@ def _refuse(m: Bilevel) -> None:
         )
     if follower.varying:
         x, name = follower.varying[0].x, follower.varying[0].names[0]
+        what = "a square of" if follower.varying[0].curved else "a product with"
         raise UnsupportedError(
-            f"row {name!r} of follower {follower.name!r} holds a product with {space.label(int(x[0]))}; {_HOLDS}"
+            f"row {name!r} of follower {follower.name!r} holds {what} {space.label(int(x[0]))}; {_HOLDS}"
         )
     for found, what in ((m.quads, "quadratic rows"), (m.sets, "SOS1 sets"), (m.conditions, "indicator rows")):
         if found:

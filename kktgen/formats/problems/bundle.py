@@ -38,7 +38,9 @@ The schema is one JSON object::
   ``"when": {"column": [4], "value": [1]}``, one a row, makes rows hold only where a binary has a value; equations then
   have two multipliers. A follower with ``"products": true`` may hold products of continuous variables of the leader
   with its own: one column more a row and variable, behind those before, and behind the multipliers of the rows one for
-  the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`). A follower with ``"complements": true``
+  the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`). Products of a follower's own variables
+  make a convex quadratic row: the same columns, one a row and variable and one a multiplier and variable
+  (:mod:`kktgen.problem.curved_rows`). A follower with ``"complements": true``
   stands for complementarity said directly, :mod:`kktgen.problem.complementarity`: it has one variable w and the cost
   F'w, and rows of the leader under its name tie w to the second expression. ``"objective": null`` is that of a leader
   who has none, beside conditions or several followers. ``"every_response": true`` marks rows of the leader, linear and
@@ -103,7 +105,7 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
         ]),
     ]  # fmt: skip
     followers = [
-        {"name": f.name, **({"products": True} if f.varying else {}),
+        {"name": f.name, **({"products": True} if any(not part.curved for part in f.varying) else {}),
          **({"complements": True} if f.is_condition else {}), "sense": "min" if f.sense > 0 else "max",
          "cost": None if f.cost is None else _function(f.cost, f"follower {f.name!r}")}
         for f in m.followers

@@ -37,8 +37,8 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         their second expressions are counted alone), ``priced`` (multipliers used by the leader), ``products_u``,
         ``products_l`` (products of variables in the leader's objective and rows, and in the followers' costs), ``nash``
         (followers that see another one's variables), ``lifted`` (products of the leader's binaries with followers'
-        expressions, each a column with four rows; ``n_y`` and ``m_l`` count them) and ``conditional`` (rows of
-        followers that hold where a binary of the leader says so).
+        expressions, each a column with four rows; ``n_y`` and ``m_l`` count them), ``curved`` (convex quadratic rows of
+        followers) and ``conditional`` (rows of followers that hold where a binary of the leader says so).
 
     Notes
     -----
@@ -64,7 +64,8 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         **_products(m, systems),
         "nash": sum(not s.condition and _sees_others(space.owner, k, s) for k, s in enumerate(systems)),
         "lifted": sum(len(part.columns) for f in m.followers for part in f.products.lifted),
-        "varying": sum(len(part) for f in m.followers for part in f.varying),
+        "varying": sum(len(part) for f in m.followers for part in f.varying if not part.curved),
+        "curved": sum(len(np.unique(part.mu)) for f in m.followers for part in f.varying if part.curved),
         "conditional": sum(len(part.lo) for f in m.followers for part in f.products.conditional),
     }  # fmt: skip
 
@@ -88,7 +89,7 @@ def _linking(m: Bilevel, systems: list[System]) -> np.ndarray:
     rows = [d.M.indices[d.M.data != 0] for d in _declared(systems)]
     costs = [part[s.cost.v != 0] for s in systems for part in (s.cost.i, s.cost.j)]
     factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
-    factors += [part.x for f in m.followers for part in f.varying]
+    factors += [part.x for f in m.followers for part in f.varying if not part.curved]
     factors += [part.binary for f in m.followers for part in f.products.parts]
     return _used(len(m.space), *rows, *costs, *factors)
 

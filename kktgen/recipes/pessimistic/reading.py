@@ -178,6 +178,11 @@ def _refuse(m: Bilevel, model: Model) -> None:
             f"pessimistic: problem {m.name!r} has {what}: followers break ties against a leader, and conditions and "
             "equilibria are nobody's response"
         )
+    if model.kkt is not None and model.kkt.curved:
+        raise UnsupportedError(
+            f"pessimistic: follower {model.kkt.curved[0]!r} has convex quadratic rows, so its ties are no polyhedron, "
+            "and no worst one is found"
+        )
     if model.kkt is not None:
         for system, qp in zip(model.kkt.systems, (s.with_parameters() for s in model.kkt.systems), strict=True):
             other = qp.x[(space.owner[qp.x] != LEADER)]

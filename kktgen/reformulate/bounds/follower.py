@@ -108,11 +108,14 @@ def bound_follower(job: FollowerToBound, deadline: Deadline = NEVER) -> Proved:
 def _bounded(job: FollowerToBound, deadline: Deadline) -> Proved:
     qp, best = job.qp, _Best(job)
     if job.bent is not None:
-        job = _with_varying(job, best, job.bent, deadline)
+        found = _with_varying(job, best, job.bent, deadline)
+        if found is None:
+            return _nothing(job, best)
+        job = found
     if job.network is not None:
-        found = _network(job, best, deadline)
-        if found is not None:
-            return found
+        paths = _network(job, best, deadline)
+        if paths is not None:
+            return paths
     program = relaxation(qp, best.boxes(), job.leader, duals=False)
     lps = Lps(program, deadline)
     slack_max, slack_tier = slack_bounds(qp, lps, best.boxes(), deadline)
@@ -148,15 +151,30 @@ def _open(columns: np.ndarray, box: tuple[np.ndarray, np.ndarray], but: Any = ()
     return columns[loose]
 
 
-def _with_varying(job: FollowerToBound, best: _Best, bent: Bent, deadline: Deadline) -> FollowerToBound:
-    """Take the bounds a point inside all nonconvex rows gives; return the job with the boxes of their products."""
+def _with_varying(job: FollowerToBound, best: _Best, bent: Bent, deadline: Deadline) -> FollowerToBound | None:
+    """Take the bounds a point inside all nonconvex rows gives; return the job with the boxes of their products.
+
+    None where rows are convex quadratic and no point lies strictly inside: there need be no multipliers then.
+    """
     slack_max, _ = slack_intervals(job.qp, best.boxes())
     boxes = best.x, best.y
-    best.improve(varying_bounds(job.qp, bent, boxes, job.leader, job.dead, slack_max, deadline), "D1")
+    found = varying_bounds(job.qp, bent, boxes, job.leader, job.dead, slack_max, deadline)
+    if found is None and len(bent.own):
+        return None
+    if found is not None:
+        best.improve(found, "D1")
     x_lb, x_ub = job.x_lb.copy(), job.x_ub.copy()
     x_lb[bent.p], x_ub[bent.p] = bent.price_boxes(best.mu)
     best.x = x_lb, x_ub
     return replace(job, x_lb=x_lb, x_ub=x_ub)
+
+
+def _nothing(job: FollowerToBound, best: _Best) -> Proved:
+    """Return what holds of a follower whose multipliers need not exist: boxes of its slacks alone."""
+    slack_max, slack_tier = slack_intervals(job.qp, best.boxes())
+    free = np.full(len(job.qp.b), np.inf)
+    mu, tier = np.where(job.dead, 0.0, np.inf), np.where(job.dead, "D0", "")
+    return Proved(slack_max, slack_tier, mu, tier, -free, free, "flat", np.empty(0, dtype=np.int64), 0)
 
 
 def _conditional(job: FollowerToBound, best: _Best, cut: tuple | None, deadline: Deadline) -> int:

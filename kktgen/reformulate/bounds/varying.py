@@ -26,6 +26,7 @@ from ...numerics.programs import lp
 from ...numerics.sparse import Csr, coo, position, row_index, scale_rows, take_columns
 from ...problem.follower_rows import System
 from ...problem.qp import QP
+from .conic import strict_rule
 from .lps import SECONDS
 from .relaxation import Boxes, relaxation
 from .slater import EXACT, INSIDE, PASSES, Rule, slater
@@ -51,6 +52,9 @@ class Bent:
         Which product each p belongs to; the position of its multiplier among the inequalities' (-1: an equation's).
     weight : ndarray (l,)
         ``p / (x mu)``.
+    own : ndarray (k,)
+        Positions of x among the follower's own variables, where its rows are convex quadratic
+        (:mod:`kktgen.problem.curved_rows`); empty elsewhere.
     """
 
     v: np.ndarray
@@ -62,6 +66,7 @@ class Bent:
     of: np.ndarray
     mu: np.ndarray
     weight: np.ndarray
+    own: np.ndarray
 
     @classmethod
     def of_system(cls, system: System, qp: QP, lb: np.ndarray, ub: np.ndarray) -> Bent | None:
@@ -72,7 +77,7 @@ class Bent:
         x, E = one.x, take_columns(one.E, qp.y)
         return cls(
             position(qp.x, one.v), position(qp.x, one.p), lb[x], ub[x], position(qp.x, x), E, one.of,
-            position(qp.mu, one.mu), one.weight,
+            position(qp.mu, one.mu), one.weight, position(qp.y, one.x if one.curved else one.x[:0]),
         )  # fmt: skip
 
     def price_boxes(self, mu: np.ndarray) -> Side:
@@ -97,8 +102,8 @@ def without_prices(qp: QP, bent: Bent) -> QP:
 def varying_bounds(
     qp: QP, bent: Bent, boxes: tuple[Side, Side], leader: tuple[Csr, np.ndarray, np.ndarray], dead: np.ndarray,
     slack_max: np.ndarray, deadline: Deadline,
-) -> np.ndarray:  # fmt: skip
-    """Return bounds on all multipliers mu (mi,) of a follower; inf where no point proves one.
+) -> np.ndarray | None:  # fmt: skip
+    """Return bounds on all multipliers mu (mi,) of a follower; inf where a point proves none, None without a point.
 
     Parameters
     ----------
@@ -114,9 +119,12 @@ def varying_bounds(
     slack_max : ndarray (mi,)
     deadline : Deadline
     """
-    rule = _point(qp, bent, boxes[0], dead, slack_max, deadline)
+    if len(bent.own):
+        rule = strict_rule(qp, (bent.v, bent.own, bent.E), boxes[0], dead, slack_max, deadline)
+    else:
+        rule = _point(qp, bent, boxes[0], dead, slack_max, deadline)
     if rule is None:
-        return np.full(len(qp.h), np.inf)
+        return None
     own = without_prices(qp, bent)
     (x_lb, x_ub), (y_lb, y_ub) = boxes
     most = np.full(len(qp.h), np.inf)

@@ -1,0 +1,108 @@
+"""A follower with convex quadratic rows in matrix form, at fixed parameters a second-order cone program.
+
+::
+
+    min_y  1/2 y'P y + (Q x + q)'y
+    s.t.   A y + B x  = b                               lam  free
+           G y + H x <= h                               mu >= 0
+           1/2 y'R_i y + (G y + H x)_i <= h_i           of some of these rows
+
+Around a response y its rows may be taken for their tangents: the linear rows that touch them there hold wherever the
+curved ones do, and have the same multipliers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..deadline import NEVER, Deadline
+from ..numerics.conic import ConicProgram
+from ..numerics.sparse import Csr, coo, row_index
+from .qp import QP
+
+
+@dataclass(frozen=True, eq=False)
+class ConicQP(QP):
+    """A :class:`QP` with convex quadratic rows: ``squares`` are pairs (row i of G, R_i), R_i (ny, ny) psd.
+
+    Parameters
+    ----------
+    squares : tuple of (int, csr_array (ny, ny))
+    """
+
+    squares: tuple[tuple[int, Csr], ...] = ()
+
+    def curved(self, y: np.ndarray) -> np.ndarray:
+        """Return ``1/2 y'R_i y`` of every inequality (mi,)."""
+        out = np.zeros(len(self.h))
+        for i, R in self.squares:
+            out[i] = 0.5 * float(y @ (R @ y))
+        return out
+
+    def slack(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the slack of every inequality (mi,)."""
+        return super().slack(y, x) - self.curved(y)
+
+    def tangent(self, y: np.ndarray) -> QP:
+        """Return the QP whose curved rows are the tangents at y."""
+        row = np.array([i for i, _ in self.squares], dtype=np.int64)
+        slope = [Csr((R @ y)[None, :]) for _, R in self.squares]
+        entries = [one.nnz for one in slope]
+        more = coo(
+            np.concatenate([one.data for one in slope]), np.repeat(row, entries),
+            np.concatenate([one.indices for one in slope]), self.G.shape,
+        )  # fmt: skip
+        own = {f.name: getattr(self, f.name) for f in fields(QP)}
+        return QP(**own | {"G": Csr(self.G + more), "h": self.h + self.curved(y)})
+
+    def stationarity(self, y: np.ndarray, x: np.ndarray, lam: np.ndarray, mu: np.ndarray) -> np.ndarray:
+        """Return the gradient of the Lagrangian in y (ny,)."""
+        return self.tangent(y).stationarity(y, x, lam, mu)
+
+    def at(self, x: np.ndarray, elastic: np.ndarray | None = None) -> ConicProgram:
+        """Return the cone program at parameters x; rows that ``elastic`` lies beyond are moved to it."""
+        plain = super().at(x)
+        lo, hi = plain.lo.copy(), plain.hi.copy()
+        me = len(self.b)
+        if elastic is not None:
+            lo[:me] = hi[:me] = self.A @ elastic
+            hi[me:] = np.maximum(hi[me:], self.G @ elastic + self.curved(elastic))
+        squares = tuple((me + i, R) for i, R in self.squares)
+        return ConicProgram(plain.P, plain.q, plain.A, lo, hi, plain.lb, plain.ub, squares)
+
+    def multipliers(
+        self, y: np.ndarray, x: np.ndarray, deadline: Deadline = NEVER
+    ) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
+        """Return basic multipliers of a response y, those of the tangents at it; None where they are not found."""
+        return self.tangent(y).multipliers(y, x, deadline)
+
+
+def with_squares(qp: QP, H: Csr, v: np.ndarray, x: np.ndarray, E: Csr) -> ConicQP:
+    """Return a QP with the rows in which products ``v_k = y_x_k (E y)_k`` stand as curved ones.
+
+    Parameters
+    ----------
+    qp : QP
+        Without the products.
+    H : csr_array (mi, k)
+        Coefficients of the products in the inequalities.
+    v : ndarray (k,) of int
+        Their columns, in the order of H's.
+    x : ndarray (k,) of int
+        Positions in y of the first factors.
+    E : csr_array (k, ny)
+        The second factors.
+    """
+    squares, e_row = [], row_index(E)
+    assert H.shape[1] == len(v)
+    for i in np.unique(row_index(H)[H.data != 0]).tolist():
+        weight = H[[i]].toarray().ravel()
+        data = weight[e_row] * E.data
+        half = coo(data, x[e_row], E.indices, (qp.ny, qp.ny))
+        R = Csr(half + half.T)
+        R.eliminate_zeros()
+        squares.append((i, R))
+    own = {f.name: getattr(qp, f.name) for f in fields(QP)}
+    return ConicQP(**own, squares=tuple(squares))
