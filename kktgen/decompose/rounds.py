@@ -154,8 +154,9 @@ class Rounds:
         if boxes:
             self._boxes()
         gained = (self.bound - before) / max(self.value - before, 1e-12) if np.isfinite(before) else 1.0
-        after = self._widths()
-        narrowed = float(np.max((widths - after) / np.maximum(widths, NARROW), initial=0.0))
+        after, wide = self._widths(), np.isinf(widths)  # of a width without end all is gained, or nothing
+        share = np.isfinite(after[wide]), (widths[~wide] - after[~wide]) / np.maximum(widths[~wide], NARROW)
+        narrowed = float(np.max(np.concatenate(share), initial=0.0))
         return not self.deadline.over and (gained > MOVED or narrowed > MOVED)
 
     @property

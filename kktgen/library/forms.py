@@ -56,8 +56,9 @@ def page(named: Iterable[tuple[str, Entry]]) -> str:
     lines = [
         "# Instances", "",
         f"All {len(named)} instances of the library, in {families} families, with sizes, grade and best values.", "",
-        f"Grades: {counts}. What grades and class codes mean, and how instances are solved, added and checked,",
-        "is on the page [library](library.md). Value and bound are the best known ones.", "",
+        f"Grades: {counts}.", "",
+        "What grades and class codes mean, and how instances are solved, added and checked, is on the page",
+        "[library](library.md). Value and bound are the best known ones.", "",
         "`kktgen instance list` prints this table and selects from it. The page is made by",
         "`kktgen instance list --refresh`.", "",
         "| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER),
