@@ -19,7 +19,7 @@ from kktgen.library.refresh import derived
 from kktgen.library.selection import selected
 
 LIBRARY = catalog.folder("instances")
-PENDING = {"cournot/drawn10_5m", "dso_vpp/vpps100", "dso_vpp/vpps30", "knapsack/i200_k40"}
+PENDING = {"cournot/drawn10_5m", "dso_vpp/vpps100", "knapsack/i200_k40"}
 """Instances whose value or proof is from a time before points and ways were recorded, and not yet found again."""
 
 
