@@ -86,7 +86,7 @@ def pessimistic(bilevel: Bilevel, *, objective: bool = True, relax: bool = False
     >>> m.minimize(x + y[0] - y[1])
     >>> worst = kg.pessimistic(m)
     >>> worst
-    Bilevel('goods_pessimistic', 15 columns, 2 followers)
+    Bilevel('goods_pessimistic', 16 columns, 2 followers)
     >>> print(f"{kg.optimize(m).solution.objective:.2f} {kg.optimize(worst).solution.objective:.2f}")
     -1.00 1.00
     """
