@@ -233,12 +233,12 @@ def test_a_limit_that_means_nothing_is_refused(limit):
 
 
 def test_the_limit_is_kept_and_what_is_open_is_told():
-    m = dso_vpp.build(hours=8)
+    m = dso_vpp.build(hours=14)
     solution = kg.optimize(m, time_limit=20).solution
     begun = time.monotonic()
     proof = kg.prove(m, solution, limit=4)
     assert time.monotonic() - begun <= 4 * 1.05 + 2
-    assert proof.claim == "not proved in time" and 0 < proof.open < 0.2
+    assert proof.claim == "not proved in time" and 0 < proof.open <= 1
     assert f"{100 * proof.open:.2g} % open" in str(proof)
 
 
