@@ -196,20 +196,9 @@ def optimize(
         refuse_options(bilevel, asked_for)
         with shown(progress, "bound") as told:
             return enumerated_answer(
-                bilevel,
-                encoding,
-                solver,
-                time_limit,
-                gap,
-                start,
-                range,
-                executor,
-                told,
-                stages,
-                state,
-                options,
+                bilevel, encoding, solver, time_limit, gap, start, range, executor, told, stages, state, options,
                 optimize,
-            )
+            )  # fmt: skip
     with shown(progress, "kkt") as told:
         deadline, clock = Deadline(time_limit), Stages(stages, told)
         model = shared_kkt(bilevel)
