@@ -19,8 +19,6 @@ from kktgen.library.refresh import derived
 from kktgen.library.selection import selected
 
 LIBRARY = catalog.folder("instances")
-PENDING = {"cournot/drawn10_5m": ["point"], "dso_vpp/vpps100": ["point"], "knapsack/i200_k40": ["proof"]}
-"""What is known to be wrong: a value or a proof older than the records of points and ways, and not yet found again."""
 
 
 def findings(models: bool) -> dict[str, list[str]]:
@@ -31,14 +29,14 @@ def findings(models: bool) -> dict[str, list[str]]:
 def test_what_is_stored_agrees_with_its_records():
     """Without building a model: data, digests, bounds, points, proofs, grades, catalogue."""
     wrong = {name: kinds for name, kinds in findings(models=False).items() if kinds}
-    assert wrong == PENDING
+    assert wrong == {}
 
 
 @pytest.mark.slow
 def test_what_is_stored_is_what_models_build():
     """With models: problems, points, values and certificates as well."""
     wrong = {name: kinds for name, kinds in findings(models=True).items() if kinds}
-    assert wrong == PENDING
+    assert wrong == {}
 
 
 def test_the_catalogue_is_up_to_date():
