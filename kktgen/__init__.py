@@ -38,6 +38,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     progress        how far a computation is: records, a live line
     lazy            public names imported when they are first used
     deadline        seconds left of a time limit, and each stage's share
+    executors       work handed to other processes; what a dead one leaves is done here
     numerics        arrays alone: sparse rows, LPs and QPs, intervals, convexity, safe bounds
     problem         what a user declares: columns, expressions, rows, leader, followers
     model           the single-level model, its KKT system and pairs, what a solver found

@@ -6,13 +6,19 @@ Ctrl-C is a deadline that has come: who keeps what was found so far calls :meth:
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import inf
+from pathlib import Path
+from typing import Any
 
 clock: Callable[[], float] = time.monotonic
 """Seconds that pass for all deadlines; the processes of one machine share them. Tests put a counted clock here."""
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""What tells two machines apart, whose clocks have nothing in common, and one machine before and after a restart."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,15 @@ LAST = 1.0
 """Seconds the last stage has in any case, a limit used up or not: no point goes out unverified for want of a second."""
 
 
+@cache
+def machine() -> str:
+    """Return what all processes that share a clock have in common."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return platform.node()
+
+
 class OutOfTime(Exception):
     """The time limit is used up."""
 
@@ -65,6 +80,16 @@ class Deadline:
         self.limit = inf if limit is None else float(limit)
         self.end = self.begun + self.limit
         self._stopped: list[bool] = []  # shared with all its parts
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "machine": machine(), "now": clock()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        there, now = state.pop("machine"), state.pop("now")
+        self.__dict__.update(state)
+        if there != machine():  # what was left when it was sent is left here
+            self.begun += clock() - now
+            self.end += clock() - now
 
     def __repr__(self) -> str:
         return "Deadline()" if self.limit == inf else f"Deadline({self.limit:g})"

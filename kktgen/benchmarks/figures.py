@@ -114,6 +114,19 @@ def ways(records: Iterable[Record]) -> list[str]:
     return list(dict.fromkeys(one["way"] for one in records))
 
 
+def limit_of(records: Iterable[Record]) -> float:
+    """Return the longest time limit of runs, in seconds."""
+    return max(float(one["limits"]["time"]) for one in records)
+
+
+def by_limit(records: Iterable[Record]) -> list[list[Record]]:
+    """Return the runs of every time limit, the longest first: figures of different limits say nothing together."""
+    groups: dict[float, list[Record]] = {}
+    for one in records:
+        groups.setdefault(float(one["limits"]["time"]), []).append(one)
+    return [groups[limit] for limit in sorted(groups, reverse=True)]
+
+
 def shared(records: Sequence[Record]) -> list[Record]:
     """Return the records of the instances and seeds of which every way has one."""
     names = ways(records)

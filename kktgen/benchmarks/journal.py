@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,8 @@ from ..errors import FormatError
 
 NAME = "runs.jsonl"
 """The file of a folder of results."""
+PACKED = f"{NAME}.gz"
+"""The same, packed, where it is not written any more."""
 
 
 class Journal:
@@ -82,7 +86,7 @@ class Journal:
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the records of a folder by id; the last one of an id counts.
+    """Return the records of a folder, or of a file, packed or not, by id; the last one of an id counts.
 
     Raises
     ------
@@ -90,10 +94,15 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
         There is no such file, or a line is no record.
     """
     path = folder / NAME if folder.is_dir() else folder
+    if not path.exists() and (folder / PACKED).is_file():
+        path = folder / PACKED
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read: {error.strerror or error}") from None
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FormatError(f"{path} cannot be read: {reason}") from None
     return _parsed(data, path)
 
 

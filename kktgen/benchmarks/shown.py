@@ -47,7 +47,8 @@ def html(records: Sequence[Record], title: str, before: Sequence[Record] | None 
     parts: list[Any] = [tag("h1", title), *summary(records)]
     if before is not None:
         parts += [tag("h2", "Against the other runs"), *map(_as_html, _against(before, records, whole=True))]
-    parts += [tag("h2", "Tables"), *(_as_html(one) for one in _tables(records, whole=True)[_leading(records) :])]
+    rest = [*(one for some in figures.by_limit(records) for one in _rising(some)), _runs(records)]
+    parts += [tag("h2", "Tables"), *map(_as_html, rest)]
     return page(title, *parts)
 
 
@@ -57,27 +58,24 @@ def summary(records: Sequence[Record]) -> list[Html]:
     for block in _first(records):
         head, *lines = block.splitlines()
         parts += [tag("p", head), bullets(lines)]
-    common = figures.shared(records)
-    parts += [_as_html(one) for one in _tables(records)[: _leading(records)]]
-    if common:
-        count = figures.case_count(common)
-        limit = max(float(one["limits"]["time"]) for one in common)
-        parts += [
-            tag("h2", "Solved over time"),
-            curves.steps(
-                figures.solve_times(common), count, figures.LEAST, limit, "seconds", "share solved over time"
-            ),
-            tag("h2", "Performance profile"),
-            curves.steps(
-                figures.profile(common), count, 1.0, 100.0, "factor of the fastest way", "performance profile"
-            ),
-        ]  # fmt: skip
+    for some in figures.by_limit(records):
+        parts += [*map(_as_html, _figures(some)), *_curves(some)]
     return parts
 
 
-def _leading(records: Sequence[Record]) -> int:
-    """Return how many of the tables stand first: the figures of the ways, and which runs they leave out."""
-    return 1 if len(figures.shared(records)) == len(records) else 2
+def _curves(records: Sequence[Record]) -> list[Html]:
+    """Return the curves of runs with one time limit."""
+    common = figures.shared(records)
+    if not common:
+        return []
+    count, limit = figures.case_count(common), figures.limit_of(common)
+    within, factor = f"share solved over time, of {limit:g} s", f"performance profile, {limit:g} s a run"
+    return [
+        tag("h2", "Solved over time"),
+        curves.steps(figures.solve_times(common), count, figures.LEAST, limit, "seconds", within),
+        tag("h2", "Performance profile"),
+        curves.steps(figures.profile(common), count, 1.0, 100.0, "factor of the fastest way", factor),
+    ]
 
 
 def _as_html(block: Table | str) -> Html:
@@ -111,21 +109,26 @@ def _listed(head: str, lines: list[str]) -> str:
     return "\n".join([f"{head}:", *(f"  {one}" for one in (*lines[:LINES], *more))])
 
 
-def _tables(records: Sequence[Record], whole: bool = False) -> list[Table | str]:
-    """Return the tables of figures; the list of all runs only where the whole is wanted."""
+def _tables(records: Sequence[Record]) -> list[Table | str]:
+    """Return the tables of figures; runs of different time limits apart."""
+    return [one for some in figures.by_limit(records) for one in (*_figures(some), *_rising(some))]
+
+
+def _figures(records: Sequence[Record]) -> list[Table | str]:
+    """Return the figures of every way, and what they leave out, of runs with one time limit."""
     common = figures.shared(records)
-    out: list[Table | str] = [_ways(records)] if len(common) == len(records) else [_ways(common), _left_out(records)]
-    common = common or list(records)
-    count = figures.case_count(common)
-    if common:
-        limit = max(float(one["limits"]["time"]) for one in common)
-        moments = [at for at in MOMENTS if at < limit] + [limit]
-        out.append(_shares("Solved within seconds (%)", figures.solve_times(common), moments, count))
-        if len(figures.ways(common)) > 1:
-            rising = figures.profile(common)
-            out.append(_shares("Solved within a factor of the fastest (%)", rising, figures.FACTORS, count))
-    if whole:
-        out.append(_runs(records))
+    return [_ways(records)] if len(common) == len(records) else [_ways(common), _left_out(records)]
+
+
+def _rising(records: Sequence[Record]) -> list[Table]:
+    """Return what is solved within seconds, and within factors of the fastest, of runs with one time limit."""
+    common = figures.shared(records) or list(records)
+    count, limit = figures.case_count(common), figures.limit_of(common)
+    moments = [at for at in MOMENTS if at < limit] + [limit]
+    out = [_shares("Solved within seconds (%)", figures.solve_times(common), moments, count)]
+    if len(figures.ways(common)) > 1:
+        rising = figures.profile(common)
+        out.append(_shares("Solved within a factor of the fastest (%)", rising, figures.FACTORS, count))
     return out
 
 
@@ -140,7 +143,8 @@ def _ways(records: Sequence[Record]) -> Table:
         "sgm: geometric mean of seconds + 1, less 1, with the limit for what is not solved; gap: mean of what is open; "
         "integral: mean distance from the best value over the time limit"
     )
-    return Table("Ways", header, tuple(rows), note)
+    limit = f", {figures.limit_of(records):g} s a run" if records else ""
+    return Table(f"Ways{limit}", header, tuple(rows), note)
 
 
 def _left_out(records: Sequence[Record]) -> str:

@@ -65,6 +65,20 @@ memory_option = click.option(
     "--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="MB",
     help="Memory the solver may take beyond the loaded model (Linux).",
 )  # fmt: skip
+_workers = (
+    click.option(
+        "--jobs", type=click.IntRange(min=1), metavar="N",
+        help="Processes for followers, parts and boxes that can be worked on apart; 2 for large problems by default.",
+    ),
+    click.option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster, whose workers do that instead."),
+)  # fmt: skip
+
+
+def worker_options(command: Any) -> Any:
+    """Give a command what tells who works on what can be done apart."""
+    return functools.reduce(lambda inner, option: option(inner), reversed(_workers), command)
+
+
 gap_option = click.option(
     "--gap", type=click.FloatRange(min=0), metavar="G", help="Relative gap at which the solver may stop."
 )
@@ -74,7 +88,7 @@ folder_option = click.option(
 )  # fmt: skip
 
 
-_EXACT = ("encoding", "solver", "gap", "cuts", "decompose", "parts", "pessimistic", "memory_limit")
+_EXACT = ("encoding", "solver", "gap", "cuts", "decompose", "parts", "pessimistic", "memory_limit", "jobs", "cluster")
 _SEARCH = ("population", "iterations", "seed", "start")
 PROVING = ("exact", "boxes")
 """The methods that prove the optimum."""

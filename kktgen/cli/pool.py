@@ -12,30 +12,30 @@ from contextlib import contextmanager
 
 import kktgen as kg
 
+from ..benchmarks import cluster
 from ..model.shared import shared_kkt
 from ..problem.integers import has_integers
 
 LARGE = 2500
 """Pairs from which on processes pay: some 2 ms of bounding each, while a process takes a second to start."""
 PROCESSES = 2
-"""Most processes: each takes some 160 MB."""
+"""Most processes that are taken unasked: each takes some 160 MB."""
 
 
 @contextmanager
-def pool_for(bilevel: kg.Bilevel) -> Iterator[Executor | None]:
-    """Yield an executor where the problem is large and has several followers, None elsewhere; it ends with the block.
+def pool_for(bilevel: kg.Bilevel, jobs: int | None = None, address: str | None = None) -> Iterator[Executor | None]:
+    """Yield an executor of so many processes, or of the cluster at an address; None for one process.
 
-    Ctrl-C is for this process alone: its workers ignore it, and are ended on the way out whatever they are at.
+    Where nothing is asked for, there is one where the problem is large and has several followers. The processes end
+    with the block. Ctrl-C is for this process alone: its workers ignore it, and are ended on the way out whatever they
+    are at.
     """
-    if has_integers(bilevel):
-        yield None
+    if address is not None:
+        with cluster.connected(address) as workers:
+            yield workers.executor
         return
-    model = shared_kkt(bilevel)
-    pairs, followers = (
-        (0, 0) if model.pairs is None or model.kkt is None else (len(model.pairs), len(model.kkt.followers))
-    )
-    count = min(PROCESSES, os.cpu_count() or 1, followers)
-    if pairs < LARGE or count < 2:
+    count = _suited(bilevel) if jobs is None else jobs
+    if count < 2:
         yield None
         return
     context = multiprocessing.get_context("spawn")  # not forked: this process has threads of solvers
@@ -51,6 +51,16 @@ def pool_for(bilevel: kg.Bilevel) -> Iterator[Executor | None]:
         for process in multiprocessing.active_children():
             if process not in before:
                 process.terminate()
+
+
+def _suited(bilevel: kg.Bilevel) -> int:
+    """Return how many processes pay for a problem."""
+    if has_integers(bilevel):
+        return 1
+    model = shared_kkt(bilevel)
+    if model.pairs is None or model.kkt is None or len(model.pairs) < LARGE:
+        return 1
+    return min(PROCESSES, os.cpu_count() or 1, len(model.kkt.followers))
 
 
 @contextmanager

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +19,7 @@ from ..problem.bilevel import Bilevel
 from ..search import Search
 from . import printing, problem_files
 from .checks import check_name
+from .pool import pool_for
 
 METHODS = ("exact", "boxes", "nchho", "hho")
 """What --method takes for every model."""
@@ -119,14 +118,12 @@ def own_method(job: Job, method: str, progress: printing.Progress) -> kg.Result:
     return kg.Result(job.bilevel, solution.model, solution, report, solution.bound, seconds={method: solution.seconds})
 
 
-def estimate(job: Job, progress: printing.Progress) -> kg.Estimate | None:
-    """Make the two-point estimate that the parameter ``estimate`` of the model asks for, on a pool of processes."""
+def estimate(job: Job, progress: printing.Progress, address: str | None = None) -> kg.Estimate | None:
+    """Make the two-point estimate that the parameter ``estimate`` of the model asks for, on processes or a cluster."""
     if not job.parameters.get("estimate") or not hasattr(job.module, "sample"):
         return None
     progress.stage = "estimating"
     inputs = job.module.uncertain(job.parameters)
     f = catalog.Function(str(job.module.__file__), "sample", (job.parameters,))
-    workers = max(1, min(os.cpu_count() or 1, 2 * len(inputs)))
-    # spawned, not forked: this process has threads of solvers and of the live line
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=kg.die_with_parent) as pool:
-        return kg.point_estimate(f, inputs, executor=pool, progress=progress)
+    with pool_for(job.bilevel, min(os.cpu_count() or 1, 2 * len(inputs)), address) as executor:
+        return kg.point_estimate(f, inputs, executor=executor, progress=progress)

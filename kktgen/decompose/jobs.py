@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,12 +19,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..deadline import NEVER, Deadline
-from ..errors import KktgenError, ProblemError
+from ..executors import PATIENCE, answer, handed
 
 KEPT = 2000
 """Shared parts a worker keeps; the oldest are forgotten first."""
-PATIENCE = 1.0
-"""Seconds that all jobs elsewhere together have to hand over their results when the time is over."""
 
 _known: OrderedDict[str, Any] = OrderedDict()
 _sent: WeakKeyDictionary[Executor, set[str]] = WeakKeyDictionary()
@@ -148,26 +146,19 @@ def _submit(executor: Executor, job: Job, sent: set[str], deadline: Deadline, da
     first = shared.key not in sent
     sent.add(shared.key)
     load = shared.data if first or data else None
-    try:
-        return executor.submit(at_worker, job.work, shared.key, load, job.arguments, deadline.left())
-    except BrokenExecutor as error:  # a worker has died: the job will be done here
-        broken: Future[Any] = Future()
-        broken.set_exception(error)
-        return broken
-    except RuntimeError as error:
-        raise ProblemError(f"the executor takes no work ({error}); give one that is open, or None") from error
+    return handed(executor, at_worker, job.work, shared.key, load, job.arguments, deadline.left())
 
 
 def _result(executor: Executor, job: Job, future: Future[Any], deadline: Deadline, last: Deadline) -> Any:
-    """Return what a job found; None where it is late."""
+    """Return what a job found; None where it is late. It is done here where its worker died."""
+
+    def here() -> Any:
+        return None if deadline.over else _here(job, deadline)
+
     try:
-        found = future.result(last.left())
+        found = answer(future, last.left(), here)
         if isinstance(found, Unknown):
-            found = _submit(executor, job, set(), deadline, data=True).result(last.left())
+            found = answer(_submit(executor, job, set(), deadline, data=True), last.left(), here)
         return found
     except Late:
         return None
-    except (KktgenError, KeyboardInterrupt):
-        raise
-    except Exception:  # the worker died: a broken pool, a killed worker of Dask, a cancelled future
-        return None if deadline.over else _here(job, deadline)

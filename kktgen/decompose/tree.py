@@ -16,12 +16,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..deadline import NEVER, Deadline
+from ..executors import answer, handed
 from .state import TreeState, read_state, write_state
 
 NARROW = 1e-9
@@ -234,9 +236,12 @@ class BoxTree:
         """Return what is found of some nodes, in their order; None of those that time ran out for."""
         if executor is None:
             return [None if deadline.over else evaluate(node, self.cutoff, deadline) for node in nodes]
-        jobs = [executor.submit(evaluate, node, self.cutoff, deadline) for node in nodes]
+        jobs = [handed(executor, evaluate, node, self.cutoff, deadline) for node in nodes]
         try:
-            return [_awaited(job, deadline) for job in jobs]
+            return [
+                _awaited(job, deadline, partial(evaluate, node, self.cutoff, deadline))
+                for job, node in zip(jobs, nodes, strict=True)
+            ]
         finally:
             for job in jobs:
                 job.cancel()
@@ -310,12 +315,12 @@ class _Writer:
             self._rest = Deadline(20.0 * begun.spent)
 
 
-def _awaited(job: Future[Evaluation], deadline: Deadline) -> Evaluation | None:
-    """Return what a job finds, None where time is up before."""
+def _awaited(job: Future[Evaluation], deadline: Deadline, here: Callable[[], Evaluation]) -> Evaluation | None:
+    """Return what a job finds, None where time is up before; it is done here where its worker died."""
     while True:
         left = deadline.left(POLL)
         try:
-            return job.result(left)
+            return answer(job, left, here)
         except Late:
             if deadline.over:
                 return None

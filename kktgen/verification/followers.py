@@ -13,14 +13,14 @@ size of their terms alone: beside a cost of 50 000, a response that is wrong in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import numpy as np
 
 from ..deadline import NEVER, Deadline
 from ..errors import SolverError
+from ..executors import each
 from ..numerics.answers import Answer
 from ..numerics.programs import Program
 from ..problem.qp import QP
@@ -132,8 +132,8 @@ def resolved(view: Scaled, z: np.ndarray, executor: Executor | None, deadline: D
 
     Raises
     ------
-    SolverError
-        The executor died.
+    ProblemError
+        The executor takes no work.
     """
     kkt = view.model.kkt
     assert kkt is not None
@@ -142,11 +142,9 @@ def resolved(view: Scaled, z: np.ndarray, executor: Executor | None, deadline: D
     jobs = [FollowerAtPoint.of(kkt.qp(k, scaled_z), scaled_z) for k in asked]
     out = [Resolved(0.0)] * len(kkt.followers)
     chunks = [jobs[k : k + CHUNK] for k in range(0, len(jobs), CHUNK)]
-    run = map if executor is None else executor.map
-    try:
-        found = [outcome for part in run(solve_all, chunks, repeat(deadline)) for outcome in part]
-    except BrokenExecutor as error:
-        raise SolverError(f"the executor that re-solves the followers died: {error}") from error
+    parts = zip(chunks, each(solve_all, chunks, executor, deadline), strict=True)
+    late = Resolved(np.inf, LATE)
+    found = [outcome for chunk, part in parts for outcome in ([late] * len(chunk) if part is None else part)]
     for k, outcome in zip(asked, found, strict=True):
         out[k] = outcome
     return out

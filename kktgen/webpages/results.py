@@ -118,11 +118,14 @@ def _machines(records: Sequence[Record]) -> Html:
 
 
 def _times(records: Sequence[Record]) -> list[Html]:
-    """Return the seconds of every way on every instance, the mean over seeds, the fastest one marked."""
-    ways = figures.ways(records)
+    """Return the seconds of every way and limit on every instance, the mean over seeds, the fastest one marked."""
+    several = len(figures.by_limit(records)) > 1
     cases: dict[str, dict[str, list[Record]]] = {}
+    ways: dict[str, None] = {}
     for one in records:
-        cases.setdefault(one["instance"], {}).setdefault(one["way"], []).append(one)
+        way = f"{one['way']}, {one['limits']['time']:g} s" if several else one["way"]
+        ways.setdefault(way)
+        cases.setdefault(one["instance"], {}).setdefault(way, []).append(one)
     columns = [Column("instance", "instance", pin=True), *(Column(way, way, "", True) for way in ways)]
     rows = []
     for name, by_way in sorted(cases.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc"),
 ]
 COUNTED = """
+import json
 import os
 import pathlib
 import time
@@ -158,6 +160,22 @@ def test_bounding_and_estimates_take_the_cluster_as_an_executor(tmp_path):
         assert (there.space.ub == kg.bound(model).space.ub).all()
         estimate = kg.point_estimate(itemgetter("load"), {"load": (10, 2)}, executor=workers.executor)
         assert estimate.mean == pytest.approx(10.0)
+
+
+def test_solving_takes_the_cluster_and_finds_the_same(tmp_path):
+    words = ["solve", "dso_vpp", "--set", "vpps=9", "hours=2", "--decompose", "on", "--time-limit", "120", "--json"]
+    with dask_here.cluster(tmp_path) as here:
+        told = [CliRunner().invoke(cli, [*words, *more]) for more in ([], ["--cluster", here.address])]
+    assert [one.exit_code for one in told] == [0, 0], told[1].output
+    alone, there = (json.loads(one.stdout) for one in told)
+    assert there["objective"] == pytest.approx(alone["objective"], rel=1e-6)
+    assert there["verification"]["claim"] == alone["verification"]["claim"] == "optimal"
+
+
+def test_solving_says_that_nobody_answers(monkeypatch):
+    monkeypatch.setattr(cluster, "SECONDS", 2.0)
+    told = CliRunner().invoke(cli, ["solve", "random_bilevel/toll_small", "--cluster", "tcp://127.0.0.1:9", "-q"])
+    assert told.exit_code != 0 and "no scheduler answers" in told.output and "Traceback" not in told.output
 
 
 def test_nobody_at_an_address_and_no_workers_are_told(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -46,6 +47,20 @@ def test_small_problems_and_single_followers_get_no_processes(monkeypatch):
     for few in (market(1), market(0)):
         with pool.pool_for(few) as executor:
             assert executor is None
+
+
+def test_so_many_processes_as_are_asked_for(monkeypatch):
+    monkeypatch.setattr(pool, "LARGE", 1)
+    with pool.pool_for(market(2), 1) as executor:
+        assert executor is None
+    with pool.pool_for(market(1), 3) as executor:
+        assert executor.submit(os.getpid).result(60) != os.getpid()
+        assert len(multiprocessing.active_children()) >= 3
+
+
+def test_processes_belong_to_what_proves(tmp_path):
+    said = CliRunner().invoke(cli, ["solve", "random_bilevel", "--method", "hho", "--jobs", "2"])
+    assert said.exit_code == 2 and "--jobs belongs to --method exact" in said.output
 
 
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="processes are looked up in /proc")

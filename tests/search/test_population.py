@@ -346,13 +346,13 @@ def test_decisions_travel_to_another_process():
         assert np.array_equal(evaluate(fitness, X, pool), evaluate(fitness, X))
 
 
-def test_an_executor_that_dies_is_a_solver_error():
+def test_where_an_executor_dies_decisions_are_worth_the_same():
     class Dead(Executor):
         def submit(self, *args, **kwargs):
             raise BrokenExecutor("a child process terminated abruptly")
 
-    with pytest.raises(kg.SolverError, match="terminated abruptly"):
-        kg.search.hho(shop(), population=3, iterations=1, executor=Dead())
+    dead, alone = (kg.search.hho(shop(), population=3, iterations=1, executor=one) for one in (Dead(), None))
+    assert np.array_equal(dead.solution.z, alone.solution.z)
 
 
 def test_coupling_rows_hold_at_the_best_decision():

@@ -36,7 +36,7 @@ def test_runs_have_figures_curves_machines_and_times(tmp_path):
     )  # fmt: skip
     assert "4 runs on 2 instances: 3 right, 0 better, 1 open, 0 wrong, 0 failed" in words
     assert "no disagreements" in words and "auto scip 2 2 2 0 0 0 0 2.16" in words
-    assert 'aria-label="performance profile"' in text and 'aria-label="share solved over time"' in text
+    assert 'aria-label="performance profile, ' in text and 'aria-label="share solved over time, of ' in text
     assert "abc 3 Some <CPU> 4 Linux 3.11 0.0625 1.5" in words
     assert "cournot/duopoly 1.00 0.50" in words and "cournot/five 4.00 open" in words
     assert "<b>0.50</b>" in text and "<b>1.00</b>" not in text
@@ -44,7 +44,7 @@ def test_runs_have_figures_curves_machines_and_times(tmp_path):
 
 def test_wrong_answers_and_disagreements_stand_first(tmp_path):
     words, _ = told(tmp_path, record(value=11.0, bound=11.0), record(way="sos1 scip"))
-    assert words.index("1 wrong answers") < words.index("1 disagreements") < words.index("Ways way")
+    assert words.index("1 wrong answers") < words.index("1 disagreements") < words.index("Ways, ")
     assert "a/1 WRONG 1.00" in words
 
 

@@ -15,6 +15,7 @@ import roads
 from counted import Counted, install
 
 import kktgen as kg
+from kktgen import deadline
 from kktgen.catalog import build
 from kktgen.deadline import LAST, NEVER, SHARES, Deadline, OutOfTime
 from kktgen.numerics import programs
@@ -85,6 +86,20 @@ def test_a_deadline_travels_to_another_process(counted):
     end = Deadline(10.0)
     counted.work(4.0)
     assert pickle.loads(pickle.dumps(end)).left() == 6.0
+
+
+def test_on_another_machine_what_was_left_is_left(counted, monkeypatch):
+    """Clocks of two machines have nothing in common."""
+    end, never = Deadline(10.0), Deadline()
+    counted.work(4.0)
+    sent = pickle.dumps([end, never])
+    monkeypatch.setattr(deadline, "machine", lambda: "another one")
+    counted.work(1_000_000.0)
+    there, still = pickle.loads(sent)
+    assert (there.left(), there.spent, there.limit) == (6.0, 4.0, 10.0)
+    assert still.left() is None and not still.over
+    there.stop()
+    assert there.over and not end.stopped
 
 
 def test_the_solver_has_half_of_a_limit_at_least_and_a_quarter_after_rounds_over_many_followers():

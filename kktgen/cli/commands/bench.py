@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from ...benchmarks import journal, plan, ranges, sets, shown, ways
+from ...benchmarks import plan, published, ranges, sets, shown, ways
 from ...formats.writing import files
 from .. import printing, runs
 from ..exit_codes import Stop
@@ -92,18 +92,19 @@ def run(
 @click.option("--against", type=click.Path(path_type=Path), multiple=True, metavar="DIR", help="Earlier runs.")
 @click.option("--html", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write a page.")
 def show(folders: tuple[Path, ...], against: tuple[Path, ...], target: Path | None) -> None:
-    """Show the figures of runs, from one folder or several together.
+    """Show the figures of runs, from one folder or several together; published is a folder, too.
 
     \b
     kktgen bench show results/
     kktgen bench show part1/ part2/ --html page.html
     kktgen bench show after/ --against before/
+    kktgen bench show published                     the runs that come with kktgen
     Exit code: 0, 1 where kktgen claimed something wrong, 2 no runs.
     """
-    records = journal.merged(folders)
+    records = published.merged(folders)
     if not records:
         raise Stop(f"no runs in {', '.join(map(str, folders))}", 2)
-    before = journal.merged(against) if against else None
+    before = published.merged(against) if against else None
     runs.tell(records)
     if before is not None:
         click.echo(f"\n{shown.told_against(before, records)}")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from ...benchmarks import journal
+from ... import catalog
+from ...benchmarks import published
 from ...library.catalogue import REFRESH
-from ...library.selection import ALL, selected
+from ...library.selection import ALL, name_of, selected
 from ...webpages import site
 from .. import printing
 
@@ -21,7 +22,7 @@ from .. import printing
 )  # fmt: skip
 @click.option(
     "--runs", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
-    help="Results of kktgen bench or sweep; may be repeated.",
+    help="Results of kktgen bench or sweep; may be repeated. By default published, the runs that come with kktgen.",
 )  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(sets: tuple[str, ...], output: Path, runs: tuple[Path, ...], quiet: bool) -> None:
@@ -44,8 +45,9 @@ def command(sets: tuple[str, ...], output: Path, runs: tuple[Path, ...], quiet: 
     kktgen catalogue roads paths -o site/ --runs results/
     Exit code: 0, 2 wrong question.
     """
-    records = journal.merged(runs)
     paths = selected(sets or (ALL,))
+    names = {name_of(path) for path in paths if path.is_relative_to(catalog.folder("instances"))}
+    records = published.merged(runs) if runs else [one for one in published.published() if one["instance"] in names]
     with printing.Progress(quiet) as progress:
         progress.stage = "reading"
         written, stale = site.write(paths, output, records, lambda done: progress({"text": f"{done} of {len(paths)}"}))

@@ -26,6 +26,7 @@ from ..options import (
     search_options,
     solver_option,
     time_option,
+    worker_options,
 )
 from ..pool import pool_for
 
@@ -46,6 +47,7 @@ PROVE_SECONDS, LEAST_SECONDS = 60.0, 1.0
 @time_option
 @gap_option
 @memory_option
+@worker_options
 @click.option(
     "--cuts", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
     help="Valid inequalities from strong duality: where they raise the relaxation's optimum, for all followers, none.",
@@ -97,6 +99,7 @@ def command(
     kktgen solve dso_vpp --set hours=6 --encoding sos1 -o out/
     kktgen solve random_bilevel --encoding bigm --solver files:cbc
     kktgen solve my_model.py --time-limit 60 --json
+    kktgen solve dso_vpp --set vpps=100 --jobs 8 --time-limit 600
     kktgen solve toll.bilevel.json --pessimistic
     kktgen solve carbon_vpp --method nchho --iterations 20 --start lp=ub,ls=lb
     Exit code: 0 verified point, 1 no point, no optimum or a point that fails, 2 wrong question, 130 Ctrl-C.
@@ -112,7 +115,7 @@ def command(
         with printing.Progress(quiet) as progress:
             result = _solved(job, asked, progress, silent)
             found, stopped = result.solution.z is not None, interrupted(result.solution)
-            estimate = task.estimate(job, progress) if found and not stopped else None
+            estimate = task.estimate(job, progress, asked["cluster"]) if found and not stopped else None
             certificate = _certified(job, result, progress) if certify and not stopped else None
             proof = _proved(job, result, asked, progress) if prove and not stopped else None
             explanation = _explained(job, result, asked, progress)
@@ -151,7 +154,7 @@ def _solved(job: task.Job, asked: Mapping[str, Any], progress: printing.Progress
     """Return the result of the method asked for, with the range where that is asked for."""
     method, ranged = asked["search"]["method"], asked["ranged"]
     if method in PROVING:
-        with pool_for(job.bilevel) as executor:
+        with pool_for(job.bilevel, asked["jobs"], asked["cluster"]) as executor:
             return kg.optimize(
                 job.bilevel, method="auto" if method == "exact" else method, encoding=asked["encoding"],
                 solver=asked["solver"], time_limit=asked["time_limit"],

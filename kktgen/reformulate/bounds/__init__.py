@@ -18,14 +18,14 @@ rounded outward from the LP's row prices (Neumaier & Shcherbina 2004).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor
-from concurrent.futures import TimeoutError as Late
+from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
 
 from ...deadline import Deadline
-from ...errors import KktgenError, ProblemError, expect, expect_executor
+from ...errors import expect, expect_executor
+from ...executors import each
 from ...model.fingerprint import equivalent
 from ...model.model import Model
 from ...model.terms import box_terms, defining
@@ -50,8 +50,6 @@ tolerance but not empty is a trap: SCIP takes no such column for one that can be
 bound, and then calls its SOS1 set infeasible."""
 MANY = 300
 """Most LPs that are solved to tighten what path costs bound already, of all followers together."""
-PATIENCE = 1.0
-"""Seconds that followers in other processes have to hand over what they proved when the time is over."""
 
 
 @equivalent
@@ -127,44 +125,12 @@ def bound(
     count = len(model.kkt.followers)
     results: list[Proved | None] = []
     with shown(progress, "bound") as told:
-        for k, proved in enumerate(_run(jobs, executor, deadline)):
+        for k, proved in enumerate(each(bound_follower, jobs, executor, deadline)):
             results.append(proved)
             if told is not None:
                 told({"text": f"bounds: follower {k + 1} of {count}", "seconds": deadline.spent})
     results += [None] * (count - len(results))
     return replace(view.restore(_apply(view.model, results)), bounded=True)
-
-
-def _run(jobs: Iterator[FollowerToBound], executor: Executor | None, deadline: Deadline) -> Iterator[Proved | None]:
-    """Yield what is proved of every follower, None of those that time ran out for; a dead worker's are done here."""
-    if executor is None:
-        for job in jobs:
-            yield None if deadline.over else bound_follower(job, deadline)
-        return
-    waiting = list(jobs)
-    try:
-        futures = [executor.submit(bound_follower, job, deadline) for job in waiting]
-    except BrokenExecutor:
-        yield from _run(iter(waiting), None, deadline)
-        return
-    except RuntimeError as error:
-        raise ProblemError(f"bound: the executor takes no work ({error}); give one that is open, or None") from error
-    left = deadline.left()
-    end = Deadline(None if left is None else left + PATIENCE)
-    try:
-        for job, future in zip(waiting, futures, strict=True):
-            try:
-                proved = future.result(end.left())
-            except Late:
-                proved = None
-            except KktgenError:
-                raise
-            except Exception:  # the worker is dead: every kind of executor has words of its own for that
-                proved = None if deadline.over else bound_follower(job, deadline)
-            yield proved
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerToBound]:

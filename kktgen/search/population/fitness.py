@@ -12,13 +12,15 @@ method for genetic algorithms", 2000). A decision some follower has no response 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as Late
+from functools import partial
 
 import numpy as np
 
 from ...deadline import NEVER, Deadline
-from ...errors import ProblemError, SolverError, UnsupportedError
+from ...errors import ProblemError, UnsupportedError
+from ...executors import answer, handed
 from ...model.model import Model
 from ...problem.bilevel import Bilevel
 from ..recourse import Recourse, Worth
@@ -124,8 +126,8 @@ def evaluate(
 
     Raises
     ------
-    SolverError
-        The executor died.
+    ProblemError
+        The executor takes no work.
     """
     worth, first = np.full((len(X), 2), np.inf), deadline.last()
     size = 1 if executor is None else CHUNK
@@ -133,19 +135,18 @@ def evaluate(
     jobs: list[Future[list[Worth]]] = []
     try:
         if executor is not None:
-            jobs = [executor.submit(_job, fitness, X[k : k + size], deadline if k else first) for k in starts]
+            jobs = [handed(executor, _job, fitness, X[k : k + size], deadline if k else first) for k in starts]
         for k in starts:
             if k and deadline.over:
                 break
             own = deadline if k else first
-            found = jobs[k // size].result(own.left()) if jobs else _job(fitness, X[k : k + size], own)
+            here = partial(_job, fitness, X[k : k + size], own)
+            found = answer(jobs[k // size], own.left(), here) if jobs else here()
             worth[k : k + len(found)] = found
             if told is not None:
                 told(k, found)
     except Late:
         pass
-    except BrokenExecutor as error:
-        raise SolverError(f"the executor that evaluates decisions died: {error}") from error
     finally:
         for job in jobs:
             job.cancel()
