@@ -17,12 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..library.records import TOP
+
 VERDICTS = ("right", "better", "open", "wrong", "failed")
 ENDED = ("optimal", "time_limit", "infeasible", "unbounded", "infeasible_or_unbounded", "heuristic")
 """Statuses of runs that gave an answer."""
 TOLERANCE = 1e-4
 """Relative difference of values that are the same."""
-CLAIMED = ("optimal", "equilibrium verified")
 JUDGES = ("objective", "best", "bound", "claim", "source")
 """Keys of the table ``[known]`` that a run is held against, and where they come from; a run's record keeps these."""
 
@@ -46,7 +47,7 @@ class Known:
         """Return it from the table ``[known]`` of an instance's file."""
         objective, best, bound = (_number(known.get(key)) for key in ("objective", "best", "bound"))
         claim = known.get("claim")
-        proved = objective is not None and (claim is None or claim in CLAIMED)
+        proved = objective is not None and (claim is None or claim in TOP)
         value = best if objective is None else objective
         return cls(value, value if proved and bound is None else bound, proved, claim == "infeasible")
 

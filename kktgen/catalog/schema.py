@@ -26,8 +26,8 @@ DATA: dict[str, Any] = {"source": str, "terms": str, "status": str}
 PROBLEM: dict[str, Any] = {"format": str, "sha256": str, "file": str}
 KNOWN: dict[str, Any] = {
     "sense": str, "objective": NUMBER, "best": NUMBER, "value": NUMBER, "bound": NUMBER, "claim": str, "point": str,
-    "infeasibility": NUMBER, "range": list, "published": ANY, "planted": NUMBER, "check": str, "source": str,
-    "history": list,
+    "infeasibility": NUMBER, "proof": str, "range": list, "published": ANY, "planted": NUMBER, "check": str,
+    "source": str, "history": list,
 }  # fmt: skip
 """Keys of ``[known]``: ``objective`` is a proved value, ``best`` one that is not; ``published`` the literature's."""
 HISTORY: dict[str, Any] = {

@@ -17,10 +17,11 @@ from . import case_file
 from .classes import sizes
 from .merge import Merged, merged, without_point
 from .points import full_bytes, point_bytes, read_point
+from .proofs import keep, proved
 from .records import SAME, default_seconds, grade, is_backed, value_of
 from .runs import Run, needs_second, ran, second
 from .sources import Source
-from .stored import BUNDLE, FORMAT, LARGEST, POINT, bundle_bytes, digest, packed, store, write_bytes
+from .stored import BUNDLE, FORMAT, LARGEST, POINT, PROOF, bundle_bytes, digest, packed, store, write_bytes
 
 WANTED = {
     "source": "where the data come from", "terms": "under which terms they may be passed on",
@@ -60,6 +61,7 @@ class Added:
 
 def add(
     source: Source, time_limit: float | None = 60.0, *, solve: bool = True, again: bool | None = None,
+    prove: bool = False,
     progress: ProgressOption = None, told: Callable[[str], None] | None = None,
 ) -> Added:  # fmt: skip
     """Add or update an instance: its bundle and digest, a short solve, its point, records and grade.
@@ -73,6 +75,8 @@ def add(
         Whether to solve at all.
     again : bool, optional
         Make a second proof always or never; by default where the claim is optimal and not every box is proved.
+    prove : bool
+        Prove the optimum in rational numbers, too, with as many seconds again.
     progress, told
         As in :func:`kktgen.optimize`; ``told`` is given a line as each step begins.
     """
@@ -100,6 +104,11 @@ def add(
         source.data["grade"] = grade(source.data["known"])
         fast = min(default_seconds(source.data["known"]["history"]), default=QUICK) < QUICK
         source.data.setdefault("quick", fast)
+    if prove:
+        say(f"{source.name}: a proof in rational numbers")
+        _prove(source, time_limit, progress, out)
+        if "known" in source.data:
+            source.data["grade"] = grade(source.data["known"])
     case_file.write(source.path, source.data)
     out.missing = missing(source.data)
     return out
@@ -126,6 +135,11 @@ def _stored(source: Source, out: Added) -> dict[str, Any]:
     data, path = bundle_bytes(source.bilevel, source.name, source.data.get("parameters", {})), source.beside(BUNDLE)
     small = packed(data)
     table = {"format": FORMAT, "sha256": digest(data)}
+    if "proof" in source.data.get("known", {}) and table["sha256"] != source.data.get("problem", {}).get("sha256"):
+        source.beside(PROOF).unlink(missing_ok=True)
+        rest = {key: item for key, item in source.data["known"].items() if key != "proof"}
+        source.data["known"] = {**rest, "claim": "optimal"}
+        out.said.append("the proof is of the problem before: it is taken away (--prove makes another one)")
     if store(path, data):
         table["file"] = path.name
     elif source.is_file:
@@ -151,6 +165,20 @@ def _take(source: Source, run: Run, out: Added) -> None:
             known |= {"point": source.beside(POINT).name, "infeasibility": told}
     history = known.pop("history")
     source.data["known"] = {**known, "history": history}
+
+
+def _prove(source: Source, limit: float | None, progress: ProgressOption, out: Added) -> None:
+    """Prove that the stored point is the optimum, and store the proof."""
+    known = source.data.get("known", {})
+    path = source.path.with_name(known.get("point", "-"))
+    z = read_point(source.bilevel, path) if path.is_file() else None
+    if z is None:
+        out.said.append("no proof in rational numbers: no point is stored")
+        return
+    proof, said = proved(source.bilevel, z, limit, progress)
+    if proof is not None:
+        source.data["known"], said = keep(source.beside(PROOF), proof, known, limit)
+    out.said.append(said)
 
 
 def _headline(run: Run) -> str:

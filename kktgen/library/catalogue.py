@@ -22,7 +22,7 @@ from . import case_file
 from .classes import sizes
 from .findings import Checked
 from .picture import picture
-from .records import value_of
+from .records import TOP, value_of
 from .selection import name_of
 from .stored import digest, write_bytes
 
@@ -106,7 +106,7 @@ def said(path: Path, data: Mapping[str, Any]) -> Entry:
         "family": family, "case": case, "description": catalog.load_instance(path).description,
         "grade": data.get("grade", ""), "tags": data.get("tags", []), "status": data.get("data", {}).get("status", ""),
         "sense": known.get("sense", ""), "value": value, "bound": known.get("bound"), "claim": known.get("claim", ""),
-        "proved": known.get("claim") in ("optimal", "equilibrium verified"),
+        "proved": known.get("claim") in TOP,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from ..formats.writing.files import contents
 from . import case_file
 from .add import ADD, missing_data
 from .findings import Checked
-from .records import GAP, beyond, gap, grade, is_backed, value_of
+from .records import EXACT, GAP, beyond, gap, grade, is_backed, value_of
 from .stored import digest
 
 
@@ -71,12 +71,14 @@ def _answer(path: Path, known: Mapping[str, Any], out: Checked) -> None:
     if value is not None and bound is not None and beyond(known["sense"], value, bound):
         side = "above" if known["sense"] == "min" else "below"
         out.find("bound", f"the bound {bound:.10g} is {side} the value {value:.10g} of a point", "one of them is wrong")
-    if claim != "optimal":
+    if claim == EXACT and not path.with_name(known.get("proof", "-")).is_file():
+        out.find("proof", f"claimed proved, and there is no file {known.get('proof', 'of a proof')}", f"{ADD} --prove")
+    if claim not in ("optimal", EXACT):
         return
     distance = gap(value, bound)
     if distance is None or distance > GAP:
         said = "no bound" if distance is None else f"a gap of {distance:.1e}"
-        out.find("proof", f"claimed optimal with {said}", f"{ADD}, or lower the claim")
+        out.find("proof", f"claimed {claim} with {said}", f"{ADD}, or lower the claim")
     elif not is_backed(known):
         out.find(
             "proof",

@@ -14,15 +14,15 @@ from ..exact import certify
 from ..formats.writing.files import contents
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
-from ..verification.multipliers import with_prices
 from ..verification.report import Report
 from ..verification.verify import verify
 from .add import ADD
 from .classes import sizes
 from .duplicates import fingerprint
 from .findings import Checked
-from .points import read_point
-from .records import SAME, value_of
+from .points import filled, read_point
+from .proofs import fault
+from .records import EXACT, SAME, value_of
 from .same_problem import difference
 from .stored import bundle_bytes, digest
 
@@ -50,6 +50,8 @@ def check_problem(path: Path, data: Mapping[str, Any], out: Checked) -> None:
     file = path.with_name(known.get("point", "-"))
     if file.is_file():
         _point(file, known, bilevel, out)
+    if known.get("claim") == EXACT and (wrong := fault(path.with_name(known.get("proof", "-")), known, bilevel)):
+        out.find("proof", wrong, f"{ADD} --prove, or lower the claim")
 
 
 def _generator(path: Path, data: Mapping[str, Any], bilevel: Bilevel, name: str, out: Checked) -> None:
@@ -103,10 +105,7 @@ def _certificate(bilevel: Bilevel, z: np.ndarray, out: Checked) -> None:
     if kkt is None or kkt.conditions.any() or np.bincount(kkt.y_of).max(initial=0) > CERTIFIED:
         return
     try:
-        known = np.where(np.isfinite(z), z, 0.0)
-        if np.isnan(z).any():
-            known = with_prices(kkt, known, np.flatnonzero(~kkt.priced))
-        proof = certify(bilevel, known, seconds=SECONDS)
+        proof = certify(bilevel, filled(bilevel, z), seconds=SECONDS)
     except KktgenError as error:
         out.notes.append(f"no certificate: {error}")
         return

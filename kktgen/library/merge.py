@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .records import GAP, SAME, better, beyond, first_records, gap, value_of
+from .records import EXACT, GAP, SAME, TOP, better, beyond, first_records, gap, value_of
 
 ORDER = (
-    "sense", "objective", "best", "value", "bound", "claim", "point", "infeasibility", "range", "published", "planted",
-    "check", "source", "history",
+    "sense", "objective", "best", "value", "bound", "claim", "point", "infeasibility", "proof", "range", "published",
+    "planted", "check", "source", "history",
 )  # fmt: skip
 """Keys of ``[known]`` as they are written."""
 VALUES = ("objective", "best", "value")
-TOP = ("optimal", "equilibrium verified")
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,13 @@ class _Best:
                 f"this bound, {bound:.10g}, contradicts the recorded value {self.value:.10g}, which has {kept}"
             )
             self.claim = self.claim if self.has_point else ""
-        elif self.bound is None or tighter(self.sense, bound, self.bound):
+        elif self.claim != EXACT and (self.bound is None or tighter(self.sense, bound, self.bound)):
             self.bound = bound
 
     def take_claim(self, claim: str, value: float | None) -> None:
         """Take the claim of a run that proved the value, or any where there is none."""
         if claim in TOP and value is not None and self.value is not None and (gap(self.value, value) or 0.0) <= SAME:
-            self.claim, self.key = claim, "objective"
+            self.claim, self.key = EXACT if self.claim == EXACT else claim, "objective"
         elif not self.claim:
             self.claim = claim if claim not in TOP else "bilevel-feasible"
         if self.claim not in TOP or not self.key:
@@ -132,6 +131,8 @@ def merged(known: Mapping[str, Any], found: Found, has_point: bool) -> Merged:
     best.take_bound(found.bound)
     best.take_claim(found.claim, found.value)
     out = {name: item for name, item in known.items() if name not in (*VALUES, "bound")}
+    if best.claim != EXACT:
+        out.pop("proof", None)
     out |= {"sense": found.sense, "claim": best.claim, "history": history}
     out |= {} if best.value is None else {best.key: best.value}
     out |= {} if best.bound is None else {"bound": best.bound}

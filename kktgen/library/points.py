@@ -18,6 +18,7 @@ from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..problem.points import declared_columns
 from ..search.respond import respond
+from ..verification.multipliers import with_prices
 from .stored import LARGEST, POINT, packed
 
 ALONE = "variables of the leader alone"
@@ -82,3 +83,11 @@ def read_point(bilevel: Bilevel, path: Path) -> np.ndarray | None:
     z = np.where(model.space.is_price & ~stored_columns(bilevel, model), np.nan, values)
     z = model.terms.settled(bilevel.with_bits(z))
     return z if model.kkt is None else model.kkt.with_products(z)
+
+
+def filled(bilevel: Bilevel, z: np.ndarray) -> np.ndarray:
+    """Return a point (n,) with the multipliers that a stored one leaves out."""
+    kkt, known = shared_kkt(bilevel).kkt, np.where(np.isfinite(z), z, 0.0)
+    if kkt is None or not np.isnan(z).any():
+        return known
+    return with_prices(kkt, known, np.flatnonzero(~kkt.priced))

@@ -21,7 +21,11 @@ DEFAULT_WAYS = (", auto,", "default recipe")
 TRIVIAL, EASY = 1.0, 60.0
 """Seconds below which a proof by the default recipe is trivial, and easy."""
 
-ENDED = ("optimal", "equilibrium verified", "infeasible")
+EXACT = "proved"
+"""The claim of an optimum proved in rational numbers."""
+TOP = (EXACT, "optimal", "equilibrium verified")
+"""Claims of a value that nothing betters."""
+ENDED = (*TOP, "infeasible")
 """Claims that end the work on an instance."""
 
 Record = Mapping[str, Any]

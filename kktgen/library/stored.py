@@ -8,15 +8,16 @@ import io
 from pathlib import Path
 from typing import IO, Any
 
+from ..exact import proof
 from ..formats.problems import bundle
 from ..formats.writing.files import replace_file
 from ..problem.bilevel import Bilevel
 
 FORMAT = "bilevel.json/1"
 """What ``problem.format`` says."""
-BUNDLE, POINT = bundle.SUFFIX + ".gz", ".sol.gz"
-"""Suffixes of the stored problem and of the stored point."""
-LARGEST = {BUNDLE: 100_000, POINT: 20_000}
+BUNDLE, POINT, PROOF = bundle.SUFFIX + ".gz", ".sol.gz", proof.SUFFIX
+"""Suffixes of the stored problem, of the stored point, and of the proof that it is the optimum."""
+LARGEST = {BUNDLE: 100_000, POINT: 20_000, PROOF: 100_000}
 """Bytes up to which a packed file is stored."""
 PASSING = ("known", "version", "files")
 """What a bundle may say of its problem and a stored one does not: it changes while the problem stays."""
@@ -58,7 +59,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
 def store(path: Path, data: bytes) -> bool:
     """Write bytes packed beside an instance where they are small enough; else take an older file away."""
     small = packed(data)
-    if len(small) > LARGEST[BUNDLE if path.name.endswith(BUNDLE) else POINT]:
+    if len(small) > next(most for end, most in LARGEST.items() if path.name.endswith(end)):
         path.unlink(missing_ok=True)
         return False
     write_bytes(path, small)

@@ -82,8 +82,8 @@ class Facts:
 
     @cached_property
     def stored(self) -> dict[str, Path]:
-        """The stored problem and point that there are, by suffix."""
-        beside = {end: self.path.with_name(self.path.stem + end) for end in (stored.BUNDLE, stored.POINT)}
+        """The stored problem, point and proof that there are, by suffix."""
+        beside = {end: self.path.with_name(self.path.stem + end) for end in stored.LARGEST}
         return {end: path for end, path in beside.items() if path.is_file()}
 
     @cached_property

@@ -132,7 +132,7 @@ def _number(value: float | None, form: str = ".8g") -> str | None:
 
 def _links(facts: Facts, downloads: Downloads) -> list[Html]:
     """Return the links to what is stored of an instance."""
-    labels = {stored.BUNDLE: "problem", stored.POINT: "point"}
+    labels = {stored.BUNDLE: "problem", stored.POINT: "point", stored.PROOF: "proof"}
     return [
         downloads.link(
             f"{facts.name}{end}", path.read_bytes(), labels[end], f"{path.name}, {path.stat().st_size / 1000:.1f} kB"

@@ -67,9 +67,11 @@ def _about(facts: Facts) -> Html:
 def _commands(facts: Facts) -> list[str]:
     name = shlex.quote(facts.target)
     out = [f"kktgen solve {name} -o out/", f"kktgen instance check {name}", f"kktgen bench {name} -o results/"]
-    if len(facts.stored) == 2:
+    if {stored.BUNDLE, stored.POINT} <= set(facts.stored):
         bundle, point = (shlex.quote(facts.stored[end].name) for end in (stored.BUNDLE, stored.POINT))
         out.append(f"kktgen verify {bundle} {point}")
+    if stored.PROOF in facts.stored:
+        out.append(f"python -m kktgen.exact {shlex.quote(facts.stored[stored.PROOF].name)}")
     return out
 
 

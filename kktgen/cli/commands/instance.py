@@ -14,6 +14,7 @@ from ...library.findings import Checked
 from ...library.refresh import refreshed
 from ...library.selection import name_of, selected
 from ...library.sources import source_of
+from ...library.stored import LARGEST
 from .. import printing, result_files
 from ..exit_codes import Stop
 from ..options import parameter_options
@@ -60,12 +61,15 @@ def command() -> None:
     "--second/--no-second", "again", default=None,
     help="A second proof by another encoding or solver: always, never; by default where boxes are not all proved.",
 )  # fmt: skip
+@click.option(
+    "--prove", is_flag=True, help="Prove the optimum in rational numbers, too, and store the proof (to 100 kB)."
+)
 @click.option("--no-solve", is_flag=True, help="Only store the problem and its statistics.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @parameter_options
 def add_command(
     target: str, overrides: dict[str, str], name: str, family: str, time_limit: float, again: bool | None,
-    no_solve: bool, quiet: bool,
+    prove: bool, no_solve: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Store the problem and the best point of an instance, and record what is proved of it.
 
@@ -77,11 +81,14 @@ def add_command(
     kktgen instance add dc_market/rts24_4h --time-limit 120
     kktgen instance add my_model.py --set hours=6 --name six_hours
     kktgen instance add problem.bilevel.json --no-solve
+    kktgen instance add knapsack/i10_k3 --no-solve --prove
     Exit code: 0 added, 1 the solver failed, 2 wrong question, 130 Ctrl-C.
     """
     with printing.Progress(quiet) as progress:
         source = source_of(target, overrides, name, family)
-        done = add(source, time_limit, solve=not no_solve, again=again, progress=progress, told=progress.note)
+        done = add(
+            source, time_limit, solve=not no_solve, again=again, prove=prove, progress=progress, told=progress.note
+        )
     _told(done)
 
 
@@ -184,4 +191,4 @@ def _told(done: Added) -> None:
 
 
 def _is_own(path: Path, stem: str) -> bool:
-    return path.name in (f"{stem}.toml", f"{stem}.bilevel.json.gz", f"{stem}.sol.gz")
+    return path.name in (f"{stem}.toml", *(stem + end for end in LARGEST))
