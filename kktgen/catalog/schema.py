@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -15,6 +16,13 @@ GRADES = ("trivial", "easy", "hard", "open")
 """How hard an instance is: proved in a second or a minute by the default recipe, by any documented way, or not yet."""
 STATUSES = ("published", "reconstructed", "calibrated", "drawn")
 """Where the data come from: printed in a paper, rebuilt from its words, fitted to its figures, or drawn by a seed."""
+CLAIMS = (
+    "infeasible", "unverified", "bilevel-feasible", "equilibrium verified", "pessimistic bracket",
+    "pessimistic optimal", "optimal",
+)  # fmt: skip
+"""What may be claimed of an instance: the claims of reports (``kktgen help claims``)."""
+VALUES = ("objective", "best", "value")
+"""Keys of the value of ``[known]``: proved, not proved, or either."""
 NUMBER = (int, float)
 ANY = (int, float, str, list, dict)
 TOP: dict[str, Any] = {
@@ -35,9 +43,19 @@ HISTORY: dict[str, Any] = {
     "seconds": NUMBER, "encoding": str, "solver": str, "boxes": str, "gap": NUMBER,
 }  # fmt: skip
 """Keys of a ``[[known.history]]`` table: one run or proof."""
-CHOICES = {("", "grade"): GRADES, ("data", "status"): STATUSES, ("known", "sense"): ("min", "max")}
+CHOICES = {
+    "grade": GRADES, "status": STATUSES, "sense": ("min", "max"), "format": ("bilevel.json/1",), "claim": CLAIMS,
+}  # fmt: skip
+"""Keys, of whichever table, whose values are words of a list."""
+NAMES = ("file", "point")
+"""Keys that name a file beside the instance's."""
+NEVER_NEGATIVE = ("infeasibility", "seconds", "gap")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WORDS = {NUMBER: "number", ANY: "number, text or list", (date, str): "date"}
+_NAME = re.compile(r"(?!\.{1,2}$)[^/\\\0]{1,200}")
+_WORDS = {
+    NUMBER: "a number", ANY: "a number, text or list", (date, str): "a date", str: "a text", bool: "true or false",
+    dict: "a table", list: "a list",
+}  # fmt: skip
 
 
 def check(data: Mapping[str, Any], path: Path | str) -> None:
@@ -59,13 +77,30 @@ def faults(data: Mapping[str, Any]) -> Iterator[str]:
         part = data.get(name, {})
         if isinstance(part, dict):
             yield from _table(name, part, keys)
-    tags = data.get("tags", [])
+    yield from _tags(data.get("tags", []))
+    known = data.get("known", {})
+    if isinstance(known, dict):
+        yield from _values(known)
+        yield from _history(known.get("history", []))
+
+
+def _tags(tags: Any) -> Iterator[str]:
+    """Yield what is wrong with the tags."""
     if isinstance(tags, list) and not all(isinstance(tag, str) for tag in tags):
         yield f"'tags' must be a list of words, not {str(tags)[:60]!r}"
-    digest = data.get("problem", {}).get("sha256", "") if isinstance(data.get("problem"), dict) else ""
-    if isinstance(digest, str) and digest and not _SHA256.fullmatch(digest):
-        yield f"'problem.sha256' must be 64 hexadecimal digits, not {digest[:80]!r}"
-    history = data.get("known", {}).get("history", []) if isinstance(data.get("known"), dict) else []
+
+
+def _values(known: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the keys of the value: one of them, and that of a proved one where it is proved."""
+    held = [key for key in VALUES if key in known]
+    if len(held) > 1:
+        yield f"'known' holds {' and '.join(held)}: keep one, objective where it is proved"
+    elif held == ["best"] and known.get("claim") == "optimal":
+        yield "'known.claim' is optimal: call the value objective, not best, or lower the claim"
+
+
+def _history(history: Any) -> Iterator[str]:
+    """Yield what is wrong with the records."""
     for k, entry in enumerate(history if isinstance(history, list) else []):
         if isinstance(entry, dict):
             yield from _table(f"known.history[{k}]", entry, HISTORY)
@@ -80,11 +115,47 @@ def _table(name: str, part: Mapping[str, Any], keys: Mapping[str, Any]) -> Itera
         if key not in keys:
             yield f"unknown key {(stem + key)[:60]!r}{near(key, keys)}"
         elif not _is(value, keys[key]):
-            word = _WORDS.get(keys[key]) or keys[key].__name__
-            yield f"{stem + key!r} must be a {word}, not {str(value)[:60]!r}"
-        elif (name, key) in CHOICES and value not in CHOICES[name, key]:
-            known = CHOICES[name, key]
-            yield f"{stem + key!r} must be one of {', '.join(known)}, not {value!r}{near(value, known)}"
+            yield f"{stem + key!r} must be {_WORDS[keys[key]]}, not {_short(value)}"
+        elif said := _value(key, value, keys[key]):
+            yield f"{stem + key!r} {said}"
+
+
+def _value(key: str, value: Any, kind: Any) -> str:
+    """Return what is wrong with a value of the right type, in words; empty where nothing is."""
+    if kind is NUMBER and not _is_finite(value):
+        return f"must be a finite number, not {_short(value)}: leave the key out where there is none"
+    if key in NEVER_NEGATIVE and value < 0:
+        return f"must not be negative, got {value!r}"
+    if key in CHOICES and value not in CHOICES[key]:
+        return f"must be one of {', '.join(CHOICES[key])}, not {_short(value)}{near(value, CHOICES[key])}"
+    if key in NAMES and not _NAME.fullmatch(value):
+        return f"must be the name of a file beside the instance's, not {_short(value)}"
+    if key == "sha256" and value and not _SHA256.fullmatch(value):
+        return f"must be 64 hexadecimal digits, not {value[:80]!r}"
+    if key == "date" and isinstance(value, str) and not _is_date(value):
+        return f"must be a date such as 2026-11-30, not {_short(value)}"
+    return ""
+
+
+def _short(value: Any) -> str:
+    """Return a value as a message shows it."""
+    return repr(str(value)[:60])
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a number is one that calculations take: no infinity, none, and no integer beyond all floats."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is(value: Any, kind: Any) -> bool:

@@ -108,8 +108,8 @@ class _Best:
             self.claim, self.key = EXACT if self.claim == EXACT else claim, "objective"
         elif not self.claim:
             self.claim = claim if claim not in TOP else "bilevel-feasible"
-        if self.claim not in TOP or not self.key:
-            self.key = "objective" if self.claim in TOP else "value" if self.key == "value" else "best"
+        if self.key != "value":
+            self.key = "objective" if self.claim in TOP else "best"
 
 
 def merged(known: Mapping[str, Any], found: Found, has_point: bool) -> Merged:

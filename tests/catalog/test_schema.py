@@ -6,7 +6,9 @@ import pytest
 
 import kktgen as kg
 from kktgen import catalog
+from kktgen.catalog import schema
 from kktgen.catalog.schema import faults
+from kktgen.verification.report import CLAIMS
 
 DIGEST = "0123456789abcdef" * 4
 WHOLE = f"""
@@ -74,6 +76,27 @@ def test_a_whole_file_is_taken(tmp_path):
         (DIGEST, DIGEST[1:], "'problem.sha256' must be 64 hexadecimal digits"),
         ("[[known.history]]", "[known.history]", "'known.history' must be a list"),
         ("[data]", "[dta]", r"unknown key 'dta' \(did you mean data\?\)"),
+        ("objective = 1\n", "objective = nan\n", "'known.objective' must be a finite number, not 'nan'"),
+        ("bound = 1.0\nclaim", "bound = inf\nclaim", "'known.bound' must be a finite number, not 'inf'"),
+        ("objective = 1\n", f"objective = {'9' * 400}\n", "'known.objective' must be a finite number, not '9{60}'"),
+        ("gap = 0.0", "gap = nan", r"'known.history\[0\].gap' must be a finite number"),
+        ("gap = 0.0", "gap = -1.0", r"'known.history\[0\].gap' must not be negative, got -1.0"),
+        ("infeasibility = 1e-9", "infeasibility = -1", "'known.infeasibility' must not be negative"),
+        ("seconds = 0.5", "seconds = -1", r"'known.history\[0\].seconds' must not be negative"),
+        ('"bilevel.json/1"', '"bilevel.json/9"', "'problem.format' must be one of bilevel.json/1"),
+        ('claim = "optimal"\np', 'claim = "optimall"\np', "'known.claim' must be one of infeasible, .*mean optimal"),
+        ('claim = "optimal"\nby', 'claim = "best"\nby', r"'known.history\[0\].claim' must be one of infeasible"),
+        ("date = 2026-11-28", 'date = "long ago"', r"'known.history\[0\].date' must be a date such as 2026-11-30"),
+        ('"case.sol.gz"', '"../../x"', "'known.point' must be the name of a file beside the instance's, not '../../x'"),
+        ('"case.sol.gz"', '"."', "'known.point' must be the name of a file"),
+        ('"case.sol.gz"', r'"a\u0000b"', "'known.point' must be the name of a file"),
+        ('"case.sol.gz"', f'"{"x" * 300}"', "'known.point' must be the name of a file"),
+        ('"case.bilevel.json.gz"', '""', "'problem.file' must be the name of a file"),
+        ("objective = 1\n", "objective = 1\nbest = 2\n", "'known' holds objective and best: keep one"),
+        ("objective = 1\n", "best = 1\n", "'known.claim' is optimal: call the value objective, not best"),
+        ('model = "knapsack"', "model = 7", "'model' must be a text, not '7'"),
+        ("quick = true", 'quick = "yes"', "'quick' must be true or false, not 'yes'"),
+        ("[data]\n", "[[data]]\n", "'data' must be a table, not"),
     ],
 )
 def test_what_no_file_holds_is_refused(tmp_path, old, new, words):
@@ -82,6 +105,16 @@ def test_what_no_file_holds_is_refused(tmp_path, old, new, words):
     path.write_text(WHOLE.replace(old, new))
     with pytest.raises(kg.ProblemError, match=words):
         catalog.load_instance(path)
+
+
+def test_a_date_may_be_a_text(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text(WHOLE.replace("2026-11-28", '"2026-11-28"'))
+    assert catalog.load_instance(path).known["history"][0]["date"] == "2026-11-28"
+
+
+def test_claims_are_those_of_reports():
+    assert set(schema.CLAIMS) == set(CLAIMS)
 
 
 def test_every_fault_is_named():

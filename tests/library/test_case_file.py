@@ -48,9 +48,11 @@ def test_comments_and_layout_stay(tmp_path):
 
 def test_a_new_file_has_its_keys_in_order(tmp_path):
     path = tmp_path / "new.toml"
-    case_file.write(path, {"known": {"claim": "optimal"}, "problem": {"format": "f"}, "quick": False, "model": "m.py"})
+    case_file.write(
+        path, {"known": {"claim": "optimal"}, "problem": {"format": "bilevel.json/1"}, "quick": False, "model": "m.py"}
+    )
     assert path.read_text() == (
-        'model = "m.py"\nquick = false\n\n[problem]\nformat = "f"\n\n[known]\nclaim = "optimal"\n'
+        'model = "m.py"\nquick = false\n\n[problem]\nformat = "bilevel.json/1"\n\n[known]\nclaim = "optimal"\n'
     )
     assert case_file.read(tmp_path / "none.toml") == {}
 

@@ -79,3 +79,10 @@ def test_the_same_run_of_the_same_day_is_recorded_once():
     assert len(merged(first, found(3.0, 3.5, date="2026-11-28", gap=0.2, best=3.0), True).known["history"]) == 1
     assert len(merged(first, found(3.0, 3.5, date="2026-11-29", gap=0.2, best=3.0), True).known["history"]) == 2
     assert len(merged(first, found(3.0, 9.0, date="2026-11-28", gap=2.0, best=3.0), True).known["history"]) == 2
+
+
+def test_a_proved_value_is_called_objective_whatever_it_was_called():
+    known = {**OLD, "best": 10.0, "sense": "max"}
+    del known["objective"]
+    got = merged(known, found(10.0), True).known
+    assert got["objective"] == 10.0 and "best" not in got and got["claim"] == "optimal"
