@@ -18,7 +18,7 @@ STATUSES = ("published", "reconstructed", "calibrated", "drawn")
 """Where the data come from: printed in a paper, rebuilt from its words, fitted to its figures, or drawn by a seed."""
 CLAIMS = (
     "infeasible", "unverified", "bilevel-feasible", "equilibrium verified", "pessimistic bracket",
-    "pessimistic optimal", "optimal",
+    "pessimistic optimal", "optimal", "proved",
 )  # fmt: skip
 """What may be claimed of an instance: the claims of reports (``kktgen help claims``)."""
 VALUES = ("objective", "best", "value")
@@ -47,7 +47,7 @@ CHOICES = {
     "grade": GRADES, "status": STATUSES, "sense": ("min", "max"), "format": ("bilevel.json/1",), "claim": CLAIMS,
 }  # fmt: skip
 """Keys, of whichever table, whose values are words of a list."""
-NAMES = ("file", "point")
+NAMES = ("file", "point", "proof")
 """Keys that name a file beside the instance's."""
 NEVER_NEGATIVE = ("infeasibility", "seconds", "gap")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -95,8 +95,8 @@ def _values(known: Mapping[str, Any]) -> Iterator[str]:
     held = [key for key in VALUES if key in known]
     if len(held) > 1:
         yield f"'known' holds {' and '.join(held)}: keep one, objective where it is proved"
-    elif held == ["best"] and known.get("claim") == "optimal":
-        yield "'known.claim' is optimal: call the value objective, not best, or lower the claim"
+    elif held == ["best"] and known.get("claim") in ("optimal", "proved"):
+        yield f"'known.claim' is {known['claim']}: call the value objective, not best, or lower the claim"
 
 
 def _history(history: Any) -> Iterator[str]:
