@@ -750,6 +750,7 @@ def test_scip_begins_anew_where_its_lps_fail(monkeypatch):
     assert seen[0] == {"separating/maxrounds": 3}
     assert seen[1]["lp/resolvealgorithm"] == "p"
     assert seen[2] == {"separating/maxrounds": 3, "separating/maxroundsroot": 0}
+    assert seen[3] == {"separating/maxrounds": 3, "randomization/randomseedshift": 1}
     monkeypatch.setattr(scip, "attempt", lambda *_: (_ for _ in ()).throw(Exception("SCIP: error in LP solver!")))
     with pytest.raises(kg.SolverError, match="LP solver"):
         kg.solve(kg.kkt(m), "scip")

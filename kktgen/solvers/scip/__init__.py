@@ -32,6 +32,7 @@ WAYS: tuple[dict[str, Any], ...] = (
     {},
     {"lp/resolvealgorithm": "p"},
     {"separating/maxrounds": 0, "separating/maxroundsroot": 0},
+    {"randomization/randomseedshift": 1},
 )
 """Options of the attempts at a model, one after the other, while LPs of the tree fail for numerical troubles."""
 NEAR_ZERO = 1e-9
