@@ -63,6 +63,79 @@ def test_pricing_on_two_buses_is_that_of_a_grid(least, known):
     assert sold(result.solution[p] - 1e-6, least) == pytest.approx(result.solution.objective, abs=1e-3)
 
 
+LINES = {
+    "r": np.array([0.08, 0.05, 0.10]), "x": np.array([0.06, 0.05, 0.04]), "load": np.array([1.2, 0.9, 0.7]),
+    "reactive": np.array([0.4, 0.3, 0.2]), "size": np.array([1.0, 0.6, 0.0]),
+}  # fmt: skip
+"""Three lines from the station, each to a bus with a load; two buses have a generator of the leader's."""
+
+
+def feeder(least):
+    """Four buses: the leader sells at two of them at one price; the station's power costs the more the more it is."""
+    r, x, load, reactive, size = LINES.values()
+    m = kg.Bilevel("feeder")
+    p = m.var("p", lb=0, ub=60)
+    f = m.follower("operator")
+    P, Q = f.var("P", 3, lb=0, ub=2), f.var("Q", 3, lb=0, ub=1)
+    l, g, station = f.var("l", 3, lb=0, ub=5), f.var("g", 3, lb=0, ub=size), f.var("station", lb=0, ub=2.2)
+    f.add(P + g - r * l == load, Q - x * l == reactive, name="balance")
+    f.add(1 - 2 * r * P - 2 * x * Q + (r * r + x * x) * l >= least, name="voltage")
+    f.add(P.sum() <= station, name="supply")
+    for k in range(3):
+        f.add(P[k] @ P[k] + Q[k] @ Q[k] <= l[k], name=f"current{k}")
+    f.minimize(30 * P.sum() + p @ g.sum() + 2 * station @ station)
+    m.maximize(p @ g.sum() - 10 * g.sum())
+    return m, p
+
+
+def station_operator(p, least):
+    """Return the generation at a price, by a cone program over (P, Q, l, g, station)."""
+    r, x, load, reactive, size = (np.diag(one) for one in LINES.values())
+    eye, none, one = np.eye(3), np.zeros((3, 3)), np.zeros((3, 1))
+    equal = np.block([[eye, none, -r, eye, one], [none, eye, -x, none, one]])
+    below = np.block([[2 * r, 2 * x, -(r @ r + x @ x), none, one], [np.ones((1, 3)), np.zeros((1, 9)), -np.eye(1)]])
+    top = np.concatenate([[2.0] * 3, [1.0] * 3, [5.0] * 3, np.diag(size), [2.2]])
+    cone = np.zeros((12, 13))
+    for k in range(3):  # |(l - 1, 2 P, 2 Q)| <= l + 1
+        cone[4 * k, 6 + k] = cone[4 * k + 1, 6 + k] = -1.0
+        cone[4 * k + 2, k] = cone[4 * k + 3, 3 + k] = -2.0
+    rows = np.vstack([equal, below, np.eye(13), -np.eye(13), cone])
+    sides = [*np.diag(load), *np.diag(reactive), *[1 - least] * 3, 0.0, *top, *[0.0] * 13, *[1.0, -1.0, 0.0, 0.0] * 3]
+    cones = [clarabel.ZeroConeT(6), clarabel.NonnegativeConeT(30), *[clarabel.SecondOrderConeT(4)] * 3]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-13
+    H, c = np.zeros((13, 13)), np.array([*[30.0] * 3, *[0.0] * 6, *[p] * 3, 0.0])
+    H[12, 12] = 4.0
+    return np.array(clarabel.DefaultSolver(sp.csc_matrix(H), c, sp.csc_matrix(rows), sides, cones, settings).solve().x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("least", [0.83, 0.75])
+def test_pricing_on_four_buses_is_that_of_a_grid(least):
+    def earned(p):
+        return (p - 10) * station_operator(p, least)[9:12].sum()
+
+    grid = np.linspace(0, 60, 601)
+    at = grid[int(np.argmax([earned(p) for p in grid]))]
+    near = so.minimize_scalar(
+        lambda p: -earned(p), bounds=(at - 0.1, at + 0.1), method="bounded", options={"xatol": 1e-9}
+    )
+    m, p = feeder(least)
+    result = kg.optimize(m, time_limit=60)
+    assert result.report.claim == "optimal"
+    assert result.solution.objective == pytest.approx(-near.fun, abs=2e-5)
+    assert result.solution.objective == pytest.approx(42.114957, abs=1e-4)
+    assert earned(result.solution[p]) == pytest.approx(result.solution.objective, abs=1e-4)
+
+
+def test_a_load_that_no_line_can_carry_is_explained():
+    """At the third bus the voltage falls to 0.836 whatever the leader asks."""
+    m, _ = feeder(0.85)
+    assert kg.optimize(m, time_limit=30).solution.status == "infeasible"
+    assert kg.explain(m, time_limit=30).kind == "follower_infeasible"
+
+
 def test_units_change_nothing():
     m, p, current = distflow(0.85, 1e6)
     result = kg.optimize(m, time_limit=60)
