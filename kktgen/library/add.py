@@ -108,7 +108,7 @@ def add(
 def missing_data(data: Mapping[str, Any]) -> list[str]:
     """Return what an instance's file does not say of its data."""
     told = data.get("data", {})
-    return [key for key in WANTED if not told.get(key)]
+    return [key for key in WANTED if not told.get(key, "").strip()]
 
 
 def missing(data: dict[str, Any]) -> list[str]:
