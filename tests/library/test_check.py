@@ -103,7 +103,7 @@ def put(*keys, value):
         (put("grade", value="hard"), ["grade"], 'graded hard, and the records say'),
         (put("grade", value=None), ["grade"], "no grade"),
         (put("known", "claim", value="bilevel-feasible"), ["grade"], "the records say open"),
-        (put("known", "claim", value="infeasible"), ["proof"], "claimed infeasible, and a value of 348.1111111 is known"),
+        (put("known", "claim", value="infeasible"), ["proof"], "claimed infeasible, and a value of 348"),
         (put("known", "claim", value="equilibrium verified"), ["proof"], "the model has an objective"),
         (put("known", "infeasibility", value=0.5), ["point"], "a residual of 5.0e-01 is recorded"),
         (put("known", "history", 0, "objective", value=340.0), ["value"], "a record tells 340, better than"),
