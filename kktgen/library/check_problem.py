@@ -90,7 +90,7 @@ def _point(file: Path, known: Mapping[str, Any], bilevel: Bilevel, out: Checked)
     if not report.ok:
         out.find("point", f"{file.name} does not hold ({_worst(report)})", ADD)
         return
-    stated = stated_value(file)  # files of before state that of the minimised model, in a maximum the other sign
+    stated = stated_value(file)  # of the minimised problem, as bundles hold it
     if stated is not None and report.value is not None and all(_apart(one, report.value) for one in (stated, -stated)):
         out.find(
             "point", f"{file.name} states the value {stated:.10g}, and its point is worth {report.value:.10g}", ADD

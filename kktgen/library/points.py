@@ -45,7 +45,7 @@ def stored_columns(bilevel: Bilevel, model: Model) -> np.ndarray:
 def text_of(model: Model, z: np.ndarray, columns: np.ndarray, word: str = "unknown") -> bytes:
     """Return the text of a solution file with some columns of a point, those at zero left out."""
     at = np.flatnonzero(columns & (z != 0))
-    value = number_text(np.array([model.value(z)]))[0]
+    value = number_text(np.array([model.objective.value(z)]))[0]
     file = io.BytesIO()
     file.write(f"solution status: {word}\nobjective value: ".encode() + value + b"\n")
     emit(file, len(at), column_names(model)[at], b" ", Number(z[at]), b"\n")
