@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..catalog.places import is_bundle
 from ..errors import FormatError, ProblemError
 from ..progress import ProgressOption
 from ..verification.report import Report
@@ -117,12 +118,14 @@ def add(
 def missing_data(data: Mapping[str, Any]) -> list[str]:
     """Return what an instance's file does not say of its data."""
     told = data.get("data", {})
-    return [key for key in WANTED if not told.get(key)]
+    return [key for key in WANTED if not told.get(key, "").strip()]
 
 
 def missing(data: dict[str, Any]) -> list[str]:
     """Return what an instance's file lacks, and how to give it."""
     out = [f'[data] {key} = "..": {WANTED[key]}' for key in missing_data(data)]
+    if is_bundle(data.get("model", "")) and not data.get("description"):
+        out.append('description = "..": one sentence about it, in the first lines of the file')
     if "point" not in data.get("known", {}) and data.get("known", {}).get("claim") != "infeasible":
         out.append("a point: solve longer (kktgen instance add .. --time-limit S)")
     if "grade" not in data:

@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(f"instance {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # endless nesting has no class of its own
         raise ProblemError(f"instance {path} is not a TOML file: {str(error)[:300]}") from None
     schema.check(data, path)
     return data

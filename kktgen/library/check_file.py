@@ -8,11 +8,15 @@ from typing import Any
 
 from ..errors import FormatError, ProblemError
 from ..formats.writing.files import contents
+from ..verification.report import Tolerances
 from . import case_file
 from .add import ADD, missing_data
 from .findings import Checked
 from .records import EXACT, GAP, beyond, gap, grade, is_backed, value_of
 from .stored import digest
+
+HOLDS = Tolerances().feasibility
+"""Largest scaled residual of a point that holds."""
 
 
 def check_file(path: Path, out: Checked) -> dict[str, Any] | None:
@@ -63,7 +67,10 @@ def _answer(path: Path, known: Mapping[str, Any], out: Checked) -> None:
     """Check value, bound, claim and records against each other."""
     value, bound, claim = value_of(known), known.get("bound"), known.get("claim", "")
     if claim == "infeasible":
+        if value is not None:
+            out.find("proof", f"claimed infeasible, and a value of {value:.10g} is known", "one of them is wrong")
         return
+    _records(value, known, out)
     if value is not None and not known.get("point"):
         out.find("point", f"the value {value:.10g} has no point", f"{ADD}, longer (--time-limit)")
     elif value is not None and not path.with_name(known["point"]).is_file():
@@ -85,6 +92,18 @@ def _answer(path: Path, known: Mapping[str, Any], out: Checked) -> None:
             "claimed optimal, but no record has every box proved, and no two close the gap by different ways",
             f"{ADD} --second",
         )
+
+
+def _records(value: float | None, known: Mapping[str, Any], out: Checked) -> None:
+    """Check the value against the records, and how well its point was found to hold."""
+    told = [one for one in map(value_of, known["history"]) if one is not None]
+    best = min(told, default=None) if known["sense"] == "min" else max(told, default=None)
+    if best is not None and (value is None or beyond(known["sense"], best, value)):
+        there = "no value" if value is None else f"the value {value:.10g}"
+        out.find("value", f"a record tells {best:.10g}, better than {there} that is known", "one of them is wrong")
+    residual = known.get("infeasibility", 0.0)
+    if residual > HOLDS:
+        out.find("point", f"a residual of {residual:.1e} is recorded, and points hold to {HOLDS:.0e}", ADD)
 
 
 def _grade(data: Mapping[str, Any], out: Checked) -> None:

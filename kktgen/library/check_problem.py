@@ -14,13 +14,13 @@ from ..exact import certify
 from ..formats.writing.files import contents
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
-from ..verification.report import Report
+from ..verification.report import EQUILIBRIUM, Report
 from ..verification.verify import verify
 from .add import ADD
 from .classes import sizes
 from .duplicates import fingerprint
 from .findings import Checked
-from .points import filled, read_point
+from .points import filled, read_point, stated_value
 from .proofs import fault
 from .records import EXACT, SAME, value_of
 from .same_problem import difference
@@ -46,6 +46,8 @@ def check_problem(path: Path, data: Mapping[str, Any], out: Checked) -> None:
     known = data.get("known", {})
     if known.get("sense") and (known["sense"] == "min") != (bilevel.sense > 0):
         out.find("value", f"known.sense is {known['sense']}, and the model says the opposite", ADD)
+    if known.get("claim") == EQUILIBRIUM and not shared_kkt(bilevel).equilibrium:
+        out.find("proof", f"claimed {EQUILIBRIUM}, which is of equilibria, and the model has an objective", ADD)
     out.fingerprint = fingerprint(bilevel, sizes(bilevel), value_of(known))
     file = path.with_name(known.get("point", "-"))
     if file.is_file():
@@ -66,9 +68,13 @@ def _generator(path: Path, data: Mapping[str, Any], bilevel: Bilevel, name: str,
         return
     try:
         stored = contents(path.with_name(problem["file"]))
+        said = difference(stored, made)
     except FormatError:
         return  # said already
-    if said := difference(stored, made):
+    except ValueError as error:
+        out.find("problem", f"{problem['file']} holds no problem ({error})", f"get the file again, or {ADD}")
+        return
+    if said:
         out.find("generator", f"the model builds another problem than the stored one ({said})", f"see why, or {ADD}")
 
 
@@ -86,11 +92,21 @@ def _point(file: Path, known: Mapping[str, Any], bilevel: Bilevel, out: Checked)
     if not report.ok:
         out.find("point", f"{file.name} does not hold ({_worst(report)})", ADD)
         return
+    stated = stated_value(file)  # of the minimised problem, as bundles hold it
+    if stated is not None and report.value is not None and all(_apart(one, report.value) for one in (stated, -stated)):
+        out.find(
+            "point", f"{file.name} states the value {stated:.10g}, and its point is worth {report.value:.10g}", ADD
+        )
     value = value_of(known)
     assert report.value is not None
-    if value is not None and abs(report.value - value) > SAME * max(1.0, abs(value)):
+    if value is not None and _apart(report.value, value):
         out.find("value", f"the point is worth {report.value:.10g}, and {value:.10g} is recorded", ADD)
     _certificate(bilevel, z, out)
+
+
+def _apart(one: float, other: float) -> bool:
+    """Return whether two values are more than rounding apart."""
+    return not abs(one - other) <= SAME * max(1.0, abs(other))
 
 
 def _worst(report: Report) -> str:

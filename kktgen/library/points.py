@@ -6,11 +6,13 @@ The file is one of SCIP's dialect, so :func:`kktgen.read_solution` takes it. Col
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ..formats.solutions import read_stated
+from ..formats.writing.files import contents
 from ..formats.writing.names import column_names
 from ..formats.writing.text import Number, emit, number_text
 from ..model.model import Model
@@ -23,6 +25,9 @@ from .stored import LARGEST, POINT, packed
 
 ALONE = "variables of the leader alone"
 """The word for its status where a file holds no follower's response."""
+HEAD = 400
+"""Bytes of a file in which it states its value."""
+_VALUE = re.compile(rb"^objective value:\s*(\S+)", re.MULTILINE)
 
 
 def stored_columns(bilevel: Bilevel, model: Model) -> np.ndarray:
@@ -62,6 +67,21 @@ def point_bytes(bilevel: Bilevel, z: np.ndarray) -> bytes:
         z = np.asarray(z, dtype=float)[: model.n]
         return text_of(model, z, model.space.role == "leader", ALONE)
     return text
+
+
+def stated_value(path: Path) -> float | None:
+    """Return the value that a stored file states for its point, None where it states none.
+
+    Raises
+    ------
+    FormatError
+        The file cannot be read.
+    """
+    found = _VALUE.search(contents(path)[:HEAD])
+    try:
+        return None if found is None else float(found[1])
+    except ValueError:
+        return None
 
 
 def read_point(bilevel: Bilevel, path: Path) -> np.ndarray | None:

@@ -15,10 +15,17 @@ def difference(stored: bytes, made: bytes) -> str:
     """Return in words where two bundles differ first; empty where they hold the same problem.
 
     What they say about the problem beside its mathematics does not count.
+
+    Raises
+    ------
+    ValueError
+        The stored one is no bundle.
     """
     if stored == made:
         return ""
     one, other = orjson.loads(stored), orjson.loads(made)
+    if not isinstance(one, dict):
+        raise ValueError(f"a JSON {type(one).__name__}, not an object")
     one.pop("about", None)
     other.pop("about", None)
     return _differs("", one, other)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from .. import catalog
 from ..catalog import schema
+from ..catalog.places import instance_path
 from ..catalog.selection import ALL, chosen, unknown
 from ..errors import ProblemError
+from .stored import BUNDLE, POINT
 
 
 def selected(words: Iterable[str]) -> list[Path]:
@@ -38,7 +40,7 @@ def _meant(word: str) -> list[Path]:
     if names:
         return [catalog.folder("instances") / f"{name}.toml" for name in names]
     if word.endswith(".toml"):
-        return [catalog.load_instance(word).path]
+        return [instance_path(word)]
     if Path(word).is_dir():
         found = in_folder(Path(word)) + [path for one in sorted(Path(word).iterdir()) for path in in_folder(one)]
         if not found:
@@ -48,14 +50,16 @@ def _meant(word: str) -> list[Path]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """Return the instance files that lie in a folder; other ``.toml`` files are passed over."""
+    """Return the instance files that lie in a folder, faulty ones too; other ``.toml`` files are passed over."""
     return [path for path in sorted(folder.glob("*.toml")) if _is_instance(path)] if folder.is_dir() else []
 
 
 def _is_instance(path: Path) -> bool:
+    if any(path.with_suffix(suffix).is_file() for suffix in (BUNDLE, POINT)):
+        return True
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return "model" in data and isinstance(data["model"], str) and set(data) <= set(schema.TOP)
 

@@ -18,6 +18,9 @@ from . import case_file
 from .catalogue import INSTALLED
 from .stored import BUNDLE
 
+LONGEST = 100
+"""Characters of the longest name of a case or a family."""
+
 
 @dataclass(eq=False)
 class Source:
@@ -133,6 +136,12 @@ def _of_model(target: str, parameters: Mapping[str, Any], name: str, family: str
 
 def _place(folder: Path, stem: str, family: str) -> Path:
     """Return the path of the instance's file, its folder made."""
+    for option, word in (("--name", stem), ("--family", family)):
+        if word in (".", "..") or any(sign in word for sign in "/\\\0") or len(word) > LONGEST:
+            raise ProblemError(
+                f"{option} takes a plain name of at most {LONGEST} characters, without / and \\, not {word[:120]!r}; "
+                "change to the folder where the instance is to lie"
+            )
     if not family:
         return folder / f"{stem}.toml"
     root = catalog.folder("instances")

@@ -175,3 +175,16 @@ def test_an_installed_package_is_left_alone(own, monkeypatch):
     shutil.copy(path, own / "_instances" / "knapsack")
     with pytest.raises(kg.ProblemError, match="belongs to an installed package"):
         source_of("_instances/knapsack/i10_k3.toml", {})
+
+
+@pytest.mark.parametrize("asked", [{"name": "../up"}, {"name": "a/b"}, {"name": ".."}, {"family": "../x"}])
+def test_names_of_cases_and_families_are_no_paths(tmp_path, monkeypatch, asked):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kg.ProblemError, match="takes a plain name of at most 100 characters"):
+        source_of("knapsack", {}, **asked)
+
+
+def test_a_problem_without_a_description_is_told(tmp_path):
+    kg.write(catalog.build("classics/pao_bilinear_rows"), tmp_path / "it.bilevel.json")
+    done = add(source_of(str(tmp_path / "it.bilevel.json"), {}), solve=False)
+    assert any(line.startswith("description = ") for line in done.missing)

@@ -103,6 +103,11 @@ def put(*keys, value):
         (put("grade", value="hard"), ["grade"], 'graded hard, and the records say'),
         (put("grade", value=None), ["grade"], "no grade"),
         (put("known", "claim", value="bilevel-feasible"), ["grade"], "the records say open"),
+        (put("known", "claim", value="infeasible"), ["proof"], "claimed infeasible, and a value of 348"),
+        (put("known", "claim", value="equilibrium verified"), ["proof"], "the model has an objective"),
+        (put("known", "infeasibility", value=0.5), ["point"], "a residual of 5.0e-01 is recorded"),
+        (put("known", "history", 0, "objective", value=340.0), ["value"], "a record tells 340, better than"),
+        (put("data", "source", value="  "), ["data"], "has no source"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_found(case, change, kinds, words):
@@ -135,6 +140,22 @@ def test_a_stored_problem_that_was_changed(case):
     rewritten(case.with_name("cut.bilevel.json.gz"), '"leader":{"sense":"min"', '"leader":{"sense":"max"')
     kinds, said = found(case)
     assert kinds == ["problem", "generator"] and "leader.sense: 'max' is 'min' now" in said
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"[1, 2]", b'{"version": 1}', packed(b"{"), b"\x1f\x8b"])
+def test_a_stored_problem_that_is_none(case, data):
+    case.with_name("cut.bilevel.json.gz").write_bytes(data)
+    kinds, said = found(case)
+    assert "problem" in kinds and set(kinds) <= {"problem", "generator"} and "cut.bilevel.json.gz" in said
+
+
+def test_a_point_that_states_another_value(case):
+    path = case.with_name("cut.sol.gz")
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    lines[1] = "objective value: 7"
+    path.write_bytes(packed("\n".join(lines).encode()))
+    kinds, said = found(case)
+    assert kinds == ["point"] and "cut.sol.gz states the value 7, and its point is worth 348.1111111" in said
 
 
 def test_a_point_that_was_moved(case, right):
@@ -209,6 +230,26 @@ def test_the_command_prints_a_line_each_and_ends_with_1_on_findings(right, case,
     monkeypatch.chdir(case.parent)
     out = CliRunner().invoke(cli, ["instance", "check", "--quick", "-q"])
     assert out.exit_code == 1 and out.stdout.splitlines()[-1] == "1 instances, 1 with findings: grade 1"
+
+
+@pytest.mark.parametrize("text", ["model = ", 'model = "knapsack"\nquik = true', "a = " + "[" * 3000 + "]" * 3000, ""])
+def test_a_faulty_file_is_a_finding_however_it_is_named(case, text, monkeypatch):
+    case.write_text(text)
+    monkeypatch.chdir(case.parent)
+    for word in ([], ["cut.toml"], ["."]):
+        out = CliRunner().invoke(cli, ["instance", "check", *word])
+        assert out.exit_code == 1 and out.stdout.splitlines()[0].startswith("cut: ") and "file: " in out.stdout, (
+            out.output
+        )
+    out = CliRunner().invoke(cli, ["instance", "check", "none.toml"])
+    assert out.exit_code == 2 and "no instance file none.toml" in out.stderr
+
+
+def test_other_tables_in_a_folder_are_passed_over(case):
+    case.with_name("pyproject.toml").write_text('[project]\nname = "p"\n')
+    case.with_name("levels.toml").write_text('leader = "a.lp"\nfollower = "b.lp"\n')
+    case.with_name("broken.toml").write_text("x = ")
+    assert selected([str(case.parent)]) == [case]
 
 
 def test_words_for_instances(right, monkeypatch):

@@ -54,8 +54,8 @@ FILTERS = {
     "n_x>=3 n_y<20": ["case5_own3", "i10_k3"], "b_u=10": ["i10_k3"], "case=duopoly,i10_k3": ["duopoly", "i10_k3"],
     "class=Q": ["duopoly"], "class=LCn,?B": ["case5_24h", "i10_k3"], "quoted": ["duopoly"], "n_y>": ALL,
     "LC1L": ["case5_own3"], "LC?L": ["case5_24h", "case5_own3"], "?B1": ["i10_k3"],
-    "status=calibrated": ["duopoly"], "claim=optimal": ["case5_own3", "duopoly"],
-    "-claim=optimal value>0": ["case5_24h"],
+    "status=calibrated": ["duopoly"], "claim=proved": ["case5_own3", "duopoly"],
+    "-claim=proved value>0": ["case5_24h"],
 }  # fmt: skip
 COMPLAINTS = {"ny>3": "there is no column ny; there are family,", "n_y>many": "n_y> wants a number, not many"}
 
