@@ -18,6 +18,7 @@ import orjson
 from .. import catalog
 from ..catalog import schema
 from ..errors import KktgenError, ProblemError
+from ..wording import near
 from . import case_file
 from .classes import sizes
 from .findings import Checked
@@ -214,16 +215,31 @@ def matching(
     Raises
     ------
     ProblemError
-        An unknown grade.
+        A grade that does not exist; a family, a tag or a code that no instance has.
     """
     for word in grade:
         if word not in schema.GRADES:
             raise ProblemError(f"no grade {word!r}; there are: {', '.join(schema.GRADES)}")
+    _refuse("family", family, {one["family"] for one in listed.values()})
+    _refuse("tag", tag, {word for one in listed.values() for word in one["tags"]})
+    for code in class_:
+        if listed and not any(_fits(one, code) for one in listed.values()):
+            raise ProblemError(
+                f"no instance has a class code that begins with {code!r}; kktgen help library tells them"
+            )
     return {
         path: one for path, one in listed.items()
         if (not family or one["family"] in family) and (not grade or one["grade"] in grade)
         and (not tag or set(tag) & set(one["tags"])) and (not class_ or any(_fits(one, code) for code in class_))
     }  # fmt: skip
+
+
+def _refuse(what: str, words: Sequence[str], there: set[str]) -> None:
+    """Refuse words that none of the instances has."""
+    for word in words:
+        if there and word not in there:
+            known = ", ".join(sorted(there))
+            raise ProblemError(f"no instance of the {what} {word!r}{near(word, there)}; there are: {known}")
 
 
 def _fits(one: Mapping[str, Any], code: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from .catalogue import COUNTED, SAID
 
 Entry = Mapping[str, Any]
-HEADER = ("instance", "n_x", "followers", "n_y", "pairs", "class", "grade", "value", "bound")
+HEADER = ("instance", "n_x", "followers", "n_y", "pairs", "class", "grade", "value", "bound", "claim")
 """Columns of the printed table."""
 UNKNOWN = "?"
 """What stands for a statistic that the catalogue does not hold yet."""
@@ -19,7 +19,7 @@ UNKNOWN = "?"
 def row(name: str, one: Entry) -> tuple[str, ...]:
     """Return an entry as a row of the printed table."""
     numbers = (str(one.get(key, UNKNOWN)) for key in ("n_x", "followers", "n_y", "pairs", "class"))
-    return (name, *numbers, one["grade"], _short(one["value"]), _short(one["bound"]))
+    return (name, *numbers, one["grade"], _short(one["value"]), _short(one["bound"]), one["claim"])
 
 
 def csv_text(named: Iterable[tuple[str, Entry]]) -> str:

@@ -147,3 +147,15 @@ def test_a_file_that_is_no_catalogue(folder):
     (folder / "catalogue.json").write_text("{}")
     out = CliRunner().invoke(cli, ["instance", "list"])
     assert out.exit_code == 2 and "is no catalogue of instances" in out.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--family", "knapsak"], "no instance of the family 'knapsak' (did you mean knapsack"), (["--tag", "nope"], "the tag"),
+        (["--class", "ZZ"], "class code that begins with 'ZZ'"),
+    ],
+)  # fmt: skip
+def test_what_no_instance_has_is_refused(words, said):
+    told = CliRunner().invoke(cli, ["instance", "list", "all", *words])
+    assert told.exit_code == 2 and said in told.output
