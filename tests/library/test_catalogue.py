@@ -152,8 +152,8 @@ def test_a_file_that_is_no_catalogue(folder):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--family", "knapsak"], "no instance of the family 'knapsak' (did you mean knapsack"), (["--tag", "nope"], "the tag"),
-        (["--class", "ZZ"], "class code that begins with 'ZZ'"),
+        (["--family", "knapsak"], "no instance of the family 'knapsak' (did you mean knapsack"),
+        (["--tag", "nope"], "no instance of the tag 'nope'"), (["--class", "ZZ"], "class code that begins with 'ZZ'"),
     ],
 )  # fmt: skip
 def test_what_no_instance_has_is_refused(words, said):
