@@ -53,8 +53,6 @@ def no_kkt(bilevel: Bilevel, verb: str) -> str:
 
 
 CANNOT = {
-    "agree": "its encodings are of KKT pairs. What can be compared are the masters of two solvers: "
-    "kg.optimize(m, solver='scip', **{'limits/nodes': -1}) and kg.optimize(m, solver='highs'), each with a bound",
     "certify": "for integers that are fixed, rational numbers could prove a response; that no other choice of integers "
     "is better needs the proof of a mixed-integer program, which kktgen does not write. kg.verify solves every "
     "follower's program again, in floating point",

@@ -16,7 +16,7 @@ from ...model.own_units import objective_size
 from ...model.shared import shared_kkt
 from ...problem.bilevel import Bilevel
 from ...problem.every_response import refuse_every_response
-from ...problem.integers import refuse_integers
+from ...problem.integers import has_integers
 from ...progress import ProgressOption, shown
 from ...reformulate.bounds import bound
 from ...reformulate.eliminate import eliminate
@@ -28,7 +28,8 @@ from ...solvers.programs import PREFIX
 from ...verification.refutation import VerifiedPoint
 from ...verification.report import Tolerances
 from ...verification.verify import verify
-from .agreement import REFUSED, Agreement, Run, compare
+from .agreement import REFUSED, Agreement, Run, brief, compare
+from .masters import of_masters
 
 NONE = "no encoding"
 """Name of the encoding of a model that has nothing to encode."""
@@ -51,7 +52,8 @@ def agree(
     """Solve a problem by several encodings and solvers, and hold the answers against each other.
 
     Products are eliminated, boxes proved and start points looked for once; each run then encodes, solves, polishes and
-    verifies by itself.
+    verifies by itself. With integer followers each solver enumerates responses by itself; encodings are those of the
+    masters, the default one where none is named.
 
     Parameters
     ----------
@@ -117,11 +119,15 @@ def agree(
     """
     expect(bilevel, Bilevel, "agree")
     refuse_every_response(bilevel, "agree")
-    refuse_integers(bilevel, "agree")
     check_arguments(time_limit, None)
     asked, limits = _encodings(encodings), tolerances or Tolerances()
     able = _solvers(solvers)
     say = told or (lambda text: None)
+    common = {"time_limit": time_limit, "progress": progress, "isolate": isolate}
+    given = {solver: {**common, **(options or {}).get(solver, {})} for solver in able}
+    if has_integers(bilevel):
+        more = {name: {"start": start, "executor": executor, **own} for name, own in given.items()}
+        return of_masters(bilevel, None if encodings is None else asked, able, limits, say, more)
     plain = shared_kkt(bilevel)
     deadline = Deadline(time_limit)
     model = eliminate(plain, time_limit=deadline.share("eliminate").left())
@@ -139,8 +145,6 @@ def agree(
     if model.pairs is None or not len(model.pairs):
         asked = {NONE: "auto"}
     runs = []
-    common = {"time_limit": time_limit, "progress": progress, "isolate": isolate}
-    given = {solver: {**common, **(options or {}).get(solver, {})} for solver in able}
     for run in _runs(bilevel, model, asked, points, limits, say, given):
         runs.append(run)
         if run.solution is not None and interrupted(run.solution):
@@ -209,12 +213,7 @@ def _encoded(model: Model, encoding: Any) -> tuple[Model | None, str]:
     try:
         return encode(model, encoding), ""
     except (BoundError, UnsupportedError) as error:
-        return None, f"{REFUSED}: {_brief(error)}"
-
-
-def _brief(error: Exception) -> str:
-    """Return what an error says, without the model it says it of and without cures."""
-    return str(error).partition(" (model ")[0].partition(". ")[0].partition("; ")[0]
+        return None, f"{REFUSED}: {brief(error)}"
 
 
 def _run(
@@ -227,7 +226,7 @@ def _run(
     try:
         found = solve(ready, solver, start=[ready.complete(z) for z in points] or None, **given)
     except UnsupportedError as error:
-        return Run(name, solver, deadline.spent, why=f"{REFUSED}: {_brief(error)}")
+        return Run(name, solver, deadline.spent, why=f"{REFUSED}: {brief(error)}")
     except SolverError as error:
         return Run(name, solver, deadline.spent, why=f"error: {error}")
     found, _ = polished(model, found, deadline.share("verify"))

@@ -225,6 +225,11 @@ def _cells(run: Run) -> tuple[str, ...]:
     return (run.encoding, run.solver, run.status, *numbers, claim, f"{run.seconds:.1f}", run.verdict)
 
 
+def brief(error: Exception) -> str:
+    """Return what an error says, without the model it says it of and without cures."""
+    return str(error).partition(" (model ")[0].partition(". ")[0].partition("; ")[0]
+
+
 def compare(
     bilevel: Bilevel, model: Model, runs: Sequence[Run], starts: Sequence[VerifiedPoint], tolerances: Tolerances,
     time_limit: float | None = None,
