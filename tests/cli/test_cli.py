@@ -785,3 +785,28 @@ def test_solve_with_followers_against_the_leader(tmp_path):
     assert refused.exit_code == 2 and "is to hold for every response" in refused.output
     wrong = run("solve", file, "--pessimistic", "--method", "nchho")
     assert wrong.exit_code == 2 and "--pessimistic belongs to --method exact" in wrong.output
+
+
+EARLY = """
+import builtins
+
+load = builtins.__import__
+
+
+def stopped(name, *more, **options):
+    if name == "click":
+        raise KeyboardInterrupt
+    return load(name, *more, **options)
+
+
+builtins.__import__ = stopped
+from kktgen.__main__ import main
+
+main()
+"""
+"""Ctrl-C while the command line's modules are being imported."""
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_is_exit_code_130():
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "kktgen: interrupted\n")
