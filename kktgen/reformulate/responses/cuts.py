@@ -11,6 +11,7 @@ Of a response (u, k) at the decision x0 one of these is added to a master, f the
   constants. D grows without end where k is infeasible.
 * the leader moves rows, and prices u: the same, the rows that are moved held at what they are at (u, k), and
   ``f <= D + M v``, v the sum of binaries of moved rows that (u, k) violates (:mod:`.violations`).
+* the leader takes from u or k by binaries, and what is left is feasible: no M for these rows (:mod:`.thinned`).
 * the leader does not price u: ``f <= f(x, (u + Y (x - x0), k)) + M v``. The matrix Y keeps the rows that hold with
   equality so; it is zero where x is integer or there is no u. Any Y gives a true row: v looks at every row.
 
@@ -30,6 +31,7 @@ from ...problem.expressions import Quad
 from .base import Base
 from .parts import Part, Response, expression
 from .rows import Additions
+from .thinned import Thinned, takes, thinned
 from .violations import Literals, Violations
 
 SLACK = 1e-9
@@ -60,9 +62,12 @@ def add_response(base: Base, k: int, response: Response, added: Additions, viola
             _copy(base, part, cost, response, added, literals)
         return
     Y = _rule(part, response)
-    literals = _violated(part, response, Y, violations)
+    less = None if Y is not None else thinned(part, takes(part), response)
+    literals = _violated(part, response, Y, violations, less)
     if not literals.always:
         value = _followed(part, response, Y)
+        if less is not None and len(less.rows):
+            value = (value + _lost(part, less)).canonical()
         _at_most(base, part, cost, value, added, literals, part.cost)
 
 
@@ -206,8 +211,16 @@ def _fixed(part: Part, response: Response) -> np.ndarray | None:
     return None if answer.x is None else np.maximum(-answer.row_dual[len(qp.b) :], 0.0)
 
 
-def _violated(part: Part, response: Response, Y: np.ndarray | None, violations: Violations) -> Literals:
-    """Return the binaries of the rows that a response, as it follows the leader, violates."""
+def _lost(part: Part, less: Thinned) -> Quad:
+    """Return what a response loses where the leader takes from it, as an expression of the leader's columns."""
+    signed = np.where(less.on, less.loss, -less.loss)
+    return expression(part.space, part.qp.x[less.t], signed, float(less.loss[~less.on].sum()))
+
+
+def _violated(
+    part: Part, response: Response, Y: np.ndarray | None, violations: Violations, less: Thinned | None = None
+) -> Literals:  # fmt: skip
+    """Return the binaries of the rows that a response violates, as it follows the leader or is thinned by him."""
     qp, y, x = part.qp, response.y, response.x
     if not part.is_moved:
         return Literals(np.empty(0, dtype=np.int64), np.empty(0), 0.0)
@@ -215,7 +228,9 @@ def _violated(part: Part, response: Response, Y: np.ndarray | None, violations: 
     r, s = qp.b - qp.A @ y, qp.h - qp.G @ y
     steps = part.steps
     if Y is None:
-        e, c = part.equations, part.moved
+        e, c = part.equations.copy(), part.moved.copy()
+        if less is not None:
+            c[less.rows] = False
     else:
         follow, follow_less = qp.A[:, part.u] @ Y, qp.G[:, part.u] @ Y
         equal, unequal = equal + follow, unequal + follow_less
