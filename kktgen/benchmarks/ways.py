@@ -26,6 +26,8 @@ from ..encodings.sos1 import SOS1
 from ..errors import ProblemError, SolverNotFound, UnsupportedError
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
+from ..problem.every_response import refuse_every_response
+from ..problem.integers import refuse_integers
 from ..progress import Progress
 from ..recipes.optimize import optimize
 from ..recipes.pipeline import Result
@@ -120,8 +122,16 @@ def solved(
     way: str, bilevel: Bilevel, solver: str, time_limit: float | None, told: Callable[[Progress], Any],
     stages: Callable[[str, str], None], options: Mapping[str, Any],
 ) -> Outcome:  # fmt: skip
-    """Solve a problem in a way, by name."""
+    """Solve a problem in a way, by name.
+
+    Raises
+    ------
+    UnsupportedError
+        The way is the KKT system as it stands, and the problem has integer followers or rows for every response.
+    """
     if way in PLAIN:
+        refuse_integers(bilevel, way)
+        refuse_every_response(bilevel, way)
         return _plain(PLAIN[way](), bilevel, solver, time_limit, told, options)
     result = optimize(bilevel, way, solver, time_limit, progress=told, stages=stages, **options)
     claim = result.report.claim

@@ -9,6 +9,7 @@ from runs import jobs
 import kktgen as kg
 from kktgen.benchmarks.one_run import one_run
 from kktgen.benchmarks.ways import GUESS, seed_options, solved, solver_name, way_name
+from kktgen.catalog import build
 
 TRAP = f"""
 import kktgen as kg
@@ -30,6 +31,13 @@ def build():
 
 def of(way, m, solver="scip"):
     return solved(way, m, solver, 20.0, lambda info: None, lambda stage, text: None, {})
+
+
+@pytest.mark.parametrize("way", ["guessed-big-m", "plain-sos1"])
+def test_what_needs_kkt_conditions_refuses_integer_followers(way):
+    """Without followers' conditions the model of their points alone would be solved, and called optimal."""
+    with pytest.raises(kg.UnsupportedError, match="integer follower has no KKT conditions"):
+        of(way, build("unit_commitment/t3_curve"))
 
 
 @pytest.mark.parametrize("way", ["auto", "bigm", "sos1", "indicator", "strongduality", "guessed-big-m", "plain-sos1"])
