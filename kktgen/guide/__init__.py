@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 ORDER = (
     "start", "glossary", "prices", "encodings", "bounds", "claims", "proofs", "explain", "solvers", "time", "units",
     "files", "many", "switches", "curved", "integer_followers", "aligned", "pessimistic", "equilibria", "labels",
-    "views", "neighbours", "levels", "models", "library", "instances", "speed", "benchmarks", "coming_from",
+    "views", "neighbours", "levels", "models", "library", "instances", "speed", "benchmarks", "results", "coming_from",
 )  # fmt: skip
 """Topics in the order in which they are best read; those that are not named here follow by name."""
 LINK = re.compile(r"\[([^\]]+)\]\((\w+)\.md\)")
