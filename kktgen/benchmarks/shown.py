@@ -70,9 +70,12 @@ def _curves(records: Sequence[Record]) -> list[Html]:
         return []
     count, limit = figures.case_count(common), figures.limit_of(common)
     within, factor = f"share solved over time, of {limit:g} s", f"performance profile, {limit:g} s a run"
+    times = curves.steps(figures.solve_times(common), count, figures.LEAST, limit, "seconds", within)
+    if len(figures.ways(common)) < 2:
+        return [tag("h2", "Solved over time"), times]
     return [
         tag("h2", "Solved over time"),
-        curves.steps(figures.solve_times(common), count, figures.LEAST, limit, "seconds", within),
+        times,
         tag("h2", "Performance profile"),
         curves.steps(figures.profile(common), count, 1.0, 100.0, "factor of the fastest way", factor),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from ..benchmarks import curves, figures, shown
 from ..benchmarks.verdict import VERDICTS, solves
 from ..catalog.schema import GRADES
-from ..library.records import EASY, default_seconds, first_records
+from ..library.records import EASY, EXACT, default_seconds, first_records
 from ..markup import Html, table, tag
 from . import instances
 from .facts import Facts
@@ -53,15 +53,19 @@ def _library(told: Sequence[Facts]) -> list[Html]:
     grades = [grade for grade in (*GRADES, "") if any(facts.entry["grade"] == grade for facts in told)]
     columns = [Column("family", "family"), Column("instances", "instances", "", True)]
     columns += [Column(grade or "none", grade or "not graded", "", True) for grade in grades]
-    columns += [Column("proved", "proved", "an optimum is claimed", True)]
+    columns += [
+        Column("proved", "proved", "an optimum is claimed", True),
+        Column("exact", "in rational numbers", "a proof of it is stored, kktgen help proofs", True),
+    ]
     rows = []
     for family in families:
         own = [facts.entry for facts in told if facts.entry["family"] == family]
         counts = [sum(one["grade"] == grade for one in own) for grade in grades]
-        cells = [Cell(family), *map(Cell, [len(own), *counts, sum(bool(one["proved"]) for one in own)])]
+        cells = [Cell(family), *map(Cell, [len(own), *counts, sum(bool(one["proved"]) for one in own), _exact(own)])]
         rows.append(Row(family, cells))
     proved = sum(bool(facts.entry["proved"]) for facts in told)
-    said = f"Of {len(told)} instances the optimum of {proved} is proved."
+    exact = _exact([facts.entry for facts in told])
+    said = f"Of {len(told)} instances the optimum of {proved} is proved, that of {exact} in rational numbers."
     times = sorted(
         least for facts in told
         if (least := min(default_seconds(facts.known.get("history") or first_records(facts.known)), default=math.inf))
@@ -75,6 +79,11 @@ def _library(told: Sequence[Facts]) -> list[Html]:
             curves.steps({"default recipe": times}, len(told), figures.LEAST, most, "seconds", "proved over time"),
         ]
     return out
+
+
+def _exact(entries: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many optima are proved in rational numbers."""
+    return sum(one["claim"] == EXACT for one in entries)
 
 
 def _none() -> Html:
