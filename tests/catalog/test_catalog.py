@@ -214,8 +214,8 @@ def test_instance_file_beside_its_model(model_file, tmp_path):
     [
         ("model = ", "not a TOML file"),
         ("modle = 'tiny.py'", r"unknown key 'modle' \(did you mean model\?\)"),
-        ("quick = 'yes'", "'quick' must be a bool"),
-        ("parameters = 3", "'parameters' must be a dict"),
+        ("quick = 'yes'", "'quick' must be true or false"),
+        ("parameters = 3", "'parameters' must be a table"),
     ],
 )
 def test_faulty_instances_are_refused(tmp_path, text, words):

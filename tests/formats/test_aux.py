@@ -376,7 +376,7 @@ def test_generate_info_and_solve(tmp_path):
     m = kg.read(tmp_path / names[1])
     assert m.about["model"] == "random_bilevel/lp_10x5" and m.about["parameters"]["cols"] == 5
     assert sorted(m.about["files"]) == sorted(set(names) - {names[1]})
-    assert "seed" in m.about["parameters"] and m.about["known"]["claim"] == "optimal"
+    assert "seed" in m.about["parameters"] and m.about["known"]["claim"] == "proved"
     told = run("info", tmp_path / names[1])
     assert "n_link^C" in told and "as written" in told and "complementarity(f1)" in told
     (tmp_path / names[3]).write_text("changed")

@@ -43,7 +43,6 @@ def test_kkt_refuses_and_names_what_there_is():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (kg.agree, "kg.optimize.m, solver='highs'."),
         (kg.explain, "kg.optimize says whether a master"),
         (kg.pessimistic, "pessimistic: .*ties are worth at one decision"),
         (lambda m: kg.optimize(m, pessimistic=True), "pessimistic: .*ties are worth at one decision"),

@@ -315,9 +315,14 @@ def _joint(
     others = [solution for solution in everyone if solution is not carrier.solution]
     report = verify(bilevel, joint, tolerances=tolerances, evidence=others, time_limit=time_limit)
     if report.claim == "optimal" and any(run.disagrees for run in runs):
-        why = "the runs disagree, so at least one solver or encoding is wrong: no optimum is claimed before it is known"
-        report = replace(report, claim="bilevel-feasible", attained=None, reasons=(why, *report.reasons))
+        report = lowered(report)
     return joint, report
+
+
+def lowered(report: Report) -> Report:
+    """Return the report of a verified point without the claim of an optimum, as runs disagree."""
+    why = "the runs disagree, so at least one solver or encoding is wrong: no optimum is claimed before it is known"
+    return replace(report, claim="bilevel-feasible", attained=None, reasons=(why, *report.reasons))
 
 
 def _without_point(

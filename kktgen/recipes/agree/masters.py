@@ -13,9 +13,9 @@ from ...deadline import Deadline
 from ...errors import BoundError, SolverError, UnsupportedError
 from ...problem.bilevel import Bilevel
 from ...verification.refutation import VerifiedPoint, beats, best
-from ...verification.report import Report, Tolerances
+from ...verification.report import Tolerances
 from ..optimize import optimize
-from .agreement import AGREES, REFUSED, Agreement, Run, brief
+from .agreement import AGREES, REFUSED, Agreement, Run, brief, lowered
 
 WAY = "responses"
 """How a run is called in the table where no encoding of the masters is asked for."""
@@ -79,16 +79,9 @@ def _held(bilevel: Bilevel, runs: Sequence[Run], tolerances: Tolerances) -> Agre
     least = min(held, key=lambda run: (sense * (run.value or 0.0), -sense * (run.bound or 0.0)))
     report = least.report
     assert report is not None
-    if any(run.disagrees for run in judged):
-        report = _lowered(report)
+    if report.ok and any(run.disagrees for run in judged):
+        report = lowered(report)
     return Agreement(bilevel.name, judged, report, least.solution, tolerances.optimality)
-
-
-def _lowered(report: Report) -> Report:
-    """Return a report without its claim, as runs disagree."""
-    why = "the runs disagree, so at least one solver is wrong: no optimum is claimed before it is known"
-    claim = "bilevel-feasible" if report.ok else report.claim
-    return replace(report, claim=claim, attained=None, reasons=(why, *report.reasons))
 
 
 def _verdict(sense: int, run: Run, top: VerifiedPoint | None, tolerance: float) -> str:
