@@ -33,6 +33,7 @@ def test_encodings_agree_with_the_published_optimum(name, encoding):
     assert solution.objective == pytest.approx(value, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_scip_and_highs_agree_on_a_bounded_mpec():
     m, value = problem("bard1")
     found = kg.agree(m, time_limit=2 * LIMIT)
