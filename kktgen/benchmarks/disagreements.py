@@ -40,6 +40,8 @@ def _within(name: str, group: list[Record]) -> list[str]:
     known = Known.of(group[0]["known"])
     if known.proved and less(sense, value, known.value):
         out.append(f"{name}: {source} has {value:.10g}, better than the known optimum {known.value:.10g}")
+    elif beyond(sense, known.bound, value) and value != known.value:
+        out.append(f"{name}: {source} has {value:.10g}, which the known bound {known.bound:.10g} excludes")
     if known.infeasible and value is not None:
         out.append(f"{name}: {source} has a point of value {value:.10g}, and none is known to exist")
     return out

@@ -55,3 +55,9 @@ def test_two_machines_that_differ_are_named():
 def test_a_point_where_none_is_known_to_exist_is_told():
     lines = disagreements([record(known={"claim": "infeasible"})])
     assert lines == ["a/1: auto scip has a point of value 10, and none is known to exist"]
+
+
+def test_a_point_beyond_the_known_bound_is_told():
+    lines = disagreements([record(value=7.0, bound=7.0, known={"best": 10.0, "bound": 8.0})])
+    assert lines == ["a/1: auto scip has 7, which the known bound 8 excludes"]
+    assert disagreements([record(value=9.0, bound=9.0, known={"best": 10.0, "bound": 8.0})]) == []

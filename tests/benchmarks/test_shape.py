@@ -15,7 +15,9 @@ HERE = {"host": "x", "calibration": 0.05, "cores": 2}
 
 
 def test_records_as_they_are_written_are_well():
-    lost = record(status="lost", claim=None, says=None, ok=False, value=None, bound=None, time=None, began="", load=None)
+    lost = record(
+        status="lost", claim=None, says=None, ok=False, value=None, bound=None, time=None, began="", load=None
+    )
     for one in (record(machine=HERE, versions={"code": "1"}, load=0.5), unsolved(track=[[0.1, 12.0, None]]), lost):
         assert flaw(one) == ""
 

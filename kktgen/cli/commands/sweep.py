@@ -11,7 +11,7 @@ from ...benchmarks import grid, grid_plot, plan, result_table, ways
 from ...catalog import plots
 from .. import printing, runs
 from ..exit_codes import Stop
-from ..options import parameter_options
+from ..options import POSITIVE, parameter_options
 
 SECONDS = 60.0
 """Time limit of a run where none is given."""
@@ -22,7 +22,7 @@ SECONDS = 60.0
 @click.option("--encodings", default="auto", show_default=True, metavar="NAME,..", help="As of kktgen bench.")
 @click.option("--solvers", default="scip", show_default=True, metavar="NAME,..", help="scip, highs, cbc, ...")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=SECONDS, show_default=True, metavar="S",
+    "--time-limit", type=POSITIVE, default=SECONDS, show_default=True, metavar="S",
     help="Seconds a run.",
 )  # fmt: skip
 @runs.run_options
