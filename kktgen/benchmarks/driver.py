@@ -156,7 +156,7 @@ def drive(
         for future in ended:
             one = _record(future, futures[future], alive)
             if one is None:
-                raise SolverError(_gone(len(pending) + 1))
+                raise SolverError(_gone(state.left))
             journal.add(one)
             failed, wrong = state.failed + (one["verdict"] == "failed"), state.wrong + (one["verdict"] == "wrong")
             state = replace(state, done=state.done + 1, left=state.left - 1, failed=failed, wrong=wrong)
