@@ -46,8 +46,11 @@ def values(text: str, where: str) -> list[str]:
 
 def _steps(first: str, last: str, step: str | None, where: str) -> list[str]:
     a, b, c = Fraction(first), Fraction(last), Fraction(step or 1)
-    if c <= 0 or b < a or (b - a) / c > MOST:
-        raise ProblemError(f"{where}: {first}..{last}{f'..{step}' if step else ''} is no rising range of values")
+    word = f"{first}..{last}{f'..{step}' if step else ''}"
+    if c <= 0 or b < a:
+        raise ProblemError(f"{where}: {word} is no rising range of values")
+    if (b - a) / c > MOST:
+        raise ProblemError(f"{where}: {word} has more than {MOST} values; take larger steps, FIRST..LAST..STEP")
     found = [a + k * c for k in range(int((b - a) / c) + 1)]
     return [str(int(value)) if value.denominator == 1 else repr(float(value)) for value in found]
 

@@ -44,3 +44,10 @@ def test_numbers_that_no_solver_takes_are_refused_shortly_and_at_once(text):
         whole(text, "--seeds")
     assert len(str(caught.value)) < 200
     assert whole("2147483647,1,01", "--seeds") == [2147483647, 1]
+
+
+def test_a_range_of_too_many_values_is_told_apart_from_one_that_falls():
+    with pytest.raises(kg.ProblemError, match="1..1000000 has more than 100000 values; take larger steps"):
+        values("1..1000000", "--set x")
+    with pytest.raises(kg.ProblemError, match="3..1 is no rising range"):
+        values("3..1", "--set x")

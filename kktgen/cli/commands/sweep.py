@@ -66,10 +66,11 @@ def command(
     records = runs.made(jobs, output, **asked)
     table = result_table.rows(records, [job.parameters for job in jobs])
     paths = [result_table.write(table, output / f"table.{kind}")]
-    drawn = grid_plot.value_plot(table, found.varied, f"{target} over {', '.join(found.varied)}")
+    varied = [result_table.column(name) for name in found.varied]
+    drawn = grid_plot.value_plot(table, varied, f"{target} over {', '.join(found.varied)}")
     if plot != "none" and drawn is not None:
         paths.append(plots.save(drawn, output / f"sweep.{plot}"))
-    shown = [*found.varied, "encoding", "solver", "status", "claim", "value", "bound", "seconds"]
+    shown = [*varied, "encoding", "solver", "status", "claim", "value", "bound", "seconds"]
     printing.table(shown, ([_word(row[name]) for name in shown] for row in table))
     click.echo()
     printing.section("Files", printing.files(paths))
