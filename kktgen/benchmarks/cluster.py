@@ -8,9 +8,11 @@ or killed, is ended on its worker.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, Executor, Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,11 @@ SECONDS = 20.0
 """How long the scheduler and its first worker are waited for."""
 ALIKE = ("kktgen", "code", "highspy", "pyscipopt")
 """What must be the same on all workers and here."""
+
+LOOK = 0.25
+"""Seconds between two looks at the scheduler."""
+LOGS = ("distributed", "distributed.client", "distributed.core", "distributed.comm", "tornado.application", "asyncio")
+"""Whose log tells of a scheduler that is gone, at length; a sentence of ours says it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +48,62 @@ class Cluster:
     executor: Executor
     workers: int
     alive: Callable[[], bool]
+
+
+class Watched(Executor):
+    """The executor of a cluster, whose futures break as soon as the scheduler is gone: nobody waits for them longer.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    gone : callable
+        Called once when the scheduler is gone.
+    """
+
+    def __init__(self, cluster: Cluster, gone: Callable[[], Any]) -> None:
+        self._cluster, self._gone = cluster, gone
+        self._open: set[Future[Any]] = set()
+        self._lock, self._ended, self._broken = threading.Lock(), threading.Event(), False
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Hand work over."""
+        try:
+            there = None if self._broken else self._cluster.executor.submit(work, *arguments, **named)
+        except Exception as error:
+            raise BrokenExecutor(f"the cluster takes no work: {error}") from error
+        here: Future[Any] = Future()
+        with self._lock:
+            if there is None or self._broken:
+                raise BrokenExecutor("the cluster's scheduler is gone")
+            self._open.add(here)
+        here.add_done_callback(lambda one: there.cancel() if one.cancelled() else None)
+        there.add_done_callback(lambda one: self._came(here, one))
+        return here
+
+    def _came(self, here: Future[Any], there: Future[Any]) -> None:
+        """Pass on what a worker gave."""
+        with self._lock:
+            self._open.discard(here)
+        with suppress(InvalidStateError):  # taken back, or broken before
+            error = BrokenExecutor("taken back by the cluster") if there.cancelled() else there.exception()
+            here.set_result(there.result()) if error is None else here.set_exception(error)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK):
+            if not self._cluster.alive():
+                with self._lock:
+                    self._broken, left = True, list(self._open)
+                    self._open.clear()
+                self._gone()
+                for one in left:
+                    with suppress(InvalidStateError):
+                        one.set_exception(BrokenExecutor("the cluster's scheduler is gone"))
+                return
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Look no longer; the cluster is closed by who opened it."""
+        self._ended.set()
 
 
 class _Unwanted:
@@ -78,6 +141,8 @@ def connected(address: str) -> Iterator[Cluster]:
         import distributed
     except ImportError as error:
         raise UnsupportedError(f"--cluster needs dask, which cannot be imported ({error}): {INSTALL}") from None
+    for name in LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = distributed.Client(address, timeout=SECONDS, name="kktgen", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from ..errors import SolverError
 from .journal import Journal
 from .one_run import one_run, record
 from .plan import Job
+from .verdict import JUDGES, verdict
 
 LOOK = 0.5
 """Seconds between two records of progress."""
@@ -68,6 +69,21 @@ def wanted(jobs: Sequence[Job], journal: Journal, retry: bool = False) -> list[J
     """Return the runs that have no record yet; with ``retry`` those that failed as well."""
     done = {name for name, one in journal.records.items() if not (retry and one["verdict"] == "failed")}
     return [job for job in jobs if job.id not in done]
+
+
+def judged_anew(jobs: Iterable[Job], journal: Journal) -> int:
+    """Write again the records of runs of whose instances something else is known now; return how many there are."""
+    count = 0
+    for job in jobs:
+        was = journal.records.get(job.id)
+        if was is None or not job.known:
+            continue
+        known = {key: value for key, value in was["known"].items() if key not in JUDGES} | job.known
+        if known != was["known"]:
+            now = {**was, "known": known}
+            journal.add({**now, "verdict": verdict(now)})
+            count += 1
+    return count
 
 
 @contextmanager
@@ -140,7 +156,7 @@ def drive(
         for future in ended:
             one = _record(future, futures[future], alive)
             if one is None:
-                raise SolverError(_gone(len(pending) + 1))
+                raise SolverError(_gone(state.left))
             journal.add(one)
             failed, wrong = state.failed + (one["verdict"] == "failed"), state.wrong + (one["verdict"] == "wrong")
             state = replace(state, done=state.done + 1, left=state.left - 1, failed=failed, wrong=wrong)

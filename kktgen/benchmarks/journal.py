@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import IO, Any
 
 from ..errors import FormatError
+from .disagreements import disagreements
+from .shape import flaw
 
 NAME = "runs.jsonl"
 """The file of a folder of results."""
@@ -107,12 +109,30 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def merged(folders: Iterable[Path]) -> list[dict[str, Any]]:
-    """Return the records of several folders; of one id those that gave an answer first, then the latest."""
-    out: dict[str, dict[str, Any]] = {}
+    """Return the records of several folders; of one id those that gave an answer first, then the latest.
+
+    Records of one id that contradict each other are all returned, so that they can be told.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
     for folder in folders:
         for name, record in read(folder).items():
-            if name not in out or _rank(record) > _rank(out[name]):
-                out[name] = record
+            found.setdefault(name, []).append(record)
+    return [one for records in found.values() for one in _kept(records)]
+
+
+def _kept(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what counts of the records of one id."""
+    ranked = sorted(records, key=_rank, reverse=True)
+    answered = [one for one in ranked if one["verdict"] != "failed"]
+    return ranked[:1] if not disagreements(answered) else _unlike(answered)
+
+
+def _unlike(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return records without those that say the same as one before."""
+    out: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for one in records:
+        said = (one["verdict"], one["says"], one["ok"], one["value"], one["bound"], one.get("problem"))
+        out.setdefault(said, one)
     return list(out.values())
 
 
@@ -128,7 +148,10 @@ def _parsed(data: bytes, path: Path) -> dict[str, dict[str, Any]]:
             record = json.loads(line)
             if not str(record["schema"]).startswith("kktgen.run/"):
                 raise KeyError
-            out[record["id"]] = record
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise FormatError(f"{path}, line {number}: no record of a run (schema kktgen.run/1)") from None
+        fault = flaw(record)
+        if fault:
+            raise FormatError(f"{path}, line {number}: {fault}; take the line out, and its run can be made again")
+        out[record["id"]] = record
     return out

@@ -34,6 +34,8 @@ CODE = (
     "from kktgen.benchmarks import child; child.main()"
 )
 """What the process runs: it imports from where this one does."""
+SAYS = {"built": {"problem"}, "track": {"at", "value", "bound"}, "done": {"status"}}
+"""Kinds of messages, and what each holds."""
 TICK = 0.1
 """Seconds between two looks at the clock."""
 LINES = 20
@@ -126,8 +128,10 @@ class _Process(Group):
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            with contextlib.suppress(ValueError):  # a line cut short by the end
-                self.messages.put(json.loads(line))
+            with contextlib.suppress(ValueError, RecursionError):  # a line cut short by the end, or not of the child
+                message = json.loads(line)
+                if isinstance(message, dict) and SAYS.get(str(message.get("kind")), {""}) <= set(message):
+                    self.messages.put(message)
         self.messages.put(None)
 
     def _log(self) -> None:

@@ -22,6 +22,9 @@ from .ways import seed_options
 BESIDE = (".mps", ".mps.gz", ".lp", ".lp.gz", ".link.json")
 """Files that belong to a problem file of the same stem."""
 
+DIGITS = 9
+"""Most digits of a number of parts."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -77,7 +80,7 @@ def plan(
     found: Sequence[Entry], ways: Iterable[tuple[str, str]], seeds: Sequence[int], time_limit: float,
     memory_limit: float | None = None, report: bool = False,
 ) -> list[Job]:  # fmt: skip
-    """Return the runs of instances by ways by seeds, all ways of an instance together.
+    """Return the runs of instances by ways by seeds, all ways of an instance together, each once.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def plan(
     for _, solver in ways:
         for seed in seeds:
             seed_options(solver, seed)
-    out = []
+    out: dict[str, Job] = {}
     for entry in found:
         digest = source(entry)
         for encoding, solver in ways:
@@ -109,11 +112,10 @@ def plan(
             for seed in seeds:
                 words = [digest, encoding, solver, about, seed, time_limit, memory_limit, versions()["kktgen"], report]
                 name = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
-                out.append(
-                    Job(name, entry.name, entry.target, encoding, solver, about, seed, time_limit, memory_limit,
-                        dict(entry.parameters), dict(entry.known), report)
-                )  # fmt: skip
-    return out
+                job = Job(name, entry.name, entry.target, encoding, solver, about, seed, time_limit, memory_limit,
+                          dict(entry.parameters), dict(entry.known), report)  # fmt: skip
+                out.setdefault(name, job)
+    return list(out.values())
 
 
 def part(jobs: Sequence[Job], text: str) -> list[Job]:
@@ -125,7 +127,8 @@ def part(jobs: Sequence[Job], text: str) -> list[Job]:
         Not two whole numbers of which the first is one of 1 to n.
     """
     k, stroke, n = text.partition("/")
-    if not (stroke and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+    numbers = all(one.isdecimal() and len(one) <= DIGITS for one in (k, n))
+    if not (stroke and numbers and 1 <= int(k) <= int(n)):
         raise ProblemError(f"--part takes k/n with k from 1 to n, such as 3/20, got {text!r}")
     return list(jobs[int(k) - 1 :: int(n)])
 

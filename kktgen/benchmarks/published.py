@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import folder, instance_names, load_instance
+from ..errors import FormatError
 from . import journal
 from .verdict import judging, verdict
 
@@ -41,11 +42,23 @@ def merged(folders: Iterable[Path]) -> list[dict[str, Any]]:
     Raises
     ------
     FormatError
-        A folder holds no runs.
+        A folder holds no runs, or there are no published ones.
     """
-    found = (path() if str(one) == WORD and not one.exists() else one for one in folders)
-    records = journal.merged(found)
+    folders = list(folders)
+    records = journal.merged(_place(one) for one in folders)
     return judged(records) if WORD in map(str, folders) else records
+
+
+def _place(folder: Path) -> Path:
+    """Return where the runs of a folder are, or the published ones."""
+    if str(folder) != WORD or folder.exists():
+        return folder
+    if not path().is_file():
+        raise FormatError(
+            f"there are no published runs here: {path()} is missing; make runs of your own with kktgen bench SET "
+            "-o results/, and show results/"
+        )
+    return path()
 
 
 def judged(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

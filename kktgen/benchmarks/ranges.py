@@ -9,7 +9,11 @@ from ..errors import ProblemError
 
 MOST = 100_000
 """Most values of one list."""
-_NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+LARGEST = 2**31 - 1
+"""Largest whole number that solvers take."""
+SHOWN = 60
+"""Most characters of a text that are told again."""
+_NUMBER = r"[-+]?\d{1,40}(?:\.\d{1,40})?(?:[eE][-+]?\d{1,2})?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:\.\.({_NUMBER}))?")
 _OUTSIDE = re.compile(r",(?![^\[(]*[\])])")
 """A comma that stands in no brackets."""
@@ -42,14 +46,17 @@ def values(text: str, where: str) -> list[str]:
 
 def _steps(first: str, last: str, step: str | None, where: str) -> list[str]:
     a, b, c = Fraction(first), Fraction(last), Fraction(step or 1)
-    if c <= 0 or b < a or (b - a) / c > MOST:
-        raise ProblemError(f"{where}: {first}..{last}{f'..{step}' if step else ''} is no rising range of values")
+    word = f"{first}..{last}{f'..{step}' if step else ''}"
+    if c <= 0 or b < a:
+        raise ProblemError(f"{where}: {word} is no rising range of values")
+    if (b - a) / c > MOST:
+        raise ProblemError(f"{where}: {word} has more than {MOST} values; take larger steps, FIRST..LAST..STEP")
     found = [a + k * c for k in range(int((b - a) / c) + 1)]
     return [str(int(value)) if value.denominator == 1 else repr(float(value)) for value in found]
 
 
 def whole(text: str, where: str) -> list[int]:
-    """Return the values of a text as whole numbers of 0 or more.
+    """Return the values of a text as whole numbers from 0 to ``LARGEST``, each once.
 
     Raises
     ------
@@ -57,6 +64,7 @@ def whole(text: str, where: str) -> list[int]:
         One is something else.
     """
     out = values(text, where)
-    if not all(word.isdecimal() for word in out):
-        raise ProblemError(f"{where}: whole numbers are wanted, such as 0..2, got {text!r}")
-    return [int(word) for word in out]
+    if not all(word.isdecimal() and len(word) <= len(str(LARGEST)) and int(word) <= LARGEST for word in out):
+        got = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise ProblemError(f"{where}: whole numbers up to {LARGEST} are wanted, such as 0..2, got {got!r}")
+    return list(dict.fromkeys(map(int, out)))

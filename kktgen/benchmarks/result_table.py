@@ -28,16 +28,23 @@ def rows(records: Sequence[Mapping[str, Any]], parameters: Sequence[Mapping[str,
         Of each record the values of the grid.
     """
     names = list(dict.fromkeys(name for one in parameters for name in one))
+    heads = {name: column(name) for name in names}
     told = list(dict.fromkeys(name for one in records for name in one.get("report") or {}))
     out = []
     for record, chosen in zip(records, parameters, strict=True):
         found = {("seconds" if name == "time" else name): record.get(name) for name in FOUND}
         out.append(
-            {**{name: _cell(chosen.get(name)) for name in names},
+            {**{heads[name]: _cell(chosen.get(name)) for name in names},
              "encoding": record["encoding"], "solver": record["solver"], **found,
              **{name: (record.get("report") or {}).get(name) for name in told}}
         )  # fmt: skip
     return out
+
+
+def column(parameter: str) -> str:
+    """Return the column of a parameter: its name, unless a column of what was found is called so."""
+    own = ("encoding", "solver", "seconds", *(name for name in FOUND if name != "time"))
+    return f"parameter {parameter}" if parameter in own else parameter
 
 
 def check_kind(kind: str) -> None:

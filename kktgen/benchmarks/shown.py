@@ -34,7 +34,7 @@ def line(record: Record) -> str:
 
 def told(records: Sequence[Record]) -> str:
     """Return what is told of runs, as text."""
-    return "\n\n".join(str(part) for part in [*_first(records), *_tables(records)])
+    return "\n\n".join(str(part) for part in [*_first(records), *_tables(records), *_failed(records)])
 
 
 def told_against(before: Sequence[Record], after: Sequence[Record]) -> str:
@@ -105,6 +105,12 @@ def _first(records: Sequence[Record]) -> list[str]:
     if loaded:
         out.append(f"{loaded} runs began with more load than the machine has cores; their times say little")
     return out
+
+
+def _failed(records: Sequence[Record]) -> list[str]:
+    """Return what the runs without an answer died of, which stands last."""
+    failed = [line(one) for one in records if one["verdict"] == "failed"]
+    return [_listed(f"{len(failed)} runs failed", failed)] if failed else []
 
 
 def _listed(head: str, lines: list[str]) -> str:

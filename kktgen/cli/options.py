@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,20 @@ from click.core import ParameterSource
 import kktgen as kg
 
 from ..errors import ProblemError
+
+
+class Finite(click.FloatRange):
+    """A number of a range, but neither nan nor inf."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Finite(min=0, min_open=True)
 
 
 def _assignments(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
@@ -58,11 +73,9 @@ solver_option = click.option(
     callback=lower,
     help="See kktgen solvers; or a command of your own: 'files:prog {model} {solution}'.",
 )
-time_option = click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything."
-)
+time_option = click.option("--time-limit", type=POSITIVE, metavar="S", help="Seconds for everything.")
 memory_option = click.option(
-    "--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="MB",
+    "--memory-limit", type=POSITIVE, metavar="MB",
     help="Memory the solver may take beyond the loaded model (Linux).",
 )  # fmt: skip
 _workers = (
@@ -79,9 +92,7 @@ def worker_options(command: Any) -> Any:
     return functools.reduce(lambda inner, option: option(inner), reversed(_workers), command)
 
 
-gap_option = click.option(
-    "--gap", type=click.FloatRange(min=0), metavar="G", help="Relative gap at which the solver may stop."
-)
+gap_option = click.option("--gap", type=Finite(min=0), metavar="G", help="Relative gap at which the solver may stop.")
 folder_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("."), show_default=True, metavar="DIR",
     help="Write the files into this folder.",

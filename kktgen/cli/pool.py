@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
+import click
+
 import kktgen as kg
 
 from ..benchmarks import cluster
@@ -31,8 +33,8 @@ def pool_for(bilevel: kg.Bilevel, jobs: int | None = None, address: str | None =
     are at.
     """
     if address is not None:
-        with cluster.connected(address) as workers:
-            yield workers.executor
+        with cluster.connected(address) as workers, cluster.Watched(workers, _gone) as watched:
+            yield watched
         return
     count = _suited(bilevel) if jobs is None else jobs
     if count < 2:
@@ -51,6 +53,10 @@ def pool_for(bilevel: kg.Bilevel, jobs: int | None = None, address: str | None =
         for process in multiprocessing.active_children():
             if process not in before:
                 process.terminate()
+
+
+def _gone() -> None:
+    click.echo("kktgen: the cluster's scheduler is gone; what is left to do is done here", err=True)
 
 
 def _suited(bilevel: kg.Bilevel) -> int:

@@ -14,10 +14,11 @@ from ..benchmarks.journal import Journal
 from ..benchmarks.plan import Job
 from ..benchmarks.verdict import fails
 from . import printing
+from .options import POSITIVE
 
 _options = (
     click.option(
-        "--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="GB",
+        "--memory-limit", type=POSITIVE, metavar="GB",
         help="Memory a run may take beyond Python, its libraries and the problem (Linux).",
     ),
     click.option(
@@ -42,6 +43,9 @@ def made(planned: Sequence[Job], folder: Path, **asked: Any) -> list[dict[str, A
         todo = driver.wanted(planned, journal, asked["retry"])
         if len(todo) < len(planned):
             click.echo(f"{len(planned) - len(todo)} of {len(planned)} runs are there already", err=True)
+        other = driver.judged_anew(planned, journal)
+        if other:
+            click.echo(f"{other} of them are judged anew: something else is known of their instances now", err=True)
         if todo:
             with printing.Progress(asked["quiet"]) as progress:
                 progress.stage = "running"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
 
@@ -188,3 +190,52 @@ def test_nobody_at_an_address_and_no_workers_are_told(tmp_path, monkeypatch):
         cluster.connected(here.address),
     ):
         pass
+
+
+def test_a_scheduler_that_dies_while_a_problem_is_solved_is_told_and_the_work_goes_on_here(tmp_path):
+    words = (
+        "kktgen",
+        "solve",
+        "dso_vpp",
+        "--set",
+        "vpps=9",
+        "hours=2",
+        "--decompose",
+        "on",
+        "--time-limit",
+        "60",
+        "-q",
+    )
+    with dask_here.cluster(tmp_path) as here, open(tmp_path / "said", "wb") as said:
+        client = __import__("distributed").Client(here.address)
+        command = subprocess.Popen(
+            [sys.executable, "-m", *words, "--cluster", here.address], stdout=said, stderr=said,
+            env={**os.environ, "PYTHONPATH": str(dask_here.ROOT)},
+        )  # fmt: skip
+        wait_for(lambda: any(client.processing().values()), 60)
+        client.close()
+        here.scheduler.kill()
+        assert command.wait(60) == 0
+    text = (tmp_path / "said").read_text()
+    assert "scheduler is gone; what is left to do is done here" in text
+    assert "claim: optimal" in text and "Traceback" not in text and " ERROR " not in text
+
+
+def test_futures_break_when_the_scheduler_is_gone():
+    alive, gone = threading.Event(), threading.Event()
+    alive.set()
+    with ThreadPoolExecutor(1) as pool:
+        over = threading.Event()
+        watched = cluster.Watched(cluster.Cluster(pool, 1, alive.is_set), gone.set)
+        assert watched.submit(divmod, 7, 2).result(10) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            watched.submit(divmod, 7, 0).result(10)
+        stuck, waiting = watched.submit(over.wait, 60), watched.submit(int)
+        assert waiting.cancel()
+        alive.clear()
+        with pytest.raises(BrokenExecutor, match="scheduler is gone"):
+            stuck.result(10)
+        with pytest.raises(BrokenExecutor, match="scheduler is gone"):
+            watched.submit(int)
+        assert gone.wait(10)
+        over.set()

@@ -43,3 +43,21 @@ def test_what_beats_the_known_optimum_and_other_problems_of_one_name():
 
 def test_an_unverified_optimum_is_told():
     assert "fails verification" in disagreements([record(ok=False, claim="unverified")])[0]
+
+
+def test_two_machines_that_differ_are_named():
+    lines = disagreements([
+        record(machine={"host": "x"}, **OPEN), record(machine={"host": "y"}, value=11.0, bound=11.0, **OPEN),
+    ])  # fmt: skip
+    assert lines == ["a/1: auto scip on y calls 11 optimal, auto scip on x has 10"]
+
+
+def test_a_point_where_none_is_known_to_exist_is_told():
+    lines = disagreements([record(known={"claim": "infeasible"})])
+    assert lines == ["a/1: auto scip has a point of value 10, and none is known to exist"]
+
+
+def test_a_point_beyond_the_known_bound_is_told():
+    lines = disagreements([record(value=7.0, bound=7.0, known={"best": 10.0, "bound": 8.0})])
+    assert lines == ["a/1: auto scip has 7, which the known bound 8 excludes"]
+    assert disagreements([record(value=9.0, bound=9.0, known={"best": 10.0, "bound": 8.0})]) == []

@@ -130,3 +130,14 @@ def test_parts_are_disjoint_and_whole(model_file):
     for text in ("0/3", "4/3", "1", "a/b", "/"):
         with pytest.raises(kg.ProblemError, match="--part takes k/n"):
             part(every, text)
+
+
+def test_where_all_runs_are_taken_back_at_once_all_of_them_are_counted(tmp_path, model_file):
+    def taken(job):
+        future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+    with Journal(tmp_path) as journal, pytest.raises(kg.SolverError, match="gone, 3 runs have no record"):
+        driver.drive(jobs(model_file(), seeds=(0, 1, 2)), journal, taken, 1)

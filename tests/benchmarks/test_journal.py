@@ -67,6 +67,27 @@ def test_results_of_two_machines_are_put_together(tmp_path):
     assert {one["id"] for one in merged([tmp_path / "b", tmp_path / "a"])} == {one["id"] for one in found.values()}
 
 
+def test_records_of_one_id_that_contradict_each_other_are_all_there(tmp_path):
+    free = {"known": {}}
+    other = record("a/1", value=11.0, bound=11.0, began="2026-02-01T00:00:00+00:00", **free)
+    failed = record("a/1", status="lost", began="2026-03-01", **free)
+    for name, one in {"a": record("a/1", **free), "b": other, "c": failed, "d": record("a/1", **free)}.items():
+        with Journal(tmp_path / name) as journal:
+            journal.add(one)
+    found = merged([tmp_path / name for name in "abcd"])
+    assert [one["value"] for one in found] == [11.0, 10.0]
+    assert merged([tmp_path / name for name in "acd"]) == [record("a/1", **free)]
+
+
+def test_a_wrong_answer_is_not_hidden_by_a_later_right_one(tmp_path):
+    wrong = record(value=11.0, bound=11.0)
+    assert wrong["verdict"] == "wrong"
+    for name, one in {"a": wrong, "b": record(began="2026-02-01T00:00:00+00:00")}.items():
+        with Journal(tmp_path / name) as journal:
+            journal.add(one)
+    assert {one["verdict"] for one in merged([tmp_path / "a", tmp_path / "b"])} == {"wrong", "right"}
+
+
 def test_no_runs_are_named(tmp_path):
     with pytest.raises(kg.FormatError, match="cannot be read"):
         read(tmp_path)

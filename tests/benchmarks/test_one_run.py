@@ -115,3 +115,32 @@ def test_a_long_track_is_thinned_to_its_ends_and_changes():
     busy = [[float(k), float(k), None] for k in range(500)]
     assert len(thinned(busy)) <= POINTS and thinned(busy)[-1] == busy[-1]
     assert thinned(track[:5]) == track[:5]
+
+
+@LINUX
+def test_what_a_model_writes_between_the_messages_is_left_out(tmp_path):
+    lines = r"3\n[1]\nnull\n{}\nno\n{\"kind\": \"track\"}\n{\"kind\": [1]}\n{\"kind\": \"done\"}\n"
+    path = tmp_path / "noisy.py"
+    path.write_text(f'''
+import os
+import kktgen as kg
+
+
+def build():
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2 and "pipe" in os.readlink(f"/proc/self/fd/{{name}}"):
+                os.write(int(name), b"{lines}")
+        except OSError:
+            pass
+    m = kg.Bilevel("noisy")
+    x = m.var("x", lb=0, ub=8)
+    lower = m.follower("lower")
+    y = lower.var("y", lb=0, ub=9)
+    lower.minimize(y)
+    lower.add(y >= x)
+    m.maximize(x - 0.5 * y)
+    return m
+''')
+    record = one_run(jobs(path)[0].to_dict())
+    assert (record["status"], record["value"]) == ("optimal", pytest.approx(4.0))

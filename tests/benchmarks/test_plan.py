@@ -6,7 +6,7 @@ import pytest
 
 import kktgen as kg
 from kktgen import catalog
-from kktgen.benchmarks.plan import plan, source
+from kktgen.benchmarks.plan import part, plan, source
 from kktgen.benchmarks.sets import Entry, entries
 
 
@@ -61,3 +61,13 @@ def test_a_solver_without_a_seed_is_refused():
     assert plan(found, [("auto", "files:glpk")], (0,), 10.0)
     with pytest.raises(kg.UnsupportedError, match="takes no seed"):
         plan(found, [("auto", "files:glpk")], (0, 1), 10.0)
+
+
+def test_a_way_that_is_asked_for_twice_is_one_run(model_file):
+    assert len(ids([Entry("own/tiny", str(model_file()))] * 2, [("auto", "scip")] * 2, (0, 0))) == 1
+
+
+@pytest.mark.parametrize("text", ["1/" + "9" * 5000, "9" * 5000 + "/2"])
+def test_a_part_of_endless_digits_is_refused(text):
+    with pytest.raises(kg.ProblemError, match="--part takes k/n"):
+        part([], text)

@@ -66,3 +66,10 @@ def test_no_published_run_is_of_an_unknown_instance_or_claims_what_is_wrong():
     assert [one["id"] for one in records if one["verdict"] == "wrong" and one["encoding"] not in guesses] == []
     assert {one["verdict"] for one in records} >= {"right", "open"}
     assert published.path().stat().st_size < 10 * LARGEST[".bilevel.json.gz"]
+
+
+def test_published_runs_that_are_missing_are_told_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(published, "path", lambda: tmp_path / "runs.jsonl.gz")
+    with pytest.raises(kg.FormatError, match="no published runs here.*is missing; make runs"):
+        published.merged([Path(published.WORD)])

@@ -36,3 +36,18 @@ def test_whole_numbers():
     for text in ("-1", "1.5", "a"):
         with pytest.raises(kg.ProblemError, match="--seeds: whole numbers"):
             whole(text, "--seeds")
+
+
+@pytest.mark.parametrize("text", ["2147483648", "9" * 5000, "1..1e999999999", f"0..{'9' * 5000}"])
+def test_numbers_that_no_solver_takes_are_refused_shortly_and_at_once(text):
+    with pytest.raises(kg.ProblemError, match="--seeds: ") as caught:
+        whole(text, "--seeds")
+    assert len(str(caught.value)) < 200
+    assert whole("2147483647,1,01", "--seeds") == [2147483647, 1]
+
+
+def test_a_range_of_too_many_values_is_told_apart_from_one_that_falls():
+    with pytest.raises(kg.ProblemError, match="1..1000000 has more than 100000 values; take larger steps"):
+        values("1..1000000", "--set x")
+    with pytest.raises(kg.ProblemError, match="3..1 is no rising range"):
+        values("3..1", "--set x")

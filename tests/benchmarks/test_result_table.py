@@ -85,3 +85,9 @@ def test_a_plot_can_be_drawn(tmp_path):
     assert plot is not None
     assert [series["label"] for series in plot["panels"][0]["series"]] == ["auto", "sos1"]
     assert kg.plots.save(plot, tmp_path / "plot.svg").stat().st_size > 1000
+
+
+def test_a_parameter_that_is_called_as_what_is_found_has_a_column_of_its_own():
+    (row,) = result_table.rows([record(value=10.0)], [{"value": 3, "seconds": 4, "time": 5}])
+    assert (row["parameter value"], row["parameter seconds"], row["time"]) == (3, 4, 5)
+    assert (row["value"], row["seconds"]) == (10.0, 1.0)

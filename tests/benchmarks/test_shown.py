@@ -71,3 +71,10 @@ def test_curves_rise_at_their_values():
     paths = re.findall(r'd="(M50\.0 [^"v]*)"', svg)
     assert paths == ["M50.0 258.0H50.0V135.0H250.0V12.0H450.0", "M50.0 258.0H450.0"]
     assert curves.steps({"late": [1000.0]}, 1, 1.0, 100.0, "s", "w").count("V12.0H") == 0
+
+
+def test_what_failed_is_told_last_with_its_reason():
+    lost = record("a/3", status="killed", claim=None, value=None, bound=None, ok=False, error="out of patience")
+    last = shown.told([*some(), lost]).split("\n\n")[-1]
+    assert last == "1 runs failed:\n  failed: a/3, auto scip, killed, known 10, out of patience"
+    assert "runs failed" not in shown.told(some())

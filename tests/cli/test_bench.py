@@ -105,3 +105,22 @@ def test_the_quick_set_is_right_within_its_time(tmp_path):
     assert {one["verdict"] for one in records} <= {"right", "open", "better"}
     assert sum(one["wall"] for one in records) < 240  # a busy machine; see the guide
     assert all(json.dumps(one) for one in records) and catalog.instance_names()
+
+
+@pytest.mark.parametrize("option", ["--time-limit", "--memory-limit"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400", "0"])
+def test_limits_that_are_none_are_refused(option, value, tmp_path):
+    done = run("bench", "classics/bard_1983", option, value, "-o", tmp_path / "out")
+    assert done.exit_code == 2 and option in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_a_corrected_value_on_the_shelf_judges_the_runs_that_are_there(tmp_path, model_file):
+    case, out = tmp_path / "case.toml", tmp_path / "out"
+    model_file()
+    case.write_text('model = "tiny.py"\n[known]\nobjective = 6.0\n')
+    assert run("bench", case, "-o", out, "-q").exit_code == 1
+    case.write_text('model = "tiny.py"\n[known]\nobjective = 6.13333333\n')
+    again = run("bench", case, "-o", out, "-q")
+    assert again.exit_code == 0 and "1 of them are judged anew" in again.stderr
+    assert run("bench", "show", out).exit_code == 0
+    assert "judged anew" not in run("bench", case, "-o", out, "-q").stderr

@@ -11,6 +11,7 @@ from ...benchmarks import plan, published, ranges, sets, shown, ways
 from ...formats.writing import files
 from .. import printing, runs
 from ..exit_codes import Stop
+from ..options import POSITIVE
 
 FULL_SECONDS = 60.0
 """Time limit of a run where none is given."""
@@ -52,7 +53,7 @@ def command() -> None:
 @click.option("--solvers", default="scip", show_default=True, metavar="NAME,..", help="scip, highs, cbc, ...")
 @click.option("--seeds", default="0", show_default=True, metavar="0..2", help="The solver's seeds; 0 is as it comes.")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="S",
+    "--time-limit", type=POSITIVE, metavar="S",
     help=f"Seconds a run; {FULL_SECONDS:g} by default, {sets.QUICK_SECONDS:g} for the set quick.",
 )  # fmt: skip
 @runs.run_options

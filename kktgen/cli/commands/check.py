@@ -12,7 +12,7 @@ import kktgen as kg
 from ...recipes.agree import agree
 from .. import checks, printing, result_files, task
 from ..exit_codes import Stop
-from ..options import parameter_options
+from ..options import POSITIVE, parameter_options
 
 
 def names(ctx: click.Context, option: click.Parameter, text: str | None) -> list[str] | None:
@@ -30,7 +30,7 @@ def names(ctx: click.Context, option: click.Parameter, text: str | None) -> list
 @click.option("--encoding", "encodings", metavar="A,B", callback=names, help="These alone; all that apply by default.")
 @click.option("--solver", "solvers", metavar="X,Y", callback=names, help="These alone; all libraries by default.")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="S",
+    "--time-limit", type=POSITIVE, default=60.0, show_default=True, metavar="S",
     help="Seconds for each run.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")

@@ -17,7 +17,7 @@ from ...library.sources import source_of
 from ...library.stored import LARGEST
 from .. import printing, result_files
 from ..exit_codes import Stop
-from ..options import parameter_options
+from ..options import POSITIVE, parameter_options
 from ..pool import processes
 
 SHOWN = (
@@ -54,7 +54,7 @@ def command() -> None:
 @click.option("--name", default="", metavar="CASE", help="Name of the instance; that of the file by default.")
 @click.option("--family", default="", metavar="F", help="Write into this family of a checkout's instances.")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="S",
+    "--time-limit", type=POSITIVE, default=60.0, show_default=True, metavar="S",
     help="Seconds for the solve; a second proof has as many again.",
 )  # fmt: skip
 @click.option(

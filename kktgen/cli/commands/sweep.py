@@ -11,7 +11,7 @@ from ...benchmarks import grid, grid_plot, plan, result_table, ways
 from ...catalog import plots
 from .. import printing, runs
 from ..exit_codes import Stop
-from ..options import parameter_options
+from ..options import POSITIVE, parameter_options
 
 SECONDS = 60.0
 """Time limit of a run where none is given."""
@@ -22,7 +22,7 @@ SECONDS = 60.0
 @click.option("--encodings", default="auto", show_default=True, metavar="NAME,..", help="As of kktgen bench.")
 @click.option("--solvers", default="scip", show_default=True, metavar="NAME,..", help="scip, highs, cbc, ...")
 @click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), default=SECONDS, show_default=True, metavar="S",
+    "--time-limit", type=POSITIVE, default=SECONDS, show_default=True, metavar="S",
     help="Seconds a run.",
 )  # fmt: skip
 @runs.run_options
@@ -66,10 +66,11 @@ def command(
     records = runs.made(jobs, output, **asked)
     table = result_table.rows(records, [job.parameters for job in jobs])
     paths = [result_table.write(table, output / f"table.{kind}")]
-    drawn = grid_plot.value_plot(table, found.varied, f"{target} over {', '.join(found.varied)}")
+    varied = [result_table.column(name) for name in found.varied]
+    drawn = grid_plot.value_plot(table, varied, f"{target} over {', '.join(found.varied)}")
     if plot != "none" and drawn is not None:
         paths.append(plots.save(drawn, output / f"sweep.{plot}"))
-    shown = [*found.varied, "encoding", "solver", "status", "claim", "value", "bound", "seconds"]
+    shown = [*varied, "encoding", "solver", "status", "claim", "value", "bound", "seconds"]
     printing.table(shown, ([_word(row[name]) for name in shown] for row in table))
     click.echo()
     printing.section("Files", printing.files(paths))
