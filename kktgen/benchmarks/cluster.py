@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
@@ -28,6 +29,10 @@ ALIKE = ("kktgen", "code", "highspy", "pyscipopt")
 
 LOOK = 0.25
 """Seconds between two looks at the scheduler."""
+SILENT = 10.0
+"""Seconds after which a scheduler that answers nothing, as it is stopped or cut off, counts as gone."""
+ASKED = 2.0
+"""Seconds between two questions to the scheduler."""
 LOGS = ("distributed", "distributed.client", "distributed.core", "distributed.comm", "tornado.application", "asyncio")
 """Whose log tells of a scheduler that is gone, at length; a sentence of ours says it."""
 
@@ -155,9 +160,28 @@ def connected(address: str) -> Iterator[Cluster]:
         _check(client, address)
         workers = sum(client.nthreads().values())
         executor = client.get_executor(pure=False)
-        yield Cluster(executor, workers, lambda: client.status == "running")
+        yield Cluster(executor, workers, _Answers(client))
     finally:
         client.close(timeout=1)
+
+
+class _Answers:
+    """Whether the scheduler of a client answers: it is asked now and then, and waited for ``SILENT`` seconds."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._asked, self._gone = client, time.monotonic(), False
+
+    def __call__(self) -> bool:
+        client = self._client
+        if self._gone or client.status != "running":
+            return False
+        if time.monotonic() - self._asked >= ASKED:
+            try:
+                client.sync(client.scheduler.identity, callback_timeout=SILENT)
+            except Exception:  # it is late, or the connection broke
+                self._gone = True
+            self._asked = time.monotonic()
+        return not self._gone
 
 
 def _check(client: Any, address: str) -> None:

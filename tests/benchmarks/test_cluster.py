@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -239,3 +240,20 @@ def test_futures_break_when_the_scheduler_is_gone():
             watched.submit(int)
         assert gone.wait(10)
         over.set()
+
+
+def test_a_scheduler_that_answers_nothing_counts_as_gone(tmp_path, monkeypatch):
+    """As where it is stopped, or its machine is cut off: no connection breaks then."""
+    monkeypatch.setattr(cluster, "SILENT", 1.0)
+    told = []
+    with (
+        dask_here.cluster(tmp_path) as here, cluster.connected(here.address) as workers,
+        cluster.Watched(workers, lambda: told.append(1)) as executor,
+    ):  # fmt: skip
+        assert executor.submit(abs, -3).result(30) == 3
+        here.scheduler.send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        with pytest.raises(BrokenExecutor, match="scheduler is gone"):
+            executor.submit(abs, -4).result(60)
+        assert time.monotonic() - begun < 15 and told == [1]
+        here.scheduler.send_signal(signal.SIGCONT)
