@@ -14,6 +14,8 @@ from .verdict import VERDICTS, Known
 
 MOMENTS = (0.1, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 """Seconds at which what is solved by then is printed."""
+OWN = 1.0
+"""Load beyond the cores that runs which keep all of them busy cause themselves."""
 LINES = 30
 """Most lines of one kind in a text."""
 
@@ -96,7 +98,7 @@ def _first(records: Sequence[Record]) -> list[str]:
     out += [_listed(f"{len(found)} disagreements", found)] if found else ["no disagreements"]
     states = {one["versions"]["code"] for one in records if one.get("versions", {}).get("code")}
     machines = {one["machine"]["host"]: one["machine"] for one in records if one.get("machine", {}).get("host")}
-    loaded = sum((one.get("load") or 0) > (one.get("machine", {}).get("cores") or math.inf) for one in records)
+    loaded = sum((one.get("load") or 0) > (one.get("machine", {}).get("cores") or math.inf) + OWN for one in records)
     if len(states) > 1:
         out.append(f"the runs are of {len(states)} states of kktgen's code: {', '.join(sorted(states))}")
     if len(machines) > 1:

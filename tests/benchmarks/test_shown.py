@@ -42,7 +42,7 @@ def test_runs_that_not_all_ways_have_are_left_out_and_told():
 def test_machines_states_and_load_are_told():
     here, there = ({"host": name, "calibration": speed, "cores": 2} for name, speed in (("x", 0.05), ("y", 0.1)))
     text = shown.told([
-        record("a/1", machine=here, versions={"code": "1"}, load=0.5),
+        record("a/1", machine=here, versions={"code": "1"}, load=2.9),
         record("a/2", machine=there, versions={"code": "2"}, load=9.0),
     ])  # fmt: skip
     assert "2 machines stand side by side; a fixed computation takes on x 0.05 s, y 0.1 s" in text
