@@ -241,3 +241,28 @@ def test_a_whole_number_beyond_a_large_bound_is_no_response():
     m.minimize(y - 999_990)
     with pytest.raises(kg.ProblemError, match="is none"):
         kg.master(m, [Response("f", np.array([1_000_001.0]), np.array([0.0]))])
+
+
+def test_rows_that_hold_where_the_leader_says_so_leave_no_gap():
+    m = kg.Bilevel("said")
+    x = m.var("x", 3, kind="B")
+    f = m.follower("f")
+    y, u = f.var("y", 2, lb=[-2, 0], ub=[2, 1], kind="I"), f.var("u", lb=0, ub=4)
+    f.add(y[0] + 2 * x[0] <= -2, y[1] + 0.5 * x[1] <= 1.5, u + 2 * x[2] <= 0)
+    f.add(-1 * u <= -4, when=x[1])
+    f.minimize(-4 * y.sum() - 4 * u)
+    m.minimize(4 * y.sum() + 4 * u - 3 * x[0] - 4 * x[1] - 3 * x[2])
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(-4)
+
+
+def test_without_points_nothing_is_bounded_and_the_problem_is_called_infeasible():
+    m = kg.Bilevel("void")
+    x, t = m.var("x", kind="B"), m.var("t")
+    f = m.follower("f", products=True)
+    y, u = f.var("y", lb=0, ub=3, kind="I"), f.var("u", lb=0, ub=1)
+    f.add(y + u + x * y <= 1, 2 * y + 2 * u >= 3, y + x <= 3)
+    f.minimize(y)
+    m.add(t + u <= 4, t >= y)
+    m.minimize(t)
+    assert kg.optimize(m, time_limit=30).solution.status == "infeasible"

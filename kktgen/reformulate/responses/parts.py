@@ -246,6 +246,8 @@ def _steps(M: Csr, whole: np.ndarray) -> np.ndarray:
 
 def _step(values: list[float]) -> float:
     """Return the greatest common divisor of numbers that are fractions; 0 where one is none."""
+    if len(values) == 1:
+        return abs(values[0])
     parts = [Fraction(value).limit_denominator(DENOMINATOR) for value in values]
     if any(abs(float(p) - v) > EXACT * abs(v) for p, v in zip(parts, values, strict=True)):
         return 0.0
