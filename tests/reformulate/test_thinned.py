@@ -258,11 +258,10 @@ def test_rows_that_hold_where_the_leader_says_so_leave_no_gap():
 
 def test_without_points_nothing_is_bounded_and_the_problem_is_called_infeasible():
     m = kg.Bilevel("void")
-    x, t = m.var("x", kind="B"), m.var("t")
-    f = m.follower("f", products=True)
-    y, u = f.var("y", lb=0, ub=3, kind="I"), f.var("u", lb=0, ub=1)
-    f.add(y + u + x * y <= 1, 2 * y + 2 * u >= 3, y + x <= 3)
+    x = m.var("x", lb=1, ub=1, kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=1, ub=5, kind="I")
+    f.add(-1 * y + 2 * (1 - x) <= -3, y + x * (2 * y) <= 5)
     f.minimize(y)
-    m.add(t + u <= 4, t >= y)
-    m.minimize(t)
+    m.minimize(y)
     assert kg.optimize(m, time_limit=30).solution.status == "infeasible"
