@@ -113,7 +113,7 @@ def _of_point(
     rests: list[str] = []
     if known is not None:
         against, rests = _judged(model, known, value, size, tolerances)
-        against = [*against, *(_small(part) for part in parts if part.spread < SMALL)]
+        against = [*against, *(_small(part) for part in parts if 0 < part.spread < SMALL)]
     moves = any(part.is_moved and not part.is_lattice for part in parts)
     claim = "bilevel-feasible" if against else "optimal"
     if moves and known is not None:

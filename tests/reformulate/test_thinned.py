@@ -171,3 +171,97 @@ def test_rows_that_are_none_of_the_kind_are_left_to_constants():
     m.minimize(y.sum())
     (part,) = parts_of(m)
     assert len(takes(part).row) == 0
+
+
+def test_a_follower_without_a_cost_has_nothing_that_tolerances_could_hide():
+    m = kg.Bilevel("idle")
+    x = m.var("x", kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=3, kind="I")
+    f.add(y + 2 * x <= 3)
+    f.minimize(0 * y)
+    m.maximize(y + x)
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(3)
+
+
+def test_a_start_that_presolve_improves_is_not_called_optimal():
+    m = kg.Bilevel("improved")
+    x = [m.var(f"x{t}", kind="B") for t in range(5)]
+    f = m.follower("f")
+    lb, ub = [-2, 1, -2, 0, 0], [1, 4, 1, 1, 1]
+    y = [f.var(f"y{j}", lb=lb[j], ub=ub[j], kind="I" if j < 3 else "C") for j in range(5)]
+    f.add(3 * y[0] - x[3] <= 1, 3 * y[0] + 2 * x[0] <= 2, 2 * y[1] - x[3] <= 3)
+    f.add(-2 * y[4] + 0.5 * x[3] <= 0.5, y[4] - 3 * x[1] <= 3)
+    f.add(y[0] + 2 * y[1] + 4 * y[2] + y[3] + 2 * y[4] <= 1)
+    f.add(y[3] + x[4] * y[3] <= 2, y[2] + x[1] * y[2] <= 0)
+    f.minimize(2 * y[1] - 2 * y[0] - 4 * y[3] - 4 * y[4])
+    m.minimize(
+        3 * x[0] + 2 * x[1] + 4 * x[2] + x[3] + 2 * x[4] - 3 * y[0] - 4 * y[1] - y[2] - 2 * y[3] - 3 * y[4]
+    )  # fmt: skip
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(-8)
+
+
+def test_large_integers_are_not_rounded_to_what_the_row_does_not_leave():
+    m = kg.Bilevel("large")
+    x = m.var("x", kind="B")
+    m.add(x >= 1)
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1_500_000, kind="I")
+    f.add(y + 1_000_000.0005 * x <= 2_000_000)  # 999999 and a bit, where x = 1
+    f.maximize(y)
+    m.minimize(y - 999_990)
+    model = kg.master(m, [Response("f", np.array([1_500_000.0]), np.array([0.0]))])
+    assert kg.solve(model, "highs").status == "optimal"
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(9)
+
+
+def test_large_integers_beyond_the_other_state_are_not_thinned():
+    m = kg.Bilevel("beyond")
+    x = m.var("x", kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1_500_000, kind="I")
+    f.add(y + 10 * x <= 999_999.9995)
+    f.maximize(y)
+    m.minimize(y)
+    (part,) = parts_of(m)
+    less = thinned(part, takes(part), Response("f", np.array([1_000_000.0]), np.array([0.0])))
+    assert not len(less.rows)
+
+
+def test_a_whole_number_beyond_a_large_bound_is_no_response():
+    m = kg.Bilevel("large")
+    x = m.var("x", kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=0, ub=1_000_000, kind="I")
+    f.add(y + 5 * x <= 1_000_000)
+    f.maximize(y)
+    m.minimize(y - 999_990)
+    with pytest.raises(kg.ProblemError, match="is none"):
+        kg.master(m, [Response("f", np.array([1_000_001.0]), np.array([0.0]))])
+
+
+def test_rows_that_hold_where_the_leader_says_so_leave_no_gap():
+    m = kg.Bilevel("said")
+    x = m.var("x", 3, kind="B")
+    f = m.follower("f")
+    y, u = f.var("y", 2, lb=[-2, 0], ub=[2, 1], kind="I"), f.var("u", lb=0, ub=4)
+    f.add(y[0] + 2 * x[0] <= -2, y[1] + 0.5 * x[1] <= 1.5, u + 2 * x[2] <= 0)
+    f.add(-1 * u <= -4, when=x[1])
+    f.minimize(-4 * y.sum() - 4 * u)
+    m.minimize(4 * y.sum() + 4 * u - 3 * x[0] - 4 * x[1] - 3 * x[2])
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(-4)
+
+
+def test_without_points_nothing_is_bounded_and_the_problem_is_called_infeasible():
+    m = kg.Bilevel("void")
+    x = m.var("x", lb=1, ub=1, kind="B")
+    f = m.follower("f")
+    y = f.var("y", lb=1, ub=5, kind="I")
+    f.add(-1 * y + 2 * (1 - x) <= -3, y + x * (2 * y) <= 5)
+    f.minimize(y)
+    m.minimize(y)
+    assert kg.optimize(m, time_limit=30).solution.status == "infeasible"

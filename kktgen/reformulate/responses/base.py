@@ -117,7 +117,10 @@ def _boxes(free: Model, deadline: Deadline) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes of all columns over the problem's points: by the rows' activities, then by an LP a missing end."""
     rows, space = free.rows, free.space
     M = widen(rows.M, free.n)
-    lb, ub = tighten(M, rows.lo, rows.hi, *on_integers(space.lb, space.ub, space.kind))
+    declared = on_integers(space.lb, space.ub, space.kind)
+    lb, ub = on_integers(*tighten(M, rows.lo, rows.hi, *declared), space.kind)
+    if (lb > ub).any():  # no points at all, as the masters will find
+        return declared
     held = np.unique(M.indices)
     for sign, ends in ((1.0, lb), (-1.0, ub)):
         for j in held[~np.isfinite(ends[held])].tolist():
@@ -125,7 +128,9 @@ def _boxes(free: Model, deadline: Deadline) -> tuple[np.ndarray, np.ndarray]:
             q[j] = sign
             data = (M, rows.lo, rows.hi, lb, ub)
             ends[j] = sign * safe_minimum(Polyhedron(*data).minimize(q, deadline), q, *data)
-    return lb, ub
+            if lb[j] > ub[j] or ends[j] == sign * np.inf:
+                return declared
+    return on_integers(lb, ub, space.kind)
 
 
 def _boxed(model: Model, part: Part) -> bool:

@@ -32,7 +32,7 @@ EXACT = 1e-12
 DEFINITE = 1e-9
 """Least eigenvalue, over the largest entry, of a matrix that counts as positive definite."""
 HOLDS = 1e-6
-"""By how much (relative) a response may violate rows that the leader does not move."""
+"""By how much a response may violate rows that the leader does not move, relative to their sides or coefficients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +186,8 @@ class Part:
         y[self.whole] = whole
         rows, sides = np.abs(qp.A @ y - qp.b), np.maximum(qp.G @ y - qp.h, 0.0)
         off = max(
-            (rows / (1.0 + np.abs(qp.b)))[~self.equations].max(initial=0.0),
-            (sides / (1.0 + np.abs(qp.h)))[~self.moved].max(initial=0.0),
+            (rows / self._sizes(qp.A, qp.b, self.with_u[0]))[~self.equations].max(initial=0.0),
+            (sides / self._sizes(qp.G, qp.h, self.with_u[1]))[~self.moved].max(initial=0.0),
         )
         if fraction > HOLDS or off > HOLDS:
             raise ProblemError(
@@ -195,6 +195,12 @@ class Part:
                 f"{off:.1e}"
             )
         return Response(response.follower, y, x)
+
+    @staticmethod
+    def _sizes(M: Csr, side: np.ndarray, with_u: np.ndarray) -> np.ndarray:
+        """Return what violations are relative to: of rows of integers alone no large side, which could hide a step."""
+        size, steps = 1.0 + np.abs(side), 1.0 + np.asarray(abs(M).sum(axis=1)).ravel()
+        return np.where(with_u, size, np.minimum(size, steps))
 
 
 def parts_of(bilevel: Bilevel) -> list[Part]:
@@ -240,6 +246,8 @@ def _steps(M: Csr, whole: np.ndarray) -> np.ndarray:
 
 def _step(values: list[float]) -> float:
     """Return the greatest common divisor of numbers that are fractions; 0 where one is none."""
+    if len(values) == 1:
+        return abs(values[0])
     parts = [Fraction(value).limit_denominator(DENOMINATOR) for value in values]
     if any(abs(float(p) - v) > EXACT * abs(v) for p, v in zip(parts, values, strict=True)):
         return 0.0

@@ -25,6 +25,8 @@ from .parts import Part, Response
 
 NEAR = 1e-9
 """Relative distance at which a value counts as reached."""
+ROUNDING = 1e-12
+"""Relative error of a side that is divided: more would let a large integer exceed what its row leaves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def thinned(part: Part, known: Takes, response: Response) -> Thinned:
     on = c > 0
     left = np.where(on, h - c, h) / a  # in the state that takes, and in the other one
     other = np.where(on, h, h - c) / a
-    left = np.where(part.whole[j], np.floor(left + NEAR * (1.0 + np.abs(left))), left)
+    left, other = (np.where(part.whole[j], np.floor(end + NEAR + ROUNDING * np.abs(end)), end) for end in (left, other))
     room = NEAR * (1.0 + np.abs(y[j]))
     live = (y[j] > left + room) & (y[j] <= other + room) & (left >= known.low[j] - room)
     loss = -qp.q[j] * (y[j] - left)

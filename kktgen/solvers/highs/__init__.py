@@ -24,7 +24,7 @@ from ...numerics.quiet_highs import quiet
 from ..driving.checks import answer, canonical, column_bounds, refused_value, sides, unknown_option, violation
 from ..driving.watch import Watch, finite
 from .rounds import solve_rounds
-from .run import STATUS, TITLE, TOL, load, run
+from .run import STATUS, TITLE, TOL, load, run, run_from_start
 
 INSTALL = "pip install highspy"
 FEATURES = frozenset({"int", "qobj"})
@@ -83,12 +83,16 @@ def solve(
             watch,
         )
     load(model, highs)
-    if "int" in model.features and len(start):
+    begins = "int" in model.features and len(start) > 0
+    if begins:
         _set_start(highs, model, start)
     left = deadline.left()
     if left is not None and "time_limit" not in options:
         highs.setOptionValue("time_limit", left)
-    run(highs, watch)
+    if begins:
+        run_from_start(highs, watch, highs.getOptionValue("time_limit")[1])
+    else:
+        run(highs, watch)
     if highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible and _has_point(model, highs):
         return answer(
             model, "unbounded", None, None, started, f"{TITLE} {highs.version()}", None,

@@ -24,7 +24,7 @@ from ...numerics.programs import lp, qp
 from ...numerics.sparse import Csr, vstack
 from ..driving.checks import INTERRUPTED, answer, canonical, column_bounds, rounded, sides, violation
 from ..driving.watch import Watch, finite
-from .run import STATUS, TITLE, TOL, load, run
+from .run import STATUS, TITLE, TOL, load, run, run_from_start
 from .tangents import Tangents
 
 LOOSE = 0.1
@@ -185,7 +185,7 @@ class _Rounds:
         left = self.deadline.left()
         if left is not None:
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + left)  # its clock runs on
-        self.stopped |= run(self.highs, self)
+        self.stopped |= run_from_start(self.highs, self, left) if len(points) else run(self.highs, self)
         info = self.highs.getInfo()
         self.count += 1
         self.nodes += max(0, int(info.mip_node_count))
