@@ -88,8 +88,9 @@ class Deadline:
         there, now = state.pop("machine"), state.pop("now")
         self.__dict__.update(state)
         if there != machine():  # what was left when it was sent is left here
-            self.begun += clock() - now
-            self.end += clock() - now
+            later = clock() - now
+            self.begun += later
+            self.end += later
 
     def __repr__(self) -> str:
         return "Deadline()" if self.limit == inf else f"Deadline({self.limit:g})"

@@ -19,7 +19,7 @@ from ..errors import SolverError
 from .journal import Journal
 from .one_run import one_run, record
 from .plan import Job
-from .verdict import JUDGES, verdict
+from .verdict import JUDGES, held_against
 
 LOOK = 0.5
 """Seconds between two records of progress."""
@@ -80,8 +80,7 @@ def judged_anew(jobs: Iterable[Job], journal: Journal) -> int:
             continue
         known = {key: value for key, value in was["known"].items() if key not in JUDGES} | job.known
         if known != was["known"]:
-            now = {**was, "known": known}
-            journal.add({**now, "verdict": verdict(now)})
+            journal.add(held_against(was, known))
             count += 1
     return count
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..catalog import folder, instance_names, load_instance
 from ..errors import FormatError
 from . import journal
-from .verdict import judging, verdict
+from .verdict import held_against, judging
 
 WORD = "published"
 """What stands for these runs where a folder of runs is asked for."""
@@ -71,8 +71,7 @@ def judged(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             instance = load_instance(name)
             known[name] = f"sha256:{instance.problem.get('sha256', '')}", judging(instance.known)
         digest, today = known.get(name, ("", {}))
-        now = {**one, "known": today} if digest == one.get("problem") else dict(one)
-        out.append({**now, "verdict": verdict(now)})
+        out.append(held_against(one, today if digest == one.get("problem") else one["known"]))
     return out
 
 

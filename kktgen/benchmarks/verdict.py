@@ -73,6 +73,12 @@ def verdict(record: Mapping[str, Any]) -> str:
     return "better" if nearer and known.value is not None else "open"
 
 
+def held_against(record: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record held against what is known by now."""
+    now = {**record, "known": dict(known)}
+    return {**now, "verdict": verdict(now)}
+
+
 def fails(record: Mapping[str, Any]) -> bool:
     """Return whether a wrong record is one of kktgen's own claims, not of a way that believes a guess."""
     return record["verdict"] == "wrong" and record["encoding"] not in ("guessed-big-m", "plain-sos1")

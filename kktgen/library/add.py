@@ -19,7 +19,7 @@ from .classes import sizes
 from .merge import Merged, merged, without_point
 from .points import full_bytes, point_bytes, read_point
 from .proofs import keep, proved
-from .records import SAME, default_seconds, grade, is_backed, value_of
+from .records import default_seconds, grade, is_backed, same, value_of
 from .runs import Run, needs_second, ran, second
 from .sources import Source
 from .stored import BUNDLE, FORMAT, LARGEST, POINT, PROOF, bundle_bytes, digest, packed, store, write_bytes
@@ -198,7 +198,7 @@ def _has_point(source: Source, known: dict[str, Any]) -> bool:
     if value is None or not name or not source.path.with_name(name).is_file():
         return False
     report = verified(source, source.path.with_name(name))
-    return report is not None and report.ok and _same(report.value, value)
+    return report is not None and report.ok and same(report.value, value)
 
 
 def verified(source: Source, path: Path) -> Report | None:
@@ -210,10 +210,6 @@ def verified(source: Source, path: Path) -> Report | None:
     return None if z is None else verify(source.bilevel, z)
 
 
-def _same(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and abs(one - other) <= SAME * max(1.0, abs(other))
-
-
 def _store_point(source: Source, z: np.ndarray, value: float | None) -> float | None:
     """Store a point, read it again and verify it; return its largest residual, None where it cannot be stored."""
     path = source.beside(POINT)
@@ -223,7 +219,7 @@ def _store_point(source: Source, z: np.ndarray, value: float | None) -> float | 
             break
         write_bytes(path, small)
         report = verified(source, path)
-        if report is not None and report.ok and _same(report.value, value):
+        if report is not None and report.ok and same(report.value, value):
             return float(f"{max((one.value for one in report.lines if one.counts), default=0.0):.2g}")
     path.unlink(missing_ok=True)
     return None

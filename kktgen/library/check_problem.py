@@ -22,7 +22,7 @@ from .duplicates import fingerprint
 from .findings import Checked
 from .points import filled, read_point, stated_value
 from .proofs import fault
-from .records import EXACT, SAME, value_of
+from .records import EXACT, same, value_of
 from .same_problem import difference
 from .stored import bundle_bytes, digest
 
@@ -92,21 +92,16 @@ def _point(file: Path, known: Mapping[str, Any], bilevel: Bilevel, out: Checked)
     if not report.ok:
         out.find("point", f"{file.name} does not hold ({_worst(report)})", ADD)
         return
+    assert report.value is not None
     stated = stated_value(file)  # of the minimised problem, as bundles hold it
-    if stated is not None and report.value is not None and all(_apart(one, report.value) for one in (stated, -stated)):
+    if stated is not None and not same(stated, report.value) and not same(-stated, report.value):
         out.find(
             "point", f"{file.name} states the value {stated:.10g}, and its point is worth {report.value:.10g}", ADD
         )
     value = value_of(known)
-    assert report.value is not None
-    if value is not None and _apart(report.value, value):
+    if value is not None and not same(report.value, value):
         out.find("value", f"the point is worth {report.value:.10g}, and {value:.10g} is recorded", ADD)
     _certificate(bilevel, z, out)
-
-
-def _apart(one: float, other: float) -> bool:
-    """Return whether two values are more than rounding apart."""
-    return not abs(one - other) <= SAME * max(1.0, abs(other))
 
 
 def _worst(report: Report) -> str:

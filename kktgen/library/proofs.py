@@ -20,7 +20,7 @@ from ..problem.bilevel import Bilevel
 from ..progress import ProgressOption
 from .merge import ORDER
 from .points import filled
-from .records import EXACT, PROVED, SAME, value_of
+from .records import EXACT, PROVED, gap, same, value_of
 from .runs import own_version
 from .stored import store
 
@@ -53,7 +53,7 @@ def record_of(proof: Proof, limit: float | None) -> dict[str, Any]:
         "date": date.today(), "objective": value, "bound": bound, "claim": EXACT,
         "by": f"kktgen {own_version()}, prove, rational numbers, {proof.seconds:.1f} s{of}",
         "seconds": round(proof.seconds, 3), "encoding": f"tree of {proof.leaves} leaves", "solver": "none",
-        "boxes": PROVED, "gap": float(f"{abs(value - bound) / max(1.0, abs(value)):.3g}"),
+        "boxes": PROVED, "gap": float(f"{gap(value, bound):.3g}"),
     }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def keep(path: Path, proof: Proof, known: Mapping[str, Any], limit: float | None
     """
     value, bound = _figures(proof)
     recorded = value_of(known)
-    if recorded is None or abs(value - recorded) > SAME * max(1.0, abs(value)):
+    if not same(recorded, value):
         return dict(known), f"proved is {value:.10g}, and {recorded} is recorded: add the point first"
     text = json.dumps(proof.data, separators=(",", ":")).encode()
     if not store(path, text):
@@ -99,10 +99,10 @@ def fault(path: Path, known: Mapping[str, Any], bilevel: Bilevel) -> str:
         return f"{path.name} is of another problem"
     sense = data["problem"]["sense"]
     value, bound, recorded = float(sense * found["value"]), float(sense * found["bound"]), value_of(known)
-    if recorded is None or abs(value - recorded) > SAME * max(1.0, abs(value)):
+    if not same(recorded, value):
         return f"{path.name} proves {value:.10g}, and {recorded} is recorded"
     stated = known.get("bound")
-    if stated is None or abs(bound - stated) > SAME * max(1.0, abs(bound)):
+    if not same(stated, bound):
         return f"{path.name} proves the bound {bound:.10g}, and {stated} is recorded"
     return ""
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..verification import report
+
 GAP = 1e-4
 """Relative gap up to which a bound proves a value."""
 SAME = 1e-6
@@ -23,7 +25,7 @@ TRIVIAL, EASY = 1.0, 60.0
 
 EXACT = "proved"
 """The claim of an optimum proved in rational numbers."""
-TOP = (EXACT, "optimal", "equilibrium verified")
+TOP = (EXACT, *report.TOP)
 """Claims of a value that nothing betters."""
 ENDED = (*TOP, "infeasible")
 """Claims that end the work on an instance."""
@@ -42,6 +44,11 @@ def gap(value: float | None, bound: float | None) -> float | None:
     if value is None or bound is None:
         return None
     return abs(float(bound) - value) / max(1.0, abs(value))
+
+
+def same(one: float | None, other: float | None) -> bool:
+    """Return whether two values are one, but for rounding; a missing one is none."""
+    return one is not None and other is not None and abs(one - other) <= SAME * max(1.0, abs(other))
 
 
 def beyond(sense: str, value: float, bound: float, tolerance: float = GAP) -> bool:

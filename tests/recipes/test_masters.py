@@ -9,6 +9,7 @@ import pytest
 
 import kktgen as kg
 from kktgen.catalog import build, load_instance
+from kktgen.solvers.driving.checks import INTERRUPTED
 
 masters = import_module("kktgen.recipes.agree.masters")
 NAME = "classics/bilevel_jump_mibs_1"
@@ -84,3 +85,15 @@ def test_without_a_point_anywhere_nothing_is_claimed():
     found = kg.agree(m, solvers=["scip", "highs"], time_limit=30)
     assert [run.verdict for run in found.runs] == ["agrees: infeasible", "agrees: infeasible"] and found.agreed
     assert found.solution.z is None
+
+
+def test_ctrl_c_ends_the_comparison_with_the_run_that_is_done(monkeypatch):
+    said, honest = [], masters.optimize
+
+    def solved(*arguments, **options):
+        result = honest(*arguments, **options)
+        return replace(result, solution=replace(result.solution, status="time_limit", raw={"status": INTERRUPTED}))
+
+    monkeypatch.setattr(masters, "optimize", solved)
+    found = kg.agree(build(NAME), solvers=["scip", "highs"], time_limit=30, told=said.append)
+    assert [run.solver for run in found.runs] == ["scip"] and said[-1].startswith("interrupted")

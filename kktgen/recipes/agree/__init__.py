@@ -28,7 +28,7 @@ from ...solvers.programs import PREFIX
 from ...verification.refutation import VerifiedPoint
 from ...verification.report import Tolerances
 from ...verification.verify import verify
-from .agreement import REFUSED, Agreement, Run, brief, compare
+from .agreement import REFUSED, STOPPED, Agreement, Run, brief, compare
 from .masters import of_masters
 
 NONE = "no encoding"
@@ -148,7 +148,7 @@ def agree(
     for run in _runs(bilevel, model, asked, points, limits, say, given):
         runs.append(run)
         if run.solution is not None and interrupted(run.solution):
-            say("interrupted: the runs that are left are left out")
+            say(STOPPED)
             break
     starts = [
         VerifiedPoint(model.value(z), "the start heuristics", objective_size(model, z))

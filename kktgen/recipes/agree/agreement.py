@@ -24,6 +24,8 @@ AGREES = "agrees"
 """Verdict of a run that finished and meets the best verified point."""
 REFUSED = "refused"
 """How the verdict of a run begins that an encoding or a solver would not take."""
+STOPPED = "interrupted: the runs that are left are left out"
+"""What is said where Ctrl-C ends a comparison."""
 FAULTS = ("bound contradicts", "called infeasible", "called unbounded", "better point elsewhere", "its point fails")
 """How the verdicts of runs begin that disagree with the others."""
 HEADER = ("encoding", "solver", "status", "objective", "bound", "gap", "claim", "seconds", "verdict")

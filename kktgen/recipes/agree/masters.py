@@ -12,10 +12,11 @@ from typing import Any
 from ...deadline import Deadline
 from ...errors import BoundError, SolverError, UnsupportedError
 from ...problem.bilevel import Bilevel
+from ...solvers.driving.checks import interrupted
 from ...verification.refutation import VerifiedPoint, beats, best
 from ...verification.report import Tolerances
 from ..optimize import optimize
-from .agreement import AGREES, REFUSED, Agreement, Run, brief, lowered
+from .agreement import AGREES, REFUSED, STOPPED, Agreement, Run, brief, lowered
 
 WAY = "responses"
 """How a run is called in the table where no encoding of the masters is asked for."""
@@ -52,6 +53,9 @@ def of_masters(
             run = _run(bilevel, name, encoding, solver, {**OWN.get(solver, {}), **given[solver]})
             say(f"{at}: {run.why if run.solution is None else run.solution.headline}")
             runs.append(run)
+            if run.solution is not None and interrupted(run.solution):
+                say(STOPPED)
+                return _held(bilevel, runs, tolerances)
     return _held(bilevel, runs, tolerances)
 
 

@@ -13,6 +13,7 @@ from .base import Base
 from .cuts import add_response
 from .parts import Response
 from .rows import Additions
+from .thinned import takes
 from .violations import Violations
 
 STAGE = "master"
@@ -35,8 +36,10 @@ def assembled(base: Base, responses: Sequence[Response], eps: float = 0.0, margi
     added = Additions.to(base.model, margin)
     violations = Violations(base, added, eps)
     place = {part.name: k for k, part in enumerate(base.parts)}
+    known = [takes(part) for part in base.parts]
     for response in responses:
-        add_response(base, place[response.follower], response, added, violations)
+        k = place[response.follower]
+        add_response(base, k, response, added, violations, known[k])
     model = added.done(base.objective)
     note = enumerated(len(responses))
     return same_problem(base.free, replace(model, sense=base.free.sense, notes=(*model.notes, note)), STAGE)

@@ -31,7 +31,7 @@ from ...problem.expressions import Quad
 from .base import Base
 from .parts import Part, Response, expression
 from .rows import Additions
-from .thinned import Thinned, takes, thinned
+from .thinned import Takes, Thinned, thinned
 from .violations import Literals, Violations
 
 SLACK = 1e-9
@@ -44,8 +44,10 @@ NOTHING = 1e-9
 """Entries of a moved row up to this are rounding."""
 
 
-def add_response(base: Base, k: int, response: Response, added: Additions, violations: Violations) -> None:
-    """Add what a response of follower k says.
+def add_response(
+    base: Base, k: int, response: Response, added: Additions, violations: Violations, known: Takes
+) -> None:  # fmt: skip
+    """Add what a response of follower k says; ``known`` are the rows by which the leader takes from it.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def add_response(base: Base, k: int, response: Response, added: Additions, viola
             _copy(base, part, cost, response, added, literals)
         return
     Y = _rule(part, response)
-    less = None if Y is not None else thinned(part, takes(part), response)
+    less = None if Y is not None else thinned(part, known, response)
     literals = _violated(part, response, Y, violations, less)
     if not literals.always:
         value = _followed(part, response, Y)

@@ -24,7 +24,7 @@ from ...numerics.sparse import row_index
 from .parts import Part, Response
 
 NEAR = 1e-9
-"""Relative distance at which a value counts as reached."""
+"""Distance at which a value counts as reached, of a response relative."""
 ROUNDING = 1e-12
 """Relative error of a side that is divided: more would let a large integer exceed what its row leaves."""
 
