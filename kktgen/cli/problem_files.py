@@ -29,7 +29,7 @@ _MEANING = {
     "products_l": "products of variables in the followers' costs", "nash": "followers that see another one",
     "lifted": "products of the leader's binaries with followers' expressions: a column and four rows each",
     "varying": "products of the leader's continuous variables with followers' expressions: nonconvex rows",
-    "curved": "convex quadratic rows of followers",
+    "curved": "followers' rows with squares or norms",
     "conditional": "followers' rows that hold where a binary of the leader says so",
 }  # fmt: skip
 

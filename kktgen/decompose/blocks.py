@@ -224,7 +224,7 @@ def decompose(model: Model) -> Blocks:
     expect(model, Model, "decompose", "make one with kg.bound(kg.eliminate(kg.kkt(m)))")
     if model.kkt is not None and model.kkt.varies:
         raise ProblemError(
-            "decompose: nonconvex rows of followers (products=True, or convex quadratic rows) stay in one model, "
+            "decompose: nonconvex rows of followers (products=True, squares or norms) stay in one model, "
             "solved as a whole"
         )
     if model.pairs is not None:

@@ -141,8 +141,8 @@ def _refuse(model: Model) -> None:
         raise UnsupportedError(f"prove: nobody optimises {model.name!r} as a whole, so there is no optimum; {cure}")
     if model.kkt is not None and model.kkt.curved:
         raise UnsupportedError(
-            f"prove: follower {model.kkt.curved[0]!r} has convex quadratic rows, whose KKT conditions are no linear "
-            f"system in rational numbers; {cure}"
+            f"prove: follower {model.kkt.curved[0]!r} has rows with squares or norms, whose KKT conditions are no "
+            f"linear system in rational numbers; {cure}"
         )
     if model.kkt is not None and model.kkt.varies:
         raise UnsupportedError(

@@ -17,7 +17,7 @@ def reach(model: Model) -> str:
     if model.equilibrium or model.kkt is None:
         return ""
     if model.kkt.curved:
-        return "a proof in rational numbers (--prove): none, as followers have convex quadratic rows"
+        return "a proof in rational numbers (--prove): none, as followers have rows with squares or norms"
     if model.kkt.varies:
         return "a proof in rational numbers (--prove): none, as rows of followers hold products of continuous variables"
     pairs = 0 if model.pairs is None else len(model.pairs)

@@ -7,6 +7,7 @@ import numpy as np
 from ..numerics.sparse import joined, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
+from ..problem.cones import NORM, NORMAL, SIDES
 from ..problem.follower_rows import System
 from .tables import Indicators, QuadTable, RowTable, Sos1, join_quads
 from .terms import defining_rows, varying_rows
@@ -39,16 +40,20 @@ def primal_rows(systems: tuple[System, ...], n: int, first: int) -> tuple[RowTab
 
 
 def leader_rows(bilevel: Bilevel) -> RowTable:
-    """Return the leader's linear rows."""
-    sizes = np.cumsum([0, *(len(rows) for rows in bilevel.rows)])
+    """Return the leader's linear rows, those of followers' cones behind them."""
+    cones = [(follower, cone) for follower in bilevel.followers for cone in follower.cones]
+    every = [*bilevel.rows, *(cone.sides(bilevel.space) for _, cone in cones)]
+    names = [(rows.name, "") for rows in bilevel.rows]
+    names += [(f"{cone.name}_{SIDES}", follower.name) for follower, cone in cones]
+    sizes = np.cumsum([0, *map(len, every)])
     blocks = tuple(
-        Block(int(start), int(stop), rows.name, "leader", shape=rows.shape, coords=rows.coords)
-        for rows, start, stop in zip(bilevel.rows, sizes[:-1], sizes[1:], strict=True)
+        Block(int(start), int(stop), name, "leader", whose, shape=rows.shape, coords=rows.coords)
+        for rows, (name, whose), start, stop in zip(every, names, sizes[:-1], sizes[1:], strict=True)
     )
     return RowTable(
-        vstack([rows.M for rows in bilevel.rows], len(bilevel.space)),
-        joined(rows.lo for rows in bilevel.rows),
-        joined(rows.hi for rows in bilevel.rows),
+        vstack([rows.M for rows in every], len(bilevel.space)),
+        joined(rows.lo for rows in every),
+        joined(rows.hi for rows in every),
         blocks,
     )
 
@@ -62,9 +67,16 @@ def declared_quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
 
 
 def _leader_quads(bilevel: Bilevel) -> QuadTable:
-    blocks = tuple(Block(k, k + 1, row.name, "leader") for k, row in enumerate(bilevel.quads))
-    lo, hi = np.array([row.lo for row in bilevel.quads]), np.array([row.hi for row in bilevel.quads])
-    return QuadTable.of([row.quad for row in bilevel.quads], lo, hi, blocks, len(bilevel.space))
+    rows = [(row, row.name, "") for row in bilevel.quads]
+    rows += [
+        (row, f"{cone.name}_{word}", follower.name)
+        for follower in bilevel.followers
+        for cone in follower.cones
+        for row, word in zip(cone.quads(bilevel.space), (NORM, NORMAL), strict=True)
+    ]
+    blocks = tuple(Block(k, k + 1, name, "leader", whose) for k, (_, name, whose) in enumerate(rows))
+    lo, hi = np.array([row.lo for row, *_ in rows]), np.array([row.hi for row, *_ in rows])
+    return QuadTable.of([row.quad for row, *_ in rows], lo, hi, blocks, len(bilevel.space))
 
 
 def leader_sets(bilevel: Bilevel) -> Sos1:

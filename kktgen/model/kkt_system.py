@@ -78,7 +78,7 @@ class Kkt:
 
     @property
     def curved(self) -> tuple[str, ...]:
-        """Names of the followers with convex quadratic rows (:mod:`kktgen.problem.curved_rows`)."""
+        """Names of the followers whose rows hold squares or norms of their own variables."""
         return tuple(system.name for system in self.systems if system.curved)
 
     def switches(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,8 @@ class Answer:
         ray of row prices that proves it, where HiGHS has one.
     words : str
         Of the status ``error``: what the solver says itself.
+    normals : tuple of ndarray
+        Of every row with a norm (:mod:`kktgen.numerics.conic`) the unit vector, or less, that supports it.
     """
 
     status: str
@@ -34,6 +36,7 @@ class Answer:
     row_dual: np.ndarray
     col_dual: np.ndarray
     words: str = ""
+    normals: tuple[np.ndarray, ...] = ()
 
     @property
     def ending(self) -> str:

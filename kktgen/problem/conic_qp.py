@@ -1,4 +1,4 @@
-"""A follower with convex quadratic rows in matrix form, at fixed parameters a second-order cone program.
+"""A follower with convex quadratic rows or norms in matrix form, at fixed parameters a second-order cone program.
 
 ::
 
@@ -6,9 +6,11 @@
     s.t.   A y + B x  = b                               lam  free
            G y + H x <= h                               mu >= 0
            1/2 y'R_i y + (G y + H x)_i <= h_i           of some of these rows
+           |E_k y + e_k| + (G y + H x)_k <= h_k         of some others
 
-Around a response y its rows may be taken for their tangents: the linear rows that touch them there hold wherever the
-curved ones do, and have the same multipliers.
+Around a response y its squares may be taken for their tangents: the linear rows that touch them there hold wherever the
+curved ones do, and have the same multipliers. A norm may be taken for the half-space ``u'(E_k y + e_k)`` of any u with
+``|u| <= 1``, and of some u has the same multiplier (:mod:`kktgen.problem.cones`).
 """
 
 from __future__ import annotations
@@ -24,21 +26,52 @@ from .qp import QP
 
 
 @dataclass(frozen=True, eq=False)
+class Norm:
+    """A norm ``|E y + e|`` in row ``row``, with the columns of its normal u in a model, and the values of these.
+
+    Parameters
+    ----------
+    row : int
+    E, e : csr_array (k, ny), ndarray (k,)
+    columns : ndarray (k,) of int
+    size : ndarray (k,)
+        Normal over its columns.
+    normal : ndarray (k,)
+    """
+
+    row: int
+    E: Csr
+    e: np.ndarray
+    columns: np.ndarray
+    size: np.ndarray
+    normal: np.ndarray
+
+    def value(self, y: np.ndarray) -> float:
+        """Return ``|E y + e|``."""
+        return float(np.linalg.norm(self.E @ y + self.e))
+
+
+@dataclass(frozen=True, eq=False)
 class ConicQP(QP):
-    """A :class:`QP` with convex quadratic rows: ``squares`` are pairs (row i of G, R_i), R_i (ny, ny) psd.
+    """A :class:`QP` with convex quadratic rows, and rows with norms.
 
     Parameters
     ----------
     squares : tuple of (int, csr_array (ny, ny))
+        Pairs (row i of G, R_i), R_i (ny, ny) psd.
+    norms : tuple of Norm
     """
 
     squares: tuple[tuple[int, Csr], ...] = ()
+    norms: tuple[Norm, ...] = ()
 
     def curved(self, y: np.ndarray) -> np.ndarray:
-        """Return ``1/2 y'R_i y`` of every inequality (mi,)."""
+        """Return ``1/2 y'R_i y`` or ``|E_i y + e_i|`` of every inequality (mi,)."""
         out = np.zeros(len(self.h))
         for i, R in self.squares:
             out[i] = 0.5 * float(y @ (R @ y))
+        for norm in self.norms:
+            out[norm.row] = norm.value(y)
         return out
 
     def slack(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -46,16 +79,22 @@ class ConicQP(QP):
         return super().slack(y, x) - self.curved(y)
 
     def tangent(self, y: np.ndarray) -> QP:
-        """Return the QP whose curved rows are the tangents at y."""
-        row = np.array([i for i, _ in self.squares], dtype=np.int64)
+        """Return the QP whose squares are the tangents at y, and whose norms the half-spaces of their normals."""
+        row = np.array([i for i, _ in self.squares] + [norm.row for norm in self.norms], dtype=np.int64)
         slope = [Csr((R @ y)[None, :]) for _, R in self.squares]
+        slope += [Csr((norm.E.T @ norm.normal)[None, :]) for norm in self.norms]
         entries = [one.nnz for one in slope]
         more = coo(
             np.concatenate([one.data for one in slope]), np.repeat(row, entries),
             np.concatenate([one.indices for one in slope]), self.G.shape,
         )  # fmt: skip
+        h = self.h.copy()
+        for i, R in self.squares:
+            h[i] += 0.5 * float(y @ (R @ y))
+        for norm in self.norms:
+            h[norm.row] -= float(norm.normal @ norm.e)
         own = {f.name: getattr(self, f.name) for f in fields(QP)}
-        return QP(**own | {"G": Csr(self.G + more), "h": self.h + self.curved(y)})
+        return QP(**own | {"G": Csr(self.G + more), "h": h})
 
     def stationarity(self, y: np.ndarray, x: np.ndarray, lam: np.ndarray, mu: np.ndarray) -> np.ndarray:
         """Return the gradient of the Lagrangian in y (ny,)."""
@@ -70,7 +109,8 @@ class ConicQP(QP):
             lo[:me] = hi[:me] = self.A @ elastic
             hi[me:] = np.maximum(hi[me:], self.G @ elastic + self.curved(elastic))
         squares = tuple((me + i, R) for i, R in self.squares)
-        return ConicProgram(plain.P, plain.q, plain.A, lo, hi, plain.lb, plain.ub, squares)
+        norms = tuple((me + norm.row, norm.E, norm.e) for norm in self.norms)
+        return ConicProgram(plain.P, plain.q, plain.A, lo, hi, plain.lb, plain.ub, squares, norms)
 
     def multipliers(
         self, y: np.ndarray, x: np.ndarray, deadline: Deadline = NEVER

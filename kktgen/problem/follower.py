@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..errors import ProblemError
 from ..numerics.sparse import Csr, joined, row_index, scale_rows, vstack
 from ..wording import near
 from .columns import Space
+from .cones import Cone
 from .coords import Coords
 from .curvature import convex
 from .expressions import Affine, Quad, QuadArray
@@ -68,6 +70,7 @@ class Follower:
         self._names: set[str] = set()
         self.products = Products(space, index, name, bits, self._names, products)  # of its binaries with own variables
         self.varying: list[Varying] = []  # products of its continuous variables with own variables
+        self.cones: list[Cone] = []  # norms below a side of its own
         self._unnamed = 0
         self.cost: Quad | None = None
         self.sense = 1
@@ -289,7 +292,7 @@ class Follower:
         name = label or f"c{self._unnamed + 1}"
         if self._taken(name):
             raise ProblemError(f"follower {self.name!r}: two rows are named {name!r}")
-        row = self._squared(given, name, when) if isinstance(given, NormRow) else given
+        row, cone = self._squared(given, name, when) if isinstance(given, NormRow) else (given, None)
         space, first, straight = self.space, len(self.space), None
         where = f"follower {self.name!r}, row {name!r}"
         self._refuse_own_multipliers(_linear(row, space), where)
@@ -297,7 +300,7 @@ class Follower:
         if isinstance(row, Rows):
             row = row.fresh()
         else:
-            straight = straightened(self.products, self.terms, row, name)
+            straight = straightened(self.products, self.terms, row, name, self.cones, cone)
             row = straight.rows
             if len(straight.v) and holds is not None:
                 raise ProblemError(
@@ -318,7 +321,9 @@ class Follower:
         if straight is not None and straight.lifted is not None:
             self._columns.append(straight.lifted.columns)
             self.products.with_multipliers(straight.lifted)
-        if straight is not None and (holds is not None or straight.curved or self.products.uses(straight.quads)):
+        if cone is not None:
+            self.cones.append(replace(cone, mu=int(declared.mu_hi[0])))
+        elif straight is not None and (holds is not None or straight.curved or self.products.uses(straight.quads)):
             self.products.natural.append(Natural(name, straight.quads, row.lo, row.hi, holds, first))
         elif holds is not None:
             whole = QuadArray.of(space, Affine(space, row.M, np.zeros(len(row)), row.shape))
@@ -326,14 +331,16 @@ class Follower:
         row.name = name
         return row
 
-    def _squared(self, given: NormRow, name: str, when: Any) -> Rows | QuadRow | QuadRows:
-        """Add what stands beside a norm and return the row that stands for it."""
+    def _squared(
+        self, given: NormRow, name: str, when: Any
+    ) -> tuple[Rows | QuadRow | QuadRows, Cone | None]:  # fmt: skip
+        """Add what stands beside a norm and return the row that stands for it, and the cone if it is one."""
         if when is not None:
             raise ProblemError(f"follower {self.name!r}, row {name!r}: a norm takes no condition (when=)")
-        row, beside = norm_rows(self, given, name)
+        row, beside, cone = norm_rows(self, given, name)
         for one, word in beside:
             self._add(one, word, None, None)
-        return row
+        return row, cone
 
     def _condition(self, row: Rows | QuadRow | QuadRows, when: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the binaries and the values at which rows hold, or refuse them."""
@@ -518,7 +525,7 @@ class Follower:
             joined(side), joined(source, int), joined(place, int),
             joined(lam_source, int),
             joined(lam_place, int), self.cost if varying is None else self.cost + varying.cost(self.space), declared,
-            switch, on, product, varying, self.is_condition,
+            switch, on, product, varying, self.is_condition, tuple(self.cones),
         )  # fmt: skip
 
     def rows(self) -> tuple[Declared, ...]:

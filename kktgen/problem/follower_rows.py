@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..errors import UnsupportedError
-from ..numerics.sparse import Csr, coo, position, take_columns
+from ..numerics.sparse import Csr, coo, position, take_columns, take_rows
 from .columns import Space
-from .conic_qp import with_squares
+from .cones import Cone
+from .conic_qp import ConicQP, Norm, with_squares
 from .coords import Coords
 from .expressions import Affine, Quad, price
 from .qp import QP
@@ -66,7 +68,8 @@ class System:
     ``switch``, ``on`` and ``product`` are those of the declarations, one an inequality. ``varying`` are the products
     of the leader's continuous variables with expressions in the rows, None where there are none; the cost is then that
     of the follower that takes them for parameters (:mod:`kktgen.problem.varying_rows`). ``condition`` marks
-    complementarity said directly (:mod:`kktgen.problem.complementarity`).
+    complementarity said directly (:mod:`kktgen.problem.complementarity`). ``cones`` are norms below a side of its own,
+    of which the rows hold half-spaces (:mod:`kktgen.problem.cones`).
     """
 
     name: str
@@ -89,11 +92,17 @@ class System:
     product: np.ndarray
     varying: Varying | None = None
     condition: bool = False
+    cones: tuple[Cone, ...] = ()
+
+    @property
+    def squares(self) -> bool:
+        """Whether rows are convex quadratic in the own variables (:mod:`kktgen.problem.curved_rows`)."""
+        return self.varying is not None and self.varying.curved
 
     @property
     def curved(self) -> bool:
-        """Whether rows are convex quadratic in the own variables (:mod:`kktgen.problem.curved_rows`)."""
-        return self.varying is not None and self.varying.curved
+        """Whether the feasible set is no polyhedron: squares, or norms below a side of the follower's own."""
+        return self.squares or bool(self.cones)
 
     def fixed(self, z: np.ndarray) -> System:
         """Return the follower at the values that the leader's variables in its rows' products have at a point (n,).
@@ -111,15 +120,38 @@ class System:
     def at(self, z: np.ndarray) -> QP:
         """Return the matrix form where the leader's variables in the rows' products are as at a point z (n,).
 
-        With convex quadratic rows it is a :class:`kktgen.problem.conic_qp.ConicQP`, whatever the point.
+        With squares or norms it is a :class:`kktgen.problem.conic_qp.ConicQP`, whatever the point; the normals of norms
+        are those of the point.
         """
         if not self.curved:
             return self.fixed(z).qp()
         varying = self.varying
         assert varying is not None
+        if not self.squares:
+            return self._with_norms(z)
         plain = self.fixed(np.zeros_like(z)).qp()
         H, E = take_columns(self.C, varying.v), take_columns(varying.E, self.y)
         return with_squares(plain, H, varying.v, position(self.y, varying.x), E)
+
+    def _with_norms(self, z: np.ndarray) -> QP:
+        """Return the matrix form at a point, the half-spaces of its cones left to their norms."""
+        held = np.concatenate([cone.u for cone in self.cones])
+        still = z.copy()
+        still[held] = 0.0
+        plain = self.fixed(still).qp()
+        H = Csr(plain.H @ sp.diags_array(np.isin(plain.x, held, invert=True).astype(float)))
+        H.eliminate_zeros()
+        own = {f.name: getattr(plain, f.name) for f in fields(QP)}
+        return ConicQP(**own | {"H": H}, norms=self.norms(z))
+
+    def norms(self, z: np.ndarray) -> tuple[Norm, ...]:
+        """Return the norms of the cones, over the follower's own variables, with their normals at a point z (n,)."""
+        out = []
+        for cone in self.cones:
+            (i,) = position(self.mu, np.array([cone.mu])).tolist()
+            E = take_columns(take_rows(cone.M, np.arange(1, len(cone.c))), self.y)
+            out.append(Norm(i, E, cone.c[1:], cone.u, cone.size, cone.size * z[cone.u]))
+        return tuple(out)
 
     def qp(self) -> QP:
         """Return the follower as a :class:`QP` with the columns of y, x, lam and mu.
@@ -131,7 +163,7 @@ class System:
         """
         if self.varying is not None and self.curved:
             raise UnsupportedError(
-                f"follower {self.name!r} has convex quadratic rows (row {self.varying.names[0]!r}): it is no QP, so "
+                f"follower {self.name!r} has curved rows (row {self.varying.names[0]!r}): it is no QP, so "
                 "this does not work for it"
             )
         if self.varying is not None:

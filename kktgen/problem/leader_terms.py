@@ -1,4 +1,7 @@
-"""Products of leader's columns that a follower's row holds as one column, see :mod:`kktgen.model.terms`."""
+"""Columns in followers' rows that follow from decisions and responses: products of leader's columns, normals of cones.
+
+See :mod:`kktgen.model.terms` and :mod:`kktgen.problem.cones`.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from .expression_boxes import expression_boxes, first_open
 from .expressions import QuadArray
 from .follower_rows import Declared
 from .integer_bits import Bits
-from .leader_terms import Term
+from .leader_terms import ROLE, Term
 from .lifted_rows import WORDS, Conditional, Lifted, Natural
 from .rows import Rows
 
@@ -183,11 +183,11 @@ class Products:
         )  # fmt: skip
 
     def sorted(self, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return for products of a leader's column with an own variable which is which; -1 for all others."""
+        """Return for products of a leader's column (terms too) with an own variable which is which; -1 for all others."""
         space = self.space
         owned, led = (
             [(space.owner[at] == self.owner) & (space.role[at] == "follower") for at in (i, j)],
-            [space.role[at] == "leader" for at in (i, j)],
+            [np.isin(space.role[at], ["leader", ROLE]) for at in (i, j)],
         )
         first, second = led[0] & owned[1], led[1] & owned[0]
         x = np.where(first, i, np.where(second, j, -1))

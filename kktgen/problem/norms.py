@@ -3,7 +3,8 @@
 * One entry: ``|e| <= t`` is two linear rows, whatever t is.
 * More entries, and t a number or an expression of the leader's: ``e @ e <= t * t`` and ``t >= 0``, a convex quadratic
   row (:mod:`kktgen.problem.curved_rows`). Where e holds parameters it gets variables of the follower, tied to it.
-* More entries, and t of the follower's own: a cone with an apex, where squares have no gradient. Not taken.
+* More entries, and the follower's own variables in t: a cone with an apex, where squares have no gradient. The follower
+  gets a half-space, whose normal the leader's columns hold (:mod:`kktgen.problem.cones`).
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.intervals import interval
 from .combine import stack
+from .cones import BESIDE, Cone
 from .expressions import Affine, Expression
+from .leader_terms import ROLE
 from .refusals import Constraint
+from .variables import unit_rows
 
 if TYPE_CHECKING:
     from .follower import Follower
     from .rows import QuadRow, QuadRows, Rows
 
 CURVED = (
-    "a norm stands in kktgen only as norm(e) <= t, a row of a follower with a number or the leader's variables in t: "
-    "not on the larger side, in an equation, in a sum, or in an objective"
+    "a norm stands in kktgen only as norm(e) <= t, a row of a follower: not on the larger side, in an equation, in a "
+    "sum, or in an objective"
 )
 
 
@@ -77,9 +81,11 @@ def norm(expr: Any) -> Norm:
     Returns
     -------
     Norm
-        To be compared with a number or a scalar expression. Of one entry it is the absolute value, and t may be any
-        linear expression; of more entries t is a number or an expression of the leader's variables, and the row that
-        the follower gets is the squared one, ``e @ e <= t * t``: so ``.dual`` is its multiplier.
+        To be compared with a number or a scalar expression t. Of one entry it is the absolute value. Of more entries
+        the row that the follower gets is the squared one, ``e @ e <= t * t``, where t is a number or an expression of
+        the leader's variables, and ``.dual`` is the multiplier of that. With the follower's own variables in t it is a
+        half-space around the cone, ``u @ e <= t``; its normal u is a variable of the leader
+        (:mod:`kktgen.problem.cones`), and ``.dual`` is d(cost)/d(t), not positive.
 
     Raises
     ------
@@ -105,6 +111,22 @@ def norm(expr: Any) -> Norm:
     >>> result = kg.optimize(m)
     >>> print(f"{result.solution[size]:.2f} {result.solution.objective:.2f} {result.report.claim}")
     2.50 6.25 optimal
+
+    A crane moves ``load`` by two ropes; their pull together is no more than the force it pays for.
+
+    >>> m = kg.Bilevel("crane")
+    >>> load = m.var("load", lb=1, ub=4)
+    >>> crane = m.follower("crane")
+    >>> pull, force = crane.var("pull", 2, lb=0, ub=10), crane.var("force", lb=0, ub=20)
+    >>> cone = crane.add(kg.norm(pull) <= force, name="cone")
+    >>> _ = crane.add(pull[0] + pull[1] >= load)
+    >>> crane.minimize(force)
+    >>> m.maximize(2 * load - force * force)                        # force = load / sqrt(2)
+    >>> result = kg.optimize(m)
+    >>> print(f"{result.solution[load]:.2f} {result.solution.objective:.2f} {result.report.claim}")
+    2.00 2.00 optimal
+    >>> print(f"{result.solution[cone.dual]:.2f}")
+    -1.00
     """
     if not isinstance(expr, Affine):
         raise ProblemError(f"norm: a linear expression of variables is needed, got {type(expr).__name__}")
@@ -113,35 +135,54 @@ def norm(expr: Any) -> Norm:
 
 def norm_rows(
     follower: Follower, row: NormRow, name: str
-) -> tuple[Rows | QuadRow | QuadRows, list[tuple[Any, str]]]:  # fmt: skip
-    """Return the row that stands for a norm, and the rows beside it with their names; variables are declared.
+) -> tuple[Rows | QuadRow | QuadRows, list[tuple[Any, str]], Cone | None]:  # fmt: skip
+    """Return the row that stands for a norm, the rows beside it with their names, and the cone; columns are declared.
+
+    The cone is None where squares stand for the norm; of one that is returned the multiplier is not known yet.
 
     Raises
     ------
     ProblemError
-        A negative number as the larger side; a side of the follower's own variables beside several entries.
+        A negative number as the larger side; a cone in a follower that has squares of its own in other rows.
     """
     e, t, space = row.e, row.t, follower.space
     where = f"follower {follower.name!r}, row {name!r}"
     if len(e.c) == 1:
-        return stack([e[0] - t, -e[0] - t]) <= 0, []
+        return stack([e[0] - t, -e[0] - t]) <= 0, [], None
+    beside: list[tuple[Any, str]] = []
     if isinstance(t, float):
         if not t >= 0:
             raise ProblemError(f"{where}: norm(e) <= {t:g} excludes every point")
-        beside: list[tuple[Any, str]] = []
-    else:
-        theirs = t.M.indices[space.role[t.M.indices] != "leader"]
-        if len(theirs):
-            raise ProblemError(
-                f"{where}: norm(e) <= t with {space.label(int(theirs[0]))} in t, which is not the leader's, is a cone; "
-                "kktgen takes norms of several entries below a number or the leader's variables. Squares below a "
-                "linear term are taken (e @ e <= l), and so is the absolute value of one entry"
-            )
+    elif (space.role[t.M.indices] == "leader").all():
         beside = [(t >= 0, f"{name}_side")]
-    columns = e.M.indices
-    if ((space.owner[columns] != follower.index) | (space.role[columns] != "follower")).any():
-        low, high = interval(e.M, space.lb[: e.M.shape[1]], space.ub[: e.M.shape[1]])
-        part = follower.var(f"{name}_part", len(e.c), lb=low + e.c - 1.0, ub=high + e.c + 1.0)
-        beside.append((part == e, f"{name}_part"))
-        e = part
-    return e @ e <= t * t, beside
+    else:
+        return _half_space(follower, e, t, name, where)
+    e = _own(follower, e, name, beside)
+    return e @ e <= t * t, beside, None
+
+
+def _half_space(
+    follower: Follower, e: Affine, t: Affine, name: str, where: str
+) -> tuple[QuadRow, list[tuple[Any, str]], Cone]:  # fmt: skip
+    """Return the row ``u @ e <= t`` with a new variable u of the leader."""
+    space, beside = follower.space, list[tuple[Any, str]]()
+    squares = next((part.names[0] for part in follower.varying if part.curved), None)
+    if squares is not None:
+        raise ProblemError(f"{where}: {BESIDE.format(squares=squares, cone=name)}")
+    e = _own(follower, e, name, beside)
+    k, word = len(e.c), space.made(f"{name}_normal", follower.name, follower.products.variables)
+    u = space.append(word, ROLE, lb=-1.0, ub=1.0, follower=follower.name, shape=(k,))
+    normal = Affine(space, unit_rows(u, len(space)), np.zeros(k), (k,))
+    both = stack([t, *(e[i] for i in range(k))])
+    return normal @ e <= t, beside, Cone(name, int(u[0]), u, both.M, both.c, -1, np.ones(k))
+
+
+def _own(follower: Follower, e: Affine, name: str, beside: list[tuple[Any, str]]) -> Affine:
+    """Return e, or variables of the follower that rows ``beside`` tie to it where it holds parameters."""
+    space, columns = follower.space, e.M.indices
+    if not ((space.owner[columns] != follower.index) | (space.role[columns] != "follower")).any():
+        return e
+    low, high = interval(e.M, space.lb[: e.M.shape[1]], space.ub[: e.M.shape[1]])
+    part = follower.var(f"{name}_part", len(e.c), lb=low + e.c - 1.0, ub=high + e.c + 1.0)
+    beside.append((part == e, f"{name}_part"))
+    return part

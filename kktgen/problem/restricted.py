@@ -115,6 +115,7 @@ def _follower(follower: Follower, space: Space, to: np.ndarray, index: int) -> F
     new.declared = [part for d in follower.rows() if len((part := _declared(d, to)).lo)]
     new.products = replace(follower.products, space=space, owner=index, lifted=[], conditional=[], natural=[])
     new.varying = [left for one in follower.varying if len(left := one.moved(to))]
+    new.cones = [cone.moved(to) for cone in follower.cones if to[cone.mu] >= 0]
     new.terms = [
         replace(term, column=int(to[term.column]), quad=_quad(term.quad, space, to))
         for term in follower.terms

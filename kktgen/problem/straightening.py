@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ..errors import ProblemError
 from ..numerics.sparse import Csr, coo, widen
 from .columns import LEADER, Space
+from .cones import BESIDE, Cone
 from .curved_rows import own_products, squared
 from .expressions import Affine, Quad, QuadArray
 from .leader_terms import ROLE, Term
@@ -44,7 +46,10 @@ def as_rows(row: QuadRow | QuadRows) -> tuple[QuadArray, np.ndarray, np.ndarray]
     return row.quads, row.lo, row.hi
 
 
-def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows, name: str) -> Straight:
+def straightened(
+    products: Products, terms: list[Term], row: QuadRow | QuadRows, name: str,
+    cones: Sequence[Cone] = (), cone: Cone | None = None,
+) -> Straight:  # fmt: skip
     """Return rows with products as linear ones, their left sides with integers in bits, and their product columns.
 
     Parameters
@@ -55,6 +60,10 @@ def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows,
         Of the follower; columns for products of the leader's alone are added to it.
     row : QuadRow or QuadRows
     name : str
+    cones : sequence of Cone
+        Of the follower.
+    cone : Cone or None
+        The one that the row is the half-space of.
 
     Raises
     ------
@@ -67,7 +76,7 @@ def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows,
     where = f"follower {products.follower!r}, row {name!r}"
     of_problem(quads.space, products.space)
     checked_data(np.concatenate([quads.V.data, quads.M.data]), lo, hi, where)
-    _refuse(products, quads, name)
+    _refuse(products, quads, name, cones, cone)
     squares = squared(products.space, products.owner, quads, lo, hi, where)  # refused before a column is made
     quads = products.in_bits(quads, where)
     entries, lifted = products.columns_for(quads, name)
@@ -84,7 +93,7 @@ def straightened(products: Products, terms: list[Term], row: QuadRow | QuadRows,
     return Straight(Rows(space, Csr(M), lo, hi, quads.shape), quads, lifted, v, smooth, E, at, curved)
 
 
-def _refuse(products: Products, quads: QuadArray, name: str) -> None:
+def _refuse(products: Products, quads: QuadArray, name: str, cones: Sequence[Cone], cone: Cone | None) -> None:
     """Refuse products that are neither the leader's alone nor of its binaries or integers with own variables."""
     space = products.space
     _, i, j, _ = quads.terms()
@@ -94,6 +103,9 @@ def _refuse(products: Products, quads: QuadArray, name: str) -> None:
     smooth = np.flatnonzero((x >= 0) & (space.kind[x] == "C"))
     if own.any():
         _refuse_mixed(products, i[x >= 0], j[x >= 0], name)
+    if own.any() and cones:
+        who = f"follower {products.follower!r}, row {name!r}"
+        raise ProblemError(f"{who}: {BESIDE.format(squares=name, cone=cones[0].name)}")
     if len(wrong):
         a, b = space.label(i[wrong[0]]), space.label(j[wrong[0]])
         raise ProblemError(
@@ -102,7 +114,7 @@ def _refuse(products: Products, quads: QuadArray, name: str) -> None:
             "convex squares of the follower's own. Products may stand in its objective, or the term may be linearised "
             "with a new variable"
         )
-    if len(smooth) and not products.smooth:
+    if len(smooth) and not products.smooth and cone is None:
         a, b = space.label(i[smooth[0]]), space.label(j[smooth[0]])
         raise ProblemError(
             f"follower {products.follower!r}: row {name!r} holds the product {a} * {b} with the leader's continuous "

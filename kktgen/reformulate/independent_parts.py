@@ -164,6 +164,8 @@ def _ties(bilevel: Bilevel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             yield from _of_declared(declared)
         for term in follower.terms:
             yield _of_set(np.concatenate([[term.column], _columns(term.quad)]))
+        for cone in follower.cones:
+            yield _of_set(cone.columns)
         for part in follower.varying:
             yield part.v[row_index(part.E)], part.E.indices
             yield part.v, part.x

@@ -50,7 +50,7 @@ class Replies:
             parts = one.reply(z[one.qp.x])
             if parts is None:
                 return None
-            z[one.qp.y], z[one.qp.lam], z[one.qp.mu] = parts
+            parts.put(one.qp, z)
         return self._responder.outward(z)
 
 
@@ -76,7 +76,7 @@ class _Follower:
         """Return the response from where the last one ended; None where it has to be asked with more care."""
         program = self.qp.at(x)
         answer = self._linear(program) if self.qp.P.nnz == 0 else self._quadratic(program)
-        return None if answer is None or answer.x is None else (answer.x, *self.qp.prices(answer.row_dual))
+        return None if answer is None or answer.x is None else Parts(answer.x, *self.qp.prices(answer.row_dual))
 
     def _linear(self, program: Program) -> Answer:
         """Return the optimum of an LP by the simplex method, warm."""
@@ -90,7 +90,7 @@ class _Follower:
         """Return the optimum of a QP by corrections of the last active set; None where they do not lead to it."""
         if self._last is None:
             return None
-        y, lam, mu = self._last[1]
+        y, lam, mu, _ = self._last[1]
         begun = Answer("optimal", y, np.nan, np.concatenate([lam, -mu]), np.zeros(len(y)))
         answer = sharpen(program, begun, self._deadline)
         assert answer.x is not None

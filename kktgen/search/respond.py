@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +29,9 @@ from ..numerics.sharpen import error, sharpen
 from ..numerics.sparse import Csr
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
+from ..problem.conic_qp import ConicQP
 from ..problem.integers import refuse_integers
+from ..problem.leader_terms import ROLE
 from ..problem.qp import QP
 from ..reformulate.scale import scaled
 
@@ -45,11 +47,24 @@ MANY = 8
 ACCURATE = 1e-9
 """Largest KKT residual (relative) of such a response; beyond it every follower is solved by itself."""
 
-Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+class Parts(NamedTuple):
+    """A follower's response with its multipliers, and the normals of its norms (:mod:`kktgen.problem.cones`)."""
+
+    y: np.ndarray
+    lam: np.ndarray
+    mu: np.ndarray
+    normals: tuple[np.ndarray, ...] = ()
+
+    def put(self, follower: QP, z: np.ndarray) -> None:
+        """Write them to a point z (n,)."""
+        z[follower.y], z[follower.lam], z[follower.mu] = self.y, self.lam, self.mu
+        for norm, normal in zip(follower.norms if isinstance(follower, ConicQP) else (), self.normals, strict=True):
+            z[norm.columns] = normal / norm.size
 
 
 def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> Parts | None:
-    """Return ``(y, lam, mu)`` of one follower at its parameters x; None when it is infeasible, unbounded or late.
+    """Return the response of one follower at its parameters x; None when it is infeasible, unbounded or late.
 
     Parameters
     ----------
@@ -59,7 +74,7 @@ def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> P
 
     Returns
     -------
-    tuple of ndarray (ny,), (me,), (mi,), or None
+    Parts or None
         In the sign convention ``P y + Q x + q - A'lam + G'mu = 0, mu >= 0``.
     """
     program = follower.at(x)
@@ -73,7 +88,7 @@ def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> P
     if not isinstance(program, ConicProgram):  # sharpened by rows that hold with equality: linear ones
         answer = sharpen(program, answer, deadline)
     assert answer.x is not None
-    return answer.x, *follower.prices(answer.row_dual)
+    return Parts(answer.x, *follower.prices(answer.row_dual), answer.normals)
 
 
 def side_by_side(followers: list[QP]) -> QP:
@@ -148,7 +163,7 @@ class Responder:
         self.varies = stated is not None and stated.varies
         seen = np.empty(0, dtype=np.int64) if stated is None else stated.seen
         self._terms = self._view.model.terms
-        taken = np.setdiff1d(seen[space.owner[seen] == LEADER], self._terms.columns)
+        taken = seen[(space.owner[seen] == LEADER) & (space.role[seen] != ROLE)]
         self.parameters = np.union1d(taken, self._terms.factors)
         self.conditional = stated is not None and bool(stated.conditions.any())
         self.nash = self.conditional or bool((space.owner[seen] != LEADER).any())
@@ -196,7 +211,7 @@ class Responder:
         for one, parts in zip(qps, run(_job, tasks), strict=True):
             if parts is None:
                 return None
-            z[one.y], z[one.lam], z[one.mu] = parts
+            parts.put(one, z)
         return self.outward(z)
 
     @cached_property
@@ -335,11 +350,11 @@ class Responder:
         parts = solve_follower(one, z[one.x], deadline)
         if parts is None:
             return False
-        program, (y, lam, mu) = one.at(z[one.x]), parts
-        price = np.concatenate([lam, -mu, np.zeros(len(y))])
-        if error(program, y, price) > ACCURATE * (1.0 + max(np.abs(part).max(initial=0.0) for part in parts)):
+        program = one.at(z[one.x])
+        price = np.concatenate([parts.lam, -parts.mu, np.zeros(len(parts.y))])
+        if error(program, parts.y, price) > ACCURATE * (1.0 + max(np.abs(part).max(initial=0.0) for part in parts[:3])):
             return False
-        z[one.y], z[one.lam], z[one.mu] = parts
+        parts.put(one, z)
         z[self._dead] = 0.0
         return True
 
@@ -370,7 +385,7 @@ class Responder:
                 parts = solve_follower(one, x, deadline)
                 if parts is None:
                     return None
-                z[one.y], z[one.lam], z[one.mu] = parts
+                parts.put(one, z)
                 z[self._dead] = 0.0
                 last[k], moved = x, True
             if not moved:

@@ -24,6 +24,12 @@ RELAXED = "relax"
 AT_CONSTANT = "at unproved M"
 """Name of the line that counts multipliers and slacks at constants nobody proved."""
 
+KINDS = (
+    ("with the leader's continuous variables", False, False), ("of convex quadratic rows", True, False),
+    ("of norms and with the leader's continuous variables", False, True),
+)  # fmt: skip
+"""Whose products stand in a KKT system, with or without squares, and with or without norms."""
+
 
 def encoding_faults(original: Model, encoded: Model) -> list[str]:
     """Return why the encoded model's optimum need not be the bilevel optimum, missing boxes aside.
@@ -57,20 +63,26 @@ def cuts(encoded: Model) -> list[str]:
 
 
 def without_multipliers(encoded: Model) -> list[str]:
-    """Return that followers with convex quadratic rows may have no multipliers at some decision, or nothing.
+    """Return that followers whose rows hold squares or norms may have no multipliers at some decision, or nothing.
 
     :func:`kktgen.bound` boxes the multipliers of such rows only where it finds a point strictly inside them.
     """
     systems = () if encoded.kkt is None else encoded.kkt.systems
     ub = encoded.space.ub
-    flat = [s.name for s in systems if s.varying is not None and s.curved and not np.isfinite(ub[s.varying.mu]).all()]
+    flat = [s.name for s in systems if not np.isfinite(ub[_of_curved(s)]).all()]
     if not flat:
         return []
     return [
-        f"convex quadratic rows of {first_names(flat)}: no point strictly inside them (Slater) was proved to "
+        f"squares or norms in rows of {first_names(flat)}: no point strictly inside them (Slater) was proved to "
         "bound their multipliers at every decision, so decisions may have none, and the KKT conditions cut these off: "
         "no bound of theirs holds"
     ]
+
+
+def _of_curved(system: System) -> np.ndarray:
+    """Return the multipliers of a follower's squares and norms."""
+    own = [cone.mu for cone in system.cones]
+    return system.varying.mu if system.varying is not None and system.squares else np.array(own, dtype=np.int64)
 
 
 def open_indicators(model: Model) -> list[str]:
@@ -123,16 +135,16 @@ def nonconvex_rows(original: Model, encoded: Model) -> tuple[str, str]:
     if kkt is None or not kkt.varies:
         return "", ""
     missing, rests = [], []
-    for curved in (False, True):
-        found = [s for s in kkt.systems if s.varying is not None and s.varying.curved == curved]
+    for whose, squares, norms in KINDS:
+        found = [s for s in kkt.systems if s.varying is not None and (s.squares, bool(s.cones)) == (squares, norms)]
         if found:
-            against, rest = _over(encoded, found, curved)
+            against, rest = _over(encoded, found, whose)
             missing += [against] if against else []
             rests += [rest] if rest else []
     return "; ".join(missing), "; ".join(rests)
 
 
-def _over(encoded: Model, systems: Sequence[System], curved: bool) -> tuple[str, str]:
+def _over(encoded: Model, systems: Sequence[System], whose: str) -> tuple[str, str]:
     """Return what speaks against a bound over the products of some followers' rows, and what it rests on."""
     parts = [system.varying for system in systems if system.varying is not None]
     count = sum(len(part) + len(part.p) for part in parts)
@@ -140,12 +152,10 @@ def _over(encoded: Model, systems: Sequence[System], curved: bool) -> tuple[str,
     factors = np.unique(np.concatenate([part.factors for part in parts]))
     space = encoded.space
     missing = factors[~(np.isfinite(space.lb[factors]) & np.isfinite(space.ub[factors]))]
-    what = f"nonconvex rows: {count} products with the leader's continuous variables in the KKT system of {names}"
-    if curved:
-        what = f"nonconvex rows: {count} products of convex quadratic rows in the KKT system of {names}"
+    what = f"nonconvex rows: {count} products {whose} in the KKT system of {names}"
     if len(missing):
         return f"{what}, {some(encoded, missing)} without a finite box, so the solver's bound over them is no proof", ""
-    slater = "a proved point strictly inside (Slater), " if curved else ""
+    slater = "a proved point strictly inside (Slater), " if any(system.curved for system in systems) else ""
     return "", f"{what}, {slater}every factor in a proved or a declared box"
 
 

@@ -135,6 +135,8 @@ def _refuse(m: Bilevel) -> None:
         raise UnsupportedError(
             f"row {term.row!r} of follower {follower.name!r} holds the product {product} of the leader's; {_HOLDS}"
         )
+    if follower.cones:
+        raise UnsupportedError(f"row {follower.cones[0].name!r} of follower {follower.name!r} holds a norm; {_HOLDS}")
     if follower.varying:
         x, name = follower.varying[0].x, follower.varying[0].names[0]
         what = "a square of" if follower.varying[0].curved else "a product with"

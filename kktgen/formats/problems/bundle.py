@@ -40,10 +40,12 @@ The schema is one JSON object::
   with its own: one column more a row and variable, behind those before, and behind the multipliers of the rows one for
   the product of each with each multiplier (:mod:`kktgen.problem.varying_rows`). Products of a follower's own variables
   make a convex quadratic row: the same columns, one a row and variable and one a multiplier and variable
-  (:mod:`kktgen.problem.curved_rows`). A follower with ``"complements": true``
-  stands for complementarity said directly, :mod:`kktgen.problem.complementarity`: it has one variable w and the cost
-  F'w, and rows of the leader under its name tie w to the second expression. ``"objective": null`` is that of a leader
-  who has none, beside conditions or several followers. ``"every_response": true`` marks rows of the leader, linear and
+  (:mod:`kktgen.problem.curved_rows`). Rows with ``"norm": true`` say ``|e| <= t`` with ``(t, e) = M z - lo``, lo = hi:
+  first arise the columns of the normal, one an entry of e, then the multiplier, then the products of the normal
+  with e and with the multiplier (:mod:`kktgen.problem.cones`). A follower with ``"complements": true`` stands for
+  complementarity said directly, :mod:`kktgen.problem.complementarity`: it has one variable w and the cost F'w, and rows
+  of the leader under its name tie w to the second expression. ``"objective": null`` is that of a leader who has none,
+  beside conditions or several followers. ``"every_response": true`` marks rows of the leader, linear and
   quadratic, that are to hold for every response of the followers.
 """
 
@@ -58,6 +60,7 @@ from ...errors import ProblemError, UnsupportedError
 from ...numerics.sparse import Csr, csr
 from ...problem.bilevel import Bilevel
 from ...problem.columns import Space
+from ...problem.cones import Cone, with_leader
 from ...problem.coords import Coords
 from ...problem.expressions import Quad
 from ...problem.follower import Follower
@@ -105,7 +108,7 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
         ]),
     ]  # fmt: skip
     followers = [
-        {"name": f.name, **({"products": True} if any(not part.curved for part in f.varying) else {}),
+        {"name": f.name, **({"products": True} if with_leader(f.varying, f.cones) else {}),
          **({"complements": True} if f.is_condition else {}), "sense": "min" if f.sense > 0 else "max",
          "cost": None if f.cost is None else _function(f.cost, f"follower {f.name!r}")}
         for f in m.followers
@@ -119,7 +122,7 @@ def dump(m: Bilevel, file: IO[bytes]) -> None:
 
 def _asks_second(m: Bilevel) -> bool:
     """Return whether version 1 of the schema cannot hold a problem."""
-    followers = any(f.terms or f.products.natural or f.is_condition for f in m.followers)
+    followers = any(f.terms or f.products.natural or f.cones or f.is_condition for f in m.followers)
     every = any(rows.every_response for rows in m.rows) or any(row.every_response for row in m.quads)
     return followers or has_integers(m) or m.is_equilibrium or _labelled(m) or every
 
@@ -156,15 +159,17 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
             }))  # fmt: skip
     for follower in m.followers:
         natural = {row.name: row for row in follower.products.natural}
+        cones = {cone.name: cone for cone in follower.cones}
         of_rows = {row.name: row.coords for row in follower.products.conditional}
         of_rows |= {declared.word: declared.coords for declared in follower.declared if not declared.is_bound}
         out += [
             (row.first, 1, _natural(follower, row) | _coords(space, row.quads.M, row.quads.shape, of_rows[row.name]))
             for row in natural.values()
         ]
+        out += [(cone.first, 1, _norm(follower, cone)) for cone in cones.values()]
         place, terms = -1, {term.row: term for term in follower.terms}
         for declared in follower.declared:
-            if declared.word in natural and not declared.is_bound:
+            if (declared.word in natural or declared.word in cones) and not declared.is_bound:
                 continue
             term = None if declared.is_bound else terms.get(declared.word)
             place = _place(declared, place) if term is None else term.column
@@ -191,6 +196,12 @@ def _natural(follower: Follower, row: Natural) -> dict[str, Any]:
     if row.when is not None:
         out["when"] = {key: _contiguous(part) for key, part in zip(("column", "value"), row.when, strict=True)}
     return out
+
+
+def _norm(follower: Follower, cone: Cone) -> dict[str, Any]:
+    """Return a norm below a side of the follower's own."""
+    both = Rows(follower.space, cone.M, -cone.c, -cone.c, (len(cone.c),))
+    return {"follower": follower.name, **_rows(both, cone.name), "norm": True}
 
 
 def _without(M: Csr, column: int) -> Csr:

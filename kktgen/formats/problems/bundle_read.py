@@ -13,6 +13,7 @@ from ...problem.bilevel import Bilevel
 from ...problem.complementarity import check_condition, mark
 from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
+from ...problem.norms import NormRow
 from ...problem.rows import QuadRow, QuadRows, Rows
 from ...problem.variables import unit_rows
 from .about import check_about
@@ -23,7 +24,7 @@ from .fields import Fields, placed
 _TOP = "format version name columns about declarations followers leader"
 _VARIABLE, _ROWS = "variable follower shape lb ub kind", "rows shape lo hi start column value"
 _MORE_OF_FOLLOWERS = ("products", "complements")
-_MORE, _MORE_OF_VARIABLES = ("i", "j", "v", "row", "when", "coords"), ("coords", "unit")
+_MORE, _MORE_OF_VARIABLES = ("i", "j", "v", "row", "when", "coords", "norm"), ("coords", "unit")
 """What rows of a follower and variables may hold besides in version 2."""
 _LEADER = "sense objective rows quadratic_rows sos1 indicators"
 
@@ -100,10 +101,26 @@ def _declare(m: Bilevel, followers: dict[str, Follower], value: Any, file: str, 
         _variable(m, owner, one, version)
         return
     rows, label = _rows(m, one)
+    if "norm" in keys.split():
+        with placed(file, where):
+            owner.add(_norm(one, rows, keys), name=label)
+        return
     row: Rows | QuadRow | QuadRows = _with_products(m, one, rows) if "v" in keys.split() else rows
     condition: dict[str, Any] = {"when": _condition(m, one, rows)} if "when" in keys.split() else {}
     with placed(file, where):
         owner.add(row, name=label, coords=_coords(one), **condition)
+
+
+def _norm(one: Fields, rows: Rows, keys: str) -> NormRow:
+    """Return the row ``norm(e) <= t`` whose sides (t, e) stand in rows."""
+    if one.value["norm"] is not True:
+        raise one.fault("norm", f"expected true, or no such key, got {one.value['norm']!r}"[:300])
+    if keys != "norm":
+        raise one.fault("", f"a norm has no other keys of rows, got {keys}")
+    if len(rows.shape) != 1 or len(rows) < 3 or not (rows.lo == rows.hi).all():
+        raise one.fault("", "expected (t, e) with two entries of e or more, and lo equal to hi")
+    both = Affine(rows.space, rows.M, -rows.lo, rows.shape)
+    return NormRow(both[1:], both[0])
 
 
 def _more(value: Any, version: int, keys: tuple[str, ...]) -> str:

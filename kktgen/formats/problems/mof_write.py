@@ -84,8 +84,8 @@ def _refuse(m: Bilevel) -> None:
         if found:
             raise UnsupportedError(f"the leader of {m.name!r} has {len(found)} {what}; {_HOLDS}")
     for k, f in enumerate(m.followers):
-        if any(part.curved for part in f.varying):
-            raise UnsupportedError(f"follower {f.name!r} has convex quadratic rows; {_HOLDS}")
+        if f.cones or any(part.curved for part in f.varying):
+            raise UnsupportedError(f"follower {f.name!r} has rows with squares or norms; {_HOLDS}")
         if f.terms or f.products.natural:
             raise UnsupportedError(f"rows of follower {f.name!r} hold products of the leader's variables; {_HOLDS}")
         if f.cost is None:

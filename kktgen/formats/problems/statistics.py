@@ -7,6 +7,7 @@ import numpy as np
 from ...numerics.sparse import Csr, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
+from ...problem.cones import with_leader
 from ...problem.follower_rows import Declared, System
 from ...problem.rows import Rows
 
@@ -37,8 +38,8 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         their second expressions are counted alone), ``priced`` (multipliers used by the leader), ``products_u``,
         ``products_l`` (products of variables in the leader's objective and rows, and in the followers' costs), ``nash``
         (followers that see another one's variables), ``lifted`` (products of the leader's binaries with followers'
-        expressions, each a column with four rows; ``n_y`` and ``m_l`` count them), ``curved`` (convex quadratic rows of
-        followers) and ``conditional`` (rows of followers that hold where a binary of the leader says so).
+        expressions, each a column with four rows; ``n_y`` and ``m_l`` count them), ``curved`` (rows of followers with
+        squares or norms) and ``conditional`` (rows of followers that hold where a binary of the leader says so).
 
     Notes
     -----
@@ -64,8 +65,9 @@ def statistics(m: Bilevel) -> dict[str, int | float | None]:
         **_products(m, systems),
         "nash": sum(not s.condition and _sees_others(space.owner, k, s) for k, s in enumerate(systems)),
         "lifted": sum(len(part.columns) for f in m.followers for part in f.products.lifted),
-        "varying": sum(len(part) for f in m.followers for part in f.varying if not part.curved),
-        "curved": sum(len(np.unique(part.mu)) for f in m.followers for part in f.varying if part.curved),
+        "varying": sum(len(part) for f in m.followers for part in with_leader(f.varying, f.cones)),
+        "curved": sum(len(np.unique(part.mu)) for f in m.followers for part in f.varying if part.curved)
+        + sum(len(f.cones) for f in m.followers),
         "conditional": sum(len(part.lo) for f in m.followers for part in f.products.conditional),
     }  # fmt: skip
 
@@ -89,7 +91,7 @@ def _linking(m: Bilevel, systems: list[System]) -> np.ndarray:
     rows = [d.M.indices[d.M.data != 0] for d in _declared(systems)]
     costs = [part[s.cost.v != 0] for s in systems for part in (s.cost.i, s.cost.j)]
     factors = [part for f in m.followers for t in f.terms for part in (t.quad.i, t.quad.j)]
-    factors += [part.x for f in m.followers for part in f.varying if not part.curved]
+    factors += [part.x for f in m.followers for part in with_leader(f.varying, f.cones)]
     factors += [part.binary for f in m.followers for part in f.products.parts]
     return _used(len(m.space), *rows, *costs, *factors)
 

@@ -185,7 +185,7 @@ def _gaps(case: Case) -> list[str]:
             if case.mpec.kkt.conditions[k]:
                 continue
             if case.mpec.kkt.systems[k].varying is not None:
-                kind = "convex quadratic" if case.mpec.kkt.systems[k].curved else "nonconvex"
+                kind = "curved" if case.mpec.kkt.systems[k].curved else "nonconvex"
                 out.append(f"follower {name!r} has {kind} rows: no decision without a response was looked for")
                 continue
             qp = case.mpec.kkt.qp(k)

@@ -180,7 +180,7 @@ def _refuse(m: Bilevel, model: Model) -> None:
         )
     if model.kkt is not None and model.kkt.curved:
         raise UnsupportedError(
-            f"pessimistic: follower {model.kkt.curved[0]!r} has convex quadratic rows, so its ties are no polyhedron, "
+            f"pessimistic: follower {model.kkt.curved[0]!r} has rows with squares or norms, so its ties are no polyhedron, "
             "and no worst one is found"
         )
     if model.kkt is not None:

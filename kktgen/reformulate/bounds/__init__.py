@@ -137,9 +137,7 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
     """Yield one job per follower over boxes tightened by the leader's and the followers' rows; none when it is late."""
     kkt, space = model.kkt, model.space
     assert kkt is not None
-    primal = np.isin(space.role, ["leader", "term", "follower"])
-    lb, ub = np.where(primal, space.lb, -np.inf), np.where(primal, space.ub, np.inf)
-    lb, ub = tightened(model, lb, ub)
+    lb, ub = tightened(model, *_primal_boxes(space))
     leader = model.rows.of_role("leader")
     rows = model.rows.take(leader)
     known: list[tuple[QP, Network | None]] = []
@@ -183,6 +181,12 @@ def jobs_of(model: Model, rounds: int, deadline: Deadline) -> Iterator[FollowerT
             position(qp.y, system.product),
             Bent.of_system(system, qp, lb, ub),
         )
+
+
+def _primal_boxes(space: Space) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes of all columns, multipliers without any."""
+    primal = np.isin(space.role, ["leader", "term", "follower"])
+    return np.where(primal, space.lb, -np.inf), np.where(primal, space.ub, np.inf)
 
 
 def _switches(model: Model, qp: QP, used: np.ndarray, beside: np.ndarray) -> np.ndarray:
@@ -233,18 +237,26 @@ def _apply(model: Model, results: list[Proved | None]) -> Model:
     space.ub[pairs.mu[known]] = np.minimum(space.ub[pairs.mu[known]], dual.value[known])
     space.proof[pairs.mu[known]] = dual.proof[known]
     if kkt.varies:
-        _box_prices(model, space)
+        _box_products(model, space)
     notes = (*model.notes, *unproved(model, results))
     bounded = replace(model, space=space, pairs=replace(pairs, slack_max=slack, dual_max=dual), notes=notes)
     return _widened(_settle(bounded))
 
 
-def _box_prices(model: Model, space: Space) -> None:
-    """Box the products of the leader's continuous variables with multipliers, where these have boxes."""
+def _box_products(model: Model, space: Space) -> None:
+    """Box the products in nonconvex rows and with their multipliers, after the factors that rows alone bound."""
     assert model.kkt is not None
-    p = joined((system.varying.p for system in model.kkt.systems if system.varying is not None), int)
+    varying = [system.varying for system in model.kkt.systems if system.varying is not None]
+    factors = np.unique(joined((part.factors for part in varying), int))
+    factors = factors[np.isin(space.role[factors], ["leader", "term", "follower"])]
+    low, high = tightened(model, *_primal_boxes(space))
+    for side, found, outward in ((space.lb, low, -WIDTH), (space.ub, high, WIDTH)):
+        at = factors[np.isinf(side[factors]) & np.isfinite(found[factors])]
+        side[at] = found[at] + outward * (1.0 + np.abs(found[at]))
+        space.proof[at] = "proved(interval)"
+    columns = joined((part.v for part in varying), int), joined((part.p for part in varying), int)
     table = model.quads.take(defining(model.quads.linear))
-    box_terms(space, table.take(position(p, table.linear.M.indices) >= 0))
+    box_terms(space, table.take(position(np.concatenate(columns), table.linear.M.indices) >= 0))
 
 
 def _widened(model: Model) -> Model:

@@ -1,9 +1,10 @@
-"""A point strictly inside a follower's convex quadratic rows for every decision of the leader (Slater), with slacks.
+"""A point strictly inside a follower's squares and norms for every decision of the leader (Slater), with slacks.
 
 A rule ``yhat(x) = y0 + Y (x - c)`` is sought, by a cone program, that keeps for every x of the box [l, u], d = x - c::
 
     A y0 = b - B c,   A Y + B = 0
     1/2 yhat'R_i yhat + (G yhat + H x)_i + sigma_i <= h_i        (R_i zero where a row is linear)
+    |E_k yhat + e_k| + (G yhat + H x)_k + sigma_k <= h_k
 
 A constant rule (Y = 0) holds for the whole box where it does for the worst of the linear terms H x. With an affine one
 the rows are convex in x, so that they hold on the box where they hold at its corners; corners are few where few
@@ -16,7 +17,7 @@ system without multipliers at some decision would cut it off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 import numpy as np
@@ -27,7 +28,7 @@ from ...errors import SolverError
 from ...numerics.conic import ConicProgram
 from ...numerics.intervals import interval
 from ...numerics.sparse import Csr, position, row_index, take_columns
-from ...problem.conic_qp import ConicQP, with_squares
+from ...problem.conic_qp import ConicQP, Norm, with_squares
 from ...problem.qp import QP
 from .slater import EXACT, INSIDE, PASSES, Rule
 
@@ -73,6 +74,7 @@ class _Rows:
             sides.append(-qp.B[:, self.links].toarray().ravel())
         equal = sum(map(len, sides))
         squares: list[tuple[int, Csr]] = []
+        norms: list[tuple[int, Csr, np.ndarray]] = []
         live, at = np.flatnonzero(self.live), equal
         place = np.full(mi, -1)
         place[live] = np.arange(len(live))
@@ -83,28 +85,51 @@ class _Rows:
             sides.append((self.h if d is None else self.h - qp.H[:, self.links] @ d)[live])
             lift = sp.hstack([T, Csr((ny, mi))])
             squares += [(at + int(place[i]), Csr(lift.T @ R @ lift)) for i, R in qp.squares if place[i] >= 0]
+            norms += [(at + int(place[one.row]), Csr(one.E @ lift), one.e) for one in qp.norms if place[one.row] >= 0]
             at += len(live)
         hi = np.concatenate(sides)
         lo = np.where(np.arange(len(hi)) < equal, hi, -np.inf)
         n, free = ny + wide + mi, np.full(ny + wide, np.inf)
         lb, ub = np.concatenate([-free, np.zeros(mi)]), np.concatenate([free, cap])
         return ConicProgram(
-            Csr((n, n)), np.zeros(n), Csr(sp.vstack(rows, format="csr")), lo, hi, lb, ub, tuple(squares)
+            Csr((n, n)), np.zeros(n), Csr(sp.vstack(rows, format="csr")), lo, hi, lb, ub, tuple(squares), tuple(norms)
         )
 
 
-def strict_rule(
-    qp: QP, products: tuple[np.ndarray, np.ndarray, Csr], box: tuple[np.ndarray, np.ndarray], dead: np.ndarray,
-    slack_max: np.ndarray, deadline: Deadline,
-) -> Rule | None:  # fmt: skip
-    """Return a rule with slack in every curved row for every x in the box; None where none is found.
+def with_own_products(qp: QP, v: np.ndarray, x: np.ndarray, E: Csr) -> ConicQP:
+    """Return the follower that takes its products for parameters with the squares in their place.
 
     Parameters
     ----------
     qp : QP
-        The follower that takes its products for parameters.
-    products : ndarray (k,), ndarray (k,), csr_array (k, ny)
-        Positions of the products' columns among the parameters, of the first factors in y, and the second factors.
+    v, x : ndarray (k,)
+        Positions of the products' columns among the parameters, and of the first factors in y.
+    E : csr_array (k, ny)
+        The second factors.
+    """
+    keep = np.ones(qp.nx)
+    keep[v] = 0.0
+    plain = Csr(qp.H @ sp.diags_array(keep))
+    plain.eliminate_zeros()
+    return with_squares(replace(qp, H=plain), take_columns(qp.H, v), v, x, E)
+
+
+def with_norms(qp: QP, still: np.ndarray, norms: tuple[Norm, ...]) -> ConicQP:
+    """Return a QP with norms in some rows, in the place of the parameters ``still`` (positions), which are left out."""
+    H = Csr(qp.H @ sp.diags_array(np.isin(np.arange(qp.nx), still, invert=True).astype(float)))
+    H.eliminate_zeros()
+    return ConicQP(**{f.name: getattr(qp, f.name) for f in fields(QP)} | {"H": H}, norms=norms)
+
+
+def strict_rule(
+    conic: ConicQP, box: tuple[np.ndarray, np.ndarray], dead: np.ndarray, slack_max: np.ndarray, deadline: Deadline
+) -> Rule | None:
+    """Return a rule with slack in every square and norm for every x in the box; None where none is found.
+
+    Parameters
+    ----------
+    conic : ConicQP
+        The follower.
     box : (lb, ub)
         Of the parameters.
     dead : ndarray (mi,) bool
@@ -112,14 +137,8 @@ def strict_rule(
     slack_max : ndarray (mi,)
     deadline : Deadline
     """
-    v, x, E = products
-    keep = np.ones(qp.nx)
-    keep[v] = 0.0
-    plain = Csr(qp.H @ sp.diags_array(keep))
-    plain.eliminate_zeros()
-    conic = with_squares(replace(qp, H=plain), take_columns(qp.H, v), v, x, E)
     cap = np.where(dead, 0.0, np.clip(np.where(np.isfinite(slack_max), slack_max, 1.0) * 0.25, 0.0, 1.0))
-    curved = np.array([i for i, _ in conic.squares], dtype=np.int64)
+    curved = np.array([i for i, _ in conic.squares] + [norm.row for norm in conic.norms], dtype=np.int64)
     cap[curved] = np.maximum(cap[curved], 10 * INSIDE)
     for affine in (False, True):
         rows = _rows(conic, box, dead, affine)

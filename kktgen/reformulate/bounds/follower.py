@@ -154,12 +154,12 @@ def _open(columns: np.ndarray, box: tuple[np.ndarray, np.ndarray], but: Any = ()
 def _with_varying(job: FollowerToBound, best: _Best, bent: Bent, deadline: Deadline) -> FollowerToBound | None:
     """Take the bounds a point inside all nonconvex rows gives; return the job with the boxes of their products.
 
-    None where rows are convex quadratic and no point lies strictly inside: there need be no multipliers then.
+    None where rows are squares or norms and no point lies strictly inside: there need be no multipliers then.
     """
     slack_max, _ = slack_intervals(job.qp, best.boxes())
     boxes = best.x, best.y
     found = varying_bounds(job.qp, bent, boxes, job.leader, job.dead, slack_max, deadline)
-    if found is None and len(bent.own):
+    if found is None and bent.curved:
         return None
     if found is not None:
         best.improve(found, "D1")

@@ -23,10 +23,11 @@ from ...deadline import Deadline
 from ...numerics.intervals import interval
 from ...numerics.product_hull import product_boxes
 from ...numerics.programs import lp
-from ...numerics.sparse import Csr, coo, position, row_index, scale_rows, take_columns
+from ...numerics.sparse import Csr, coo, joined, position, row_index, scale_rows, take_columns
+from ...problem.conic_qp import Norm
 from ...problem.follower_rows import System
 from ...problem.qp import QP
-from .conic import strict_rule
+from .conic import strict_rule, with_norms, with_own_products
 from .lps import SECONDS
 from .relaxation import Boxes, relaxation
 from .slater import EXACT, INSIDE, PASSES, Rule, slater
@@ -55,6 +56,10 @@ class Bent:
     own : ndarray (k,)
         Positions of x among the follower's own variables, where its rows are convex quadratic
         (:mod:`kktgen.problem.curved_rows`); empty elsewhere.
+    norms : tuple of Norm
+        Of the rows that are half-spaces of cones (:mod:`kktgen.problem.cones`); columns are positions in x.
+    of_norms : ndarray (k,) of bool
+        Which products stand in those rows.
     """
 
     v: np.ndarray
@@ -67,6 +72,13 @@ class Bent:
     mu: np.ndarray
     weight: np.ndarray
     own: np.ndarray
+    norms: tuple[Norm, ...]
+    of_norms: np.ndarray
+
+    @property
+    def curved(self) -> bool:
+        """Whether a point strictly inside the rows is needed for multipliers to exist."""
+        return bool(len(self.own) or self.norms)
 
     @classmethod
     def of_system(cls, system: System, qp: QP, lb: np.ndarray, ub: np.ndarray) -> Bent | None:
@@ -78,6 +90,8 @@ class Bent:
         return cls(
             position(qp.x, one.v), position(qp.x, one.p), lb[x], ub[x], position(qp.x, x), E, one.of,
             position(qp.mu, one.mu), one.weight, position(qp.y, one.x if one.curved else one.x[:0]),
+            tuple(replace(norm, columns=position(qp.x, norm.columns)) for norm in system.norms(np.zeros(len(lb)))),
+            np.isin(x, joined((cone.u for cone in system.cones), int)),
         )  # fmt: skip
 
     def price_boxes(self, mu: np.ndarray) -> Side:
@@ -119,10 +133,7 @@ def varying_bounds(
     slack_max : ndarray (mi,)
     deadline : Deadline
     """
-    if len(bent.own):
-        rule = strict_rule(qp, (bent.v, bent.own, bent.E), boxes[0], dead, slack_max, deadline)
-    else:
-        rule = _point(qp, bent, boxes[0], dead, slack_max, deadline)
+    rule = _rule(qp, bent, boxes[0], dead, slack_max, deadline)
     if rule is None:
         return None
     own = without_prices(qp, bent)
@@ -132,6 +143,21 @@ def varying_bounds(
     lower = np.concatenate([x_lb, y_lb, -free, np.zeros(len(qp.h))])
     program = relaxation(own, Boxes(lower, np.concatenate([x_ub, y_ub, free, most])), leader, duals=False)
     return slater(own, program, rule, dead, deadline)[1]
+
+
+def _rule(
+    qp: QP, bent: Bent, box: Side, dead: np.ndarray, slack_max: np.ndarray, deadline: Deadline
+) -> Rule | None:  # fmt: skip
+    """Return a rule that keeps all rows, with slack in those that are squares or norms; None without."""
+    if len(bent.own):
+        return strict_rule(with_own_products(qp, bent.v, bent.own, bent.E), box, dead, slack_max, deadline)
+    normals = joined((norm.columns for norm in bent.norms), int)
+    if bent.norms and bent.of_norms.all():
+        still = np.concatenate([bent.v, normals[normals >= 0]])
+        return strict_rule(with_norms(qp, still, bent.norms), box, dead, slack_max, deadline)
+    rule = _point(qp, bent, box, dead, slack_max, deadline)
+    inside = [] if rule is None else [rule.sigma[norm.row] > INSIDE for norm in bent.norms]
+    return rule if all(inside) else None
 
 
 def _point(

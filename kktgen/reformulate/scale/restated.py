@@ -46,6 +46,7 @@ def restated(bilevel: Bilevel, units: Units) -> Bilevel:
         new.declared = [_declared(d, c, f) for d in follower.rows()]
         new.products = replace(follower.products, space=m.space, lifted=[], conditional=[], natural=[])
         new.varying = [part.in_units(c, f) for part in follower.varying]
+        new.cones = [cone.in_units(c, f) for cone in follower.cones]
         new.terms = [replace(term, quad=_quad(term.quad, c, float(c[term.column]))) for term in follower.terms]
         m._followers[follower.name] = new
     return m

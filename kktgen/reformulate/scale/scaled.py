@@ -213,6 +213,7 @@ def _system(system: System, c: np.ndarray, f: float) -> System:
         system, E=_columns(system.E, c, equal), e=system.e / equal, C=_columns(system.C, c, unequal),
         c=system.c / unequal, cost=_quad(system.cost, c, f), declared=tuple(_declared(d, c) for d in system.declared),
         varying=None if system.varying is None else system.varying.in_units(c, f),
+        cones=tuple(cone.in_units(c, f) for cone in system.cones),
     )  # fmt: skip
 
 

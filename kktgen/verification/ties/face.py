@@ -78,7 +78,7 @@ def face(model: Model, z: np.ndarray, deadline: Deadline = NEVER) -> Face:
         return Face(Csr((0, 0)), np.empty(0), np.empty(0), np.empty(0), np.empty(0), none, np.empty(0))
     if kkt.curved:
         raise UnsupportedError(
-            f"follower {kkt.curved[0]!r} has convex quadratic rows: its optimal responses are no polyhedron"
+            f"follower {kkt.curved[0]!r} has rows with squares or norms: its optimal responses are no polyhedron"
         )
     kkt = kkt.fixed(z)
     if model.space.conditions:

@@ -1,0 +1,113 @@
+"""Norms of a follower below a side of its own, ``norm(e(y)) <= t(y)``: half-spaces whose normal the leader's columns hold.
+
+Such a cone has an apex, where squares have no gradient. A half-space ``u'e <= t`` with ``|u| <= 1`` holds all of it,
+whatever u is. With u among the leader's columns the follower gets the half-space for a row, and the leader the cone::
+
+    follower   u'e(y) <= t(y)                     mu >= 0
+    leader     u'u <= 1,   e'e <= t^2,   -t <= e <= t
+
+* A response of this follower that the leader's rows let pass lies in the cone and is best in the half-space around it:
+  it is a response of the follower with the cone.
+* A response y of the follower with the cone has, where a point lies strictly inside of it (Slater), a multiplier
+  ``(mu, nu)`` with ``|nu| <= mu`` and ``mu t + nu'e = 0``. With ``u = -nu / mu`` (0 where mu = 0) it is a response in
+  the half-space, with the same mu.
+
+So both problems have the same points where Slater holds at every decision, and elsewhere none of this one is wrong.
+Products ``u_k e_k`` in the row are columns (:mod:`kktgen.problem.varying_rows`). mu is the price of the cone: the
+cost falls by mu where t is one more. (Alizadeh & Goldfarb 2003, Second-order cone programming.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..numerics.sparse import Csr, csr, joined, take_columns, widen
+from .columns import Space
+from .combine import stack
+from .expressions import Affine
+from .rows import QuadRow, Rows
+from .variables import unit_rows
+from .varying_rows import Varying
+
+SIDES, NORM, NORMAL = "sides", "norm", "normal"
+"""What is appended to a row's name for the leader's rows ``-t <= e <= t``, ``e'e <= t^2`` and ``u'u <= 1``."""
+
+BESIDE = (
+    "row {squares!r} holds squares of the follower's own variables, and row {cone!r} is a norm below a side of its own; "
+    "kktgen takes one of the two in a follower. A square is a norm, too: e @ e <= l is "
+    "kg.norm(kg.stack([2 * e[0], .., l - 1])) <= l + 1"
+)
+"""What is wrong where a follower has both kinds of rows."""
+
+
+def with_leader(parts: Sequence[Varying], cones: Sequence[Cone]) -> list[Varying]:
+    """Return the products in a follower's rows with variables that the leader has declared.
+
+    Those of squares and of norms are left out.
+    """
+    normals = joined((cone.u for cone in cones), int)
+    return [part for part in parts if not part.curved and not np.isin(part.x, normals).all()]
+
+
+@dataclass(frozen=True, eq=False)
+class Cone:
+    """A norm of a follower below a side of its own.
+
+    Parameters
+    ----------
+    name : str
+        Of the row.
+    first : int
+        The first column that arose with it.
+    u : ndarray (k,)
+        Columns of the normal.
+    M, c : csr_array (1 + k, n), ndarray (1 + k,)
+        ``t`` and ``e`` are ``M z + c``.
+    mu : int
+        Column of the half-space's multiplier.
+    size : ndarray (k,)
+        ``u_k`` over its column: 1 in the user's units.
+    """
+
+    name: str
+    first: int
+    u: np.ndarray
+    M: Csr
+    c: np.ndarray
+    mu: int
+    size: np.ndarray
+
+    @property
+    def columns(self) -> np.ndarray:
+        """All its columns, sorted."""
+        return np.unique(np.concatenate([self.u, self.M.indices, [self.mu]])).astype(np.int64)
+
+    def sides(self, space: Space) -> Rows:
+        """Return the leader's rows ``-t <= e <= t`` as ``t + e >= 0`` and ``t - e >= 0`` (2 k): they say t >= 0, too."""
+        t, e = self._parts(space)
+        return stack([t + e, t - e]) >= 0
+
+    def _parts(self, space: Space) -> tuple[Affine, Affine]:
+        """Return t and e as expressions."""
+        both = Affine(space, widen(self.M, len(space)), self.c, (len(self.c),))
+        return both[0], both[1:]
+
+    def quads(self, space: Space) -> tuple[QuadRow, QuadRow]:
+        """Return the leader's rows ``e'e <= t^2`` and ``u'u <= 1``, without names."""
+        t, e = self._parts(space)
+        unit = Affine(space, unit_rows(self.u, len(space)), np.zeros(len(self.u)), (len(self.u),)) * self.size
+        return e @ e - t * t <= 0, unit @ unit <= 1
+
+    def moved(self, to: np.ndarray) -> Cone:
+        """Return it over new columns, ``to`` (n + 1,) of each old one."""
+        M = take_columns(self.M, np.flatnonzero(to[: self.M.shape[1]] >= 0))
+        return replace(self, u=to[self.u], M=M, mu=int(to[self.mu]))
+
+    def in_units(self, c: np.ndarray, f: float) -> Cone:
+        """Return it where column j is ``c_j`` times the new one, and the follower's cost f times the new one."""
+        M, row = self.M, f / c[self.mu]
+        scaled = csr(M.data * c[M.indices] / row, M.indices, M.indptr, M.shape)
+        return replace(self, M=scaled, c=self.c / row, size=self.size * c[self.u])
