@@ -101,9 +101,8 @@ class ConicProgram(Program):
         row_dual = np.zeros(m)
         row_dual[plain] = price[: int(plain.sum())]
         count = len(self.squares)
-        row_dual[curved] = [-2.0 * float(z[k] + z[k + 1]) for k in starts[:count]] + [
-            -float(z[k]) for k in starts[count:]
-        ]
+        of_squares = [-2.0 * float(z[k] + z[k + 1]) for k in starts[:count]]
+        row_dual[curved] = [*of_squares, *(-float(z[k]) for k in starts[count:])]
         normals = tuple(
             -z[k + 1 : k + 1 + len(e)] / max(float(z[k]), float(np.linalg.norm(z[k + 1 : k + 1 + len(e)])), LEAST)
             for k, (_, _, e) in zip(starts[count:], self.norms, strict=True)

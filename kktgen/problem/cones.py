@@ -1,4 +1,4 @@
-"""Norms of a follower below a side of its own, ``norm(e(y)) <= t(y)``: half-spaces whose normal the leader's columns hold.
+"""Norms of a follower below a side of its own, ``norm(e(y)) <= t(y)``, as half-spaces whose normal the leader has.
 
 Such a cone has an apex, where squares have no gradient. A half-space ``u'e <= t`` with ``|u| <= 1`` holds all of it,
 whatever u is. With u among the leader's columns the follower gets the half-space for a row, and the leader the cone::
@@ -36,7 +36,7 @@ SIDES, NORM, NORMAL = "sides", "norm", "normal"
 """What is appended to a row's name for the leader's rows ``-t <= e <= t``, ``e'e <= t^2`` and ``u'u <= 1``."""
 
 BESIDE = (
-    "row {squares!r} holds squares of the follower's own variables, and row {cone!r} is a norm below a side of its own; "
+    "row {squares!r} holds squares of the follower's own variables, row {cone!r} is a norm below a side of its own; "
     "kktgen takes one of the two in a follower. A square is a norm, too: e @ e <= l is "
     "kg.norm(kg.stack([2 * e[0], .., l - 1])) <= l + 1"
 )
@@ -86,7 +86,7 @@ class Cone:
         return np.unique(np.concatenate([self.u, self.M.indices, [self.mu]])).astype(np.int64)
 
     def sides(self, space: Space) -> Rows:
-        """Return the leader's rows ``-t <= e <= t`` as ``t + e >= 0`` and ``t - e >= 0`` (2 k): they say t >= 0, too."""
+        """Return the leader's rows ``t + e >= 0`` and ``t - e >= 0`` (2 k,); they say ``t >= 0``, too."""
         t, e = self._parts(space)
         return stack([t + e, t - e]) >= 0
 

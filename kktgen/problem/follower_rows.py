@@ -163,7 +163,7 @@ class System:
         """
         if self.varying is not None and self.curved:
             raise UnsupportedError(
-                f"follower {self.name!r} has curved rows (row {self.varying.names[0]!r}): it is no QP, so "
+                f"follower {self.name!r} has rows with squares or norms ({self.varying.names[0]!r}): it is no QP, so "
                 "this does not work for it"
             )
         if self.varying is not None:

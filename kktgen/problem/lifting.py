@@ -183,7 +183,7 @@ class Products:
         )  # fmt: skip
 
     def sorted(self, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return for products of a leader's column (terms too) with an own variable which is which; -1 for all others."""
+        """Return for products of a leader's column, or a term, with an own variable which is which; -1 for others."""
         space = self.space
         owned, led = (
             [(space.owner[at] == self.owner) & (space.role[at] == "follower") for at in (i, j)],

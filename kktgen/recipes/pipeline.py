@@ -36,12 +36,13 @@ from ..search.start.pattern import polished
 from ..search.start.start import land_start, pair_count, starts_within
 from ..solvers import check_solvable, solve
 from ..solvers.driving.checks import INTERRUPTED
-from ..verification.claims import CALLED, LAGRANGIAN, RELAXATION
+from ..verification.claims import LAGRANGIAN, RELAXATION
 from ..verification.refutation import beats
 from ..verification.refutation import gap as gap_between
 from ..verification.report import TOP
 from ..verification.verify import Report, verify, with_range
 from .html import result_html
+from .kept_point import standing, with_start
 from .many_followers import FEW_COLUMNS, begun, by_shared_boxes, pays, worked
 from .responses.record import Responses
 
@@ -343,7 +344,7 @@ class Pipeline:
                 tried = (*again, *tried)
                 report = verify(self.bilevel, found, evidence=tried, executor=self.executor, time_limit=last.left())
             lifted = [self.ready.complete(z) for z in self.points]
-            found, report = _standing(self.bilevel, found, report, lifted, tried, last, self.executor)
+            found, report = standing(self.bilevel, found, report, lifted, tried, last, self.executor)
             report = with_range(self.bilevel, report, found, last) if range else report
         except KeyboardInterrupt:
             report = report or verify(self.bilevel, found, evidence=tried, time_limit=0.0)
@@ -449,35 +450,4 @@ def _solved(model: Model, solver: str, points: list[np.ndarray], **options: Any)
         if not points:
             raise
         found = Solution("error", None, None, None, 0.0, solver, model, raw={"error": str(error)})
-    return _with_start(found, points)
-
-
-def _with_start(found: Solution, points: list[np.ndarray]) -> Solution:
-    """Return the solution with the start point in place of a worse one, or of none: it was feasible before.
-
-    A solver that calls the model infeasible although a feasible point was handed to it ends with status ``error``;
-    what it called the model stays in ``raw``.
-    """
-    if not points:
-        return found
-    value = found.model.value(points[0])
-    if found.objective is not None and found.model.sense * (found.objective - value) <= 0:
-        return found
-    status = found.status if found.status in ("optimal", "time_limit", "unbounded") else "error"
-    raw = found.raw if status == found.status else {**(found.raw or {}), CALLED: found.status}
-    return replace(found, status=status, objective=value, z=points[0], raw=raw)
-
-
-def _standing(
-    bilevel: Bilevel, found: Solution, report: Report, points: list[np.ndarray], tried: tuple[Solution, ...],
-    deadline: Deadline, executor: Executor | None,
-) -> tuple[Solution, Report]:  # fmt: skip
-    """Return the solution with its report, or the start point with its own where only that one holds."""
-    if report.ok or found.z is None or not points:
-        return found, report
-    start = replace(found, objective=found.model.value(points[0]), z=points[0])
-    other = verify(bilevel, start, evidence=tried, executor=executor, time_limit=deadline.left())
-    if not other.ok:
-        return found, report
-    why = f"the solver's point of value {found.objective:.10g} fails ({report.reasons[0]}); this is the start point"
-    return start, replace(other, reasons=(why, *other.reasons))
+    return with_start(found, points)

@@ -318,17 +318,17 @@ def test_what_cannot_handle_them_says_so(tmp_path):
         lambda: kg.robust(m, result.solution),
         lambda: kg.write(m, tmp_path / "m.mof.json"),
     ):
-        with pytest.raises(kg.UnsupportedError, match="convex quadratic rows"):
+        with pytest.raises(kg.UnsupportedError, match="squares or norms"):
             ask()
     with pytest.raises(kg.UnsupportedError, match="square of"):
         kg.write(flat()[0], tmp_path / "m.aux")
-    with pytest.raises(kg.ProblemError, match="convex quadratic rows"):
+    with pytest.raises(kg.ProblemError, match="squares or norms"):
         kg.decompose(kg.bound(kg.eliminate(kg.kkt(m))))
     with pytest.raises(kg.UnsupportedError, match="HiGHS"):
         kg.optimize(m, solver="highs", time_limit=20)
     reasons = kg.optimize(m, range=True, time_limit=60).report.reasons
     assert any("no range" in reason and "no polyhedron" in reason for reason in reasons)
-    assert "convex quadratic rows" in str(kg.explain(m, time_limit=20))
+    assert "curved rows" in str(kg.explain(m, time_limit=20))
 
 
 def test_bundles_keep_them(tmp_path):

@@ -122,8 +122,20 @@ def _rows(m: Bilevel, systems: list[System]) -> dict[str, int]:
     coupled += sum(bool(others[np.concatenate([q.quad.i, q.quad.j, q.quad.linear.indices])].any()) for q in m.quads)
     return {
         "m_u": sum(map(len, leaders)) + len(m.quads), "m_l": sum(len(d.lo) for d in declared), "m_coup": int(coupled),
-        "m_link": sum(_touching(d.M, np.isin(role, ["leader", "term"])) for d in declared),
+        "m_link": sum(_touching(d.M, _seen_of_leader(m)) for d in declared),
     }  # fmt: skip
+
+
+def _seen_of_leader(m: Bilevel) -> np.ndarray:
+    """Return the columns that the leader decides or its decision makes (n,) bool: not those of norms and squares."""
+    out = np.isin(m.space.role, ["leader", "term"])
+    for f in m.followers:
+        of_leader = with_leader(f.varying, f.cones)
+        for part in f.varying:
+            out[part.v] = part in of_leader
+        for cone in f.cones:
+            out[cone.u] = False
+    return out
 
 
 def _products(m: Bilevel, systems: list[System]) -> dict[str, int]:

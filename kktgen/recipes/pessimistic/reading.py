@@ -180,8 +180,8 @@ def _refuse(m: Bilevel, model: Model) -> None:
         )
     if model.kkt is not None and model.kkt.curved:
         raise UnsupportedError(
-            f"pessimistic: follower {model.kkt.curved[0]!r} has rows with squares or norms, so its ties are no polyhedron, "
-            "and no worst one is found"
+            f"pessimistic: follower {model.kkt.curved[0]!r} has rows with squares or norms, so its ties are no "
+            "polyhedron, and no worst one is found"
         )
     if model.kkt is not None:
         for system, qp in zip(model.kkt.systems, (s.with_parameters() for s in model.kkt.systems), strict=True):

@@ -81,7 +81,7 @@ class Proved:
     lam_lb, lam_ub : ndarray (me,)
     slater : str
         What the Slater rule gave: ``none`` (no rule was found), ``unbounded`` (a rule, but the cost has no bound),
-        ``found``, or ``flat`` (no rule with slack in all rows with squares or norms, so that multipliers need not exist).
+        ``found``, or ``flat`` (no rule with slack in all squares and norms, so that multipliers need not exist).
     loose : ndarray of int
         Columns of the model, among the follower's own and its parameters, without a finite box.
     lps : int

@@ -20,7 +20,7 @@ FAILED = "failed and proved nothing"
 _SLATER = {
     "none": "no Slater point: no rule of the follower keeps all its rows for every decision of the leader",
     "unbounded": "its cost over the Slater point has no bound",
-    "flat": "no Slater point: no rule of the follower keeps its rows with squares or norms with slack for every decision",
+    "flat": "no Slater point: no rule of the follower keeps its squares and norms with slack for every decision",
     "found": "no slack at a common Slater point (implied equalities, or rows that some leader decision closes)",
 }
 _BASIC = {

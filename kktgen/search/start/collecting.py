@@ -21,6 +21,8 @@ LANDED = (2, 20, 2_000)
 """From so many of the best patterns the search goes on: at least, at most, and this over the number of pairs."""
 NUDGES = 20
 """Decisions near the best point that are tried."""
+FEW, SCATTERED = 8, 32
+"""Most variables over whose box decisions are spread, and how many."""
 PATIENCE = (6, 60, 6_000)
 """A phase ends after so many attempts without a better point: at least, at most, and this over the number of pairs."""
 RETURN = (1.0, 2.0)
@@ -147,6 +149,23 @@ class StartSearch:
             value = self.model.sense * self.unit * value
             told = {"stage": "start", "seconds": self.deadline.spent, "incumbent": value}
             self.progress({**told, "move": label, "round": self._tried})
+
+    def scattered(self, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield decisions spread over the leader's box, where few of its variables are seen and rows are nonconvex.
+
+        No convex problem leads from one of the followers' patterns to its best decision there.
+        """
+        moved, space = self.moves.responder.parameters, self.model.space
+        lb, ub = space.lb[moved], space.ub[moved]
+        finite = np.isfinite(lb).all() and np.isfinite(ub).all()
+        if not (self.moves.responder.varies and finite and 0 < len(moved) <= FEW):
+            return
+        rng = np.random.default_rng(seed)
+        cells = np.array([rng.permutation(SCATTERED) for _ in moved]).T  # a Latin hypercube
+        for k, part in enumerate((cells + rng.random(cells.shape)) / SCATTERED):
+            z = self.found[0][1].copy() if self.found else np.zeros(self.model.n)
+            z[moved] = lb + part * (ub - lb)
+            yield f"scattered {k + 1}", z
 
     def nudges(self, seed: int) -> Iterator[tuple[str, np.ndarray]]:
         """Yield decisions near the best point: some of the leader's variables moved at random within their bounds."""

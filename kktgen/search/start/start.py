@@ -137,6 +137,7 @@ def starts_within(
         search.run(_candidates(view, candidates), every=True)
         search.run(search.moves.relaxation.points(deadline))
         search.return_to_the_best()
+        search.run(search.scattered(seed), every=True)
         early = search.found
         search.run(search.nudges(seed))
         search.flip([*search.found, *early])

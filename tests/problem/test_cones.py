@@ -1,0 +1,290 @@
+"""Norms below a follower's own side, against followers solved as second-order cone programs at decisions on grids."""
+
+from __future__ import annotations
+
+import clarabel
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import kktgen as kg
+from kktgen.formats.problems.statistics import statistics
+
+
+def conic04():
+    """A problem of BilevelJuMP's tests; its value is 12."""
+    m = kg.Bilevel("conic04")
+    x, f = m.var("x", lb=2, ub=6), m.follower("f")
+    y = f.var("y", 3)
+    f.add(x + y[0] <= 8, x + 4 * y[0] >= 8, x + 2 * y[0] <= 12)
+    cone = f.add(kg.norm(y[1:]) <= y[0], name="cone")
+    f.minimize(-y[0])
+    m.minimize(x + 3 * y[0])
+    return m, x, y, cone
+
+
+def crane(unit=1.0, cost=1.0):
+    """Two ropes whose pull together is paid for: force = load / sqrt(2); the leader's best load is 2, at profit 2."""
+    m = kg.Bilevel("crane")
+    load = m.var("load", lb=unit, ub=4 * unit)
+    f = m.follower("crane")
+    pull, force = f.var("pull", 2, lb=0, ub=10 * unit), f.var("force", lb=0, ub=20 * unit)
+    cone = f.add(kg.norm(pull) <= force, name="cone")
+    f.add(pull[0] + pull[1] >= load)
+    f.minimize(cost * force)
+    m.maximize((2 * cost / unit) * load - (cost / unit**2) * (force * force))
+    return m, load, force, cone
+
+
+def tip(least):
+    """A drill whose response is the apex until the leader pays enough: y = 0 where p <= 1, then the side ``t <= 2``."""
+    m = kg.Bilevel("tip")
+    p = m.var("p", lb=0, ub=least)
+    f = m.follower("drill")
+    y, t = f.var("y", 2, lb=-5, ub=5), f.var("t", lb=0, ub=2)
+    f.add(kg.norm(y) <= t, name="cone")
+    f.minimize(t - p @ (0.6 * y[0] + 0.8 * y[1]))
+    m.maximize(y[0] + y[1] - 0.5 * p)
+    return m, p, y
+
+
+def box_program(seed):
+    """Return the data of a random follower ``min 1/2 y'P y + (q + x d)'y`` in a box, with cones and linear rows."""
+    rng = np.random.default_rng(seed)
+    n, count = int(rng.integers(2, 4)), int(rng.integers(1, 3))
+    size = n + count
+    q = rng.normal(size=size).round(2)
+    q[n:] = rng.uniform(0.1, 2, size=count).round(2)
+    return {
+        "n": n, "count": count, "P": np.diag(rng.choice([0.2, 0.5, 1], size=size)), "q": q,
+        "d": rng.normal(size=size).round(2), "E": rng.integers(-2, 3, size=(count, 2, n)).astype(float),
+        "e": rng.integers(-1, 2, size=(count, 2)).astype(float), "T": rng.integers(0, 2, size=count).astype(float),
+        "F": rng.normal(size=size).round(2), "G": rng.integers(-2, 3, size=size).astype(float),
+    }  # fmt: skip
+
+
+def stated(data):
+    m = kg.Bilevel("random")
+    n, count = data["n"], data["count"]
+    x, f = m.var("x", lb=0, ub=2), m.follower("f")
+    y = f.var("y", n + count, lb=-5, ub=5)
+    for k in range(count):
+        f.add(kg.norm(data["E"][k] @ y[:n] + data["e"][k]) <= y[n + k] + data["T"][k] * x, name=f"cone{k}")
+    f.add(data["G"] @ y - x <= 4, name="row")
+    f.minimize(0.5 * (y @ (data["P"] @ y)) + data["q"] @ y + x @ (data["d"] @ y))
+    m.minimize(data["F"] @ y + 0.3 * x)
+    return m, x, y
+
+
+def answered(data, x):
+    """Return the follower's response at x."""
+    n, count = data["n"], data["count"]
+    size = n + count
+    rows, sides = [np.eye(size), -np.eye(size), data["G"][None, :]], [np.full(2 * size, 5.0), [4.0 + x]]
+    cones = [clarabel.NonnegativeConeT(2 * size + 1)]
+    for k in range(count):
+        block = np.zeros((3, size))
+        block[0, n + k], block[1:, :n] = -1.0, -data["E"][k]
+        rows.append(block)
+        sides.append([data["T"][k] * x, *data["e"][k]])
+        cones.append(clarabel.SecondOrderConeT(3))
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    program = (sp.csc_matrix(data["P"]), data["q"] + x * data["d"], sp.csc_matrix(np.vstack(rows)))
+    return np.array(clarabel.DefaultSolver(*program, np.concatenate(sides), cones, settings).solve().x)
+
+
+def test_a_problem_of_the_literature():
+    m, x, y, _ = conic04()
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(12, abs=1e-4)
+    assert any("norms" in reason and "strictly inside (Slater)" in reason for reason in result.report.reasons)
+    assert "optimal" in str(kg.agree(m, time_limit=30).runs[0].report.claim)
+
+
+def test_the_price_of_a_cone_is_the_slope_of_the_cost():
+    m, load, force, cone = crane()
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(2, abs=1e-5)
+    assert result.solution[load] == pytest.approx(2, abs=1e-2)
+    assert result.solution[cone.dual] == pytest.approx(-1, abs=1e-6)
+    assert result.solution[m.followers[0].dual("cone")] == pytest.approx(-1, abs=1e-6)
+    m.maximize(2 * load - force * force + 3 * load @ cone.dual)  # 2 load - load^2 / 2 - 3 load, best at 1
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(-1.5, abs=1e-4)
+
+
+@pytest.mark.parametrize(("unit", "cost"), [(1e3, 1.0), (1e-3, 1.0), (1.0, 1e5), (1e4, 1e-4)])
+def test_they_are_right_in_any_units(unit, cost):
+    m, load, *_ = crane(unit, cost)
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal"
+    assert result.solution.objective / cost == pytest.approx(2, abs=1e-3)
+    assert result.solution[load] / unit == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(("least", "value"), [(0.9, 0.0), (3.0, 2.3)])
+def test_a_response_at_the_apex(least, value):
+    """At p = 1 the drill is indifferent along the ray (0.6, 0.8), and the leader takes its end: 2.8 less 0.5."""
+    m, p, y = tip(least)
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(value, abs=2e-4)
+    z = kg.search.respond(m, [0.5 * least])
+    assert kg.verify(m, z).ok
+    if least < 1:
+        assert abs(z[y.cols]).max() < 1e-6
+
+
+def test_without_a_point_strictly_inside_nothing_is_called_optimal():
+    """Nothing but the apex is there at x = 0, where no multiplier need exist."""
+    m = kg.Bilevel("flat")
+    x, f = m.var("x", lb=0, ub=4), m.follower("f")
+    y, t = f.var("y", 2, lb=-10, ub=10), f.var("t", lb=0, ub=10)
+    f.add(kg.norm(y) <= t, t <= x)
+    f.minimize(t - y[0] - 0.5 * y[1])
+    m.minimize(x - y[0])
+    report = kg.optimize(m, time_limit=20).report
+    assert report.claim != "optimal" and any("no point strictly inside" in reason for reason in report.reasons)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 12))])
+def test_responses_and_optima_are_those_of_cone_programs(seed):
+    data = box_program(seed)
+    m, x, y = stated(data)
+    values = []
+    for at in np.linspace(0, 2, 41):
+        own = answered(data, at)
+        values.append(data["F"] @ own + 0.3 * at)
+        if at in (0.0, 1.0, 2.0):
+            z = kg.search.respond(m, [at])
+            assert z[y.cols] == pytest.approx(own, abs=1e-4)
+            assert kg.verify(m, z).ok
+    result = kg.optimize(m, time_limit=4)
+    assert result.solution.objective <= min(values) + 1e-3 * (1 + abs(min(values)))
+    assert result.report.bound <= min(values) + 1e-5 * (1 + abs(min(values)))
+    own = answered(data, result.solution[x])
+    assert result.solution.objective == pytest.approx(data["F"] @ own + 0.3 * result.solution[x], abs=1e-3)
+
+
+def test_the_leaders_variables_may_stand_on_both_sides():
+    """A follower stays within ``t + x`` of the leader's place: its way back, 5 less ``t + x``, costs it 3 a unit."""
+    m = kg.Bilevel("near")
+    place, reach = m.var("place", lb=3, ub=5), m.var("reach", lb=0, ub=2)
+    f = m.follower("f")
+    y, t = f.var("y", 2, lb=-10, ub=10), f.var("t", lb=0, ub=4)
+    f.add(kg.norm(kg.stack([y[0] - place, y[1]])) <= t + reach, name="cone")
+    f.minimize(3 * y[0] + t)
+    m.minimize(y[0] + 2 * reach - 0.5 * place)  # y = place - 4 - reach
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(0.5 * 3 - 4, abs=1e-4)
+
+
+def test_parts_and_several_cones():
+    m = kg.Bilevel("two")
+    total = 0
+    for k in range(2):
+        load = m.var(f"load{k}", lb=1, ub=4)
+        f = m.follower(f"crane{k}")
+        pull, force = f.var("pull", 2, lb=0, ub=10), f.var("force", 2, lb=0, ub=20)
+        f.add(*(kg.norm(kg.stack([pull[j], 0.5 * pull[1 - j]])) <= force[j] for j in range(2)), name="cone")
+        f.add(pull[0] + pull[1] >= load)
+        f.minimize(force.sum())  # each cone: load / 2 * sqrt(1.25)
+        total += (2 + k) * load - force.sum() * force.sum()
+    m.maximize(total)  # (2 + k) load - 1.25 load^2, load >= 1
+    result = kg.optimize(m, time_limit=40)
+    assert result.solution.objective == pytest.approx(0.75 + 1.8, abs=1e-3)
+    assert result.report.bound >= 0.75 + 1.8 - 1e-4
+
+
+def test_bundles_keep_them(tmp_path):
+    for m in (conic04()[0], crane()[0], stated(box_program(1))[0]):
+        back = kg.read(kg.write(m, tmp_path / "m.bilevel.json"))
+        text = kg.dumps(m, "bilevel.json")
+        assert kg.dumps(back, "bilevel.json") == text and '"norm":true' in text
+        assert '"products"' not in text
+    result = kg.optimize(kg.read(kg.write(conic04()[0], tmp_path / "m.bilevel.json")), time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(12, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"norm":true', '"norm":1', "expected true"),
+        ('"norm":true', '"norm":true,"i":[0],"j":[0],"v":[1.0]', "no other keys"),
+        ('"hi":[-0.0,-0.0,-0.0],', '"hi":[-0.0,-0.0,1.0],', "lo equal to hi"),
+        ('"version":2', '"version":1', "norm"),
+    ],
+)
+def test_damaged_bundles_are_refused(tmp_path, old, new, words):
+    text = kg.dumps(conic04()[0], "bilevel.json")
+    assert old in text
+    path = tmp_path / "m.bilevel.json"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(kg.FormatError, match=words):
+        kg.read(path)
+
+
+@pytest.mark.parametrize("suffix", ["cip", "lp", "mps"])
+def test_solvers_read_the_files(tmp_path, suffix):
+    from pyscipopt import Model
+
+    m = conic04()[0]
+    path = kg.write(kg.encode(kg.bound(kg.kkt(m))), tmp_path / f"m.{suffix}")
+    scip = Model()
+    scip.hideOutput()
+    scip.readProblem(str(path))
+    scip.optimize()
+    assert scip.getObjVal() == pytest.approx(12, abs=1e-3)
+
+
+def test_what_cannot_handle_them_says_so(tmp_path):
+    m = conic04()[0]
+    result = kg.optimize(m, time_limit=30)
+    for ask in (
+        lambda: kg.prove(m, result.solution),
+        lambda: kg.certify(m, result.solution),
+        lambda: kg.pessimistic(m),
+        lambda: kg.optimize(m, pessimistic=True, time_limit=20),
+        lambda: kg.robust(m, result.solution),
+        lambda: kg.write(m, tmp_path / "m.mof.json"),
+        lambda: kg.write(m, tmp_path / "m.aux"),
+    ):
+        with pytest.raises(kg.UnsupportedError, match=r"norms?\b"):
+            ask()
+    with pytest.raises(kg.UnsupportedError, match="HiGHS"):
+        kg.optimize(m, solver="highs", time_limit=20)
+    with pytest.raises(kg.ProblemError, match="squares or norms"):
+        kg.decompose(kg.bound(kg.eliminate(kg.kkt(m))))
+    with pytest.raises(kg.UnsupportedError, match="no QP"):
+        m.followers[0].qp()
+    reasons = kg.optimize(m, range=True, time_limit=30).report.reasons
+    assert any("no range" in reason and "no polyhedron" in reason for reason in reasons)
+
+
+def test_what_is_refused_leaves_nothing_behind():
+    m = kg.Bilevel("refused")
+    b, f = m.var("b", kind="B"), m.follower("f")
+    y, t = f.var("y", 2, lb=-1, ub=1), f.var("t", lb=0, ub=2)
+    f.add(kg.norm(y) <= t, name="cone")
+    before = len(m.space)
+    with pytest.raises(kg.ProblemError, match="one of the two"):
+        f.add(y @ y <= 1, name="disc")
+    with pytest.raises(kg.ProblemError, match="when="):
+        f.add(kg.norm(y) <= t + 1, when=b)
+    with pytest.raises(kg.ProblemError, match="two rows are named 'cone'"):
+        f.add(kg.norm(2 * y) <= t, name="cone")
+    assert len(m.space) == before
+    g = m.follower("g")
+    w, s = g.var("w", 2, lb=-1, ub=1), g.var("s", lb=0)
+    g.add(w @ w <= 1, name="disc")
+    with pytest.raises(kg.ProblemError, match="one of the two"):
+        g.add(kg.norm(w) <= s)
+
+
+def test_it_is_counted_and_explained():
+    m = conic04()[0]
+    numbers = statistics(m)
+    assert (numbers["n_x"], numbers["n_y"], numbers["curved"], numbers["varying"]) == (1, 3, 1, 0)
+    assert (numbers["m_u"], numbers["m_l"], numbers["m_link"]) == (0, 4, 3)
+    assert "curved rows" in str(kg.explain(m, time_limit=20))
