@@ -1,8 +1,9 @@
 """The wheel and an editable install both work from any folder, models and instances included."""
 
-from __future__ import re
+from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
