@@ -10,15 +10,18 @@ import numpy as np
 
 from ..errors import ProblemError, UnsupportedError
 from ..numerics.intervals import interval
+from ..numerics.sparse import widen
 from ..problem.bilevel import Bilevel
 from ..problem.columns import LEADER
 from ..problem.expressions import Affine, numbers
+from ..problem.norms import norm
 from ..problem.refusals import NoSuchKey
 from ..problem.variables import of_problem
 from ..wording import first_names
 from . import matrices
 from .cvxpy_program import Program, positions, program
 from .imported import Imported, Multipliers
+from .names import new_name
 
 __all__ = ["CvxpyFollower", "follower"]
 INSTALL = "pip install 'kktgen[cvxpy]'"
@@ -159,7 +162,8 @@ def follower(problem: Any, m: Bilevel, parameters: Mapping[Any, Any], *, name: s
     """Declare a cvxpy problem as a follower; its parameters are what the leader decides.
 
     Parameters may stand in right-hand sides and multiply variables in the objective. Absolute values, maxima, norms 1
-    and infinity, positive parts become rows as cvxpy has them; squares become the quadratic cost.
+    and infinity, positive parts become rows as cvxpy has them; squares become the quadratic cost. Euclidean norms,
+    and squares in constraints, become rows with norms (:func:`kktgen.norm`); the model is nonconvex then.
 
     Parameters
     ----------
@@ -182,7 +186,7 @@ def follower(problem: Any, m: Bilevel, parameters: Mapping[Any, Any], *, name: s
         No cvxpy problem; not convex; integer variables; parameters that are missing, unknown, of another shape, or
         whose attributes (``nonneg``, ``symmetric``) the expression does not keep.
     UnsupportedError
-        Not DPP; cones other than rows; a parameter that multiplies a variable in a row, or a square.
+        Not DPP; cones other than rows and norms; a parameter that multiplies a variable in a row, or a square.
 
     See Also
     --------
@@ -191,7 +195,7 @@ def follower(problem: Any, m: Bilevel, parameters: Mapping[Any, Any], *, name: s
     Notes
     -----
     * cvxpy's dual of ``left == right`` is d(minimised cost)/d(left), minus the price of the right-hand side; those of
-      inequalities are nonnegative.
+      inequalities are nonnegative. ``cp.SOC`` itself has none here.
     * Terms of the objective in parameters alone are no cost of the follower; ``f.objective`` holds them.
     * Read from ``get_problem_data``, whose tensors cvxpy does not document: tested with cvxpy 1.9.
 
@@ -224,6 +228,9 @@ def follower(problem: Any, m: Bilevel, parameters: Mapping[Any, Any], *, name: s
         m, sign * found.P, sign * found.q, found.A, found.lo, found.hi, names=found.names, rows=found.rows,
         given=reduced, sense="min" if sign > 0 else "max", offset=sign * found.offset, name=name,
     )  # fmt: skip
+    for k, (M, c) in enumerate(found.cones):
+        both = widen(M, len(plain.z.c)) @ plain.z + c
+        plain.follower.add(norm(both[1:]) <= both[0], name=new_name(found.rows, f"cone{k}"))
     return CvxpyFollower(plain, problem, found, given)
 
 

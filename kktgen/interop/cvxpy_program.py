@@ -21,7 +21,7 @@ from ..numerics.sparse import Csr, coo
 from ..wording import first_names
 from .names import Places, new_name
 
-CONES = {"soc": "second-order", "exp": "exponential", "psd": "semidefinite", "p3d": "power", "pnd": "power"}
+CONES = {"exp": "exponential", "psd": "semidefinite", "p3d": "power", "pnd": "power"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,8 @@ class Program:
         Rows of the user's constraints, in their shapes.
     stands : mapping of str to leaf
         Which parameter stands behind a name.
+    cones : tuple of (csr_array (1 + k, n), ndarray (1 + k,))
+        ``(t, e) = M z + c`` of every norm ``|e| <= t``.
     """
 
     P: Csr
@@ -54,6 +56,7 @@ class Program:
     variables: Mapping[Any, np.ndarray]
     constraints: Mapping[Any, np.ndarray]
     stands: Mapping[str, Any]
+    cones: tuple[tuple[Csr, np.ndarray], ...] = ()
 
 
 def program(problem: Any, fixed: Mapping[Any, np.ndarray], where: str) -> Program:
@@ -70,7 +73,7 @@ def program(problem: Any, fixed: Mapping[Any, np.ndarray], where: str) -> Progra
     Raises
     ------
     UnsupportedError
-        Cones other than rows; parameters that multiply variables in rows, or squares.
+        Cones other than rows and norms; parameters that multiply variables in rows, or squares.
     """
     with _values(problem, fixed):
         data, chain, inverse = problem.get_problem_data("CLARABEL", solver_opts={"use_quad_obj": True})
@@ -98,11 +101,16 @@ def program(problem: Any, fixed: Mapping[Any, np.ndarray], where: str) -> Progra
     zero = np.repeat([type(c).__name__ == "Zero" for c in body.constraints], [c.size for c in body.constraints])
     names, parameters, variables, stands = _columns(problem, body, inverse, free, count)
     rows, constraints = _rows(problem, body, inverse)
+    sizes = list(body.cone_dims.soc)
+    plain = k - sum(sizes)  # norms stand behind all rows
+    body_rows, at = Csr(body_rows), np.cumsum([plain, *sizes])
+    cones = tuple((Csr(body_rows[a:b]), -side[a:b]) for a, b in zip(at[:-1], at[1:], strict=True))
+    side, zero = side[:plain], zero[:plain]
     return Program(
         Csr(sp.block_array([[None, Q[:n].T], [Q[:n], hessian]])) if count else hessian,
-        np.concatenate([Q[[n]].toarray().ravel(), own[:n]]), Csr(body_rows), side,
+        np.concatenate([Q[[n]].toarray().ravel(), own[:n]]), Csr(body_rows[:plain]), side,
         np.where(zero, side, np.inf) if len(side) else side, float(own[n]),
-        names, rows, parameters, variables, constraints, stands,
+        names, rows, parameters, variables, constraints, stands, cones,
     )  # fmt: skip
 
 
@@ -167,9 +175,9 @@ def _refuse_cones(body: Any, problem: Any, where: str) -> None:
     found = {word for key, word in CONES.items() if getattr(body.cone_dims, key, None)}
     if found or getattr(body, "dir_cones", None):
         raise UnsupportedError(
-            f"{where}: cones other than rows: {first_names(sorted(found)) or 'of single variables'}. A follower has "
-            "linear rows and a convex quadratic cost; cp.sum_squares, cp.abs, cp.max, cp.norm1, cp.norm_inf and cp.pos "
-            "keep to that, cp.norm does not"
+            f"{where}: cones other than rows and norms: {first_names(sorted(found)) or 'of single variables'}. A "
+            "follower has linear rows, norms and a convex quadratic cost; cp.sum_squares, cp.norm, cp.abs, cp.max, "
+            "cp.norm1, cp.norm_inf and cp.pos keep to that, cp.exp does not"
         )
     if any(getattr(body, key, None) is not None for key in ("lower_bounds", "upper_bounds", "lb_tensor", "ub_tensor")):
         raise UnsupportedError(f"{where}: this cvxpy keeps bounds apart from rows, which kktgen cannot read")
@@ -252,7 +260,11 @@ def _rows(problem: Any, body: Any, inverse: Any) -> tuple[dict[str, np.ndarray],
         known = step[2] if isinstance(step, tuple) and len(step) == 3 else getattr(step, "cons_id_map", None)
         now = {old: known.get(new, new) for old, new in now.items()} if known else now
     starts = np.cumsum([0, *(one.size for one in body.constraints)])
-    at = {one.id: np.arange(start, start + one.size) for one, start in zip(body.constraints, starts, strict=False)}
+    at = {
+        one.id: np.arange(start, start + one.size)
+        for one, start in zip(body.constraints, starts, strict=False)
+        if type(one).__name__ != "SOC"
+    }  # fmt: skip
     names: dict[str, np.ndarray] = {}
     constraints: dict[Any, np.ndarray] = {}
     for k, one in enumerate(problem.constraints):

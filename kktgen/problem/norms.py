@@ -64,7 +64,8 @@ class NormRow(Constraint):
         if isinstance(t, Expression) and (not isinstance(t, Affine) or t.shape != ()):
             raise ProblemError("norm(e) <= t: t is a number or one linear expression, a scalar")
         self.e = e
-        self.t = t if isinstance(t, Affine) else float(np.asarray(t, dtype=float))
+        known = t.c if isinstance(t, Affine) and not t.M.nnz else t
+        self.t = known if isinstance(known, Affine) else float(np.asarray(known, dtype=float).item())
 
     def __repr__(self) -> str:
         return f"NormRow({len(self.e.c)} entries)"

@@ -221,6 +221,44 @@ def test_values_of_parameters_are_left_as_they_were():
     assert price.value is None and cap.value == 7.0
 
 
+def test_norms_become_rows_with_norms():
+    """A problem of BilevelJuMP's tests (conic04), with the dual of a row."""
+    y, x = cp.Variable(3, name="y"), cp.Parameter(name="x")
+    least = x + 4 * y[0] >= 8
+    rows = [x + y[0] <= 8, least, x + 2 * y[0] <= 12, cp.norm(y[1:]) <= y[0]]
+    m = kg.Bilevel("conic04")
+    decided = m.var("x", lb=2, ub=6)
+    f = kg.cvxpy.follower(cp.Problem(cp.Minimize(-y[0]), rows), m, {x: decided})
+    m.minimize(decided + 3 * f[y][0])
+    result = kg.optimize(m, time_limit=30)
+    assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(12, abs=1e-4)
+    f.assign(result.solution)
+    assert y.value[0] == pytest.approx(2, abs=1e-5) and np.linalg.norm(y.value[1:]) <= 2 + 1e-6
+    assert least.dual_value == pytest.approx(0, abs=1e-6)
+
+
+def test_squares_in_constraints_and_cones_are_those_of_cvxpy():
+    y, t, a = cp.Variable(2, name="y"), cp.Variable(2, name="t"), cp.Parameter(name="a", nonneg=True)
+    cone = cp.SOC(t, cp.vstack([y - 1, cp.hstack([y[1], a])]), axis=0)
+    ball = cp.sum_squares(y) <= 4 + a
+    problem = cp.Problem(cp.Minimize(cp.sum(t) - y[0] + cp.square(y[1] - 1) + a * y[1]), [cone, ball])
+    m = kg.Bilevel("cones")
+    decided = m.var("a", lb=0, ub=2)
+    f = kg.cvxpy.follower(problem, m, {a: decided})
+    m.minimize(f[y][0] + f[t][1] + decided)
+    assert len(f.follower.cones) == 3
+    for at in (0.0, 0.7, 2.0):
+        a.value = at
+        problem.solve(solver=cp.CLARABEL)
+        z = kg.search.respond(m, [at])
+        assert z[f[y].cols] == pytest.approx(y.value, abs=1e-4)
+        assert z[f[t].cols] == pytest.approx(t.value, abs=1e-4)
+        assert kg.verify(m, z).ok
+        assert z[f.dual[ball].M.indices] @ f.dual[ball].M.data == pytest.approx(ball.dual_value, abs=1e-4)
+    with pytest.raises(KeyError, match="no constraint of the problem"):
+        f.dual[cone]
+
+
 def refused(make, error, words):
     """Expect that making a follower is refused."""
     m = kg.Bilevel("refused")
@@ -240,13 +278,9 @@ ROWS = {
         lambda m, y, a, b: (cp.Problem(cp.Minimize(b * cp.sum_squares(y))), {b: m.var("x", lb=0)}),
         kg.UnsupportedError, "parameter b multiplies a square of variables",
     ),
-    "a cone": (
-        lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.norm(y - a))), {a: m.var("x")}),
-        kg.UnsupportedError, "cones other than rows: second-order",
-    ),
     "another cone": (
         lambda m, y, a, b: (cp.Problem(cp.Minimize(cp.exp(y[0]) + a)), {a: m.var("x")}),
-        kg.UnsupportedError, "cones other than rows: exponential",
+        kg.UnsupportedError, "cones other than rows and norms: exponential",
     ),
     "integers": (
         lambda m, y, a, b: (cp.Problem(cp.Minimize(y[0] + cp.Variable(integer=True, name="n"))), {}),
