@@ -35,8 +35,8 @@ class Follower:
 
     Made by :meth:`Bilevel.follower`. Rows may hold its variables linearly and parameters linearly, squares and products
     of the leader's variables, which are constants to it, products of the leader's binary and integer variables with its
-    own (:mod:`kktgen.problem.lifting`), and convex squares of its own (:mod:`kktgen.problem.curved_rows`); the
-    objective may hold products of its variables with parameters.
+    own (:mod:`kktgen.problem.lifting`), and convex squares (:mod:`kktgen.problem.curved_rows`) and norms
+    (:func:`kktgen.norm`) of its own; the objective may hold products of its variables with parameters.
 
     See Also
     --------

@@ -114,6 +114,12 @@ def check_integers(bilevel: Bilevel) -> None:
 
 def _check(bilevel: Bilevel, follower: Follower) -> None:
     space, where = bilevel.space, f"follower {follower.name!r}"
+    curved = [name for part in follower.varying if part.curved for name in part.names]
+    curved += [cone.name for cone in follower.cones]
+    if curved:
+        raise UnsupportedError(
+            f"{where}, row {curved[0]!r}: squares or norms, in a problem with integer followers; their rows are linear"
+        )
     if follower.varying or follower.terms:
         row = follower.terms[0].row if follower.terms else follower.varying[0].names[0]
         raise UnsupportedError(

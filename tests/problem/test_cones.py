@@ -282,6 +282,16 @@ def test_what_is_refused_leaves_nothing_behind():
         g.add(kg.norm(w) <= s)
 
 
+@pytest.mark.parametrize("whole", ["own", "another's"])
+def test_beside_integer_followers_they_are_refused_by_name(whole):
+    m, x, y, _ = conic04()
+    f = m.followers[0] if whole == "own" else m.follower("g")
+    n = f.var("n", kind="B")
+    f.minimize(n - y[0] if whole == "own" else n - x @ n)
+    with pytest.raises(kg.UnsupportedError, match="row 'cone': squares or norms, in a problem with integer followers"):
+        kg.optimize(m, time_limit=20)
+
+
 def test_it_is_counted_and_explained():
     m = conic04()[0]
     numbers = statistics(m)
