@@ -36,6 +36,7 @@ The house, from the ground up: a room imports only from rooms above it in this l
     wording         how messages and tables are worded
     markup          pieces of HTML: escaped text, tables, cards of notebooks, pages
     progress        how far a computation is: records, a live line
+    installed       which version of kktgen is installed
     lazy            public names imported when they are first used
     deadline        seconds left of a time limit, and each stage's share
     executors       work handed to other processes; what a dead one leaves is done here
@@ -91,6 +92,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     )
     from .exact import Certificate, Proof, certify, prove
     from .formats import dumps, read, read_map, read_solution, readers, write, write_solution
+    from .installed import __version__
     from .interop import cvxpy, highs, linopy, matrices, mof, pyomo, pypsa
     from .model.kkt import kkt
     from .model.model import Model
@@ -225,6 +227,7 @@ make_lazy(
         "UnsupportedError",
         "exact": "Certificate Proof certify prove",
         "formats": ". dumps read read_map read_solution readers write write_solution",
+        "installed": "__version__",
         "interop.cvxpy": ".",
         "interop.highs": ".",
         "interop.linopy": ".",

@@ -11,10 +11,10 @@ import sys
 
 import click
 
+from ..installed import own_version
 from . import child_process
 from .commands import commands
 from .exit_codes import Commands
-from .installed import own_version
 
 WIDTH = 100
 CHILD = ("solve", "plot", "check", "explain")
@@ -24,7 +24,7 @@ CHILD_OF_GROUPS = (["instance", "add"],)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH})
-@click.version_option(own_version(), message="%(prog)s %(version)s")
+@click.version_option(own_version() or "(not installed)", message="%(prog)s %(version)s")
 def cli() -> None:
     """Bilevel problems with convex-QP followers: single-level models, files, certified answers.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from ..catalog.parameters import REQUIRED, parameters_of
 from ..catalog.places import is_folder
 from ..formats.problems import aux_write, bundle, mof_write
 from ..formats.problems.about import digests
+from ..installed import own_version
 from ..verification.report import TOP
 from .problem_files import is_problem_file
 from .task import Job
@@ -65,8 +64,8 @@ def about(job: Job, derived: Iterable[Path], found: Mapping[str, Any] | None = N
             out["known"] = known
     if found and (found["claim"] in TOP or "known" not in out):
         out["known"] = dict(found)
-    with contextlib.suppress(PackageNotFoundError):
-        out.setdefault("version", version("kktgen"))
+    if own_version():
+        out.setdefault("version", own_version())
     files = {**out.get("files", {}), **digests(derived)}
     return {**out, "files": files} if files else out
 

@@ -17,6 +17,7 @@ import kktgen as kg
 from ..catalog import plots
 from ..errors import KktgenError
 from ..formats.writing.files import replace_file
+from ..installed import own_version
 from ..markup import Html, folded, page, table, tag
 from ..model.html import all_values, model_sizes
 from ..problem.html import sense, sizes
@@ -24,7 +25,6 @@ from ..recipes.explain.explanation import KINDS
 from ..recipes.html import explanation_parts, times_html
 from ..verification.html import claim_html, conditions_html
 from . import printing, result_files
-from .installed import own_version
 from .task import Job
 
 NAME = "report.html"
@@ -112,7 +112,8 @@ def _plots(job: Job, result: Any) -> Html:
 def _repeat(solved: Solved) -> Html:
     solution = solved.result.solution
     rows = [
-        ("kktgen", own_version()), ("solver", solution.solver), ("Python", platform.python_version()),
+        ("kktgen", own_version() or "(not installed)"), ("solver", solution.solver),
+        ("Python", platform.python_version()),
         ("machine", f"{platform.system()} {platform.machine()}"),
     ]  # fmt: skip
     files = [(path.name, printing.size(path)) for path in solved.files]

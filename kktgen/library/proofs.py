@@ -15,13 +15,13 @@ from ..exact import optimum, prove
 from ..exact.problem import plain
 from ..exact.proof import Proof
 from ..formats.writing.files import contents
+from ..installed import own_version
 from ..model.shared import shared_kkt
 from ..problem.bilevel import Bilevel
 from ..progress import ProgressOption
 from .merge import ORDER
 from .points import filled
 from .records import EXACT, PROVED, gap, same, value_of
-from .runs import own_version
 from .stored import store
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from ..deadline import Deadline
 from ..errors import BoundError, SolverError, SolverNotFound, UnsupportedError
+from ..installed import own_version
 from ..problem.bilevel import Bilevel
 from ..progress import ProgressOption
 from ..recipes.optimize import optimize
@@ -135,11 +135,3 @@ def _boxes(result: Result) -> str:
     missing = len(boxes(result.model)[0])
     columns = int(np.isin(result.model.space.role, ["lam", "mu", "slack"]).sum())
     return f"{missing} of {columns} not proved" if missing else PROVED
-
-
-def own_version() -> str:
-    """Return the version of kktgen."""
-    try:
-        return version("kktgen")
-    except PackageNotFoundError:
-        return ""

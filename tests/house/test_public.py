@@ -6,6 +6,7 @@ import inspect
 import pydoc
 import rlcompleter
 import types
+from importlib.metadata import version
 
 import pytest
 
@@ -33,11 +34,15 @@ def test_the_public_names_are_these():
     assert sorted(kg.__all__) == NAMES
 
 
+def test_the_version_is_that_of_the_package():
+    assert kg.__version__ == version("kktgen")
+
+
 def test_dir_shows_the_public_names_alone():
     shown = [name for name in dir(kg) if not name.startswith("__")]
     parts = ["bounds", "cvxpy", "formats", "highs", "linopy", "matrices", "mof", "plots", "pyomo", "pypsa", "search"]
     assert sorted(shown) == sorted([*NAMES, *parts])
-    assert {"__doc__", "__all__"} <= {*dir(kg)}
+    assert {"__doc__", "__all__", "__version__"} <= {*dir(kg)}
     for folder in (kg.search, kg.formats):
         assert [name for name in dir(folder) if not name.startswith("__")] == sorted(folder.__all__)
 

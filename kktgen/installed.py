@@ -6,8 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> str:
-    """Return the version, ``(not installed)`` where kktgen is used without being installed."""
+    """Return the version; nothing where kktgen is used without being installed."""
     try:
         return version("kktgen")
     except PackageNotFoundError:
-        return "(not installed)"
+        return ""
+
+
+__version__ = own_version()
