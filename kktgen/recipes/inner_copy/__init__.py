@@ -84,8 +84,8 @@ def inner_copy(bilevel: Bilevel, pieces: int = 32) -> Bilevel:
     >>> for pieces in (8, 32):
     ...     copy = kg.inner_copy(m, pieces)
     ...     print(copy, f"{kg.optimize(copy).solution.bound:.3f}")
-    Bilevel('converter_inner_copy', 46 columns, 1 followers) 1.425
-    Bilevel('converter_inner_copy', 46 columns, 1 followers) 0.968
+    Bilevel('converter_inner_copy', 39 columns, 1 followers) 1.425
+    Bilevel('converter_inner_copy', 87 columns, 1 followers) 0.968
     """
     expect(bilevel, Bilevel, "inner_copy")
     count = _count(pieces)
