@@ -40,7 +40,7 @@ def inner_copy(bilevel: Bilevel, pieces: int = 32) -> Bilevel:
     bilevel : Bilevel
         Some follower has convex quadratic rows (:mod:`kktgen.problem.curved_rows`).
     pieces : int
-        Chords in the place of every square, from 1 to 1024; the bound comes nearer with more of them. They are raised
+        Chords in the place of every square, from 1 to 512; the bound comes nearer with more of them. They are raised
         where fewer might leave a follower no point at some decision.
 
     Returns
@@ -54,10 +54,11 @@ def inner_copy(bilevel: Bilevel, pieces: int = 32) -> Bilevel:
     Raises
     ------
     ProblemError
-        No follower has convex quadratic rows, or one has integer variables; ``pieces`` out of range.
+        No follower has convex quadratic rows, rows are for every response, or ``pieces`` is out of range.
     UnsupportedError
-        Multipliers of such followers in the leader's problem, followers that see each other, complementarity
-        conditions, ``products=True``, products with integer variables of the leader or conditions beside curved rows.
+        Multipliers of such followers in the leader's problem, followers with integer variables or that see each other,
+        complementarity conditions, ``products=True``, products with integer variables of the leader or conditions
+        (``when=``) beside curved rows.
     BoundError
         A variable in a square has no box, or no point was found that lies strictly inside the curved rows at every
         decision of the leader: chords might cut a decision off.

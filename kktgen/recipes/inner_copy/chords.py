@@ -21,6 +21,9 @@ from ...problem.rows import Rows
 from ...problem.variables import unit_rows
 from .room import Room
 
+ROUNDING = 1e-12
+"""Relative size up to which a slope is rounding."""
+
 
 class Added(NamedTuple):
     """Entries of variables above chords in the rows of a follower, and by how much the rows' sides move inwards.
@@ -35,6 +38,20 @@ class Added(NamedTuple):
     columns: np.ndarray
     d: np.ndarray
     missing: float
+
+
+def chords(lo: np.ndarray, hi: np.ndarray, pieces: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return slopes and sides (k * pieces,) of the rows ``q - slope u >= side`` above ``u^2 / 2`` on boxes (k,).
+
+    Slopes that are rounding are zero; the side is higher by what they made over the box.
+    """
+    at = np.arange(pieces + 1)
+    grid = (lo[:, None] * (pieces - at) + hi[:, None] * at) / pieces
+    left, right = grid[:, :-1], grid[:, 1:]
+    slope, side = 0.5 * (left + right), -0.5 * left * right
+    reach = np.maximum(np.abs(lo), np.abs(hi))[:, None]
+    tiny = np.abs(slope) <= ROUNDING * reach
+    return np.where(tiny, 0.0, slope).ravel(), np.where(tiny, side + np.abs(slope) * reach, side).ravel()
 
 
 def with_chords(copy: Follower, room: Room, own: np.ndarray, pieces: int) -> list[Added]:
@@ -82,14 +99,12 @@ def _declared(copy: Follower, parts: list[tuple[np.ndarray, np.ndarray, float, f
     row = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
     L = coo(np.concatenate([part[1] for part in parts]), row, np.concatenate([part[0] for part in parts]),
             (len(parts), len(space)))  # fmt: skip
-    grid = lo[:, None] + (hi - lo)[:, None] * (np.arange(pieces + 1) / pieces)
-    grid[:, -1] = hi
-    left, right = grid[:, :-1].ravel(), grid[:, 1:].ravel()
     of = np.repeat(np.arange(len(parts)), pieces)
-    slope = coo(0.5 * (left + right), np.arange(len(of)), of, (len(of), len(parts)))
+    slopes, sides = chords(lo, hi, pieces)
+    slope = coo(slopes, np.arange(len(of)), of, (len(of), len(parts)))
     M = Csr(unit_rows(q[of], len(space)) - slope @ L)
     far = np.full(len(of), np.inf)
-    copy.add(Rows(space, M, -0.5 * left * right, far, (len(parts), pieces)), name=_row(copy, "chord"))
+    copy.add(Rows(space, M, sides, far, (len(parts), pieces)), name=_row(copy, "chord"))
     alone = np.diff(L.indptr) == 1
     column = L.indices[L.indptr[:-1]]
     declared = alone & (L.data[L.indptr[:-1]] == 1) & (space.lb[column] >= lo) & (space.ub[column] <= hi)

@@ -75,9 +75,9 @@ def read(bilevel: Bilevel) -> tuple[Curved, ...]:
     Raises
     ------
     ProblemError
-        There are none, some follower has integer variables, or rows are for every response.
+        There are none, or rows are for every response.
     UnsupportedError
-        Followers that see each other, conditions, products with continuous variables of the leader, products with
+        Integer followers, followers that see each other, conditions, products with continuous variables of the leader, products with
         binaries or conditions in a follower with curved rows, a multiplier of such a follower.
     """
     refuse_integers(bilevel, "inner_copy")

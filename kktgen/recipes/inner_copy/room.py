@@ -28,7 +28,7 @@ from .boxes import Box, responses
 from .reading import Curved
 from .squares import Squares
 
-MOST = 1024
+MOST = 512
 """Most chords that are taken for one square."""
 USED = 0.9
 """Share of the slack that the chords may take."""

@@ -17,7 +17,7 @@ import numpy as np
 from ...numerics.sparse import Csr, components, coo, joined
 
 DROPPED = 1e-13
-"""Relative size up to which an eigenvalue is rounding."""
+"""Relative size up to which an eigenvalue, or the entry of an eigenvector, is rounding."""
 ROUNDING = 1e-15
 """Relative error of the products and sums by which the sum of squares is held against R."""
 
@@ -46,7 +46,7 @@ class Squares:
             else:
                 size, vectors = np.linalg.eigh(0.5 * (own + own.T))
                 keep = size > DROPPED * size.max()
-                size, vectors = size[keep], vectors[:, keep]
+                size, vectors = size[keep], np.where(np.abs(vectors[:, keep]) > DROPPED, vectors[:, keep], 0.0)
                 scale = (np.abs(vectors) * size) @ np.abs(vectors).T
                 error = np.abs(own - (vectors * size) @ vectors.T) + len(at) * ROUNDING * scale
                 missing.append((error.ravel(), np.repeat(at, len(at)), np.tile(at, len(at))))
