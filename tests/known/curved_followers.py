@@ -62,7 +62,8 @@ def case(seed: int) -> Case:
     inside = np.round(r.uniform(0.1, 0.6), 2)
     return Case(
         -0.5 * np.ones(nx), 0.5 * np.ones(nx), numbers(nx), np.diag(np.abs(numbers(nx))), numbers(ny),
-        numbers(nx, ny) * (seed % 2), numbers(ny), 0.4 if seed % 4 == 1 else np.inf, P, numbers(ny), 2 * numbers(ny, nx),
+        numbers(nx, ny) * (seed % 2), numbers(ny), 0.4 if seed % 4 == 1 else np.inf, P, numbers(ny),
+        2 * numbers(ny, nx),
         numbers(int(follows), ny) + follows, 0.3 * numbers(int(follows), nx), numbers(2, ny), 0.2 * numbers(2, nx),
         np.array([inside, 0.5]), curved, np.inf if seed % 7 == 6 and len(curved[0][0]) == ny else 3.0,
     )  # fmt: skip

@@ -217,7 +217,7 @@ def beside(word):
         (
             lambda: priced("bound"),
             kg.UnsupportedError,
-            r"the objective holds the multiplier mu_ub\(converter,power,0\)",
+            r"multiplier mu_ub\(converter,power,0\)",
         ),
         (lambda: priced("goal"), kg.UnsupportedError, r"the objective holds the multiplier mu\(converter,limit\)"),
         (nash, kg.UnsupportedError, r"'g' sees y\(f,0\) of another follower: a Nash game"),

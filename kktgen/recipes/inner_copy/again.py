@@ -14,6 +14,7 @@ from ...problem.coords import Coords
 from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
 from ...problem.rows import QuadRow, QuadRows, Rows
+from .boxes import Box
 
 
 class Said(NamedTuple):
@@ -59,15 +60,22 @@ def _with_terms(follower: Follower, M: Csr, shape: tuple[int, ...]) -> QuadArray
     return QuadArray.of_terms(follower.space, at, i, j, v, rest, np.zeros(M.shape[0]), shape)
 
 
-def declared_again(owner: Bilevel | Follower, block: Block, space: Space, name: str) -> np.ndarray:
-    """Declare the variable of a block of another space for a leader or a follower; return its columns."""
-    part = slice(block.start, block.stop)
-    kinds, shape = space.kind[part], block.shape if block.index is None else (block.stop - block.start,)
+def declared_again(
+    owner: Bilevel | Follower, block: Block, space: Space, name: str, box: Box | None = None
+) -> np.ndarray:  # fmt: skip
+    """Declare the variable of a block of another space for a leader or a follower; return its columns.
+
+    Where it has no bound, that of a box of all columns of the other space is taken, if one is given.
+    """
+    part, whole = slice(block.start, block.stop), block.index is None
+    kinds, shape = space.kind[part], block.shape if whole else (block.stop - block.start,)
     mixed = (kinds != kinds[0]).any()
+    lb, ub = space.lb[part], space.ub[part]
+    if box is not None:
+        lb, ub = np.where(np.isfinite(lb), lb, box[0][part]), np.where(np.isfinite(ub), ub, box[1][part])
     made = owner.var(
-        name, shape, lb=space.lb[part].reshape(shape), ub=space.ub[part].reshape(shape),
-        kind="C" if mixed else str(kinds[0]), 
-        coords=block.coords if block.index is None else None, unit=block.unit,
+        name, shape, lb=lb.reshape(shape), ub=ub.reshape(shape), kind="C" if mixed else str(kinds[0]),
+        coords=block.coords if whole else None, unit=block.unit,
     ).cols.ravel()  # fmt: skip
     owner.space.kind[made] = kinds
     return made

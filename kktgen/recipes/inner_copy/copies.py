@@ -82,7 +82,7 @@ class Copies:
                 self.own[columns] = declared_again(new[block.follower], block, space, block.word)
                 if block.follower in self.rooms:
                     name = self._name(f"{block.follower}_{block.word}")
-                    self.of_leader[columns] = declared_again(self.m, block, space, name)
+                    self.of_leader[columns] = declared_again(self.m, block, space, name, self.box)
                 else:
                     self.of_leader[columns] = self.own[columns]
 

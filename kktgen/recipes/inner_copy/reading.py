@@ -77,8 +77,8 @@ def read(bilevel: Bilevel) -> tuple[Curved, ...]:
     ProblemError
         There are none, or rows are for every response.
     UnsupportedError
-        Integer followers, followers that see each other, conditions, products with continuous variables of the leader, products with
-        binaries or conditions in a follower with curved rows, a multiplier of such a follower.
+        Integer followers, followers that see each other, conditions, products with continuous variables of the leader,
+        products with binaries or conditions in a follower with curved rows, a multiplier of such a follower.
     """
     refuse_integers(bilevel, "inner_copy")
     refuse_every_response(bilevel, "inner_copy")
