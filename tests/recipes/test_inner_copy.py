@@ -346,3 +346,55 @@ def test_random_bounds_are_never_above_a_grid(seed):
     best = curved_followers.best(one, 400)
     found = bound_of(kg.inner_copy(curved_followers.problem(one), 8), 10)
     assert best - 0.2 <= found <= best + 1e-5
+
+
+def test_arrays_of_rows_on_either_side_are_copied_row_by_row():
+    """Three discs in one array, and one row the other way: the sum of three separate answers."""
+    m = kg.Bilevel("array")
+    x = m.var("x", lb=0.5, ub=2)
+    f = m.follower("f")
+    y, z = f.var("y", 3, lb=-3, ub=3), f.var("z", lb=-3, ub=3)
+    f.add(y * y <= np.array([1.0, 2.0, 3.0]) * x, name="discs")
+    f.add(x - z * z >= 0, name="other")
+    f.minimize(y.sum() + 2 * z)
+    m.minimize(3 * x + y.sum() + z)
+    copy = kg.inner_copy(m, 64)
+    grid = np.linspace(0.5, 2, 3001)
+    best = (3 * grid - np.sqrt(np.outer(grid, [1, 2, 3])).sum(axis=1) - np.sqrt(grid)).min()
+    assert best - 0.1 < bound_of(copy) <= best + 1e-5
+    assert {"f_discs_0", "f_discs_1", "f_discs_2", "f_other"} <= {row.name for row in copy.quads}
+
+
+def test_rows_of_the_leader_may_leave_the_follower_its_room():
+    m, x, y = disc(0.0)
+    m.add(2 * x >= 0.2, name="least")
+    assert bound_of(kg.inner_copy(m, 4)) == pytest.approx(0.1, abs=1e-5)
+
+
+def test_names_that_are_taken_get_others():
+    m, x, y = disc()
+    m.var("f_y", lb=0, ub=1)
+    m.add(x <= 1, name="f_disc")
+    f = m.followers[0]
+    above = f.var("above", lb=0, ub=1)
+    f.add(above >= 0.5 * y[0], name="chord")
+    copy = kg.inner_copy(m, 4)
+    assert copy.variable("f_y").shape == () and copy.variable("f_y_").shape == (2,)
+    assert [row.name for row in copy.quads] == ["f_disc_"]
+    words = [rows.word for rows in copy.followers[0].rows()]
+    assert {"chord", "chord_"} <= set(words) and copy.variable("f.above_").shape == (2,)
+
+
+def test_labels_and_units_stay():
+    m = kg.Bilevel("labels")
+    x = m.var("x", lb=0.5, ub=2)
+    f = m.follower("f")
+    y = f.var("y", lb=-2, ub=2, coords={"axis": ["east", "north"]}, unit="MW")
+    f.add(y @ y <= x, name="disc")
+    f.add(y <= 1.5, name="most")
+    f.minimize(y.sum())
+    m.minimize(x)
+    copy = kg.inner_copy(m, 4)
+    there = copy.variable("f_y").cols.ravel()
+    assert [copy.space.label(int(c)) for c in there] == ["f_y(east)", "f_y(north)"]
+    assert "unit" in kg.dumps(copy, "bilevel.json") and "east" in kg.dumps(copy, "bilevel.json")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...deadline import Deadline
+from ...deadline import LAST, Deadline
 from ...encodings import encode
 from ...errors import BoundError, SolverError, UnsupportedError
 from ...model.kkt import kkt
@@ -44,21 +44,30 @@ def has_curved(bilevel: Bilevel) -> bool:
 def inner_runs(
     bilevel: Bilevel, runs: Sequence[Run], say: Callable[[str], Any], given: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Run]:
-    """Yield a run of the inner copy for every solver, ``given`` with its arguments; ``runs`` are those before."""
-    seconds = max(LEAST, sum(run.seconds for run in runs))
+    """Yield a run of the inner copy for every solver, ``given`` with its arguments; ``runs`` are those before.
+
+    The copy is made once, and its seconds count for every solver.
+    """
+    most = max(LEAST, sum(run.seconds for run in runs))
+    limits = {solver: _least(options["time_limit"], most) for solver, options in given.items()}
+    deadline = Deadline(max(limits.values()))
+    try:
+        model, pieces = _ready(bilevel, deadline)
+    except (BoundError, UnsupportedError) as error:
+        yield from (Run(WAY, solver, deadline.spent, why=f"{REFUSED}: {brief(error)}") for solver in given)
+        return
+    ready = deadline.spent
     for solver, options in given.items():
-        limit = options["time_limit"]
-        limit = seconds if limit is None else min(limit, seconds)
-        deadline = Deadline(limit)
-        say(f"{WAY} by {solver}")
-        try:
-            model, pieces = _ready(bilevel, deadline)
-        except (BoundError, UnsupportedError) as error:
-            yield Run(WAY, solver, deadline.spent, why=f"{REFUSED}: {brief(error)}")
-            continue
-        run = _run(model, f"{WAY}, {pieces} chords", solver, {**options, "time_limit": deadline.left()})
-        say(f"{run.encoding} by {solver}: {run.why if not run.outcome else f'{run.outcome}, bound {run.proved}'}")
+        at = f"{WAY}, {pieces} chords by {solver}"
+        say(at)
+        left = max(limits[solver] - ready, LAST)
+        run = _run(model, f"{WAY}, {pieces} chords", solver, {**options, "time_limit": left})
+        say(f"{at}: {run.why or f'{run.outcome}, bound {run.proved}'}")
         yield run
+
+
+def _least(given: float | None, most: float) -> float:
+    return most if given is None else min(given, most)
 
 
 def _ready(bilevel: Bilevel, deadline: Deadline) -> tuple[Model, int]:

@@ -11,6 +11,7 @@ the row itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,10 @@ from .room import Room
 
 ROUNDING = 1e-12
 """Relative size up to which a slope is rounding."""
+
+
+Part = tuple[np.ndarray, np.ndarray, float, float]
+"""An expression: its columns, their coefficients, and the ends of its box."""
 
 
 class Added(NamedTuple):
@@ -70,7 +75,7 @@ def with_chords(copy: Follower, room: Room, own: np.ndarray, pieces: int) -> lis
     """
     system, out = room.one.system, list[Added]()
     known: dict[bytes, int] = {}  # the same expression in several rows is one variable
-    parts: list[tuple[np.ndarray, np.ndarray, float, float]] = []
+    parts = list[Part]()
     places = []
     for i, form in room.squares.items():
         lo, hi = room.ends[i]
@@ -84,14 +89,14 @@ def with_chords(copy: Follower, room: Room, own: np.ndarray, pieces: int) -> lis
                 parts.append((own[system.y[at]], value, float(lo[r]), float(hi[r])))
             place[r] = known[key]
         places.append(place)
-    columns = _declared(copy, parts, pieces)
+    columns = _declared(copy, room.one.follower, parts, pieces)
     for (i, form), place in zip(room.squares.items(), places, strict=True):
         at = int(system.source[i]), int(system.position[i]), float(system.side[i])
         out.append(Added(*at, columns[place], form.d, room.missing[i]))
     return out
 
 
-def _declared(copy: Follower, parts: list[tuple[np.ndarray, np.ndarray, float, float]], pieces: int) -> np.ndarray:
+def _declared(copy: Follower, old: Follower, parts: Sequence[Part], pieces: int) -> np.ndarray:
     """Declare a variable above the chords of each expression on its box, and the box; return the columns."""
     lo, hi = (np.array([part[k] for part in parts], dtype=float) for k in (2, 3))
     q = copy.var(_free(copy, "above"), len(parts), lb=0, ub=0.5 * np.maximum(lo**2, hi**2)).cols.ravel()
@@ -104,13 +109,13 @@ def _declared(copy: Follower, parts: list[tuple[np.ndarray, np.ndarray, float, f
     slope = coo(slopes, np.arange(len(of)), of, (len(of), len(parts)))
     M = Csr(unit_rows(q[of], len(space)) - slope @ L)
     far = np.full(len(of), np.inf)
-    copy.add(Rows(space, M, sides, far, (len(parts), pieces)), name=_row(copy, "chord"))
+    copy.add(Rows(space, M, sides, far, (len(parts), pieces)), name=_row(copy, old, "chord"))
     alone = np.diff(L.indptr) == 1
     column = L.indices[L.indptr[:-1]]
     declared = alone & (L.data[L.indptr[:-1]] == 1) & (space.lb[column] >= lo) & (space.ub[column] <= hi)
     open_ = np.flatnonzero(~declared)
     if len(open_):
-        copy.add(Rows(space, Csr(L[open_]), lo[open_], hi[open_], (len(open_),)), name=_row(copy, "within"))
+        copy.add(Rows(space, Csr(L[open_]), lo[open_], hi[open_], (len(open_),)), name=_row(copy, old, "within"))
     return q
 
 
@@ -121,8 +126,8 @@ def _free(copy: Follower, word: str) -> str:
     return word
 
 
-def _row(copy: Follower, word: str) -> str:
-    """Return a name like this one that no row of the copy has."""
-    while copy._taken(word):
+def _row(copy: Follower, old: Follower, word: str) -> str:
+    """Return a name like this one that no row of the copy has, or gets of the old follower."""
+    while copy._taken(word) or old._taken(word):
         word += "_"
     return word

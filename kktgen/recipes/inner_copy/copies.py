@@ -49,6 +49,7 @@ class Copies:
         }
         n = len(bilevel.space)
         self.of_leader, self.own = np.full(n, -1), np.full(n, -1)
+        self.rows = {row.name for row in bilevel.rows} | {row.name for row in bilevel.quads}
         self.taken = {block.word for block in bilevel.space.blocks if block.role == "leader"}
 
     def made(self) -> Bilevel:
@@ -68,6 +69,13 @@ class Copies:
         while word in self.taken:
             word += "_"
         self.taken.add(word)
+        return word
+
+    def _row(self, word: str) -> str:
+        """Return a name like this one that no row of the leader has; that of the copy's cost is as it is."""
+        while word in self.rows:
+            word += "_"
+        self.rows.add(word)
         return word
 
     def _variables(self) -> None:
@@ -107,9 +115,9 @@ class Copies:
         m, space = self.m, self.m.space
         added = with_chords(new, room, self.own, self.pieces)
         for one in said(old):
-            m.add(rows_again(one, self.of_leader, space), name=f"{old.name}_{one.name}")
+            m.add(rows_again(one, self.of_leader, space), name=self._row(f"{old.name}_{one.name}"), coords=one.coords)
             mine = [part for part in added if part.source == one.source]
-            new.add(_inside(one, mine, self.own, new), name=one.name)
+            new.add(_inside(one, mine, self.own, new), name=one.name, coords=one.coords)
         self._cost(old, new)
         own = np.zeros(len(self.bilevel.space), dtype=bool)
         own[old.columns] = True
@@ -117,7 +125,7 @@ class Copies:
         low, high = values(cost, self.box)
         least = m.var(self._name(f"{old.name}_cost"), lb=low, ub=high)
         there, copied = (quad_again(cost, to, space) for to in (self.of_leader, self.own))
-        m.add(at_most(there - least), name=f"{old.name}_cost")
+        m.add(at_most(there - least), name=self._row(f"{old.name}_cost"))
         m.add(at_most(least - copied), name=f"{old.name}_{COPY}")
 
     def _leader(self) -> None:
