@@ -66,6 +66,12 @@ def test_a_leader_in_the_rows_gets_fewer_chords_and_pairs():
     )
 
 
+def test_a_bound_that_is_not_tight_confirms_nothing():
+    found = kg.agree(feeder()[0], ["bigm"], ["scip"], time_limit=30, start=False)
+    assert not found.agreed and found.conclusion.startswith("1 of 1 run finished: nothing confirms the 21.1398 of bigm")
+    assert "; no point is better than 21.1" in found.conclusion
+
+
 def test_what_has_no_copy_says_so():
     m, current = feeder()
     m.add(current.dual >= -9, name="cap")
@@ -106,6 +112,17 @@ def test_what_is_not_finished_refutes_nothing(monkeypatch, changes, verdict):
     monkeypatch.setattr(inner, "solve", lambda *args, **options: replace(honest(*args, **options), **changes))
     found = compared(feeder()[0])
     assert found.runs[-1].verdict.startswith(verdict) and found.agreed and found.report.claim == "optimal"
+
+
+def test_what_fails_is_a_row_that_says_so(monkeypatch):
+    def fails(*args, **options):
+        raise kg.SolverError("no linear program today")
+
+    for name in ("bound", "solve"):
+        with monkeypatch.context() as patch:
+            patch.setattr(inner, name, fails)
+            found = compared(feeder(0.85)[0])
+            assert found.runs[-1].verdict == "error: no linear program today" and found.agreed
 
 
 def test_without_curved_rows_there_is_no_such_run():

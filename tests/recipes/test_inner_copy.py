@@ -80,6 +80,23 @@ def test_pairs_and_dual_values_say_the_same_of_the_feeder():
     assert result.solution.bound == pytest.approx(by_duals(copy), abs=1e-4) and result.solution.bound > 21.1398
 
 
+def test_squares_in_the_cost_and_several_lines():
+    """Four buses, of which two sell: 42.114957 by cone programs on a grid of prices."""
+    r, x = np.array([0.08, 0.05, 0.10]), np.array([0.06, 0.05, 0.04])
+    m = kg.Bilevel("buses")
+    p = m.var("p", lb=0, ub=60)
+    f = m.follower("operator")
+    P, Q, l = f.var("P", 3, lb=0, ub=2), f.var("Q", 3, lb=0, ub=1), f.var("l", 3, lb=0, ub=5)
+    g, station = f.var("g", 3, lb=0, ub=[1.0, 0.6, 0.0]), f.var("station", lb=0, ub=2.2)
+    f.add(P + g - r * l == [1.2, 0.9, 0.7], Q - x * l == [0.4, 0.3, 0.2], name="balance")
+    f.add(1 - 2 * r * P - 2 * x * Q + (r * r + x * x) * l >= 0.83, name="voltage")
+    f.add(P.sum() <= station, l >= P * P + Q * Q)
+    f.minimize(30 * P.sum() + p @ g.sum() + 2 * station @ station)
+    m.maximize(p @ g.sum() - 10 * g.sum())
+    bounds = [by_duals(kg.inner_copy(m, pieces)) for pieces in (8, 32)]
+    assert 42.1149 < bounds[1] < 42.29 < bounds[0] < 42.82
+
+
 def test_units_change_nothing():
     assert by_duals(kg.inner_copy(feeder(0.85, 1e6)[0], 32)) == pytest.approx(30.0344, abs=1e-3)
 

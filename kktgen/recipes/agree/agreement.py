@@ -166,7 +166,10 @@ class Agreement:
 
     @property
     def agreed(self) -> bool:
-        """Whether two runs or more finished, all that finished agree, and nothing refutes any run."""
+        """Whether two runs or more finished, all that finished agree, and nothing refutes any run.
+
+        A bound alone that meets the best verified value counts as a run.
+        """
         return sum(run.agrees for run in self.runs) > 1 and not any(run.disagrees for run in self.runs)
 
     @property
@@ -188,9 +191,9 @@ class Agreement:
         if not finished:
             return f"{count}: nothing to compare{f', best verified value {found}' if found else ''}; {more}"
         outcome = found or finished[0].status
-        if len(finished) == 1:
-            return f"{count}: nothing confirms the {outcome} of {finished[0].origin}; {more}"
         beside = "".join(f"; no point is better than {run.bound:.6g} by the {run.origin}" for run in alone)
+        if len(finished) == 1:
+            return f"{count}: nothing confirms the {outcome} of {finished[0].origin}{beside}; {more}"
         return f"{count}, all agree{f' within {self.tolerance:.0e}' if found else ''}: {outcome}{beside}"
 
     def to_dict(self) -> dict[str, Any]:

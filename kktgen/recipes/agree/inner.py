@@ -53,8 +53,9 @@ def inner_runs(
     deadline = Deadline(max(limits.values()))
     try:
         model, pieces = _ready(bilevel, deadline)
-    except (BoundError, UnsupportedError) as error:
-        yield from (Run(WAY, solver, deadline.spent, why=f"{REFUSED}: {brief(error)}") for solver in given)
+    except (BoundError, UnsupportedError, SolverError) as error:
+        why = f"error: {error}" if isinstance(error, SolverError) else f"{REFUSED}: {brief(error)}"
+        yield from (Run(WAY, solver, deadline.spent, why=why) for solver in given)
         return
     ready = deadline.spent
     for solver, options in given.items():
@@ -67,6 +68,7 @@ def inner_runs(
 
 
 def _least(given: float | None, most: float) -> float:
+    """Return the smaller one of two time limits, the first of which may be none."""
     return most if given is None else min(given, most)
 
 
