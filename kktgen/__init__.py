@@ -18,6 +18,7 @@
     kg.agree(m)                                  several encodings and solvers held against each other
     kg.robust(m, solution)                       a decision nearby at which followers' ties are settled
     kg.pessimistic(m)                            the problem in which followers break ties against the leader
+    kg.inner_copy(m)                             a problem without curved rows that bounds one with such rows
     kg.regret(m, outcome)                        what one of several leaders could still gain at a market outcome
     kg.Auto  BigM  SOS1  Indicator  Product  StrongDuality        encodings of complementarity
     kg.QP, kg.Bilevel.from_matrices              problems by matrices, without expressions
@@ -110,6 +111,7 @@ if TYPE_CHECKING:  # the names for editors and type checkers; each is imported w
     from .recipes.agree import agree
     from .recipes.agree.agreement import Agreement
     from .recipes.explain import Explanation, explain
+    from .recipes.inner_copy import inner_copy
     from .recipes.optimize import optimize
     from .recipes.pessimistic import pessimistic
     from .recipes.pipeline import Result
@@ -183,6 +185,7 @@ __all__ = [
     "encodings",
     "explain",
     "high_point",
+    "inner_copy",
     "kkt",
     "master",
     "norm",
@@ -250,6 +253,7 @@ make_lazy(
         "recipes.agree": "agree",
         "recipes.agree.agreement": "Agreement",
         "recipes.explain": "Explanation explain",
+        "recipes.inner_copy": "inner_copy",
         "recipes.optimize": "optimize",
         "recipes.pessimistic": "pessimistic",
         "recipes.pipeline": "Result",

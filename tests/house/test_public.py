@@ -17,8 +17,8 @@ _TEXT = """
     FormatError Indicator KktgenError Model NoSolutionError ProblemError Product Progress Proof QP Quad QuadArray
     QuadRow QuadRows Regret Report Result Rows SOS1 Solution SolverError SolverNotFound StrongDuality Table
     Tolerances UnsupportedError agree alignment beside between bound certify concatenate cut decompose
-    die_with_parent dumps eliminate encode encodings explain high_point kkt master norm optimize pessimistic plot
-    point_estimate prove read read_map read_solution readers regret relax robust solve solvers stack sum tighten
+    die_with_parent dumps eliminate encode encodings explain high_point inner_copy kkt master norm optimize pessimistic
+    plot point_estimate prove read read_map read_solution readers regret relax robust solve solvers stack sum tighten
     verify write write_solution
 """
 NAMES = _TEXT.split()

@@ -247,6 +247,7 @@ def test_what_cannot_handle_them_says_so(tmp_path):
         lambda: kg.pessimistic(m),
         lambda: kg.optimize(m, pessimistic=True, time_limit=20),
         lambda: kg.robust(m, result.solution),
+        lambda: kg.inner_copy(m),
         lambda: kg.write(m, tmp_path / "m.mof.json"),
         lambda: kg.write(m, tmp_path / "m.aux"),
     ):

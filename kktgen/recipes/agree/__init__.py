@@ -29,6 +29,7 @@ from ...verification.refutation import VerifiedPoint
 from ...verification.report import Tolerances
 from ...verification.verify import verify
 from .agreement import REFUSED, STOPPED, Agreement, Run, brief, compare
+from .inner import has_curved, inner_runs
 from .masters import of_masters
 
 NONE = "no encoding"
@@ -53,7 +54,8 @@ def agree(
 
     Products are eliminated, boxes proved and start points looked for once; each run then encodes, solves, polishes and
     verifies by itself. With integer followers each solver enumerates responses by itself; encodings are those of the
-    masters, the default one where none is named.
+    masters, the default one where none is named. With convex quadratic rows of followers each solver bounds the inner
+    copy (:func:`kktgen.inner_copy`), too: no point and no value, but a bound without multipliers of these rows.
 
     Parameters
     ----------
@@ -150,6 +152,8 @@ def agree(
         if run.solution is not None and interrupted(run.solution):
             say(STOPPED)
             break
+    else:
+        runs += inner_runs(bilevel, runs, say, given) if has_curved(bilevel) else []
     starts = [
         VerifiedPoint(model.value(z), "the start heuristics", objective_size(model, z))
         for z in points[:1]

@@ -26,6 +26,8 @@ REFUSED = "refused"
 """How the verdict of a run begins that an encoding or a solver would not take."""
 STOPPED = "interrupted: the runs that are left are left out"
 """What is said where Ctrl-C ends a comparison."""
+HOLDS = "holds"
+"""How the verdict of a run begins that has a bound alone, and one that is not tight."""
 FAULTS = ("bound contradicts", "called infeasible", "called unbounded", "better point elsewhere", "its point fails")
 """How the verdicts of runs begin that disagree with the others."""
 HEADER = ("encoding", "solver", "status", "objective", "bound", "gap", "claim", "seconds", "verdict")
@@ -50,6 +52,10 @@ class Run:
         What the other runs make of it.
     advice : tuple of str
         Of a run that is refuted: in full why, and what to do.
+    outcome : str
+        The solver's status where it solved another problem for a bound on this one, and has no point of it.
+    proved : float or None
+        That bound.
     """
 
     encoding: str
@@ -60,6 +66,8 @@ class Run:
     why: str = ""
     verdict: str = ""
     advice: tuple[str, ...] = ()
+    outcome: str = ""
+    proved: float | None = None
 
     @property
     def origin(self) -> str:
@@ -69,7 +77,7 @@ class Run:
     @property
     def status(self) -> str:
         """The solver's status; ``refused`` or ``error`` where there is no solution."""
-        return self.solution.status if self.solution is not None else self.why.partition(":")[0]
+        return self.solution.status if self.solution is not None else self.outcome or self.why.partition(":")[0]
 
     @property
     def value(self) -> float | None:
@@ -79,7 +87,7 @@ class Run:
     @property
     def bound(self) -> float | None:
         """The solver's bound, where it says something."""
-        return None if self.solution is None else usable(self.solution.bound)
+        return self.proved if self.solution is None else usable(self.solution.bound)
 
     @property
     def gap(self) -> float | None:
@@ -158,7 +166,10 @@ class Agreement:
 
     @property
     def agreed(self) -> bool:
-        """Whether two runs or more finished, all that finished agree, and nothing refutes any run."""
+        """Whether two runs or more finished, all that finished agree, and nothing refutes any run.
+
+        A bound alone that meets the best verified value counts as a run.
+        """
         return sum(run.agrees for run in self.runs) > 1 and not any(run.disagrees for run in self.runs)
 
     @property
@@ -171,16 +182,19 @@ class Agreement:
             named = "; ".join(f"{run.origin}: {run.verdict}" for run in wrong)
             trust = f"; {found} is the best verified value" if found else ""
             return f"DISAGREEMENT: {named}{trust}. Trust none of the bounds before that is settled"
-        begun = sum(run.status != REFUSED for run in self.runs)
-        refused = f" ({len(self.runs) - begun} refused)" if begun < len(self.runs) else ""
-        count = f"{len(finished)} of {begun} run{'s' * (begun != 1)} finished{refused}"
+        alone = [run for run in self.runs if run.verdict.startswith(HOLDS)]
+        refused = sum(run.status == REFUSED for run in self.runs)
+        begun = len(self.runs) - len(alone) - refused
+        few = f" ({refused} refused)" if refused else ""
+        count = f"{len(finished)} of {begun} run{'s' * (begun != 1)} finished{few}"
         more = "give more time (--time-limit), or more encodings and solvers"
         if not finished:
             return f"{count}: nothing to compare{f', best verified value {found}' if found else ''}; {more}"
         outcome = found or finished[0].status
+        beside = "".join(f"; no point is better than {run.bound:.6g} by the {run.origin}" for run in alone)
         if len(finished) == 1:
-            return f"{count}: nothing confirms the {outcome} of {finished[0].origin}; {more}"
-        return f"{count}, all agree{f' within {self.tolerance:.0e}' if found else ''}: {outcome}"
+            return f"{count}: nothing confirms the {outcome} of {finished[0].origin}{beside}; {more}"
+        return f"{count}, all agree{f' within {self.tolerance:.0e}' if found else ''}: {outcome}{beside}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the agreement as plain data that JSON can hold.
@@ -261,7 +275,7 @@ def compare(
 def _judged(model: Model, run: Run, top: VerifiedPoint | None, runs: Sequence[Run], tolerances: Tolerances) -> Run:
     """Return a run with the verdict that the best verified point and the other runs give it."""
     if run.solution is None:
-        return replace(run, verdict=run.why)
+        return replace(run, verdict=_of_bound(model.sense, run, top, tolerances) if run.outcome else run.why)
     advice = refuted(model, run.solution, [top], tolerances, run.origin) if top is not None else []
     if advice:
         what = "called infeasible, against" if run.status == "infeasible" else "bound contradicts"
@@ -291,6 +305,23 @@ def _verdict(model: Model, run: Run, top: VerifiedPoint | None, runs: Sequence[R
     if run.gap is None or run.gap > tolerances.optimality:
         return "bound open" if exact else f"{AGREES} in its point; bound loose by its tolerance on the product"
     return AGREES
+
+
+def _of_bound(sense: int, run: Run, top: VerifiedPoint | None, tolerances: Tolerances) -> str:
+    """Return the verdict on a run that has a bound alone."""
+    late = "" if run.outcome == "optimal" else f"{run.outcome.replace('_', ' ')}; "
+    if run.outcome == "infeasible":
+        return f"called infeasible, against the verified point of {top.origin}" if top else f"{AGREES}: infeasible"
+    if run.proved is None:
+        return f"{late}no bound"
+    if top is None:
+        return f"{HOLDS}: {late}a bound alone, and no verified point to hold it against"
+    if beats(sense, top.value, run.proved, tolerances.optimality, top.size):
+        return f"bound contradicts the verified point of {top.origin}"
+    off = gap(top.value, run.proved, top.size)
+    if off <= tolerances.optimality:
+        return f"{AGREES}: a bound alone, which meets the best verified value"
+    return f"{HOLDS}: {late}a bound alone, {off:.1e} from the best verified value"
 
 
 def _of_no_optimum(run: Run, runs: Sequence[Run], exact: bool) -> str:
