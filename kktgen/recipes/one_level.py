@@ -22,7 +22,7 @@ from ..model.own_units import objective_size
 from ..model.solution import Solution
 from ..reformulate.alignment import aligned_to
 from ..reformulate.bounds import bound
-from ..reformulate.one_level import asks_boxes, is_tractable, one_level
+from ..reformulate.one_level import MIXED, OPPOSED, asks_boxes, is_tractable, one_level
 from ..reformulate.scale import scaled
 from ..search.residual import FEASIBLE, violation
 from ..search.respond import Responder
@@ -34,6 +34,9 @@ from ..verification.verify import verify
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
+PART = 0.65
+"""Share of the time for solving that the dual form of an opposed leader has; where it is not enough the pairs have the
+rest."""
 CLOSE = 1e-7
 """Relative difference of the solver's value and that of the re-solved point below which nothing is left to settle."""
 
@@ -57,7 +60,7 @@ def solved_without_pairs(run: Pipeline, solver: str, start: Any, gap: float | No
         said = "no start point" if given is None else f"start point: objective {before.value(given):.6g}"
         run.clock.done("start", lambda: said)
     try:
-        run.by_solver(solver, gap, reserved)
+        run.by_solver(solver, gap, reserved, PART if _is_dual(ready) else 1.0)
     except SolverError:
         run.found = None
     found = run.found
@@ -65,11 +68,39 @@ def solved_without_pairs(run: Pipeline, solver: str, start: Any, gap: float | No
         run.clock.done("solve", found.__str__)
         run.found = found = _answered(run, found, solver)
         run.clock.done("polish", lambda: _moved(run.polished))
-    if found is None:
+    if found is None or (_is_dual(ready) and _is_open(found)):
+        run.earlier = found
         run.model = run.ready = before
-        run.single, run.polished, run.gap = False, None, None
+        run.single, run.polished, run.gap, run.found = False, None, None, None
         return False
     return True
+
+
+def take_the_better(run: Pipeline) -> None:
+    """Take the bound of an opposed leader's dual form, solved before in vain, where the pairs give no better one.
+
+    The point is the better one of both.
+    """
+    first, second = run.earlier, run.found
+    if first is None or second is None or first.bound is None or not _is_open(second):
+        return
+    sense = first.model.sense
+    if second.bound is not None and sense * (second.bound - first.bound) >= 0:
+        return
+    if second.z is not None and second.objective is not None and run.model.kkt is not None:
+        z = second.z[: run.model.n]
+        first = replace(first, z=first.model.complete(z), objective=second.objective)
+    run.found, run.ready, run.single = first, first.model, True
+
+
+def _is_dual(ready: Model) -> bool:
+    """Return whether followers' dual values stand in the objective."""
+    return OPPOSED in ready.notes or MIXED in ready.notes
+
+
+def _is_open(found: Solution) -> bool:
+    """Return whether the time was over before a solver had proved its point."""
+    return found.status == "time_limit"
 
 
 def _prepared(run: Pipeline, solver: str) -> Model | None:

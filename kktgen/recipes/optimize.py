@@ -23,7 +23,7 @@ from ..search.given import given_start
 from ..solvers import check_arguments
 from .independent import check_parts, solved_apart, split
 from .many_followers import check_decompose
-from .one_level import solved_without_pairs
+from .one_level import solved_without_pairs, take_the_better
 from .pessimistic.answer import answered
 from .pipeline import Pipeline, Result, Stages, check_method, unboxed
 from .responses.enumerate import enumerated_answer, refuse_options
@@ -256,6 +256,7 @@ def _solve(run: Pipeline, asked: Asked, given: Any, gap: float | None, reserved:
         run.box()
         run.tighten(asked.decompose, method)
         run.solve(solver, gap, ("evidence", *reserved) if asked.evidence and unboxed(run.ready) else reserved, method)
+        take_the_better(run)
     except KeyboardInterrupt:
         run.interrupted(given)
 

@@ -152,7 +152,7 @@ class Stages:
 
     def done(self, stage: str, text: Callable[[], str]) -> None:
         """Take the time of a stage that has ended, and tell of it."""
-        self.seconds[stage] = self._stage.spent
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + self._stage.spent
         self._stage = Deadline()
         if self._teller is not None:
             self._teller.passed(stage)
@@ -184,6 +184,8 @@ class Pipeline:
         Where trees over boxes keep their state.
     single : bool
         The model is one level by itself, without pairs (:mod:`kktgen.recipes.one_level`).
+    earlier : Solution or None
+        What such a model gave in its share of the time, where that was not enough.
     """
 
     bilevel: Bilevel
@@ -202,6 +204,7 @@ class Pipeline:
     rounds: Rounds | None = None
     state: Path | None = None
     single: bool = False
+    earlier: Solution | None = None
 
     def prepare(self, encoding: Any, choices: Mapping[Any, Any] | None, cuts: bool | str, solver: str) -> None:
         """Eliminate, bound, encode, cut; refuse what the solver does not take."""
@@ -224,6 +227,9 @@ class Pipeline:
 
     def search(self, start: Any) -> None:
         """Find start points: the given one, else what the heuristics find."""
+        if self.earlier is not None and self.earlier.z is not None:
+            self.points = [self.earlier.z[: self.model.n]]
+            return
         pairs = pair_count(self.model)
         own = self.deadline.share("start", pairs).part(START + START_A_PAIR * pairs)
         if self.model.kkt is not None and start is not False:
@@ -305,9 +311,10 @@ class Pipeline:
         else:
             self.found = over(by_boxes(self.model, self.points, **told), self.ready)
 
-    def by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...]) -> None:
-        """Solve the encoded model."""
+    def by_solver(self, solver: str, gap: float | None, reserved: tuple[str, ...], part: float = 1.0) -> None:
+        """Solve the encoded model, within a part of the time that there is for it."""
         limit = self.deadline.before("verify", *reserved).left()
+        limit = None if limit is None else part * limit
         gap = self.gap = _enough(self.ready, solver) if gap is None else gap
         lifted = [self.ready.complete(z) for z in self.points]
         more = {"time_limit": limit, "gap": gap, "progress": self.progress, **self.options}
@@ -320,6 +327,10 @@ class Pipeline:
             z, view = self.model.complete(start), scaled(self.model)
             self.points = [z] if violation(view.model, view.point(z)) <= FEASIBLE else []
         if self.found is not None:  # in the polish
+            return
+        if self.earlier is not None:
+            raw = {**(self.earlier.raw or {}), "status": INTERRUPTED}
+            self.found, self.ready, self.single = replace(self.earlier, raw=raw), self.earlier.model, True
             return
         point = self.ready.complete(self.points[0]) if self.points else None
         value = None if point is None else self.ready.value(point)
