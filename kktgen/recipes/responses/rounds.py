@@ -20,7 +20,6 @@ from ...deadline import Deadline
 from ...encodings import encode
 from ...errors import SolverError
 from ...model.model import Model
-from ...model.own_units import objective_size
 from ...model.solution import Solution
 from ...numerics.programs import Polyhedron
 from ...numerics.sparse import widen
@@ -84,7 +83,7 @@ class Rounds:
     state: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
     responses: list[Response] = field(default_factory=list)
-    ready: Model | None = None
+    master: Model | None = None
     best: np.ndarray | None = None
     bound: float = -np.inf
     count: int = 0
@@ -108,7 +107,7 @@ class Rounds:
         assert self.best is not None
         if bound >= self.value:
             return 0.0
-        return gap(self.value, bound, objective_size(self.base.free, self.best))
+        return gap(self.value, bound, self.base.stated.size(self.best))
 
     def add(self, responses: list[Response]) -> int:
         """Take the responses that are new, and return how many there are."""
@@ -181,7 +180,7 @@ class Rounds:
             model = replace(model, space=space)
         ready = encode(model, self.encoding)
         if eps == 0.0 and held is None:
-            self.ready, self.count = ready, self.count + 1
+            self.master, self.count = model, self.count + 1
         if self.deadline.over:
             return None
         start = None
@@ -283,14 +282,14 @@ class Rounds:
 
     def _keep(self) -> None:
         if self.state is not None:
-            Responses(self.base.free.name, tuple(self.responses)).write(self.state)
+            Responses(self.base.free.name, self.base.stated.told(self.responses)).write(self.state)
 
     def _tell(self) -> None:
         if self.progress is not None:
             self.progress(self._figures())
 
     def _figures(self) -> dict[str, Any]:
-        sense = self.base.free.sense
+        sense = self.base.free.sense * self.base.stated.objective
         known = self.best is not None
         return {
             "stage": "responses", "text": f"round {self.count}, {len(self.responses)} responses", "round": self.count,
@@ -309,19 +308,19 @@ class Rounds:
     @property
     def solution(self) -> Solution:
         """The best point with the best bound, as a solution of the problem's free model."""
-        free = self.base.free
-        sense = free.sense
-        bound = sense * self.bound if np.isfinite(self.bound) else None
+        own, free = self.base.stated, self.base.stated.free
+        bound = free.sense * self.bound * own.objective if np.isfinite(self.bound) else None
+        point = None if self.best is None else own.back(self.best)
         raw: dict[str, Any] = {
             RESPONSES: (enumerated(len(self.responses)), WHY), OPEN_RESPONSES: self.doubts, "rounds": self.count,
         }  # fmt: skip
         if self.ended:
             raw["status"] = self.ended
-        value = None if self.best is None else free.value(self.best)
+        value = None if point is None else free.value(point)
         status = self.status
         if self.best is not None and status not in ("optimal", "time_limit"):
             status = "time_limit"
-        return Solution(status, value, bound, self.best, self.deadline.spent, f"masters by {self.who}", free, raw=raw)
+        return Solution(status, value, bound, point, self.deadline.spent, f"masters by {self.who}", free, raw=raw)
 
 
 def _drawn(allowed: Polyhedron, at: np.ndarray, rng: np.random.Generator, deadline: Deadline) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ProblemError
-from ...numerics.product_hull import product_boxes
+from ...model.spread import spread
 from ...numerics.sparse import Csr, position, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.columns import Space
@@ -161,12 +161,7 @@ class Part:
     @cached_property
     def spread(self) -> float:
         """Most by which the terms of the cost can differ over the declared boxes; inf where a column has none."""
-        cost, space = self.cost, self.space
-        linear, low, high = cost.linear, *product_boxes(cost.i, cost.j, space.lb, space.ub)
-        with np.errstate(invalid="ignore"):
-            own = np.abs(linear.data) * (space.ub - space.lb)[linear.indices]
-            total = float(own[linear.data != 0].sum() + (np.abs(cost.v) * (high - low)).sum())
-        return np.inf if np.isnan(total) else total
+        return spread(self.cost, self.space, self.qp.y)
 
     def checked(self, response: Response) -> Response:
         """Return a response with its integers whole.
@@ -245,11 +240,14 @@ def _steps(M: Csr, whole: np.ndarray) -> np.ndarray:
 
 
 def _step(values: list[float]) -> float:
-    """Return the greatest common divisor of numbers that are fractions; 0 where one is none."""
-    if len(values) == 1:
-        return abs(values[0])
-    parts = [Fraction(value).limit_denominator(DENOMINATOR) for value in values]
-    if any(abs(float(p) - v) > EXACT * abs(v) for p, v in zip(parts, values, strict=True)):
+    """Return the greatest common divisor of numbers whose ratios are fractions; 0 where some are not.
+
+    Ratios have no unit: the numbers of a row are whole over a common one in other units of the row, too.
+    """
+    least = min(map(abs, values))
+    ratios = [value / least for value in values]
+    parts = [Fraction(ratio).limit_denominator(DENOMINATOR) for ratio in ratios]
+    if any(abs(float(p) - v) > EXACT * abs(v) for p, v in zip(parts, ratios, strict=True)):
         return 0.0
     scale = lcm(*(p.denominator for p in parts))
-    return gcd(*(int(p * scale) for p in parts)) / scale if scale <= DENOMINATOR else 0.0
+    return least * gcd(*(int(p * scale) for p in parts)) / scale if scale <= DENOMINATOR else 0.0
