@@ -22,8 +22,10 @@ from ...search.residual import violation
 from ...solvers import solve
 from ...verification.mixed import FINE, Reply, continued, reply
 
-TIE = 5e-7
+TIE = 1e-9
 """Cost above a follower's optimum, over ``max(1, |optimum|)``, that the leader's favourite response may have."""
+NEAR_TIE = 5e-7
+"""The same where masters cannot tell it from a tie: half of what verification lets pass."""
 LAST = 1e-9
 """The same of its continuous variables, the integers given, and how far curved ones may be from the response."""
 GAP = 1e-7
@@ -77,7 +79,9 @@ def replies(
     return out
 
 
-def decided(base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Executor | None = None) -> Decided | None:
+def decided(
+    base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Executor | None = None, tie: float = TIE
+) -> Decided | None:  # fmt: skip
     """Return what followers make of the decision of a point (n,); None where they have no response in time."""
     z = rounded(base, z)
     found = replies(base, z, deadline, executor)
@@ -86,7 +90,7 @@ def decided(base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Exe
     point = z.copy()
     for part, one in zip(base.parts, found, strict=True):
         point[part.qp.y] = one.y
-    best = _favourite(base, z, found, deadline)
+    best = _favourite(base, z, found, tie, deadline)
     if best is None and violation(base.free, point) <= FEASIBLE:
         return Decided(found, point)
     if best is None:
@@ -104,14 +108,16 @@ def rounded(base: Base, z: np.ndarray) -> np.ndarray:
     return np.clip(z, space.lb, space.ub)
 
 
-def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: Deadline) -> np.ndarray | None:
+def _favourite(
+    base: Base, z: np.ndarray, found: Sequence[Response], tie: float, deadline: Deadline
+) -> np.ndarray | None:  # fmt: skip
     """Return the leader's favourite among the ties, its other columns chosen with it.
 
-    Its integers are those of a response within ``TIE`` of the optimum; its continuous variables are held to the
+    Its integers are those of a response within ``tie`` of the optimum; its continuous variables are held to the
     response with these integers to the last digits: where a cost is flat, a tolerance would be worth something.
     """
     costs = [part.qp.cost(one.y, one.x) for part, one in zip(base.parts, found, strict=True)]
-    chosen = _best(base, z, [cost + TIE * max(1.0, abs(cost)) for cost in costs], None, deadline)
+    chosen = _best(base, z, [cost + tie * max(1.0, abs(cost)) for cost in costs], None, deadline)
     if chosen is None or not any(len(part.u) for part in base.parts):
         return chosen
     exact = [continued(part.qp, part.whole, chosen[part.qp.y], z[part.qp.x], deadline) for part in base.parts]
@@ -119,8 +125,8 @@ def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: D
     if len(held) < len(exact):
         return None if any(part.curved.any() for part in base.parts) else chosen
     costs = [part.qp.cost(y, z[part.qp.x]) for part, y in zip(base.parts, held, strict=True)]
-    for tie in (LAST, 100.0 * LAST):
-        best = _best(base, z, [cost + tie * max(1.0, abs(cost)) for cost in costs], held, deadline)
+    for room in (LAST, 100.0 * LAST):
+        best = _best(base, z, [cost + room * max(1.0, abs(cost)) for cost in costs], held, deadline)
         if best is not None:
             return best
     return None if any(part.curved.any() for part in base.parts) else chosen

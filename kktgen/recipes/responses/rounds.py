@@ -32,7 +32,7 @@ from ...verification.claims import INFINITE
 from ...verification.integers import OPEN_RESPONSES, RESPONSES
 from ...verification.refutation import gap
 from ...verification.solved_model import cuts, open_indicators
-from .decisions import decided, replies, rounded
+from .decisions import NEAR_TIE, decided, replies, rounded
 from .record import Responses
 
 SEEDS = 20
@@ -166,6 +166,7 @@ class Rounds:
             new = new or self._tightened(found)
             if not new and not self._landed(found):
                 self.ended = "no new response"
+                self._near(found)
                 self._beside()
                 break
         self.status = "optimal" if self.closed else "time_limit"
@@ -243,6 +244,19 @@ class Rounds:
         self._tell()
         return new
 
+    def _near(self, found: Solution) -> None:
+        """Take the leader's favourite of near ties where it is no better than the bound: masters cannot tell it apart.
+
+        One that is better than what is proved of ties is none.
+        """
+        assert found.z is not None
+        got = decided(self.base, found.z, self.deadline, self.executor, NEAR_TIE)
+        if got is None or got.z is None:
+            return
+        value = self.base.free.objective.value(got.z)
+        if value >= self.bound or gap(value, self.bound, self.base.stated.size(got.z)) <= self.gap:
+            self._take(got.z)
+
     def _take(self, z: np.ndarray | None) -> None:
         if z is not None and self.base.free.objective.value(z) < self.value:
             self.best = z
@@ -278,6 +292,7 @@ class Rounds:
                 if found is None or found.z is None:
                     break
                 if not self._respond(found) and not self._tightened(found):
+                    self._near(found)
                     break
 
     def _keep(self) -> None:
