@@ -34,6 +34,7 @@ from ...verification.refutation import gap
 from ...verification.solved_model import cuts, open_indicators
 from .decisions import NEAR_TIE, decided, replies, rounded
 from .record import Responses
+from .sharpened import sharpened
 
 SEEDS = 20
 """Random decisions at which followers that are priced respond before the first master."""
@@ -270,8 +271,14 @@ class Rounds:
         return 0 if got is None else self.add(got)
 
     def _landed(self, found: Solution) -> bool:
-        """Move a decision to where followers clearly prefer a master's integers; return whether that closed the gap."""
+        """Take a decision to the last digits, or move it to where followers clearly prefer a master's integers.
+
+        Return whether there is something new, or the gap is closed.
+        """
         assert found.z is not None
+        sharp = sharpened(found.model, found.z, self.deadline)
+        if sharp is not None and (self._respond(replace(found, z=sharp)) or self.closed):
+            return True
         for margin in (1e-6, 1e-5, 1e-4):
             if self.deadline.over:
                 return False
