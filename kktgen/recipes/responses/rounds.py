@@ -86,6 +86,7 @@ class Rounds:
     responses: list[Response] = field(default_factory=list)
     master: Model | None = None
     best: np.ndarray | None = None
+    clear: np.ndarray | None = None
     bound: float = -np.inf
     count: int = 0
     status: str = "time_limit"
@@ -164,10 +165,12 @@ class Rounds:
             new = self._respond(found)
             if self.closed or found.status != "optimal":
                 break
+            new = new or self._looked_at_closely(found)
+            if self.closed:
+                break
             new = new or self._tightened(found)
             if not new and not self._landed(found):
                 self.ended = "no new response"
-                self._near(found)
                 self._beside()
                 break
         self.status = "optimal" if self.closed else "time_limit"
@@ -224,6 +227,8 @@ class Rounds:
             if bound > self.bound:
                 self.bound = bound
                 self.doubts = (*cuts(found.model), *open_indicators(found.model))
+            if self.best is not None and self._beats(self.best):
+                self.best = self.clear  # a near tie that is none
         self._tell()
         if found.z is None:
             self.status = found.status if found.status != "optimal" else "time_limit"
@@ -245,6 +250,15 @@ class Rounds:
         self._tell()
         return new
 
+    def _looked_at_closely(self, found: Solution) -> int:
+        """Take a decision to the last digits, then near ties; return how many responses are new."""
+        assert found.z is not None
+        sharp = sharpened(found.model, found.z, self.deadline)
+        new = 0 if sharp is None else self._respond(replace(found, z=sharp))
+        if not new and not self.closed:
+            self._near(found)
+        return new
+
     def _near(self, found: Solution) -> None:
         """Take the leader's favourite of near ties where it is no better than the bound: masters cannot tell it apart.
 
@@ -254,12 +268,21 @@ class Rounds:
         got = decided(self.base, found.z, self.deadline, self.executor, NEAR_TIE)
         if got is None or got.z is None:
             return
-        value = self.base.free.objective.value(got.z)
-        if value >= self.bound or gap(value, self.bound, self.base.stated.size(got.z)) <= self.gap:
-            self._take(got.z)
+        if self.base.free.objective.value(got.z) < self.value and not self._beats(got.z):
+            self.best = got.z
+
+    def _beats(self, z: np.ndarray) -> bool:
+        """Return whether a point is better than the bound by more than the gap."""
+        value = self.base.free.objective.value(z)
+        return value < self.bound and gap(value, self.bound, self.base.stated.size(z)) > self.gap
 
     def _take(self, z: np.ndarray | None) -> None:
-        if z is not None and self.base.free.objective.value(z) < self.value:
+        if z is None:
+            return
+        value = self.base.free.objective.value
+        if self.clear is None or value(z) < value(self.clear):
+            self.clear = z
+        if value(z) < self.value:
             self.best = z
 
     def _tightened(self, found: Solution) -> int:
@@ -271,14 +294,8 @@ class Rounds:
         return 0 if got is None else self.add(got)
 
     def _landed(self, found: Solution) -> bool:
-        """Take a decision to the last digits, or move it to where followers clearly prefer a master's integers.
-
-        Return whether there is something new, or the gap is closed.
-        """
+        """Move a decision to where followers clearly prefer a master's integers; return whether that closed the gap."""
         assert found.z is not None
-        sharp = sharpened(found.model, found.z, self.deadline)
-        if sharp is not None and (self._respond(replace(found, z=sharp)) or self.closed):
-            return True
         for margin in (1e-6, 1e-5, 1e-4):
             if self.deadline.over:
                 return False
