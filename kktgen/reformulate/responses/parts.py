@@ -148,6 +148,15 @@ class Part:
         return _steps(self.qp.B, whole), _steps(self.qp.H, whole)
 
     @cached_property
+    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """What distances from equations and inequalities are relative to (me,), (mi,).
+
+        It is what the leader can move them by, or their side where that is less.
+        """
+        lb, ub = self.space.lb[self.qp.x], self.space.ub[self.qp.x]
+        return _size(self.qp.B, self.qp.b, lb, ub), _size(self.qp.H, self.qp.h, lb, ub)
+
+    @cached_property
     def is_lattice(self) -> bool:
         """Whether all that moves its rows is integer, with fractions for data."""
         be, hi = self.steps
@@ -227,6 +236,11 @@ def _holding(M: Csr, columns: np.ndarray) -> np.ndarray:
     out = np.zeros(M.shape[0], dtype=bool)
     out[row_index(M)[position(columns, M.indices) >= 0]] = True
     return out
+
+
+def _size(M: Csr, side: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
+    span = np.bincount(row_index(M), np.abs(M.data) * (ub - lb)[M.indices], minlength=M.shape[0])
+    return np.minimum(1.0 + np.abs(side), span)
 
 
 def _steps(M: Csr, whole: np.ndarray) -> np.ndarray:

@@ -16,11 +16,11 @@ from ...errors import KktgenError, SolverError
 from ...model.constants import folded
 from ...model.model import Model
 from ...model.solution import Solution
-from ...model.tables import QuadTable, join_quads
 from ...problem.bilevel import Bilevel
-from ...problem.columns import Block, labels
+from ...problem.columns import labels
 from ...problem.expressions import Quad
 from ...problem.points import declared_point
+from ...reformulate.responses.caps import capped
 from ...reformulate.responses.parts import Part
 from ...reformulate.responses.stated import Stated, stated
 from ...solvers import solve
@@ -85,9 +85,7 @@ def _ties(model: Model, parts: list[Part], z: np.ndarray, own: np.ndarray, deadl
         excess = max(excess, (here - found.value) / max(1.0, abs(found.value)))
         caps.append(part.cost)
         sides.append(max(found.value + room, here))
-    blocks = tuple(Block(k, k + 1, "cap", "copy", part.name) for k, part in enumerate(parts))
-    table = QuadTable.of(caps, np.full(len(caps), -np.inf), np.array(sides), blocks, model.n)
-    return folded(replace(model, space=space, quads=join_quads([model.quads, table], model.n))), excess
+    return folded(capped(replace(model, space=space), parts, caps, sides)), excess
 
 
 def _end(ties: Model, sign: float, deadline: Deadline) -> np.ndarray:
