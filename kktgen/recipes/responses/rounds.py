@@ -46,6 +46,8 @@ EPS = (1e-4, 1e-5, 1e-6)
 """Distances (relative) from moved rows at which points are looked for where the optimum may be an infimum."""
 EPS_ROUNDS = 20
 """Most rounds for each of them."""
+WORTH = 1e-6
+"""By how much (relative) a value may lie beyond the bound, as tolerances of followers' costs are worth something."""
 CLOSED = 1e-4
 """Gap at which bound and value have met, unless another is asked for."""
 WHY = (
@@ -194,7 +196,13 @@ class Rounds:
             start[: len(self.best)] = np.where(self.base.free.space.is_price, np.nan, self.best)
         limit, goal = self.deadline.left(), min(MASTER_GAP, 0.5 * self.gap)
         by, options = self._by(ready)
-        return solve(ready, by, time_limit=limit, gap=goal, start=start, progress=self._teller(), **options)
+        given: dict[str, Any] = {"gap": goal, "start": start, "progress": self._teller()}
+        try:
+            return solve(ready, by, time_limit=limit, **given, **options)
+        except SolverError:
+            if by == self.solver:
+                raise
+        return solve(ready, self.solver, time_limit=self.deadline.left(), **given, **self.options)
 
     def _by(self, ready: Model) -> tuple[str, dict[str, Any]]:
         """Return the solver of a master and its options: HiGHS where SCIP is not needed and has no options."""
@@ -348,7 +356,10 @@ class Rounds:
     def solution(self) -> Solution:
         """The best point with the best bound, as a solution of the problem's free model."""
         own, free = self.base.stated, self.base.stated.free
-        bound = free.sense * self.bound * own.objective if np.isfinite(self.bound) else None
+        least = self.bound
+        if self.best is not None and self.value < least <= self.value + WORTH * max(1.0, abs(self.value)):
+            least = self.value  # a weaker bound is true, too
+        bound = free.sense * least * own.objective if np.isfinite(least) else None
         point = None if self.best is None else own.back(self.best)
         raw: dict[str, Any] = {
             RESPONSES: (enumerated(len(self.responses)), WHY), OPEN_RESPONSES: self.doubts, "rounds": self.count,
