@@ -46,8 +46,13 @@ def drawn(kind, seed):
     return {str(rng.choice(words)): float(rng.choice([1e-6, 1e6]))}
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("kind", KINDS)
+MANY = [
+    pytest.param(kind, seed, marks=[pytest.mark.slow] if kind == "priced_and_moved" and seed else [])
+    for kind in KINDS for seed in range(6)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "seed"), MANY)
 def test_other_units_change_neither_claim_nor_value_nor_bound(kind, seed):
     make, kinds = KINDS[kind]
     case, units = make(seed), drawn(kind, seed)

@@ -40,7 +40,7 @@ ACTIVE = 1e-7
 """Slack (relative) up to which a row holds with equality."""
 STRONG = 1e-8
 """Multipliers above this are positive."""
-STEP = 1e-6
+STEP = 1e-7
 """Distance, in steps, at which what a response leaves of a row counts as a step of the leader's integers."""
 NOTHING = 1e-9
 """Entries of a moved row up to this are rounding."""
@@ -82,9 +82,8 @@ def _copy(
     qp, u, y = part.qp, part.u, response.y
     k = np.where(part.whole, y, 0.0)
     E, C = np.flatnonzero(part.with_u[0]), np.flatnonzero(part.with_u[1])
-    left, room = _left(part, y)
-    e = (qp.b - qp.A @ k - np.where(part.equations, left, 0.0))[E]
-    c = (qp.h - qp.G @ k - np.where(part.moved, room, 0.0))[C]
+    e = np.where(part.equations, qp.A @ (y - k), qp.b - qp.A @ k)[E]
+    c = np.where(part.moved, qp.G @ (y - k), qp.h - qp.G @ k)[C]  # as they are: u has to be feasible
     P = qp.P[u][:, u]
     bent = np.flatnonzero(np.diff(P.indptr))
     lam, mu = added.columns("lam", len(E)), added.columns("mu", len(C), 0.0)
