@@ -41,14 +41,17 @@ STEEPEST = 13.0
 """The largest term of a cost is at most two to this power in units of the cost."""
 
 
-def equilibrate(model: Model) -> Units | None:
-    """Return the units of a KKT model, or None if its numbers lie in ``BAND`` and its objective reaches ``SMALL``."""
+def equilibrate(model: Model, always: bool = False) -> Units | None:
+    """Return the units of a KKT model, or None if its numbers lie in ``BAND`` and its objective reaches ``SMALL``.
+
+    ``always`` asks for units of ordinary numbers, too.
+    """
     tables = unit_tables(model)
     data = unit_data(model, tables)
     goal = monomials(model.objective, -1)
     sizes = np.concatenate([data.size, goal.size])
     ordinary = not len(sizes) or (sizes.min() >= BAND[0] and sizes.max() <= BAND[1])
-    if ordinary and not _is_small(model, tables, goal):
+    if not always and ordinary and not _is_small(model, tables, goal):
         return None
     width = sum(len(table) for table in tables)
     columns, rows, followers = _solved(model, data, width)

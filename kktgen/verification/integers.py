@@ -16,16 +16,18 @@ import numpy as np
 
 from ..deadline import Deadline
 from ..errors import KktgenError
-from ..model.enumerated import shared_free
 from ..model.fingerprint import other_problem
 from ..model.model import Model
 from ..model.own_units import objective_size
 from ..model.solution import Solution
+from ..model.spread import SMALL
+from ..model.units import spans
 from ..problem.bilevel import Bilevel
 from ..problem.columns import labels
 from ..problem.points import declared_point
 from ..reformulate.responses.assembled import STAGE
-from ..reformulate.responses.parts import Part, parts_of
+from ..reformulate.responses.parts import Part
+from ..reformulate.responses.stated import Stated, stated
 from ..reformulate.scale import scaled
 from . import claims
 from .mixed import continued, mixed, value
@@ -38,8 +40,6 @@ RESPONSES = "responses"
 """Key of ``Solution.raw`` for the sentences that say what the bound of an enumeration rests on."""
 OPEN_RESPONSES = "open responses"
 """Key of ``Solution.raw`` for the sentences that say why the bound of an enumeration proves nothing."""
-SMALL = 1e-2
-"""A cost that varies by less than this is not told apart by absolute tolerances."""
 PLAIN = "a plain point brings no bound and no encoding: at most bilevel-feasible"
 """Why a plain point is not called optimal."""
 MASTER = "the bound is that of a master over responses, a relaxation of the problem"
@@ -51,7 +51,8 @@ def verify_integers(
     deadline: Deadline,
 ) -> Report:  # fmt: skip
     """Return the report of a point of a problem with integer followers; arguments as of :func:`kktgen.verify`."""
-    model, parts = shared_free(bilevel), parts_of(bilevel)
+    own = stated(bilevel)
+    model = own.free
     known = solution if isinstance(solution, Solution) else None
     ignored = [
         f"evidence of {origin(one)} ignored: another problem; {why}"
@@ -67,7 +68,7 @@ def verify_integers(
         report = _without_point(model, known, tolerances)
     else:
         given = known.z if known is not None else declared_point(bilevel, solution, "verify")
-        report = _of_point(model, parts, given, known, tolerances, executor, deadline)
+        report = _of_point(own, given, known, tolerances, executor, deadline)
     return replace(report, reasons=(*report.reasons, *ignored))
 
 
@@ -90,19 +91,22 @@ def point_of(model: Model, given: Any, tolerances: Tolerances) -> tuple[np.ndarr
 
 
 def _of_point(
-    model: Model, parts: Sequence[Part], given: Any, known: Solution | None, tolerances: Tolerances,
-    executor: Executor | None, deadline: Deadline,
+    own: Stated, given: Any, known: Solution | None, tolerances: Tolerances, executor: Executor | None,
+    deadline: Deadline,
 ) -> Report:  # fmt: skip
+    model, parts = own.free, own.parts
     z, lines = point_of(model, given, tolerances)
     if not all(found.ok for found in lines if found.name == "finite values"):
         said = f"the point is not finite at {lines[0].where}"
         return Report(model.name, tuple(lines), "unverified", False, None, None, None, (said,), tolerances)
     lines += leader_lines(scaled(model), z, tolerances)
-    lines += [_feasible(model, part, z, tolerances) for part in parts]
+    at, costs = own.point(z), [own.cost(part) for part in parts]
+    lines += [_feasible(own, part, at, tolerances) for part in parts]
     run = map if executor is None else executor.map
-    lines += list(run(_gap, [(part.name, part.qp, part.whole, z, tolerances, deadline) for part in parts]))
+    jobs = [(part.name, part.qp, part.whole, at, tolerances, deadline) for part in parts]
+    lines += [_times(found, cost) for found, cost in zip(run(_gap, jobs), costs, strict=True)]
     value, size = model.value(z), objective_size(model, z)
-    lines += [found for part in parts if (found := _worth(model, part, z, tolerances, deadline)) is not None]
+    lines += [found for part in parts if (found := _worth(own, part, at, tolerances, deadline)) is not None]
     bound = None if known is None else claims.usable(known.bound)
     failing = sorted((c for c in lines if not c.ok), key=lambda c: -c.excess)
     if failing:
@@ -112,8 +116,9 @@ def _of_point(
     against: list[str] = [PLAIN]
     rests: list[str] = []
     if known is not None:
+        small = [(part, cost) for part, cost in zip(parts, costs, strict=True) if 0 < part.spread < SMALL]
         against, rests = _judged(model, known, value, size, tolerances)
-        against = [*against, *(_small(part) for part in parts if 0 < part.spread < SMALL)]
+        against = [*against, *spans(model.units), *(_small(part, cost) for part, cost in small)]
     moves = any(part.is_moved and not part.is_lattice for part in parts)
     claim = "bilevel-feasible" if against else "optimal"
     if moves and known is not None:
@@ -125,9 +130,14 @@ def _of_point(
     )  # fmt: skip
 
 
-def _feasible(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances) -> Line:
-    """Return the line of the largest violation of a follower's rows."""
-    rows = model.rows.take(_rows_of(model, part.name))
+def _times(found: Line, cost: float) -> Line:
+    """Return a line about a cost with its amount in the user's units."""
+    return replace(found, amount=found.amount * cost)
+
+
+def _feasible(own: Stated, part: Part, z: np.ndarray, tolerances: Tolerances) -> Line:
+    """Return the line of the largest violation of a follower's rows at a point in own units."""
+    rows = own.model.rows.take(_rows_of(own.model, part.name))
     value = rows.M @ z[: rows.M.shape[1]]
     scale = row_scale(rows.M, z[: rows.M.shape[1]])
     with np.errstate(invalid="ignore"):
@@ -138,7 +148,8 @@ def _feasible(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances) -
     at = int(np.argmax(off)) if len(off) else -1
     worst = float(off[at]) if len(off) else 0.0
     where = rows.label(at) if worst > 0 else ""
-    amount = float(rows.residual(z)[at]) if len(off) else np.nan
+    theirs = own.free.rows.take(_rows_of(own.free, part.name))
+    amount = float(theirs.residual(own.back(z))[at]) if len(off) else np.nan
     return line("primal", worst, tolerances.feasibility, where, part.name, amount=amount)
 
 
@@ -176,15 +187,15 @@ def _gap(job: tuple[Any, ...]) -> Line:
     return line("follower gap", max(off, 0.0), tolerances.follower_gap, where, name, amount=max(off, 0.0) * size)
 
 
-def _small(part: Part) -> str:
+def _small(part: Part, unit: float) -> str:
     """Return that a follower's costs are so small that tolerances hide what it prefers."""
     return (
-        f"the cost of follower {part.name!r} varies by {part.spread:.1e} at most, which tolerances of 1e-6 do not tell "
-        "apart: state it in smaller units"
+        f"the cost of follower {part.name!r} varies by {part.spread * unit:.1e} at most, which tolerances of 1e-6 do "
+        "not tell apart: state it in smaller units"
     )
 
 
-def _worth(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances, deadline: Deadline) -> Line | None:
+def _worth(own: Stated, part: Part, z: np.ndarray, tolerances: Tolerances, deadline: Deadline) -> Line | None:
     """Return the line ``worth`` where the leader gains more than the gap by what a curved response is off.
 
     The continuous variables of the quadratic cost are put where the response with the same integers has them: near its
@@ -192,6 +203,7 @@ def _worth(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances, dead
     """
     if not part.curved.any() or deadline.over:
         return None
+    model = own.model
     y = z[part.qp.y]
     exact = continued(part.qp, part.whole, y, z[part.qp.x], deadline, elastic=True)
     if exact is None:
@@ -204,8 +216,9 @@ def _worth(model: Model, part: Part, z: np.ndarray, tolerances: Tolerances, dead
     if gain <= tolerances.optimality * whole:
         return None
     most = int(at[np.argmax(np.abs(other[at] - z[at]))])
-    where = f"{model.space.label(most)}: {z[most]:.6g}, re-solved {other[most] + 0.0:.6g}"
-    return line("worth", gain / whole, tolerances.optimality, where, part.name, gain)
+    here, there = own.back(z)[most], own.back(other)[most] + 0.0
+    where = f"{model.space.label(most)}: {here:.6g}, re-solved {there:.6g}"
+    return line("worth", gain / whole, tolerances.optimality, where, part.name, gain * own.objective)
 
 
 def _judged(

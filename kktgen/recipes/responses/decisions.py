@@ -13,25 +13,28 @@ from ...deadline import NEVER, Deadline
 from ...errors import KktgenError
 from ...model.constants import folded
 from ...model.model import Model
-from ...model.tables import QuadTable, join_quads
-from ...problem.columns import Block
 from ...problem.expressions import Quad
 from ...reformulate.responses.base import Base
+from ...reformulate.responses.caps import capped
 from ...reformulate.responses.parts import Part, Response, expression
 from ...search.residual import violation
 from ...solvers import solve
 from ...verification.mixed import FINE, Reply, continued, reply
 
-TIE = 5e-7
+TIE = 1e-9
 """Cost above a follower's optimum, over ``max(1, |optimum|)``, that the leader's favourite response may have."""
+NEAR_TIE = 5e-7
+"""The same where masters cannot tell it from a tie: half of what verification lets pass."""
 LAST = 1e-9
 """The same of its continuous variables, the integers given, and how far curved ones may be from the response."""
 GAP = 1e-7
 """Relative gap of the program that picks it."""
 FEASIBLE = 1e-6
 """Violation up to which a response is a point of the problem."""
+ROUNDED = 1e-8
+"""By how much (relative) a point's cost may exceed the cap that its solver was given."""
 TIGHT = 1e-5
-"""By how much (relative) moved rows are tightened where a response is known that is feasible only just."""
+"""By how much moved rows are tightened, over what they vary by, or their side where that is less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ def replies(
     tasks = []
     for part in base.parts:
         qp = part.qp
-        room = TIGHT * (1.0 + np.abs(qp.h)) * part.moved if tight else None
+        room = TIGHT * part.sizes[1] * part.moved if tight else None
         tasks.append((qp, part.whole, z[qp.x], deadline, room))
     run: Any = map if executor is None else executor.map
     out = []
@@ -77,7 +80,9 @@ def replies(
     return out
 
 
-def decided(base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Executor | None = None) -> Decided | None:
+def decided(
+    base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Executor | None = None, tie: float = TIE
+) -> Decided | None:  # fmt: skip
     """Return what followers make of the decision of a point (n,); None where they have no response in time."""
     z = rounded(base, z)
     found = replies(base, z, deadline, executor)
@@ -86,7 +91,7 @@ def decided(base: Base, z: np.ndarray, deadline: Deadline = NEVER, executor: Exe
     point = z.copy()
     for part, one in zip(base.parts, found, strict=True):
         point[part.qp.y] = one.y
-    best = _favourite(base, z, found, deadline)
+    best = _favourite(base, z, found, tie, deadline)
     if best is None and violation(base.free, point) <= FEASIBLE:
         return Decided(found, point)
     if best is None:
@@ -104,14 +109,16 @@ def rounded(base: Base, z: np.ndarray) -> np.ndarray:
     return np.clip(z, space.lb, space.ub)
 
 
-def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: Deadline) -> np.ndarray | None:
+def _favourite(
+    base: Base, z: np.ndarray, found: Sequence[Response], tie: float, deadline: Deadline
+) -> np.ndarray | None:  # fmt: skip
     """Return the leader's favourite among the ties, its other columns chosen with it.
 
-    Its integers are those of a response within ``TIE`` of the optimum; its continuous variables are held to the
+    Its integers are those of a response within ``tie`` of the optimum; its continuous variables are held to the
     response with these integers to the last digits: where a cost is flat, a tolerance would be worth something.
     """
     costs = [part.qp.cost(one.y, one.x) for part, one in zip(base.parts, found, strict=True)]
-    chosen = _best(base, z, [cost + TIE * max(1.0, abs(cost)) for cost in costs], None, deadline)
+    chosen = _best(base, z, [cost + tie * max(1.0, abs(cost)) for cost in costs], None, deadline)
     if chosen is None or not any(len(part.u) for part in base.parts):
         return chosen
     exact = [continued(part.qp, part.whole, chosen[part.qp.y], z[part.qp.x], deadline) for part in base.parts]
@@ -119,8 +126,8 @@ def _favourite(base: Base, z: np.ndarray, found: Sequence[Response], deadline: D
     if len(held) < len(exact):
         return None if any(part.curved.any() for part in base.parts) else chosen
     costs = [part.qp.cost(y, z[part.qp.x]) for part, y in zip(base.parts, held, strict=True)]
-    for tie in (LAST, 100.0 * LAST):
-        best = _best(base, z, [cost + tie * max(1.0, abs(cost)) for cost in costs], held, deadline)
+    for room in (LAST, 100.0 * LAST):
+        best = _best(base, z, [cost + room * max(1.0, abs(cost)) for cost in costs], held, deadline)
         if best is not None:
             return best
     return None if any(part.curved.any() for part in base.parts) else chosen
@@ -139,21 +146,31 @@ def _best(
         room = LAST * (1.0 + np.abs(y[part.curved]))
         space.lb[curved] = np.maximum(space.lb[curved], y[part.curved] - room)
         space.ub[curved] = np.minimum(space.ub[curved], y[part.curved] + room)
-    blocks = tuple(Block(k, k + 1, "cap", "copy", part.name) for k, part in enumerate(base.parts))
     caps = [_cap(part, None if held is None else held[k]) for k, part in enumerate(base.parts)]
-    table = QuadTable.of(caps, np.full(len(caps), -np.inf), np.array(sides), blocks, free.n)
-    model = folded(replace(free, space=space, quads=join_quads([free.quads, table], free.n)))
-    model = _without_void(model)
-    linear = model.features <= {"int"}
-    options: dict[str, Any] = {**FINE} if linear else {"numerics/feastol": 1e-7}
+    model = _without_void(folded(capped(replace(free, space=space), base.parts, caps, sides)))
+    if not model.features <= {"int"}:
+        return _solved(base, model, "scip", deadline, **{"numerics/feastol": 1e-7})
+    most = np.array(sides) + ROUNDED * np.maximum(1.0, np.abs(sides))
+    for presolve in ("on", "off"):  # which takes coefficients that are almost the same for equal ones
+        best = _solved(base, model, "highs", deadline, **FINE, presolve=presolve)
+        if best is None:
+            return None
+        costs = [part.qp.cost(best[part.qp.y], best[part.qp.x]) for part in base.parts]
+        if (np.array(costs) <= most).all():
+            return best
+    return None
+
+
+def _solved(base: Base, model: Model, solver: str, deadline: Deadline, **options: Any) -> np.ndarray | None:
+    """Return a feasible point of the problem that solves a model; None where there is none."""
     try:
-        got = solve(model, "highs" if linear else "scip", time_limit=deadline.left(), gap=GAP, **options)
+        got = solve(model, solver, time_limit=deadline.left(), gap=GAP, **options)
     except KktgenError:
         return None
     if got.z is None:
         return None
     best = rounded(base, got.z)
-    return best if violation(free, best) <= FEASIBLE else None
+    return best if violation(base.free, best) <= FEASIBLE else None
 
 
 def _cap(part: Part, y: np.ndarray | None) -> Quad:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...deadline import Deadline
-from ...encodings import named
+from ...encodings import encode, named
 from ...errors import KktgenError, UnsupportedError
 from ...formats.writing.files import file_path
 from ...model.printed import bounds
@@ -16,6 +16,7 @@ from ...problem.bilevel import Bilevel
 from ...problem.integers import relaxed
 from ...progress import Teller
 from ...reformulate.responses.assembled import assembled
+from ...reformulate.responses.assembled import told as in_users_units
 from ...reformulate.responses.base import base
 from ...search.given import given_start
 from ...verification.verify import verify
@@ -52,7 +53,7 @@ def _begin_relaxed(bilevel: Bilevel, rounds: Rounds, deadline: Deadline, again: 
     except KktgenError:
         return
     if found.z is not None:
-        rounds.given(found.z)
+        rounds.given(rounds.base.stated.point(found.z))
 
 
 def enumerated_answer(
@@ -75,9 +76,9 @@ def enumerated_answer(
     )  # fmt: skip
     try:
         if file is not None and file.is_file():
-            rounds.add(list(responses_of(bilevel, file)))
+            rounds.add(common.stated.responses(responses_of(bilevel, file)))
         if not isinstance(start, bool):
-            rounds.given(given_start(bilevel, start))
+            rounds.given(common.stated.point(given_start(bilevel, start)))
         if start is True and rounds.curves:
             _begin_relaxed(bilevel, rounds, deadline, again)
         if start is True and not rounds.responses:
@@ -88,11 +89,11 @@ def enumerated_answer(
         deadline.stop()
     found = rounds.solution
     clock.done("solve", found.__str__)
-    last = deadline.last()
-    report = verify(bilevel, found, executor=executor, time_limit=last.left(), range=range)
+    report = verify(bilevel, found, executor=executor, time_limit=deadline.last().left(), range=range)
     clock.done("verify", report.__str__)
-    ready = rounds.ready if rounds.ready is not None else assembled(common, [])
+    last = rounds.master if rounds.master is not None else assembled(common, [])
+    ready = encode(in_users_units(common, last), encoding)
     return Result(
         bilevel, ready, found, report, found.bound, seconds=clock.seconds,
-        responses=Responses(bilevel.name, tuple(rounds.responses)), rounds=rounds.count,
+        responses=Responses(bilevel.name, common.stated.told(rounds.responses)), rounds=rounds.count,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from ...errors import ProblemError, expect
 from ...model.model import Model
 from ...problem.bilevel import Bilevel
 from ...problem.integers import has_integers
-from ...reformulate.responses.assembled import assembled, distinct
+from ...reformulate.responses.assembled import assembled, distinct, told
 from ...reformulate.responses.base import base
 from .record import responses_of
 
@@ -74,4 +74,5 @@ def master(
         )
     found = responses_of(bilevel, responses)
     common = base(bilevel, Deadline(time_limit))
-    return encode(assembled(common, distinct(found, common)), encoding)
+    known = distinct(common.stated.responses(found), common)
+    return encode(told(common, assembled(common, known)), encoding)

@@ -12,7 +12,8 @@ import orjson
 
 from ...errors import FormatError, ProblemError
 from ...problem.bilevel import Bilevel
-from ...reformulate.responses.parts import Response, parts_of
+from ...reformulate.responses.parts import Response
+from ...reformulate.responses.stated import stated
 
 SUFFIX = ".responses.json"
 FORMAT, VERSION = "kktgen responses", 1
@@ -106,11 +107,12 @@ def responses_of(bilevel: Bilevel, given: Any) -> Responses:
     if given is None:
         return Responses(bilevel.name, ())
     items = _read(Path(given)) if isinstance(given, str | Path) else list(given)
-    parts = {part.name: part for part in parts_of(bilevel)}
+    own = stated(bilevel)
+    names = [part.name for part in own.parts]
     for one in items:
-        if not isinstance(one, Response) or one.follower not in parts:
+        if not isinstance(one, Response) or one.follower not in names:
             raise ProblemError(f"no response of a follower of {bilevel.name!r}: {one!r}"[:200])
-    return Responses(bilevel.name, tuple(parts[one.follower].checked(one) for one in items))
+    return Responses(bilevel.name, own.told(own.responses(items)))
 
 
 def _read(path: Path) -> list[Response]:

@@ -20,7 +20,6 @@ from ...deadline import Deadline
 from ...encodings import encode
 from ...errors import SolverError
 from ...model.model import Model
-from ...model.own_units import objective_size
 from ...model.solution import Solution
 from ...numerics.programs import Polyhedron
 from ...numerics.sparse import widen
@@ -33,8 +32,9 @@ from ...verification.claims import INFINITE
 from ...verification.integers import OPEN_RESPONSES, RESPONSES
 from ...verification.refutation import gap
 from ...verification.solved_model import cuts, open_indicators
-from .decisions import decided, replies, rounded
+from .decisions import NEAR_TIE, decided, replies, rounded
 from .record import Responses
+from .sharpened import sharpened
 
 SEEDS = 20
 """Random decisions at which followers that are priced respond before the first master."""
@@ -46,6 +46,8 @@ EPS = (1e-4, 1e-5, 1e-6)
 """Distances (relative) from moved rows at which points are looked for where the optimum may be an infimum."""
 EPS_ROUNDS = 20
 """Most rounds for each of them."""
+WORTH = 1e-6
+"""By how much (relative) a value may lie beyond the bound, as tolerances of followers' costs are worth something."""
 CLOSED = 1e-4
 """Gap at which bound and value have met, unless another is asked for."""
 WHY = (
@@ -84,8 +86,9 @@ class Rounds:
     state: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
     responses: list[Response] = field(default_factory=list)
-    ready: Model | None = None
+    master: Model | None = None
     best: np.ndarray | None = None
+    clear: np.ndarray | None = None
     bound: float = -np.inf
     count: int = 0
     status: str = "time_limit"
@@ -108,7 +111,7 @@ class Rounds:
         assert self.best is not None
         if bound >= self.value:
             return 0.0
-        return gap(self.value, bound, objective_size(self.base.free, self.best))
+        return gap(self.value, bound, self.base.stated.size(self.best))
 
     def add(self, responses: list[Response]) -> int:
         """Take the responses that are new, and return how many there are."""
@@ -164,6 +167,9 @@ class Rounds:
             new = self._respond(found)
             if self.closed or found.status != "optimal":
                 break
+            new = new or self._looked_at_closely(found)
+            if self.closed:
+                break
             new = new or self._tightened(found)
             if not new and not self._landed(found):
                 self.ended = "no new response"
@@ -181,7 +187,7 @@ class Rounds:
             model = replace(model, space=space)
         ready = encode(model, self.encoding)
         if eps == 0.0 and held is None:
-            self.ready, self.count = ready, self.count + 1
+            self.master, self.count = model, self.count + 1
         if self.deadline.over:
             return None
         start = None
@@ -190,7 +196,13 @@ class Rounds:
             start[: len(self.best)] = np.where(self.base.free.space.is_price, np.nan, self.best)
         limit, goal = self.deadline.left(), min(MASTER_GAP, 0.5 * self.gap)
         by, options = self._by(ready)
-        return solve(ready, by, time_limit=limit, gap=goal, start=start, progress=self._teller(), **options)
+        given: dict[str, Any] = {"gap": goal, "start": start, "progress": self._teller()}
+        try:
+            return solve(ready, by, time_limit=limit, **given, **options)
+        except SolverError:
+            if by == self.solver:
+                raise
+        return solve(ready, self.solver, time_limit=self.deadline.left(), **given, **self.options)
 
     def _by(self, ready: Model) -> tuple[str, dict[str, Any]]:
         """Return the solver of a master and its options: HiGHS where SCIP is not needed and has no options."""
@@ -223,6 +235,8 @@ class Rounds:
             if bound > self.bound:
                 self.bound = bound
                 self.doubts = (*cuts(found.model), *open_indicators(found.model))
+            if self.best is not None and self._beats(self.best):
+                self.best = self.clear  # a near tie that is none
         self._tell()
         if found.z is None:
             self.status = found.status if found.status != "optimal" else "time_limit"
@@ -244,8 +258,39 @@ class Rounds:
         self._tell()
         return new
 
+    def _looked_at_closely(self, found: Solution) -> int:
+        """Take a decision to the last digits, then near ties; return how many responses are new."""
+        assert found.z is not None
+        sharp = sharpened(found.model, found.z, self.deadline)
+        new = 0 if sharp is None else self._respond(replace(found, z=sharp))
+        if not new and not self.closed:
+            self._near(found)
+        return new
+
+    def _near(self, found: Solution) -> None:
+        """Take the leader's favourite of near ties where it is no better than the bound: masters cannot tell it apart.
+
+        One that is better than what is proved of ties is none.
+        """
+        assert found.z is not None
+        got = decided(self.base, found.z, self.deadline, self.executor, NEAR_TIE)
+        if got is None or got.z is None:
+            return
+        if self.base.free.objective.value(got.z) < self.value and not self._beats(got.z):
+            self.best = got.z
+
+    def _beats(self, z: np.ndarray) -> bool:
+        """Return whether a point is better than the bound by more than the gap."""
+        value = self.base.free.objective.value(z)
+        return value < self.bound and gap(value, self.bound, self.base.stated.size(z)) > self.gap
+
     def _take(self, z: np.ndarray | None) -> None:
-        if z is not None and self.base.free.objective.value(z) < self.value:
+        if z is None:
+            return
+        value = self.base.free.objective.value
+        if self.clear is None or value(z) < value(self.clear):
+            self.clear = z
+        if value(z) < self.value:
             self.best = z
 
     def _tightened(self, found: Solution) -> int:
@@ -279,18 +324,19 @@ class Rounds:
                 if found is None or found.z is None:
                     break
                 if not self._respond(found) and not self._tightened(found):
+                    self._near(found)
                     break
 
     def _keep(self) -> None:
         if self.state is not None:
-            Responses(self.base.free.name, tuple(self.responses)).write(self.state)
+            Responses(self.base.free.name, self.base.stated.told(self.responses)).write(self.state)
 
     def _tell(self) -> None:
         if self.progress is not None:
             self.progress(self._figures())
 
     def _figures(self) -> dict[str, Any]:
-        sense = self.base.free.sense
+        sense = self.base.free.sense * self.base.stated.objective
         known = self.best is not None
         return {
             "stage": "responses", "text": f"round {self.count}, {len(self.responses)} responses", "round": self.count,
@@ -309,19 +355,22 @@ class Rounds:
     @property
     def solution(self) -> Solution:
         """The best point with the best bound, as a solution of the problem's free model."""
-        free = self.base.free
-        sense = free.sense
-        bound = sense * self.bound if np.isfinite(self.bound) else None
+        own, free = self.base.stated, self.base.stated.free
+        least = self.bound
+        if self.best is not None and self.value < least <= self.value + WORTH * max(1.0, abs(self.value)):
+            least = self.value  # a weaker bound is true, too
+        bound = free.sense * least * own.objective if np.isfinite(least) else None
+        point = None if self.best is None else own.back(self.best)
         raw: dict[str, Any] = {
             RESPONSES: (enumerated(len(self.responses)), WHY), OPEN_RESPONSES: self.doubts, "rounds": self.count,
         }  # fmt: skip
         if self.ended:
             raw["status"] = self.ended
-        value = None if self.best is None else free.value(self.best)
+        value = None if point is None else free.value(point)
         status = self.status
         if self.best is not None and status not in ("optimal", "time_limit"):
             status = "time_limit"
-        return Solution(status, value, bound, self.best, self.deadline.spent, f"masters by {self.who}", free, raw=raw)
+        return Solution(status, value, bound, point, self.deadline.spent, f"masters by {self.who}", free, raw=raw)
 
 
 def _drawn(allowed: Polyhedron, at: np.ndarray, rng: np.random.Generator, deadline: Deadline) -> np.ndarray:

@@ -9,6 +9,10 @@ import numpy as np
 
 from ...model.fingerprint import same_problem
 from ...model.model import Model
+from ...model.tables import RowTable
+from ...model.units import Units
+from ...numerics.sparse import scale_rows
+from ..scale import scaled
 from .base import Base
 from .cuts import add_response
 from .parts import Response
@@ -42,7 +46,39 @@ def assembled(base: Base, responses: Sequence[Response], eps: float = 0.0, margi
         add_response(base, k, response, added, violations, known[k])
     model = added.done(base.objective)
     note = enumerated(len(responses))
-    return same_problem(base.free, replace(model, sense=base.free.sense, notes=(*model.notes, note)), STAGE)
+    return same_problem(base.stated.free, replace(model, sense=base.free.sense, notes=(*model.notes, note)), STAGE)
+
+
+def told(base: Base, model: Model) -> Model:
+    """Return a master in the user's units, with those in which its numbers are of order one.
+
+    Rows of the problem itself are as the user wrote them, others are divided by a power of two.
+    """
+    free, units = base.stated.free, base.stated.units
+    if free.units is None:
+        return model
+    columns = np.ones(model.n)
+    columns[: free.n] = units.columns
+    names = () if model.kkt is None else model.kkt.followers
+    of = {part.name: unit for part, unit in zip(base.parts, units.followers, strict=True)}
+    followers = np.array([of[name] for name in names])
+    back = Units(1.0 / columns, 1.0 / followers, 1.0 / units.objective)
+    out = scaled(replace(model, units=back)).model
+    out = replace(
+        out, rows=_as_written(out.rows, free.rows), units=Units(columns, followers, units.objective, units.wide),
+        notes=(*free.notes, *(note for note in model.notes if note not in free.notes)),
+    )  # fmt: skip
+    return same_problem(free, out, STAGE)
+
+
+def _as_written(rows: RowTable, known: RowTable) -> RowTable:
+    """Return rows, those that stand in a known table multiplied so that they are the same there."""
+    first = {known.label(i): known.M.data[known.M.indptr[i]] for i in np.flatnonzero(np.diff(known.M.indptr)).tolist()}
+    factor = np.ones(len(rows))
+    for i in np.flatnonzero(np.diff(rows.M.indptr)).tolist():
+        entry = rows.M.data[rows.M.indptr[i]]
+        factor[i] = abs(first.get(rows.label(i), entry) / entry) if entry else 1.0
+    return RowTable(scale_rows(factor, rows.M), rows.lo * factor, rows.hi * factor, rows.blocks)
 
 
 def enumerated(count: int) -> str:

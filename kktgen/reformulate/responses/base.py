@@ -19,7 +19,6 @@ import numpy as np
 
 from ...deadline import NEVER, Deadline
 from ...errors import UnsupportedError
-from ...model.enumerated import shared_free
 from ...model.kkt import kkt
 from ...model.model import Model
 from ...numerics.intervals import tighten
@@ -31,8 +30,9 @@ from ...problem.columns import on_integers
 from ...problem.expressions import Quad
 from ...problem.integers import released
 from ..bounds import bound
-from .parts import Part, expression, parts_of
+from .parts import Part, expression
 from .rows import Additions
+from .stated import Stated, stated
 
 BITS = 20
 """Most binary digits an integer is written in."""
@@ -40,10 +40,11 @@ BITS = 20
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """What all masters of a problem share.
+    """What all masters of a problem share, in the problem's own units.
 
     Parameters
     ----------
+    stated : Stated
     free : Model
         The points of the problem, followers merely feasible.
     model : Model
@@ -56,6 +57,7 @@ class Base:
         Boxes of the problem's columns over all its points; for constants of masters alone.
     """
 
+    stated: Stated
     free: Model
     model: Model
     parts: Sequence[Part]
@@ -73,13 +75,14 @@ def base(bilevel: Bilevel, deadline: Deadline = NEVER) -> Base:
     KktgenError
         What a problem with integer followers cannot have.
     """
-    free, parts = shared_free(bilevel), parts_of(bilevel)
+    own = stated(bilevel)
+    free, parts = own.model, own.parts
     for part in parts:
         _check_equations(part)
     keep = [part.name for part in parts if part.is_priced and not part.is_moved]
     model = free
     while keep:
-        m = released(bilevel, keep)
+        m = released(own.problem, keep)
         m.objective, m.aims = Quad.of(m.space, 0.0), True
         model = bound(replace(kkt(m), units=None), time_limit=deadline.left())
         loose = [part.name for part in parts if part.name in keep and not _boxed(model, part)]
@@ -98,7 +101,7 @@ def base(bilevel: Bilevel, deadline: Deadline = NEVER) -> Base:
             continue
         cost.append(_by_multipliers(part, digits))
         goal = _without_prices(goal, part, cost[-1])
-    return Base(free, added.done(Quad.of(free.space, 0.0)), parts, cost, goal, *box)
+    return Base(own, free, added.done(Quad.of(free.space, 0.0)), parts, cost, goal, *box)
 
 
 def _check_equations(part: Part) -> None:

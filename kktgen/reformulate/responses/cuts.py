@@ -40,6 +40,8 @@ ACTIVE = 1e-7
 """Slack (relative) up to which a row holds with equality."""
 STRONG = 1e-8
 """Multipliers above this are positive."""
+STEP = 1e-7
+"""Distance, in steps, at which what a response leaves of a row counts as a step of the leader's integers."""
 NOTHING = 1e-9
 """Entries of a moved row up to this are rounding."""
 
@@ -81,7 +83,7 @@ def _copy(
     k = np.where(part.whole, y, 0.0)
     E, C = np.flatnonzero(part.with_u[0]), np.flatnonzero(part.with_u[1])
     e = np.where(part.equations, qp.A @ (y - k), qp.b - qp.A @ k)[E]
-    c = np.where(part.moved, qp.G @ (y - k), qp.h - qp.G @ k)[C]
+    c = np.where(part.moved, qp.G @ (y - k), qp.h - qp.G @ k)[C]  # as they are: u has to be feasible
     P = qp.P[u][:, u]
     bent = np.flatnonzero(np.diff(P.indptr))
     lam, mu = added.columns("lam", len(E)), added.columns("mu", len(C), 0.0)
@@ -227,7 +229,7 @@ def _violated(
     if not part.is_moved:
         return Literals(np.empty(0, dtype=np.int64), np.empty(0), 0.0)
     equal, unequal = qp.B.toarray(), qp.H.toarray()
-    r, s = qp.b - qp.A @ y, qp.h - qp.G @ y
+    r, s = _left(part, y) if Y is None else (qp.b - qp.A @ y, qp.h - qp.G @ y)
     steps = part.steps
     if Y is None:
         e, c = part.equations.copy(), part.moved.copy()
@@ -246,6 +248,21 @@ def _violated(
     rows = np.vstack([equal[e], -equal[e], unequal[c]])
     sides = np.concatenate([r[e], -r[e], s[c]])
     return violations.of(rows, sides, np.concatenate([steps[0][e], steps[0][e], steps[1][c]]), qp.x)
+
+
+def _left(part: Part, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a response leaves of equations and inequalities for the leader's terms (me,), (mi,).
+
+    Where these have steps, and it is a step but for the error of a solver, it is the step: else the response would not
+    be known to be feasible at the decision it was found at.
+    """
+    qp, out = part.qp, []
+    for left, step in zip((qp.b - qp.A @ y, qp.h - qp.G @ y), part.steps, strict=True):
+        pitch = np.where(step > 0, step, 1.0)
+        whole = np.round(left / pitch)
+        near = (step > 0) & (np.abs(left / pitch - whole) <= STEP)
+        out.append(np.where(near, whole * pitch, left))
+    return out[0], out[1]
 
 
 def _followed(part: Part, response: Response, Y: np.ndarray | None) -> Quad:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ProblemError
-from ...numerics.product_hull import product_boxes
+from ...model.spread import spread
 from ...numerics.sparse import Csr, position, row_index
 from ...problem.bilevel import Bilevel
 from ...problem.columns import Space
@@ -148,6 +148,15 @@ class Part:
         return _steps(self.qp.B, whole), _steps(self.qp.H, whole)
 
     @cached_property
+    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """What distances from equations and inequalities are relative to (me,), (mi,).
+
+        It is what the leader can move them by, or their side where that is less.
+        """
+        lb, ub = self.space.lb[self.qp.x], self.space.ub[self.qp.x]
+        return _size(self.qp.B, self.qp.b, lb, ub), _size(self.qp.H, self.qp.h, lb, ub)
+
+    @cached_property
     def is_lattice(self) -> bool:
         """Whether all that moves its rows is integer, with fractions for data."""
         be, hi = self.steps
@@ -161,12 +170,7 @@ class Part:
     @cached_property
     def spread(self) -> float:
         """Most by which the terms of the cost can differ over the declared boxes; inf where a column has none."""
-        cost, space = self.cost, self.space
-        linear, low, high = cost.linear, *product_boxes(cost.i, cost.j, space.lb, space.ub)
-        with np.errstate(invalid="ignore"):
-            own = np.abs(linear.data) * (space.ub - space.lb)[linear.indices]
-            total = float(own[linear.data != 0].sum() + (np.abs(cost.v) * (high - low)).sum())
-        return np.inf if np.isnan(total) else total
+        return spread(self.cost, self.space, self.qp.y)
 
     def checked(self, response: Response) -> Response:
         """Return a response with its integers whole.
@@ -234,6 +238,11 @@ def _holding(M: Csr, columns: np.ndarray) -> np.ndarray:
     return out
 
 
+def _size(M: Csr, side: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> np.ndarray:
+    span = np.bincount(row_index(M), np.abs(M.data) * (ub - lb)[M.indices], minlength=M.shape[0])
+    return np.minimum(1.0 + np.abs(side), span)
+
+
 def _steps(M: Csr, whole: np.ndarray) -> np.ndarray:
     """Return for every row the distance of the values it can take at integers; 0 where that is not known."""
     out = np.zeros(M.shape[0])
@@ -245,11 +254,14 @@ def _steps(M: Csr, whole: np.ndarray) -> np.ndarray:
 
 
 def _step(values: list[float]) -> float:
-    """Return the greatest common divisor of numbers that are fractions; 0 where one is none."""
-    if len(values) == 1:
-        return abs(values[0])
-    parts = [Fraction(value).limit_denominator(DENOMINATOR) for value in values]
-    if any(abs(float(p) - v) > EXACT * abs(v) for p, v in zip(parts, values, strict=True)):
+    """Return the greatest common divisor of numbers whose ratios are fractions; 0 where some are not.
+
+    Ratios have no unit: the numbers of a row are whole over a common one in other units of the row, too.
+    """
+    least = min(map(abs, values))
+    ratios = [value / least for value in values]
+    parts = [Fraction(ratio).limit_denominator(DENOMINATOR) for ratio in ratios]
+    if any(abs(float(p) - v) > EXACT * abs(v) for p, v in zip(parts, ratios, strict=True)):
         return 0.0
     scale = lcm(*(p.denominator for p in parts))
-    return gcd(*(int(p * scale) for p in parts)) / scale if scale <= DENOMINATOR else 0.0
+    return least * gcd(*(int(p * scale) for p in parts)) / scale if scale <= DENOMINATOR else 0.0

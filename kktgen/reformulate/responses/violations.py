@@ -15,7 +15,9 @@ from .base import Base
 from .rows import Additions
 
 NEAR = 1e-9
-"""Relative distance at which a value counts as reached."""
+"""Distance at which a value counts as reached, over what the row varies by, or its side where that is less."""
+ROUNDING = 1e-15
+"""Relative error of a side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Violations:
     base : Base
     added : Additions
     eps : float
-        By how much ``t`` lies beyond r where x is continuous; 0 for a relaxation.
+        By how much ``t`` lies beyond r where x is continuous, over the same; 0 for a relaxation.
     """
 
     base: Base
@@ -56,10 +58,11 @@ class Violations:
         with np.errstate(invalid="ignore"):
             low = np.where(A > 0, A * lb, np.where(A < 0, A * ub, 0.0)).sum(axis=1)
             high = np.where(A > 0, A * ub, np.where(A < 0, A * lb, 0.0)).sum(axis=1)
-        room = NEAR * (1.0 + np.abs(r))
+        size = np.minimum(1.0 + np.abs(r), high - low)
         dense = step <= 0
         pitch = np.where(dense, 1.0, step)
-        t = np.where(dense, r + self.eps * (1.0 + np.abs(r)), (np.floor(r / pitch + NEAR) + 1.0) * pitch)
+        room = np.where(dense, NEAR * size + ROUNDING * np.abs(r), 0.5 * pitch)
+        t = np.where(dense, r + self.eps * size, (np.floor(r / pitch + NEAR) + 1.0) * pitch)
         never = np.where(dense, high <= r + room, high < t - room) | ~A.any(axis=1)
         if (~never & np.where(dense, low > r + room, low >= t - room)).any():
             return Literals(np.empty(0, dtype=np.int64), np.empty(0), 0.0, True)

@@ -14,15 +14,15 @@ import numpy as np
 from ...deadline import NEVER, Deadline
 from ...errors import KktgenError, SolverError
 from ...model.constants import folded
-from ...model.enumerated import shared_free
 from ...model.model import Model
 from ...model.solution import Solution
-from ...model.tables import QuadTable, join_quads
 from ...problem.bilevel import Bilevel
-from ...problem.columns import Block, labels
+from ...problem.columns import labels
 from ...problem.expressions import Quad
 from ...problem.points import declared_point
-from ...reformulate.responses.parts import Part, parts_of
+from ...reformulate.responses.caps import capped
+from ...reformulate.responses.parts import Part
+from ...reformulate.responses.stated import Stated, stated
 from ...solvers import solve
 from ..integers import point_of
 from ..mixed import FINE, mixed, value
@@ -38,29 +38,31 @@ def with_integer_range(bilevel: Bilevel, report: Report, point: Any, deadline: D
     """Return a report with the leader's range at the point it is about, or with the reason why there is none."""
     if not report.ok:
         return replace(report, reasons=(*report.reasons, "no range: only a point that holds has one"))
-    model = shared_free(bilevel)
+    own = stated(bilevel)
     given = point.z if isinstance(point, Solution) else declared_point(bilevel, point, "verify")
-    z, _ = point_of(model, given, report.tolerances)
+    z, _ = point_of(own.free, given, report.tolerances)
     try:
-        return replace(report, range=integer_span(model, parts_of(bilevel), z, deadline))
+        return replace(report, range=integer_span(own, z, deadline))
     except KktgenError as error:
         return replace(report, reasons=(*report.reasons, f"no range: {error}"))
 
 
-def integer_span(model: Model, parts: list[Part], z: np.ndarray, deadline: Deadline = NEVER) -> Range:
-    """Return the leader's best and worst value over the ties at a point.
+def integer_span(problem: Stated, at: np.ndarray, deadline: Deadline = NEVER) -> Range:
+    """Return the leader's best and worst value over the ties at a point in the user's units.
 
     Raises
     ------
     SolverError
         A program could not be solved in time.
     """
+    model, parts, z = problem.model, problem.parts, problem.point(at)
     own = np.concatenate([part.qp.y for part in parts])
     ties, excess = _ties(model, parts, z, own, deadline)
     best, worst = (_end(ties, sign, deadline) for sign in (1.0, -1.0))
     row, violation = _broken(ties, own, deadline)
-    carriers = _carriers(model, own, best, worst)
-    values = (model.value(best), model.value(worst))
+    carriers = _carriers(problem, own, best, worst)
+    best, worst = (problem.back(end[: model.n]) for end in (best, worst))
+    values = (problem.free.value(best), problem.free.value(worst))
     return Range(
         *values, best, worst, violation <= 0, row, violation, carriers, TIE, excess,
         "ties over integers, the leader's other decisions as they are",
@@ -83,9 +85,7 @@ def _ties(model: Model, parts: list[Part], z: np.ndarray, own: np.ndarray, deadl
         excess = max(excess, (here - found.value) / max(1.0, abs(found.value)))
         caps.append(part.cost)
         sides.append(max(found.value + room, here))
-    blocks = tuple(Block(k, k + 1, "cap", "copy", part.name) for k, part in enumerate(parts))
-    table = QuadTable.of(caps, np.full(len(caps), -np.inf), np.array(sides), blocks, model.n)
-    return folded(replace(model, space=space, quads=join_quads([model.quads, table], model.n))), excess
+    return folded(capped(replace(model, space=space), parts, caps, sides)), excess
 
 
 def _end(ties: Model, sign: float, deadline: Deadline) -> np.ndarray:
@@ -130,9 +130,10 @@ def _broken(ties: Model, own: np.ndarray, deadline: Deadline) -> tuple[str, floa
     return name, worst
 
 
-def _carriers(model: Model, own: np.ndarray, best: np.ndarray, worst: np.ndarray) -> tuple[Carrier, ...]:
+def _carriers(problem: Stated, own: np.ndarray, best: np.ndarray, worst: np.ndarray) -> tuple[Carrier, ...]:
     far = np.abs(best[own] - worst[own])
     order = np.argsort(-far, kind="stable")[:CARRIERS]
     at = own[order[far[order] > TIE]]
-    names = labels(model.space.blocks, at)
+    names = labels(problem.free.space.blocks, at)
+    best, worst = (end[: problem.free.n] * problem.units.columns for end in (best, worst))
     return tuple(Carrier(name, float(best[j]), float(worst[j])) for name, j in zip(names, at, strict=True))
