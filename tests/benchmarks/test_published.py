@@ -45,7 +45,9 @@ def test_a_packed_file_is_read_and_the_same_runs_are_the_same_bytes(tmp_path):
     assert len(published.merged([tmp_path])) == 3
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"{}\n"), gzip.compress(b"x" * 1000)[:-20]])
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(b"{}\n"), gzip.compress(b"x" * 1000)[:-20]], ids=["plain", "no run", "cut off"]
+)
 def test_a_broken_file_is_refused_by_name(tmp_path, data):
     (tmp_path / journal.PACKED).write_bytes(data)
     with pytest.raises(kg.FormatError, match="runs.jsonl.gz"):
