@@ -148,6 +148,28 @@ def test_without_a_point_strictly_inside_nothing_is_called_optimal():
     assert report.claim != "optimal" and any("no point strictly inside" in reason for reason in report.reasons)
 
 
+@pytest.mark.parametrize(
+    ("square", "scale", "count"),
+    [(False, 2297.7084556509258, 4), (False, 1000.0, 2), (True, 696.8186099181995, 3), (True, 757.7385581770245, 4)],
+)
+def test_errors_that_a_chain_of_rows_multiplies_are_no_slack(square, scale, count):
+    """At x = 0 the chain leaves y = 0 alone, and no multiplier; 1e-9 more at its end is much at its head."""
+    m = kg.Bilevel("chain")
+    x, f = m.var("x", lb=0, ub=1), m.follower("f")
+    y, s = f.var("y", 2, lb=-10, ub=10), f.var("s", count, lb=0, ub=10)
+    f.add(s[:-1] <= scale * s[1:], s[-1] <= x)
+    if square:
+        f.add(y[0] * y[0] <= scale * s[0], name="curved")
+    else:
+        t = f.var("t", lb=1, ub=1)
+        f.add(kg.norm(y) <= t, name="curved")
+        f.add(t - y[1] <= scale * s[0])
+    f.minimize(-y[0])
+    m.minimize(x + y[0])
+    model = kg.bound(kg.kkt(m))
+    assert model.space.ub[f.dual("curved").M.indices] == np.inf
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 12))])
 def test_responses_and_optima_are_those_of_cone_programs(seed):
     data = box_program(seed)

@@ -10,6 +10,7 @@ from ...deadline import NEVER, Deadline
 from ...model.model import Model
 from ...model.tables import Indicators, Sos1
 from ...problem.columns import LEADER
+from ...problem.leader_terms import ROLE
 from ..residual import FEASIBLE, violation
 from ..respond import Responder
 from .discrete import Discrete
@@ -48,7 +49,8 @@ class Moves:
         self.discrete = Discrete(model)
         self.many = bool(len(model.quads)) or not self.relaxation.convex
         space = model.space
-        self._given = np.union1d(self.responder.parameters, np.flatnonzero(space.owner != LEADER))
+        follows = (space.owner != LEADER) | (space.role == ROLE)
+        self._given = np.union1d(self.responder.parameters, np.flatnonzero(follows))
         self._whole = np.flatnonzero(space.kind != "C")
         self._loose = model
         if self.discrete.any:
