@@ -189,6 +189,40 @@ def test_responses_and_optima_are_those_of_cone_programs(seed):
     assert result.solution.objective == pytest.approx(data["F"] @ own + 0.3 * result.solution[x], abs=1e-3)
 
 
+@pytest.mark.parametrize("products", [False, True])
+def test_start_points_are_found_beside_binaries(products):
+    """Normals, multipliers and products with binaries all follow from the decision, on a grid the best of which is -1.4."""
+    m = kg.Bilevel("studio")
+    b, x, f = m.var("b", kind="B"), m.var("x", lb=0, ub=2), m.follower("f")
+    y, t = f.var("y", 3, lb=-5, ub=5), f.var("t", lb=-5, ub=5)
+    f.add(kg.norm(kg.stack([y[0] - y[1], y[1] + y[2] - 1, 2 * y[2]])) <= t + x, name="cone")
+    f.add(y[0] - y[2] <= 2, when=b)
+    if products:
+        f.add(b * (y[0] + y[1]) + y[1] <= 3)
+    f.minimize(0.5 * (y @ y) + 0.5 * t * t + t - y[0] - 0.6 * y[1] + b * (0.8 * y[2] - 0.5 * y[1]) - x * y[0])
+    m.minimize(y[0] - 2 * y[1] + y[2] - 0.4 * b + 0.3 * x)
+    plain = kg.kkt(m)
+    best = min(plain.value(kg.search.respond(m, [i, at])) for i in (0, 1) for at in np.linspace(0, 2, 21))
+    points = kg.search.start_points(m, kg.bound(kg.eliminate(plain)), seconds=20)
+    assert points and plain.value(points[0]) <= best + 0.1
+    assert all(kg.verify(m, z[: plain.n]).ok for z in points)
+
+
+def test_multipliers_of_opposite_rows_stay_in_the_models_boxes():
+    """An interior point gives two opposite rows multipliers of any size; a model bounds basic ones."""
+    m = kg.Bilevel("opposite")
+    b, f = m.var("b", kind="B"), m.follower("f")
+    y, t = f.var("y", 2, lb=-5, ub=5), f.var("t", lb=0, ub=5)
+    f.add(kg.norm(y) <= t)
+    f.add(b * (y[0] - y[1]) + y[1] <= 3)
+    f.minimize(t - 2 * y[0] - 0.5 * y[1] + y @ y)
+    m.minimize(y[0] + b)
+    model = kg.bound(kg.kkt(m))
+    for at in (0, 1):
+        z = kg.search.Responder(model)([at])
+        assert model.rows.residual(z).max() < 1e-6 and (z <= model.space.ub + 1e-6).all()
+
+
 def test_the_leaders_variables_may_stand_on_both_sides():
     """A follower stays within ``t + x`` of the leader's place: its way back, 5 less ``t + x``, costs it 3 a unit."""
     m = kg.Bilevel("near")

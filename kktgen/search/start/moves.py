@@ -67,13 +67,16 @@ class Moves:
         return None if response is None else self.chosen(response, deadline)
 
     def chosen(self, z: np.ndarray, deadline: Deadline) -> np.ndarray:
-        """Return z with the best discrete choices while the columns followers own or see stay; z without any."""
+        """Return z with the best discrete choices while the columns followers own or see stay; z without any.
+
+        Columns that the model says the values of, such as products with binaries, are set to these.
+        """
         if not self.discrete.any:
             return z
         z = z.copy()
         z[self._whole] = np.round(z[self._whole])
         chosen = self.discrete.recourse(z, self._given, deadline)
-        return z if chosen is None else chosen
+        return self.model.complete(z if chosen is None else chosen)
 
     def land(self, z: np.ndarray, rounds: int, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return the best point that satisfies the model to 1e-6, searching patterns from a response; None without one.
