@@ -74,7 +74,7 @@ def _leader_quads(bilevel: Bilevel) -> QuadTable:
                 rows.append((row, f"{cone.name}_{word}", "leader", follower.name, ""))
             for k, row in enumerate(cone.along(bilevel.space)):
                 rows.append((row, f"{cone.name}_{ALONG}", PRICED, follower.name, str(k)))
-    blocks = tuple(Block(k, k + 1, *names) for k, (_, *names) in enumerate(rows))
+    blocks = tuple(Block(k, k + 1, word, role, whose, item) for k, (_, word, role, whose, item) in enumerate(rows))
     lo, hi = np.array([row.lo for row, *_ in rows]), np.array([row.hi for row, *_ in rows])
     return QuadTable.of([row.quad for row, *_ in rows], lo, hi, blocks, len(bilevel.space))
 

@@ -98,9 +98,7 @@ class ConicQP(QP):
 
     def with_normals(self, normals: tuple[np.ndarray, ...]) -> ConicQP:
         """Return it with other normals of its norms, in their order."""
-        return replace(
-            self, norms=tuple(replace(norm, normal=u) for norm, u in zip(self.norms, normals, strict=True))
-        )
+        return replace(self, norms=tuple(replace(norm, normal=u) for norm, u in zip(self.norms, normals, strict=True)))
 
     def stationarity(self, y: np.ndarray, x: np.ndarray, lam: np.ndarray, mu: np.ndarray) -> np.ndarray:
         """Return the gradient of the Lagrangian in y (ny,)."""

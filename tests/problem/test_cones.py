@@ -191,7 +191,7 @@ def test_responses_and_optima_are_those_of_cone_programs(seed):
 
 @pytest.mark.parametrize("products", [False, True])
 def test_start_points_are_found_beside_binaries(products):
-    """Normals, multipliers and products with binaries all follow from the decision, on a grid the best of which is -1.4."""
+    """Normals, multipliers and products with binaries all follow from the decision; the best on a grid is -1.4."""
     m = kg.Bilevel("studio")
     b, x, f = m.var("b", kind="B"), m.var("x", lb=0, ub=2), m.follower("f")
     y, t = f.var("y", 3, lb=-5, ub=5), f.var("t", lb=-5, ub=5)
@@ -221,6 +221,25 @@ def test_multipliers_of_opposite_rows_stay_in_the_models_boxes():
     for at in (0, 1):
         z = kg.search.Responder(model)([at])
         assert model.rows.residual(z).max() < 1e-6 and (z <= model.space.ub + 1e-6).all()
+
+
+@pytest.mark.parametrize("seed", [2, 3, 8])
+def test_what_is_found_is_right_to_a_solvers_tolerance(seed):
+    """By ``u'e = t`` with ``u'u <= 1`` and ``e'e <= t^2`` alone a normal is right to the root of it."""
+    data = box_program(seed)
+    m, x, _ = stated(data)
+    result = kg.optimize(m, time_limit=30)
+    at = result.solution[x]
+    assert result.report.claim == "optimal"
+    assert result.solution.objective == pytest.approx(data["F"] @ answered(data, at) + 0.3 * at, abs=1e-5)
+    assert result.report.bound == pytest.approx(result.solution.objective, abs=2e-5)
+
+
+def test_wrong_multipliers_that_nobody_uses_do_no_harm():
+    m, *_, cone = crane()
+    z = kg.search.respond(m, [2.0])
+    z[cone.price().M.indices] += 0.01
+    assert kg.verify(m, z).ok
 
 
 def test_the_leaders_variables_may_stand_on_both_sides():

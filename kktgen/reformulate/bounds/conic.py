@@ -214,5 +214,5 @@ def _settled(program: ConicProgram, rule: np.ndarray) -> np.ndarray | None:
     None where none is found.
     """
     linear = np.ones(len(program.lo), dtype=bool)
-    linear[[one[0] for one in (*program.squares, *program.norms)]] = False
+    linear[np.array([one[0] for one in (*program.squares, *program.norms)], dtype=np.int64)] = False
     return settled(rule, Csr(program.A[linear][:, : len(rule)]), program.lo[linear], program.hi[linear])
