@@ -7,7 +7,7 @@ import numpy as np
 from ..numerics.sparse import joined, vstack
 from ..problem.bilevel import Bilevel
 from ..problem.columns import Block
-from ..problem.cones import NORM, NORMAL, SIDES
+from ..problem.cones import ALONG, NORM, NORMAL, PRICED, SIDES
 from ..problem.follower_rows import System
 from .tables import Indicators, QuadTable, RowTable, Sos1, join_quads
 from .terms import defining_rows, varying_rows
@@ -67,14 +67,14 @@ def declared_quads(bilevel: Bilevel) -> tuple[QuadTable, QuadTable]:
 
 
 def _leader_quads(bilevel: Bilevel) -> QuadTable:
-    rows = [(row, row.name, "") for row in bilevel.quads]
-    rows += [
-        (row, f"{cone.name}_{word}", follower.name)
-        for follower in bilevel.followers
-        for cone in follower.cones
-        for row, word in zip(cone.quads(bilevel.space), (NORM, NORMAL), strict=True)
-    ]
-    blocks = tuple(Block(k, k + 1, name, "leader", whose) for k, (_, name, whose) in enumerate(rows))
+    rows = [(row, row.name, "leader", "", "") for row in bilevel.quads]
+    for follower in bilevel.followers:
+        for cone in follower.cones:
+            for row, word in zip(cone.quads(bilevel.space), (NORM, NORMAL), strict=True):
+                rows.append((row, f"{cone.name}_{word}", "leader", follower.name, ""))
+            for k, row in enumerate(cone.along(bilevel.space)):
+                rows.append((row, f"{cone.name}_{ALONG}", PRICED, follower.name, str(k)))
+    blocks = tuple(Block(k, k + 1, word, role, whose, item) for k, (_, word, role, whose, item) in enumerate(rows))
     lo, hi = np.array([row.lo for row, *_ in rows]), np.array([row.hi for row, *_ in rows])
     return QuadTable.of([row.quad for row, *_ in rows], lo, hi, blocks, len(bilevel.space))
 

@@ -78,7 +78,7 @@ def _parts(bilevel: Bilevel) -> Iterator[Any]:
         for varying in follower.varying:
             yield from (varying.v, varying.x, *_matrix(varying.E), varying.p, varying.mu, varying.curved)
         for cone in follower.cones:
-            yield from (cone.name, cone.u, *_matrix(cone.M), cone.c, cone.mu, cone.size)
+            yield from (cone.name, cone.u, *_matrix(cone.M), cone.c, cone.mu, cone.size, cone.p, cone.ratio)
         for part in follower.products.parts:
             yield from (part.name, part.binary, *_matrix(part.E))
         for row in follower.products.conditional:

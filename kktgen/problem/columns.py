@@ -34,7 +34,7 @@ class Block:
         What it is in a name: a variable's name, ``stat``, ``mu_ub``, a row's name.
     role : str
         Provenance: ``leader``, ``follower``, ``lam``, ``mu``, ``slack``, ``binary`` for columns; ``leader``,
-        ``stationarity``, ``primal``, ``encoding``, ``cut`` for rows.
+        ``stationarity``, ``primal``, ``cone``, ``encoding``, ``cut`` for rows.
     follower : str
         Name of the follower it belongs to; empty for the leader.
     item : str

@@ -12,6 +12,10 @@ whatever u is. With u among the leader's columns the follower gets the half-spac
   ``(mu, nu)`` with ``|nu| <= mu`` and ``mu t + nu'e = 0``. With ``u = -nu / mu`` (0 where mu = 0) it is a response in
   the half-space, with the same mu.
 
+* There ``u'e = t`` where mu > 0, hence ``e = t u``, and ``mu u = 0`` elsewhere: the model has the rows
+  ``mu e = t (mu u)``, too. They follow from the others, but these say it by ``|e - t u|^2``, of which a solver's
+  tolerance leaves the root.
+
 So both problems have the same points where Slater holds at every decision, and elsewhere none of this one is wrong.
 Products ``u_k e_k`` in the row are columns (:mod:`kktgen.problem.varying_rows`). mu is the price of the cone: the
 cost falls by mu where t is one more. (Alizadeh & Goldfarb 2003, Second-order cone programming.)
@@ -32,8 +36,10 @@ from .rows import QuadRow, Rows
 from .variables import unit_rows
 from .varying_rows import Varying
 
-SIDES, NORM, NORMAL = "sides", "norm", "normal"
-"""What is appended to a row's name for the leader's rows ``-t <= e <= t``, ``e'e <= t^2`` and ``u'u <= 1``."""
+SIDES, NORM, NORMAL, ALONG = "sides", "norm", "normal", "along"
+"""What is appended to a row's name for the rows ``-t <= e <= t``, ``e'e <= t^2``, ``u'u <= 1``, ``mu e = t (mu u)``."""
+PRICED = "cone"
+"""Role of the last ones: multipliers stand in them, so that they are part of the KKT conditions."""
 
 BESIDE = (
     "row {squares!r} holds squares of the follower's own variables, row {cone!r} is a norm below a side of its own; "
@@ -70,6 +76,10 @@ class Cone:
         Column of the half-space's multiplier.
     size : ndarray (k,)
         ``u_k`` over its column: 1 in the user's units.
+    p : ndarray (k,)
+        Columns of the products ``u_k mu``, -1 where e holds no variable.
+    ratio : ndarray (k,)
+        ``u_k`` by mu's column over that of p: 1 in the user's units.
     """
 
     name: str
@@ -79,11 +89,14 @@ class Cone:
     c: np.ndarray
     mu: int
     size: np.ndarray
+    p: np.ndarray
+    ratio: np.ndarray
 
     @property
     def columns(self) -> np.ndarray:
         """All its columns, sorted."""
-        return np.unique(np.concatenate([self.u, self.M.indices, [self.mu]])).astype(np.int64)
+        p = self.p[self.p >= 0]
+        return np.unique(np.concatenate([self.u, self.M.indices, [self.mu], p])).astype(np.int64)
 
     def sides(self, space: Space) -> Rows:
         """Return the leader's rows ``t + e >= 0`` and ``t - e >= 0`` (2 k,); they say ``t >= 0``, too."""
@@ -101,13 +114,29 @@ class Cone:
         unit = Affine(space, unit_rows(self.u, len(space)), np.zeros(len(self.u)), (len(self.u),)) * self.size
         return e @ e - t * t <= 0, unit @ unit <= 1
 
+    def along(self, space: Space) -> list[QuadRow]:
+        """Return the rows ``mu e = t (mu u)`` without names, where columns hold the products."""
+        t, e = self._parts(space)
+        at = np.flatnonzero(self.p >= 0)
+        columns = np.append(self.p[at], self.mu)
+        each = Affine(space, unit_rows(columns, len(space)), np.zeros(len(columns)), (len(columns),))
+        mu = each[len(at)]
+        return [mu @ e[k] - each[i] @ (self.ratio[k] * t) == 0 for i, k in enumerate(at.tolist())]
+
+    def priced(self, mu: int, u: np.ndarray, p: np.ndarray) -> Cone:
+        """Return it with the column of its multiplier, and those of the products p of some entries u of its normal."""
+        column = np.full(len(self.u), -1)
+        column[np.searchsorted(self.u, u)] = p
+        return replace(self, mu=mu, p=column)
+
     def moved(self, to: np.ndarray) -> Cone:
         """Return it over new columns, ``to`` (n + 1,) of each old one."""
         M = take_columns(self.M, np.flatnonzero(to[: self.M.shape[1]] >= 0))
-        return replace(self, u=to[self.u], M=M, mu=int(to[self.mu]))
+        return replace(self, u=to[self.u], M=M, mu=int(to[self.mu]), p=to[self.p])
 
     def in_units(self, c: np.ndarray, f: float) -> Cone:
         """Return it where column j is ``c_j`` times the new one, and the follower's cost f times the new one."""
         M, row = self.M, f / c[self.mu]
         scaled = csr(M.data * c[M.indices] / row, M.indices, M.indptr, M.shape)
-        return replace(self, M=scaled, c=self.c / row, size=self.size * c[self.u])
+        ratio = self.ratio * np.where(self.p >= 0, c[self.p], 1.0) / c[self.mu]
+        return replace(self, M=scaled, c=self.c / row, size=self.size * c[self.u], ratio=ratio)

@@ -15,7 +15,7 @@ curved ones do, and have the same multipliers. A norm may be taken for the half-
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -95,6 +95,10 @@ class ConicQP(QP):
             h[norm.row] -= float(norm.normal @ norm.e)
         own = {f.name: getattr(self, f.name) for f in fields(QP)}
         return QP(**own | {"G": Csr(self.G + more), "h": h})
+
+    def with_normals(self, normals: tuple[np.ndarray, ...]) -> ConicQP:
+        """Return it with other normals of its norms, in their order."""
+        return replace(self, norms=tuple(replace(norm, normal=u) for norm, u in zip(self.norms, normals, strict=True)))
 
     def stationarity(self, y: np.ndarray, x: np.ndarray, lam: np.ndarray, mu: np.ndarray) -> np.ndarray:
         """Return the gradient of the Lagrangian in y (ny,)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -322,7 +321,8 @@ class Follower:
             self._columns.append(straight.lifted.columns)
             self.products.with_multipliers(straight.lifted)
         if cone is not None:
-            self.cones.append(replace(cone, mu=int(declared.mu_hi[0])))
+            products = self.varying[-1]
+            self.cones.append(cone.priced(int(declared.mu_hi[0]), products.x[products.of], products.p))
         elif straight is not None and (holds is not None or straight.curved or self.products.uses(straight.quads)):
             self.products.natural.append(Natural(name, straight.quads, row.lo, row.hi, holds, first))
         elif holds is not None:

@@ -175,7 +175,8 @@ def _half_space(
     u = space.append(word, ROLE, lb=-1.0, ub=1.0, follower=follower.name, shape=(k,))
     normal = Affine(space, unit_rows(u, len(space)), np.zeros(k), (k,))
     both = stack([t, *(e[i] for i in range(k))])
-    return normal @ e <= t, beside, Cone(name, int(u[0]), u, both.M, both.c, -1, np.ones(k))
+    cone = Cone(name, int(u[0]), u, both.M, both.c, -1, np.ones(k), np.full(k, -1), np.ones(k))
+    return normal @ e <= t, beside, cone
 
 
 def _own(follower: Follower, e: Affine, name: str, beside: list[tuple[Any, str]]) -> Affine:

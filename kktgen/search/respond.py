@@ -46,6 +46,8 @@ MANY = 8
 """Followers from which on they are solved as one program, which saves what each solve costs beside its numbers."""
 ACCURATE = 1e-9
 """Largest KKT residual (relative) of such a response; beyond it every follower is solved by itself."""
+BEYOND = 1e-6
+"""By so much (relative) a multiplier may lie beyond its box in a model."""
 
 
 class Parts(NamedTuple):
@@ -211,7 +213,7 @@ class Responder:
         for one, parts in zip(qps, run(_job, tasks), strict=True):
             if parts is None:
                 return None
-            parts.put(one, z)
+            self._boxed(one, parts, z[one.x], deadline).put(one, z)
         return self.outward(z)
 
     @cached_property
@@ -358,6 +360,17 @@ class Responder:
         z[self._dead] = 0.0
         return True
 
+    def _boxed(self, one: QP, parts: Parts, x: np.ndarray, deadline: Deadline) -> Parts:
+        """Return a response with basic multipliers where those of an interior point lie beyond the model's boxes.
+
+        Of two opposite rows it gives both one, however large, and boxes may be proved of basic ones.
+        """
+        ub = self._view.model.space.ub[one.mu]
+        if not isinstance(one, ConicQP) or (parts.mu <= ub + BEYOND * (1.0 + np.abs(parts.mu))).all():
+            return parts
+        basic = one.with_normals(parts.normals).multipliers(parts.y, x, deadline)
+        return parts if basic is None else parts._replace(lam=basic[0], mu=basic[1])
+
     def _full(self, x: np.ndarray) -> np.ndarray:
         if len(x) >= self.n:
             return x[: self.n].copy()
@@ -385,7 +398,7 @@ class Responder:
                 parts = solve_follower(one, x, deadline)
                 if parts is None:
                     return None
-                parts.put(one, z)
+                self._boxed(one, parts, x, deadline).put(one, z)
                 z[self._dead] = 0.0
                 last[k], moved = x, True
             if not moved:

@@ -34,6 +34,7 @@ from ..model.tables import Indicators, QuadTable, RowTable, Sos1
 from ..model.terms import defining
 from ..numerics.sparse import Csr, position, row_index
 from ..problem.columns import Block, Space, labels
+from ..problem.cones import PRICED
 from ..problem.follower_rows import System
 from ..reformulate.scale import Scaled
 from .report import Line, Tolerances
@@ -282,7 +283,8 @@ def leader_lines(view: Scaled, z: np.ndarray, tolerances: Tolerances) -> list[Li
     rows_of_leader = plain.rows.of_role("leader")
     table, own = stated.rows.take(rows_of_leader), plain.rows.take(rows_of_leader)
     add("leader rows", _scaled_rows(table, scaled_z), own.residual(z), table.blocks)
-    own_quads = ~defining(stated.quads.linear)  # terms of a point are what its decision makes them
+    table = stated.quads.linear  # terms of a point are what its decision makes them; multipliers are judged below
+    own_quads = ~(defining(table) | table.of_role(PRICED))
     quads, own_table = stated.quads.take(own_quads), plain.quads.take(own_quads)
     add("leader quadratic rows", _scaled_quads(quads, scaled_z), own_table.residual(z), quads.linear.blocks)
     sets = _scaled_sets(stated.sos1, scaled_z)

@@ -148,6 +148,28 @@ def test_without_a_point_strictly_inside_nothing_is_called_optimal():
     assert report.claim != "optimal" and any("no point strictly inside" in reason for reason in report.reasons)
 
 
+@pytest.mark.parametrize(
+    ("square", "scale", "count"),
+    [(False, 2297.7084556509258, 4), (False, 1000.0, 2), (True, 696.8186099181995, 3), (True, 757.7385581770245, 4)],
+)
+def test_errors_that_a_chain_of_rows_multiplies_are_no_slack(square, scale, count):
+    """At x = 0 the chain leaves y = 0 alone, and no multiplier; 1e-9 more at its end is much at its head."""
+    m = kg.Bilevel("chain")
+    x, f = m.var("x", lb=0, ub=1), m.follower("f")
+    y, s = f.var("y", 2, lb=-10, ub=10), f.var("s", count, lb=0, ub=10)
+    f.add(s[:-1] <= scale * s[1:], s[-1] <= x)
+    if square:
+        f.add(y[0] * y[0] <= scale * s[0], name="curved")
+    else:
+        t = f.var("t", lb=1, ub=1)
+        f.add(kg.norm(y) <= t, name="curved")
+        f.add(t - y[1] <= scale * s[0])
+    f.minimize(-y[0])
+    m.minimize(x + y[0])
+    model = kg.bound(kg.kkt(m))
+    assert model.space.ub[f.dual("curved").M.indices] == np.inf
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 12))])
 def test_responses_and_optima_are_those_of_cone_programs(seed):
     data = box_program(seed)
@@ -165,6 +187,59 @@ def test_responses_and_optima_are_those_of_cone_programs(seed):
     assert result.report.bound <= min(values) + 1e-5 * (1 + abs(min(values)))
     own = answered(data, result.solution[x])
     assert result.solution.objective == pytest.approx(data["F"] @ own + 0.3 * result.solution[x], abs=1e-3)
+
+
+@pytest.mark.parametrize("products", [False, True])
+def test_start_points_are_found_beside_binaries(products):
+    """Normals, multipliers and products with binaries all follow from the decision; the best on a grid is -1.4."""
+    m = kg.Bilevel("studio")
+    b, x, f = m.var("b", kind="B"), m.var("x", lb=0, ub=2), m.follower("f")
+    y, t = f.var("y", 3, lb=-5, ub=5), f.var("t", lb=-5, ub=5)
+    f.add(kg.norm(kg.stack([y[0] - y[1], y[1] + y[2] - 1, 2 * y[2]])) <= t + x, name="cone")
+    f.add(y[0] - y[2] <= 2, when=b)
+    if products:
+        f.add(b * (y[0] + y[1]) + y[1] <= 3)
+    f.minimize(0.5 * (y @ y) + 0.5 * t * t + t - y[0] - 0.6 * y[1] + b * (0.8 * y[2] - 0.5 * y[1]) - x * y[0])
+    m.minimize(y[0] - 2 * y[1] + y[2] - 0.4 * b + 0.3 * x)
+    plain = kg.kkt(m)
+    best = min(plain.value(kg.search.respond(m, [i, at])) for i in (0, 1) for at in np.linspace(0, 2, 21))
+    points = kg.search.start_points(m, kg.bound(kg.eliminate(plain)), seconds=20)
+    assert points and plain.value(points[0]) <= best + 0.1
+    assert all(kg.verify(m, z[: plain.n]).ok for z in points)
+
+
+def test_multipliers_of_opposite_rows_stay_in_the_models_boxes():
+    """An interior point gives two opposite rows multipliers of any size; a model bounds basic ones."""
+    m = kg.Bilevel("opposite")
+    b, f = m.var("b", kind="B"), m.follower("f")
+    y, t = f.var("y", 2, lb=-5, ub=5), f.var("t", lb=0, ub=5)
+    f.add(kg.norm(y) <= t)
+    f.add(b * (y[0] - y[1]) + y[1] <= 3)
+    f.minimize(t - 2 * y[0] - 0.5 * y[1] + y @ y)
+    m.minimize(y[0] + b)
+    model = kg.bound(kg.kkt(m))
+    for at in (0, 1):
+        z = kg.search.Responder(model)([at])
+        assert model.rows.residual(z).max() < 1e-6 and (z <= model.space.ub + 1e-6).all()
+
+
+@pytest.mark.parametrize("seed", [2, 3, 8])
+def test_what_is_found_is_right_to_a_solvers_tolerance(seed):
+    """By ``u'e = t`` with ``u'u <= 1`` and ``e'e <= t^2`` alone a normal is right to the root of it."""
+    data = box_program(seed)
+    m, x, _ = stated(data)
+    result = kg.optimize(m, time_limit=30)
+    at = result.solution[x]
+    assert result.report.claim == "optimal"
+    assert result.solution.objective == pytest.approx(data["F"] @ answered(data, at) + 0.3 * at, abs=1e-5)
+    assert result.report.bound == pytest.approx(result.solution.objective, abs=2e-5)
+
+
+def test_wrong_multipliers_that_nobody_uses_do_no_harm():
+    m, *_, cone = crane()
+    z = kg.search.respond(m, [2.0])
+    z[cone.price().M.indices] += 0.01
+    assert kg.verify(m, z).ok
 
 
 def test_the_leaders_variables_may_stand_on_both_sides():

@@ -27,6 +27,7 @@ from ...deadline import Deadline
 from ...errors import SolverError
 from ...numerics.conic import ConicProgram
 from ...numerics.intervals import interval
+from ...numerics.settled import settled
 from ...numerics.sparse import Csr, position, row_index, take_columns
 from ...problem.conic_qp import ConicQP, Norm, with_squares
 from ...problem.qp import QP
@@ -197,6 +198,21 @@ def _best(rows: _Rows, cap: np.ndarray, deadline: Deadline) -> Rule | None:
             break
     if not found or not max(off, -sigma.min(initial=0.0)) <= EXACT:
         return None
+    exact = _settled(program, np.concatenate([y0, Y.ravel()]))
+    if exact is None:
+        return None
+    y0, Y = exact[:ny], exact[ny:].reshape(ny, k)
+    sigma, _ = rows.at(y0, Y)
     sigma = np.maximum(sigma - EXACT * (1.0 + np.abs(rows.h)), 0.0)
     links = rows.links if rows.affine else np.empty(0, dtype=np.int64)
     return Rule(y0, Y, links, rows.c, sigma)
+
+
+def _settled(program: ConicProgram, rule: np.ndarray) -> np.ndarray | None:
+    """Return a rule near another that keeps the linear rows exactly, so that no slack in the curved ones is an error.
+
+    None where none is found.
+    """
+    linear = np.ones(len(program.lo), dtype=bool)
+    linear[np.array([one[0] for one in (*program.squares, *program.norms)], dtype=np.int64)] = False
+    return settled(rule, Csr(program.A[linear][:, : len(rule)]), program.lo[linear], program.hi[linear])

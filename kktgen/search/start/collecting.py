@@ -153,7 +153,8 @@ class StartSearch:
     def scattered(self, seed: int) -> Iterator[tuple[str, np.ndarray]]:
         """Yield decisions spread over the leader's box, where few of its variables are seen and rows are nonconvex.
 
-        No convex problem leads from one of the followers' patterns to its best decision there.
+        No convex problem leads from one of the followers' patterns to its best decision there, nor from a decision
+        alone to the nearest one that discrete choices are made for: where there are any, the followers respond first.
         """
         moved, space = self.moves.responder.parameters, self.model.space
         lb, ub = space.lb[moved], space.ub[moved]
@@ -165,6 +166,10 @@ class StartSearch:
         for k, part in enumerate((cells + rng.random(cells.shape)) / SCATTERED):
             z = self.found[0][1].copy() if self.found else np.zeros(self.model.n)
             z[moved] = lb + part * (ub - lb)
+            if self.moves.discrete.any:
+                z[moved] = np.where(space.kind[moved] == "C", z[moved], np.round(z[moved]))
+                response = self.moves.responder(z, deadline=self.deadline)
+                z = z if response is None else self.model.complete(response)
             yield f"scattered {k + 1}", z
 
     def nudges(self, seed: int) -> Iterator[tuple[str, np.ndarray]]:

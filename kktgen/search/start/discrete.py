@@ -19,6 +19,7 @@ from ...numerics.sparse import Csr
 from ...problem.expressions import Quad
 from ...solvers import solve
 from ...solvers.driving.checks import interrupted
+from ..residual import FEASIBLE, violation
 from .pattern import pattern_step
 
 SECONDS = 2.0
@@ -51,7 +52,7 @@ class Discrete:
 
     def settle(self, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
-        if not self.any:
+        if not self.any or violation(self.model, z) <= FEASIBLE:
             return z
         kept = self.kept(z, deadline)
         if kept is not None:

@@ -10,6 +10,7 @@ from ...deadline import NEVER, Deadline
 from ...model.model import Model
 from ...model.tables import Indicators, Sos1
 from ...problem.columns import LEADER
+from ...problem.leader_terms import ROLE
 from ..residual import FEASIBLE, violation
 from ..respond import Responder
 from .discrete import Discrete
@@ -48,7 +49,8 @@ class Moves:
         self.discrete = Discrete(model)
         self.many = bool(len(model.quads)) or not self.relaxation.convex
         space = model.space
-        self._given = np.union1d(self.responder.parameters, np.flatnonzero(space.owner != LEADER))
+        follows = (space.owner != LEADER) | (space.role == ROLE)
+        self._given = np.union1d(self.responder.parameters, np.flatnonzero(follows))
         self._whole = np.flatnonzero(space.kind != "C")
         self._loose = model
         if self.discrete.any:
@@ -65,13 +67,16 @@ class Moves:
         return None if response is None else self.chosen(response, deadline)
 
     def chosen(self, z: np.ndarray, deadline: Deadline) -> np.ndarray:
-        """Return z with the best discrete choices while the columns followers own or see stay; z without any."""
+        """Return z with the best discrete choices while the columns followers own or see stay; z without any.
+
+        Columns that the model says the values of, such as products with binaries, are set to these.
+        """
         if not self.discrete.any:
             return z
         z = z.copy()
         z[self._whole] = np.round(z[self._whole])
         chosen = self.discrete.recourse(z, self._given, deadline)
-        return z if chosen is None else chosen
+        return self.model.complete(z if chosen is None else chosen)
 
     def land(self, z: np.ndarray, rounds: int, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return the best point that satisfies the model to 1e-6, searching patterns from a response; None without one.

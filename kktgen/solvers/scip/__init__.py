@@ -48,7 +48,7 @@ time at the root, for bounds that a few nodes of the tree give as well."""
 AT_APEX = 1e-7
 """SCIP's tolerance where followers have cones: at an apex an error in ``e'e <= t^2`` is that of e squared.
 
-With less SoPlex says, on the terminal, that its own is too small."""
+With less SoPlex says, on the terminal, that its own is too small; so it does where SCIP makes its own smaller."""
 LP_FAILED = "error in LP solver"
 MEMORY = "limits/memory"
 """The option that limits its memory, in MB."""
@@ -168,6 +168,7 @@ def attempt(
                 scip.setParam("constraints/SOS1/maxtightenbds", 0)  # it never looks at the clock meanwhile
         if model.kkt is not None and any(system.cones for system in model.kkt.systems):
             scip.setParam("numerics/feastol", AT_APEX)
+            scip.setParam("constraints/nonlinear/tightenlpfeastol", False)
         with suppress(KeyError):  # SCIP built without nauty
             scip.setParam("propagating/symmetry/nautymaxlevel", int(min(LEVELS / max(model.rows.M.nnz, 1), 10_000)))
         _set_options(scip, options)
