@@ -7,7 +7,9 @@ linear or convex objective is unbounded exactly when one of them has a direction
 
     rows of d,   0 <= s(d)  _|_  mu(d) >= 0,   |d| <= 1
 
-a model whose pairs all lie in proved boxes: without a direction of fall in it the problem is bounded.
+a model whose pairs all lie in proved boxes: without a direction of fall in it the problem is bounded. Columns are in
+units in which the entries of the rows are of one size: along a chain of rows ``t <= 1000 s``, ``s <= 1000 r`` a
+direction has entries that are a million apart, the smallest of which a solver does not see.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..deadline import NEVER, Deadline, OutOfTime
 from ..encodings import encode
@@ -23,9 +26,10 @@ from ..errors import KktgenError, SolverError, UnsupportedError
 from ..model.model import Model
 from ..model.pairs import Bounds
 from ..model.tables import QuadTable, RowTable, join, psd_rows
+from ..numerics.balance import column_units
 from ..numerics.convexity import is_psd
 from ..numerics.programs import lp, qp
-from ..numerics.sparse import Csr, coo, row_index, take_columns, vstack, widen
+from ..numerics.sparse import Csr, coo, row_index, scale_rows, take_columns, vstack, widen
 from ..problem.expressions import Quad
 from ..reformulate.bounds.curved import boxes, least_value
 from ..reformulate.scale import scaled
@@ -87,7 +91,8 @@ def prices_fall(model: Model, deadline: Deadline = NEVER) -> bool | None:
     at = np.flatnonzero(price)
     A = take_columns(vstack([M, P], model.n), at)
     lo, hi = (np.concatenate([side, np.zeros(P.shape[0])]) for side in opened(rows.lo, rows.hi))
-    found = lp(_direction_of(q)[at], A, lo, hi, *receding(space.lb[at], space.ub[at]), deadline)
+    unit = column_units(A)
+    found = lp(_direction_of(q[at] * unit), _stated(A, unit), lo, hi, *receding(space.lb[at], space.ub[at]), deadline)
     return found.value < -FALL if found.status == "optimal" else None
 
 
@@ -155,31 +160,46 @@ def opened(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(np.isfinite(lo), 0.0, -np.inf), np.where(np.isfinite(hi), 0.0, np.inf)
 
 
-def homogeneous(model: Model) -> Model:
-    """Return the model of all directions of the pieces, in boxes of 1.
+def homogeneous(model: Model, unit: np.ndarray | None = None) -> Model:
+    """Return the model of all directions ``d = unit d'`` of the pieces, d' in boxes of 1.
 
     A convex objective and convex quadratic rows keep their curvature at zero along them. Integrality, indicators and
     other quadratic rows are left out, so there may be more directions than the pieces have.
     """
     P, q, _ = model.matrices
+    unit = np.ones(model.n) if unit is None else unit
     space = model.space.copy()
     space.lb[:], space.ub[:] = receding(*boxes(model))
     space.kind[:] = "C"
     flat, none = _flat(model.quads, model.n), np.zeros(model.n)
     if P.nnz and is_psd(P):
         flat.append(RowTable(P, none, none))
-    lo, hi = opened(model.rows.lo, model.rows.hi)
     pairs = model.pairs
     if pairs is not None:
-        M = widen(pairs.M, model.n)
+        M = _stated(widen(pairs.M, model.n), unit)
         most = np.maximum(M.maximum(0.0) @ space.ub - (-M).maximum(0.0) @ space.lb, 0.0)
         proof = np.full(len(pairs), "proved(D0)", dtype="U24")
-        pairs = replace(
-            pairs, r=np.zeros(len(pairs)), slack_max=Bounds(most, proof), dual_max=Bounds(space.ub[pairs.mu], proof)
-        )
-    goal = Quad.from_matrices(space, None, _direction_of(q))
+        slack_max, dual_max = Bounds(most, proof), Bounds(space.ub[pairs.mu], proof)
+        pairs = replace(pairs, M=M, r=np.zeros(len(pairs)), slack_max=slack_max, dual_max=dual_max)
+    goal = Quad.from_matrices(space, None, _direction_of(q * unit))
+    lo, hi = opened(model.rows.lo, model.rows.hi)
     rows = join([RowTable(widen(model.rows.M, model.n), lo, hi), *flat], model.n)
+    rows = replace(rows, M=_stated(rows.M, unit))
     return Model(model.name, space, goal, 1, rows, QuadTable.empty(model.n), pairs, model.sos1)
+
+
+def _stated(M: Csr, unit: np.ndarray) -> Csr:
+    """Return rows ``M d`` in terms of ``d' = d / unit``, each over its largest entry: their sides are zero."""
+    M = Csr(M @ sp.diags_array(unit))
+    largest = np.zeros(M.shape[0])
+    np.maximum.at(largest, row_index(M), np.abs(M.data))
+    return scale_rows(1.0 / np.where(largest > 0, largest, 1.0), M)
+
+
+def _unit(model: Model) -> np.ndarray:
+    """Return units of the columns (n,) in which the entries of rows and pairs are of one size."""
+    pairs = [] if model.pairs is None else [model.pairs.M]
+    return column_units(vstack([model.rows.M, *pairs], model.n))
 
 
 def _flat(quads: QuadTable, n: int) -> list[RowTable]:
@@ -199,7 +219,8 @@ def fall(model: Model, solver: str, deadline: Deadline) -> tuple[bool | None, np
 
     An objective that is not convex is linear along directions in which no column of a product moves.
     """
-    cone, P = homogeneous(model), model.matrices[0]
+    unit, P = _unit(model), model.matrices[0]
+    cone = homogeneous(model, unit)
     try:
         if P.nnz and not is_psd(P) and not _stand(cone, np.flatnonzero(np.diff(P.indptr)), solver, deadline):
             return None, None
@@ -208,7 +229,7 @@ def fall(model: Model, solver: str, deadline: Deadline) -> tuple[bool | None, np
         return None, None
     if found.bound is not None and found.bound > -FALL:
         return True if _is_even(model) else None, None
-    return None, None if found.z is None else found.z[: model.n]
+    return None, None if found.z is None else found.z[: model.n] * unit
 
 
 def _stand(cone: Model, columns: np.ndarray, solver: str, deadline: Deadline) -> bool:
