@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...numerics.intervals import interval
-from ...numerics.sparse import Csr, joined, take_rows, vstack
+from ...numerics.sparse import Csr, coo, joined, take_rows, vstack
 from ...problem.columns import Space
 from ...problem.cones import Cone
 from ...problem.follower import Follower
@@ -36,6 +36,8 @@ LENGTH = "length"
 """What is appended to a row's name for the variables above pairs of its entries."""
 AXES = 4
 """The number of directions is a multiple of it."""
+ROUNDING = 1e-14
+"""Relative size up to which a coefficient is what rounding left of terms that cancel."""
 
 
 class _Entry(NamedTuple):
@@ -118,11 +120,20 @@ def _pairs(
 
 def _polygon(p: _Entry, q: _Entry, t: _Entry, count: int) -> tuple[Csr, np.ndarray]:
     """Return the rows ``M z <= side`` of the polygon inside the circle of radius t."""
-    angle = (2 * np.arange(count) + 1) * pi / count
-    a, b = np.cos(angle) / cos(pi / count), np.sin(angle) / cos(pi / count)
+    a, b = _normals(count)
     keep = (p.sign * a >= 0) & (q.sign * b >= 0)
     a, b, one = a[keep], b[keep], np.ones(int(keep.sum()))
-    M = Csr(Csr(a[:, None]) @ p.M + Csr(b[:, None]) @ q.M - Csr(one[:, None]) @ t.M)
-    M.sum_duplicates()
-    M.eliminate_zeros()
+    at = np.unique(np.concatenate([part.M.indices for part in (p, q, t)]))
+    terms = np.array([w[:, None] * part.M[:, at].toarray() for w, part in ((a, p), (b, q), (-one, t))])
+    rows = terms.sum(axis=0)
+    rows[np.abs(rows) <= ROUNDING * np.abs(terms).sum(axis=0)] = 0.0
+    k, j = rows.nonzero()
+    M = coo(rows[k, j], k, at[j], (len(a), p.M.shape[1]))
     return M, t.c - a * p.c - b * q.c
+
+
+def _normals(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients of p and q, for t = 1 on the larger side; exact mirrors of each other at the axes."""
+    a = np.cos((2 * np.arange(count // AXES) + 1) * pi / count) / cos(pi / count)
+    b = a[::-1]
+    return np.concatenate([a, -b, -a, b]), np.concatenate([b, a, -b, -a])
