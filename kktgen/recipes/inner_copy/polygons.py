@@ -53,13 +53,8 @@ def directions(pieces: int) -> int:
     return AXES * max(1, -(-pieces // AXES))
 
 
-def share(entries: int, pieces: int) -> float:
-    """Return the c for which all with ``|e| <= c t`` are in the polyhedron of a norm of some entries."""
-    return cos(pi / directions(pieces)) ** _depth(entries)
-
-
 def enough(entries: int, least: float) -> float:
-    """Return the number of pieces from which on the share of a norm is no smaller than ``least`` in [0, 1)."""
+    """Return the number of pieces from which on the c of a norm of some entries is no smaller than ``least``."""
     angle = acos(min(least ** (1.0 / _depth(entries)), 1.0))
     return inf if angle == 0 else ceil(pi / angle * (1.0 + 1e-9))
 
