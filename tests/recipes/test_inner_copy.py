@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import clarabel
 import curved_followers
 import numpy as np
 import pytest
-import scipy.sparse as sp
+from inner_answers import bound_of, inner_answer
 
 import kktgen as kg
 
@@ -50,11 +49,6 @@ def disc(least=0.1, ub=1.0):
     f.minimize(y[0] + 2 * y[1])
     m.minimize(x)
     return m, x, y
-
-
-def bound_of(copy, seconds=30):
-    """Return the bound of a copy by its pairs."""
-    return kg.solve(kg.encode(kg.bound(kg.eliminate(kg.kkt(copy)))), time_limit=seconds).bound
 
 
 def by_duals(copy):
@@ -326,19 +320,6 @@ def test_the_answer_to_a_copy_is_none_to_the_problem():
     assert result.report.claim == "optimal" and str(result.report).startswith("disc_inner_copy: optimal")
     report = kg.verify(m, result.solution)
     assert report.claim == "unverified" and "another problem" in report.reasons[0]
-
-
-def inner_answer(copy, x):
-    """Return the answer of a copy's follower at the leader's decision, None where its rows leave no point."""
-    qp = copy.followers[0].qp()
-    at = np.searchsorted(copy.variable("x").cols.ravel(), qp.x)
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    A, sides = sp.csc_matrix(sp.vstack([qp.A, qp.G])), np.concatenate([qp.b - qp.B @ x[at], qp.h - qp.H @ x[at]])
-    cones = [clarabel.ZeroConeT(len(qp.b)), clarabel.NonnegativeConeT(len(qp.h))]
-    P = sp.triu(sp.csc_matrix(qp.P), format="csc")
-    found = clarabel.DefaultSolver(P, qp.q + qp.Q @ x[at], A, sides, cones, settings).solve()
-    return np.array(found.x) if "Solved" in str(found.status) else None
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3, 4, 6, 11, 13])

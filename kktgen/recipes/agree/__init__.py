@@ -54,8 +54,8 @@ def agree(
 
     Products are eliminated, boxes proved and start points looked for once; each run then encodes, solves, polishes and
     verifies by itself. With integer followers each solver enumerates responses by itself; encodings are those of the
-    masters, the default one where none is named. With convex quadratic rows of followers each solver bounds the inner
-    copy (:func:`kktgen.inner_copy`), too: no point and no value, but a bound without multipliers of these rows.
+    masters, the default one where none is named. With convex quadratic rows or norms of followers each solver bounds
+    the inner copy (:func:`kktgen.inner_copy`), too: no point and no value, but a bound without multipliers of them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Inner copies beside the encodings: a bound that rests on no KKT conditions of followers' convex quadratic rows.
+"""Inner copies beside the encodings: a bound that rests on no KKT conditions of followers' curved rows.
 
 What such a run solves is another problem (:mod:`kktgen.recipes.inner_copy`). It has no point and no value of this one;
 its bound holds for all of its points, and a verified one that beats it refutes it.
@@ -37,7 +37,7 @@ LEAST = 20.0
 
 
 def has_curved(bilevel: Bilevel) -> bool:
-    """Return whether a follower has convex quadratic rows."""
+    """Return whether a follower has convex quadratic rows, or norms below a side of its own."""
     return any(map(is_curved, bilevel.followers))
 
 

@@ -1,11 +1,12 @@
-"""A bound on problems with convex quadratic rows of followers that rests on no KKT conditions of these rows.
+"""A bound on problems with convex quadratic rows, or norms, of followers that rests on no KKT conditions of these.
 
 For a follower that at x answers with some y of least cost ``f(x, y)`` in::
 
-    A y + B x = b,   G y + H x <= h,   1/2 y'R_i y + a_i'y + H_i x <= h_i
+    A y + B x = b,   G y + H x <= h,   1/2 y'R_i y + a_i'y + H_i x <= h_i   or   |E_i y + e_i| <= t_i(x, y)
 
 the leader chooses a point y' of these rows, which are convex, and a copy w of the follower minimises the same cost over
-a polyhedron inside them, chords in the place of the squares (:mod:`kktgen.recipes.inner_copy.chords`)::
+a polyhedron inside them, chords in the place of the squares (:mod:`kktgen.recipes.inner_copy.chords`), or polygons of
+chords in the place of the norms' circles (:mod:`kktgen.recipes.inner_copy.polygons`)::
 
     f(x, y') <= f(x, w),    w in argmin { f(x, w) : A w + B x = b, G w + H x <= h, rows with chords }
 
@@ -29,7 +30,7 @@ from .room import MOST, rooms
 
 
 def inner_copy(bilevel: Bilevel, pieces: int = 32) -> Bilevel:
-    """Return a bilevel problem whose optimum bounds that of one with convex quadratic rows of followers.
+    """Return a bilevel problem whose optimum bounds that of one with convex quadratic rows or norms of followers.
 
     Its followers have linear rows, so that its bound does not rest on multipliers of the curved ones, as that of the
     problem itself does (:func:`kktgen.kkt`): two ways to the same number. Its own points and values are no answers to
@@ -38,10 +39,12 @@ def inner_copy(bilevel: Bilevel, pieces: int = 32) -> Bilevel:
     Parameters
     ----------
     bilevel : Bilevel
-        Some follower has convex quadratic rows (:mod:`kktgen.problem.curved_rows`).
+        Some follower has convex quadratic rows (:mod:`kktgen.problem.curved_rows`), or norms below a side of its own
+        (:mod:`kktgen.problem.cones`).
     pieces : int
         Chords in the place of every square, from 1 to 512; the bound comes nearer with more of them. They are raised
-        where fewer might leave a follower no point at some decision.
+        where fewer might leave a follower no point at some decision. A norm gets polygons of as many sides, a multiple
+        of four.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def inner_copy(bilevel: Bilevel, pieces: int = 32) -> Bilevel:
     Raises
     ------
     ProblemError
-        No follower has convex quadratic rows, rows are for every response, or ``pieces`` is out of range.
+        No follower has such rows, rows are for every response, or ``pieces`` is out of range.
     UnsupportedError
         Multipliers of such followers in the leader's problem, followers with integer variables or that see each other,
         complementarity conditions, ``products=True``, products with integer variables of the leader or conditions

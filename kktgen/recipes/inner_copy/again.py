@@ -30,11 +30,15 @@ class Said(NamedTuple):
 
 
 def said(follower: Follower) -> Iterator[Said]:
-    """Yield a follower's rows without its bounds; ``source`` is the declaration's index, -1 of conditional rows."""
+    """Yield a follower's rows without its bounds and cones; ``source`` is the declaration's index.
+
+    It is -1 of conditional rows.
+    """
+    cones = {cone.name for cone in follower.cones}
     natural = {row.name: row for row in follower.products.natural}
     conditional = {part.name: part for part in follower.products.conditional}
     for k, declared in enumerate(follower.declared):
-        if declared.is_bound:
+        if declared.is_bound or declared.word in cones:
             continue
         if declared.word in natural:
             quads = natural[declared.word].quads
@@ -58,6 +62,13 @@ def _with_terms(follower: Follower, M: Csr, shape: tuple[int, ...]) -> QuadArray
     at, i, j, v = (np.concatenate(part) for part in zip(*parts, strict=True))
     rest = coo(M.data[keep], row[keep], M.indices[keep], M.shape)
     return QuadArray.of_terms(follower.space, at, i, j, v, rest, np.zeros(M.shape[0]), shape)
+
+
+def free_name(copy: Follower, word: str) -> str:
+    """Return a name like this one that no variable of a follower has."""
+    while word in copy._names:
+        word += "_"
+    return word
 
 
 def declared_again(

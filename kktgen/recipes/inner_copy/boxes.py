@@ -1,7 +1,7 @@
 """What rows say of boxes: of all columns, for the leader's decisions; of one follower's, at any of these decisions.
 
 No KKT condition enters: linear rows by their activity, convex quadratic ones by the ellipsoids they are, and by what is
-left of them without their squares, which are at least zero.
+left of them without their squares, which are at least zero; norms by each of their entries.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import scipy.sparse as sp
 
 from ...numerics.intervals import MARGIN, interval, tighten, within_reach
 from ...numerics.product_hull import product_boxes
-from ...numerics.sparse import Csr, joined, vstack, widen
+from ...numerics.sparse import Csr, add, joined, vstack, widen
 from ...problem.bilevel import Bilevel
 from ...problem.columns import on_integers
+from ...problem.conic_qp import ConicQP
 from ...problem.expressions import Quad
 from ...reformulate.bounds.curved import ellipsoid
 from .reading import Curved
@@ -51,12 +52,25 @@ def responses(one: Curved, x: Box) -> Box:
     """Return a box of y (lb, ub) that holds all points of a follower, at every x of a box."""
     qp, space = one.conic, one.follower.space
     lb, ub = within_reach(space.lb[qp.y], space.ub[qp.y])
-    M = Csr(sp.block_array([[qp.A, qp.B], [qp.G, qp.H]], format="csr"))
-    lo, hi = np.concatenate([qp.b, np.full(len(qp.h), -np.inf)]), np.concatenate([qp.b, qp.h])
+    G, H, h = _with_sides(qp)
+    M = Csr(sp.block_array([[qp.A, qp.B], [G, H]], format="csr"))
+    lo, hi = np.concatenate([qp.b, np.full(len(h), -np.inf)]), np.concatenate([qp.b, h])
     for _ in range(SWEEPS):
         low, high = tighten(M, lo, hi, np.concatenate([lb, x[0]]), np.concatenate([ub, x[1]]))
         lb, ub = _by_squares(one, x, (low[: qp.ny], high[: qp.ny]))
     return lb, ub
+
+
+def _with_sides(qp: ConicQP) -> tuple[Csr, Csr, np.ndarray]:
+    """Return the inequalities of y and x without squares, with ``|E y + e|_j + (G y + H x)_i <= h_i`` of norms."""
+    G, H, h = [qp.G], [qp.H], [qp.h]
+    for norm in qp.norms:
+        row = np.full(len(norm.e), norm.row)
+        for sign in (1.0, -1.0):
+            G.append(add(qp.G[row], Csr(sign * norm.E)))
+            H.append(qp.H[row])
+            h.append(qp.h[row] - sign * norm.e)
+    return vstack(G, qp.ny), vstack(H, qp.nx), np.concatenate(h)
 
 
 def values(quad: Quad, box: Box) -> tuple[float, float]:
@@ -69,7 +83,7 @@ def values(quad: Quad, box: Box) -> tuple[float, float]:
 
 
 def _rows(bilevel: Bilevel) -> tuple[Csr, np.ndarray, np.ndarray]:
-    """Return the linear rows of the leader and the followers, curved ones without their squares."""
+    """Return the linear rows of the leader and the followers, curved ones without their squares, norms by entries."""
     n, blocks, lo, hi = len(bilevel.space), [], [], []
     for row in bilevel.rows:
         blocks.append(widen(row.M, n))
@@ -79,8 +93,14 @@ def _rows(bilevel: Bilevel) -> tuple[Csr, np.ndarray, np.ndarray]:
         blocks += [widen(system.E, n), widen(system.C, n)]
         lo += [system.e, np.full(len(system.c), -np.inf)]
         hi += [system.e, system.c]
+    cones = [cone for follower in bilevel.followers for cone in follower.cones]
+    for sides in (cone.sides(bilevel.space) for cone in cones):
+        blocks.append(widen(sides.M, n))
+        lo.append(sides.lo)
+        hi.append(sides.hi)
     keep = np.ones(n)
     keep[joined((part.v for follower in bilevel.followers for part in follower.varying), int)] = 0.0
+    keep[joined((cone.u for cone in cones), int)] = 0.0
     M = Csr(vstack(blocks, n) @ sp.diags_array(keep))
     M.eliminate_zeros()
     return M, joined(lo), joined(hi)

@@ -20,6 +20,7 @@ from ...numerics.sparse import Csr, coo
 from ...problem.follower import Follower
 from ...problem.rows import Rows
 from ...problem.variables import unit_rows
+from .again import free_name
 from .room import Room
 
 ROUNDING = 1e-12
@@ -74,6 +75,8 @@ def with_chords(copy: Follower, room: Room, own: np.ndarray, pieces: int) -> lis
         Chords a square.
     """
     system, out = room.one.system, list[Added]()
+    if not room.squares:
+        return out
     known: dict[bytes, int] = {}  # the same expression in several rows is one variable
     parts = list[Part]()
     places = []
@@ -99,7 +102,7 @@ def with_chords(copy: Follower, room: Room, own: np.ndarray, pieces: int) -> lis
 def _declared(copy: Follower, old: Follower, parts: Sequence[Part], pieces: int) -> np.ndarray:
     """Declare a variable above the chords of each expression on its box, and the box; return the columns."""
     lo, hi = (np.array([part[k] for part in parts], dtype=float) for k in (2, 3))
-    q = copy.var(_free(copy, "above"), len(parts), lb=0, ub=0.5 * np.maximum(lo**2, hi**2)).cols.ravel()
+    q = copy.var(free_name(copy, "above"), len(parts), lb=0, ub=0.5 * np.maximum(lo**2, hi**2)).cols.ravel()
     space = copy.space
     row = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
     L = coo(np.concatenate([part[1] for part in parts]), row, np.concatenate([part[0] for part in parts]),
@@ -117,13 +120,6 @@ def _declared(copy: Follower, old: Follower, parts: Sequence[Part], pieces: int)
     if len(open_):
         copy.add(Rows(space, Csr(L[open_]), lo[open_], hi[open_], (len(open_),)), name=_row(copy, old, "within"))
     return q
-
-
-def _free(copy: Follower, word: str) -> str:
-    """Return a name like this one that no variable of the copy has."""
-    while word in copy._names:
-        word += "_"
-    return word
 
 
 def _row(copy: Follower, old: Follower, word: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...numerics.sparse import Csr, coo, joined
 from ...problem.bilevel import Bilevel
+from ...problem.cones import SIDES
 from ...problem.expressions import Affine, Quad, QuadArray
 from ...problem.follower import Follower
 from ...problem.rows import QuadRow, QuadRows, Rows
@@ -24,6 +25,7 @@ from .again import (
 )
 from .boxes import Box, values
 from .chords import Added, with_chords
+from .polygons import with_polygons
 from .room import Room
 
 NAME = "inner_copy"
@@ -118,6 +120,15 @@ class Copies:
             m.add(rows_again(one, self.of_leader, space), name=self._row(f"{old.name}_{one.name}"), coords=one.coords)
             mine = [part for part in added if part.source == one.source]
             new.add(_inside(one, mine, self.own, new), name=one.name, coords=one.coords)
+        for cone, top in zip(old.cones, room.tops, strict=True):
+            ball, sides = cone.quads(old.space)[0], cone.sides(old.space)
+            M = matrix_again(sides.M, self.of_leader, len(space))
+            m.add(
+                at_most(quad_again(ball.quad, self.of_leader, space), ball.hi),
+                name=self._row(f"{old.name}_{cone.name}"),
+            )
+            m.add(Rows(space, M, sides.lo, sides.hi, sides.shape), name=self._row(f"{old.name}_{cone.name}_{SIDES}"))
+            with_polygons(new, cone, top, self.own, old.space, self.pieces)
         self._cost(old, new)
         own = np.zeros(len(self.bilevel.space), dtype=bool)
         own[old.columns] = True
