@@ -84,7 +84,7 @@ class Responses:
         """Return the response by Clarabel, sharpened by its pattern; by the slow way where that fails."""
         near = self._interior(k, x)
         if near is None:
-            return _solved(self.qps[k], x, deadline)
+            return solve_follower(self.qps[k], x, deadline)
         dense, qp = self.dense[k], self.qps[k]
         active = near[2] > qp.h - dense.H @ x - dense.G @ near[0]
         found = dense.of_pattern(x, active, SIGN)
@@ -93,7 +93,7 @@ class Responses:
             recent.insert(0, active)
             del recent[RECENT:]
             return found
-        return _solved(qp, x, deadline)
+        return solve_follower(qp, x, deadline)
 
     def _interior(self, k: int, x: np.ndarray) -> Parts | None:
         """Return the interior-point solution, or None where it is not good."""
@@ -113,12 +113,6 @@ class Responses:
             return None
         z, me = np.asarray(found.z), len(qp.b)
         return np.asarray(found.x), -z[:me], z[me:]
-
-
-def _solved(qp: QP, x: np.ndarray, deadline: Deadline) -> Parts | None:
-    """Return the response by the slow way."""
-    found = solve_follower(qp, x, deadline)
-    return None if found is None else (found.y, found.lam, found.mu)
 
 
 def _solver(qp: QP, cost: np.ndarray, sides: np.ndarray) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 
 from .sparse import Csr, row_index
 
-SWEEPS = 20
-"""How often rows and columns are divided."""
+SWEEPS, STILL = 200, 1e-2
+"""How often rows and columns are divided at most, and the step (in powers of two) at which they are done."""
 
 
 def column_units(M: Csr) -> np.ndarray:
@@ -36,7 +36,10 @@ def column_units(M: Csr) -> np.ndarray:
     for _ in range(SWEEPS):
         here = size + units[column]
         here = here - _middle(here, row, M.shape[0])[row]
-        units -= _middle(here, column, M.shape[1])
+        step = _middle(here, column, M.shape[1])
+        units -= step
+        if np.abs(step).max(initial=0.0) < STILL:
+            break
     out: np.ndarray = 2.0 ** np.round(units)
     return out
 

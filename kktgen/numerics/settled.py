@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import lsmr
 
 from .sparse import Csr
 
@@ -17,8 +18,10 @@ ZERO, CLEAR = 1e-13, 1e-8
 """Singular values of the held rows (over the largest) are below the one, dependent rows, or above the other."""
 ROUNDED = 1e-13
 """What rounding leaves of the rows that are held, over the point's size."""
-ENTRIES = 4_000_000
-"""Most entries of the rows that are held."""
+DENSE = 400
+"""Most rows, or columns, for which held rows are taken apart by singular values; larger ones are corrected by LSMR."""
+STEPS = 5
+"""How often they are corrected for what rounding left."""
 
 
 def settled(v: np.ndarray, M: Csr, lo: np.ndarray, hi: np.ndarray) -> np.ndarray | None:
@@ -39,16 +42,32 @@ def settled(v: np.ndarray, M: Csr, lo: np.ndarray, hi: np.ndarray) -> np.ndarray
         for side, slack in ((lo, value - lo), (hi, hi - value)):
             at = np.where(np.isnan(at) & (slack < NEAR * large), side, at)
         held = np.flatnonzero(~np.isnan(at))
-        if len(held) * len(v) > ENTRIES:
-            return None
         if (np.abs(value[held] - at[held]) <= ROUNDED * large).all():
             return v
-        U, s, Vt = np.linalg.svd(unit[held].toarray(), full_matrices=False)
-        share = s / s[0]
-        if ((share > ZERO) & (share < CLEAR)).any():
+        rows = Csr(unit[held])
+        moved = _by_parts(v, rows, at[held]) if min(rows.shape) <= DENSE else _by_steps(v, rows, at[held])
+        if moved is None or not (np.abs(rows @ moved - at[held]) <= ROUNDED * (1.0 + np.abs(moved).max())).all():
             return None
-        keep = share >= CLEAR
-        for _ in range(2):  # once more for what rounding left
-            v = v + Vt[keep].T @ ((U[:, keep].T @ (at[held] - unit[held] @ v)) / s[keep])
-        if not (np.abs(unit[held] @ v - at[held]) <= ROUNDED * (1.0 + np.abs(v).max())).all():
-            return None
+        v = moved
+
+
+def _by_parts(v: np.ndarray, rows: Csr, at: np.ndarray) -> np.ndarray | None:
+    """Return the nearest point with ``rows v = at``; None where rows are neither dependent nor clearly independent."""
+    U, s, Vt = np.linalg.svd(rows.toarray(), full_matrices=False)
+    share = s / s[0]
+    if ((share > ZERO) & (share < CLEAR)).any():
+        return None
+    keep = share >= CLEAR
+    for _ in range(2):  # once more for what rounding left
+        v = v + Vt[keep].T @ ((U[:, keep].T @ (at - rows @ v)) / s[keep])
+    return v
+
+
+def _by_steps(v: np.ndarray, rows: Csr, at: np.ndarray) -> np.ndarray:
+    """Return the nearest point with ``rows v = at``, as near as least squares come to it."""
+    for _ in range(STEPS):
+        left = at - rows @ v
+        if not (np.abs(left) > ROUNDED * (1.0 + np.abs(v).max())).any():
+            break
+        v = v + lsmr(rows, left, atol=1e-14, btol=1e-14, conlim=0, maxiter=4 * max(rows.shape))[0]
+    return v

@@ -19,7 +19,7 @@ from ..numerics.programs import Program
 from ..numerics.sharpen import error, sharpen
 from ..numerics.warm_lp import WarmLp
 from ..problem.qp import QP
-from .respond import ACCURATE, Parts, Responder, solve_follower
+from .respond import ACCURATE, Parts, Responder, solved
 
 
 class Replies:
@@ -68,7 +68,7 @@ class _Follower:
             return self._last[1]
         parts = self._warm(x)
         if parts is None:
-            parts = solve_follower(self.qp, x, self._deadline)
+            parts = solved(self.qp, x, self._deadline)
         self._last = None if parts is None else (x, parts)
         return parts
 

@@ -65,8 +65,10 @@ class Parts(NamedTuple):
             z[norm.columns] = normal / norm.size
 
 
-def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> Parts | None:
-    """Return the response of one follower at its parameters x; None when it is infeasible, unbounded or late.
+def solve_follower(
+    follower: QP, x: np.ndarray, deadline: Deadline = NEVER
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:  # fmt: skip
+    """Return ``(y, lam, mu)`` of one follower at its parameters x; None when it is infeasible, unbounded or late.
 
     Parameters
     ----------
@@ -76,9 +78,15 @@ def solve_follower(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> P
 
     Returns
     -------
-    Parts or None
+    tuple of ndarray (ny,), (me,), (mi,), or None
         In the sign convention ``P y + Q x + q - A'lam + G'mu = 0, mu >= 0``.
     """
+    found = solved(follower, x, deadline)
+    return None if found is None else (found.y, found.lam, found.mu)
+
+
+def solved(follower: QP, x: np.ndarray, deadline: Deadline = NEVER) -> Parts | None:
+    """Return the same with the normals of the follower's norms."""
     program = follower.at(x)
     answer = program.solve(deadline)
     if answer.x is None and answer.status not in ("unbounded", "limit"):
@@ -107,7 +115,7 @@ def side_by_side(followers: list[QP]) -> QP:
 
 
 def _job(task: tuple[QP, np.ndarray, Deadline]) -> Parts | None:
-    return solve_follower(*task)
+    return solved(*task)
 
 
 class Responder:
@@ -349,7 +357,7 @@ class Responder:
     def _together(self, z: np.ndarray, deadline: Deadline) -> bool:
         """Write the response of all followers, solved as one program, to z; return whether it is accurate."""
         one = self._all
-        parts = solve_follower(one, z[one.x], deadline)
+        parts = solved(one, z[one.x], deadline)
         if parts is None:
             return False
         program = one.at(z[one.x])
@@ -395,7 +403,7 @@ class Responder:
                 x, before = z[one.x], last[k]
                 if before is not None and (np.abs(x - before) <= SETTLED * (1.0 + np.abs(x))).all():
                     continue
-                parts = solve_follower(one, x, deadline)
+                parts = solved(one, x, deadline)
                 if parts is None:
                     return None
                 self._boxed(one, parts, x, deadline).put(one, z)

@@ -88,11 +88,12 @@ def prices_fall(model: Model, deadline: Deadline = NEVER) -> bool | None:
         if (price & curved & ~(np.isfinite(lb) & np.isfinite(ub))).any():
             return None
         P = Csr(P.shape)
-    at = np.flatnonzero(price)
+    low, high = receding(space.lb, space.ub)
+    at = np.flatnonzero(price & (low < high))
     A = take_columns(vstack([M, P], model.n), at)
     lo, hi = (np.concatenate([side, np.zeros(P.shape[0])]) for side in opened(rows.lo, rows.hi))
     unit = column_units(A)
-    found = lp(_direction_of(q[at] * unit), _stated(A, unit), lo, hi, *receding(space.lb[at], space.ub[at]), deadline)
+    found = lp(_direction_of(q[at] * unit), _stated(A, unit), lo, hi, low[at], high[at], deadline)
     return found.value < -FALL if found.status == "optimal" else None
 
 
@@ -199,7 +200,8 @@ def _stated(M: Csr, unit: np.ndarray) -> Csr:
 def _unit(model: Model) -> np.ndarray:
     """Return units of the columns (n,) in which the entries of rows and pairs are of one size."""
     pairs = [] if model.pairs is None else [model.pairs.M]
-    return column_units(vstack([model.rows.M, *pairs], model.n))
+    low, high = receding(*boxes(model))
+    return column_units(Csr(vstack([model.rows.M, *pairs], model.n) @ sp.diags_array((low < high).astype(float))))
 
 
 def _flat(quads: QuadTable, n: int) -> list[RowTable]:

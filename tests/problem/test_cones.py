@@ -85,7 +85,10 @@ def test_errors_that_a_chain_of_rows_multiplies_are_no_slack(square, scale, coun
     assert model.space.ub[f.dual("curved").M.indices] == np.inf
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 12))])
+QUICK = (1, 2, 3, 8, 11)
+
+
+@pytest.mark.parametrize("seed", [s if s in QUICK else pytest.param(s, marks=pytest.mark.slow) for s in range(12)])
 def test_responses_and_optima_are_those_of_cone_programs(seed):
     data = box_program(seed)
     m, x, y = stated(data)
@@ -97,7 +100,8 @@ def test_responses_and_optima_are_those_of_cone_programs(seed):
             z = kg.search.respond(m, [at])
             assert z[y.cols] == pytest.approx(own, abs=1e-4)
             assert kg.verify(m, z).ok
-    result = kg.optimize(m, time_limit=4)
+    result = kg.optimize(m, time_limit=60)
+    assert result.report.claim == "optimal"
     assert result.solution.objective <= min(values) + 1e-3 * (1 + abs(min(values)))
     assert result.report.bound <= min(values) + 1e-5 * (1 + abs(min(values)))
     own = answered(data, result.solution[x])

@@ -16,7 +16,7 @@ from kktgen.numerics.programs import qp
 from kktgen.numerics.sparse import Csr
 from kktgen.search import Responder, respond
 from kktgen.search.residual import violation
-from kktgen.search.respond import solve_follower
+from kktgen.search.respond import solved as solved_alone
 
 responding = importlib.import_module("kktgen.search.respond")
 
@@ -136,9 +136,9 @@ def test_many_followers_respond_together_as_they_do_alone(seed, monkeypatch):
 
     def counted(follower, *rest):
         solved.append(follower.ny)
-        return solve_follower(follower, *rest)
+        return solved_alone(follower, *rest)
 
-    monkeypatch.setattr(responding, "solve_follower", counted)
+    monkeypatch.setattr(responding, "solved", counted)
     together = Responder(m)(x)
     assert len(solved) == 1
     monkeypatch.setattr(responding, "MANY", 10)

@@ -22,7 +22,8 @@ from ...deadline import NEVER, Deadline
 from ...numerics.intervals import FAR, interval
 from ...numerics.programs import Polyhedron, lp
 from ...numerics.safe_bound import safe_minimum
-from ...numerics.sparse import Csr, row_index
+from ...numerics.settled import NEAR, settled
+from ...numerics.sparse import Csr, row_index, take_columns
 from ...problem.qp import QP
 from .lps import SECONDS
 from .relaxation import Layout, products, with_rows
@@ -149,15 +150,35 @@ def _best(robust: _Robust, cap: np.ndarray, affine: bool, deadline: Deadline) ->
         lacking = (cap > 0) & (sigma < INSIDE)
         if not lacking.any():
             break
-    sigma = np.where(robust.live, sigma, 0.0)
+    exact = _settled(np.mean(rules, axis=0), A, (lo, hi), qp.ny + Y.size) if rules else None
+    if exact is None:
+        return None
+    y0, Y = exact[: qp.ny], exact[qp.ny : qp.ny + Y.size].reshape(Y.shape) if affine else Y
+    sigma = np.where(robust.live, robust.h - qp.G @ y0 - robust.worst(Y), 0.0)
     reach = np.maximum(np.abs(robust.low), np.abs(robust.high))
     with np.errstate(invalid="ignore"):
         astray = np.abs(qp.A @ Y + qp.B[:, links].toarray()) * reach
     astray = np.where(np.isnan(astray), 0.0, astray)
     wrong = max(np.abs(qp.A @ y0 - robust.b).max(initial=0.0), astray.max(initial=0.0), -sigma.min(initial=0.0))
-    if not rules or not wrong <= EXACT:
+    if not wrong <= EXACT:
         return None
     return Rule(y0, Y, links, robust.c, np.maximum(sigma - EXACT * (1 + np.abs(robust.h)), 0.0))
+
+
+def _settled(v: np.ndarray, A: Csr, sides: tuple[np.ndarray, np.ndarray], free: int) -> np.ndarray | None:
+    """Return the variables of a rule that keeps rows without slack exactly, near one that a solver has found.
+
+    Those behind the first ``free``, P and N, that are zero stay zero. None where none is found: what a rule misses such
+    rows by may be much in another row (:mod:`kktgen.numerics.settled`).
+    """
+    moving = np.ones(len(v), dtype=bool)
+    moving[free:] = v[free:] > NEAR * (1.0 + np.abs(v).max(initial=0.0))
+    out = np.zeros(len(v))
+    found = settled(v[moving], take_columns(A, np.flatnonzero(moving)), *sides)
+    if found is None:
+        return None
+    out[moving] = found
+    return out
 
 
 def _constant(

@@ -52,7 +52,8 @@ class Discrete:
 
     def settle(self, z: np.ndarray, deadline: Deadline = NEVER) -> np.ndarray | None:
         """Return a point near z where rows, bounds and discrete choices hold; None when none is found."""
-        if not self.any or violation(self.model, z) <= FEASIBLE:
+        exact = (z[self._whole] == np.round(z[self._whole])).all()  # a tolerance times a large constant is much
+        if not self.any or (exact and violation(self.model, z) <= FEASIBLE):
             return z
         kept = self.kept(z, deadline)
         if kept is not None:
