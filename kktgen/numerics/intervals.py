@@ -8,6 +8,8 @@ from .sparse import Csr, row_index
 
 MARGIN = 1e-9
 """Relative amount by which a derived bound is rounded outward."""
+DIVISION = 1e-15
+"""The same of a side that is divided by one entry, relative to the bound alone."""
 FAR = 1e9
 """A bound or side of this size and beyond is out of reach: sums with it lose the digits tolerances look at."""
 
@@ -34,7 +36,7 @@ def _terms(M: Csr, lb: np.ndarray, ub: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def tighten(
     M: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray, sweeps: int = 20
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box [lb, ub] tightened by the rows ``lo <= M z <= hi``, rounded outward.
+    """Return the box [lb, ub] tightened by the rows ``lo <= M z <= hi``, rounded outward: of single entries hardly.
 
     Each sweep bounds every column of every row by the row's sides less the extreme activity of the other
     columns, for all rows at once; it stops when no finite bound moves by more than a thousandth. Bounds and sides out
@@ -48,6 +50,11 @@ def tighten(
     row = row_index(M)
     order = np.argsort(M.indices, kind="stable")
     columns, first = np.unique(M.indices[order], return_index=True)
+    alone = np.diff(M.indptr)[row] == 1  # a division is all that rounds there, and x >= 0 is said by 0 itself
+
+    def outward(side: np.ndarray) -> np.ndarray:
+        return np.where(alone, DIVISION * np.abs(side), MARGIN * (1 + np.abs(side)))
+
     for _ in range(sweeps):
         low, high = _terms(M, lb, ub)
         rest_low, rest_high = rest_of(low, row, M.shape[0]), rest_of(high, row, M.shape[0])
@@ -55,8 +62,8 @@ def tighten(
             top, bottom = hi[row] - rest_low, lo[row] - rest_high  # on the term a z
             upper = np.where(M.data > 0, top, bottom) / M.data
             lower = np.where(M.data > 0, bottom, top) / M.data
-        upper = np.where(np.isnan(upper), np.inf, upper + MARGIN * (1 + np.abs(upper)))
-        lower = np.where(np.isnan(lower), -np.inf, lower - MARGIN * (1 + np.abs(lower)))
+        upper = np.where(np.isnan(upper), np.inf, upper + outward(upper))
+        lower = np.where(np.isnan(lower), -np.inf, lower - outward(lower))
         new_ub = np.minimum(ub[columns], np.minimum.reduceat(upper[order], first))
         new_lb = np.maximum(lb[columns], np.maximum.reduceat(lower[order], first))
         crossed = new_lb > new_ub  # an empty box is for the LP to report, not for rounding

@@ -203,6 +203,39 @@ def test_prices_alone():
     assert prices_fall(priced(lambda x, y, lam, other: lam * x)) is None
 
 
+def chained(factor, links, leader):
+    """The follower's v are all 0 at x = 0, and their prices anything: each price of the chain is ``factor`` times the
+    next one."""
+    m = kg.Bilevel("chain")
+    x = m.var("x", lb=0, ub=1)
+    f = m.follower("f")
+    v = f.var("v", links + 1, lb=0, ub=10)
+    f.add(v[0] <= x)
+    for k in range(links):
+        f.add(v[k + 1] <= factor * v[k])
+    f.minimize(-v[links] + 0.1 * v.sum())
+    m.maximize(leader(v) - 5 * x)
+    return m
+
+
+@pytest.mark.parametrize(("factor", "links"), [(10, 2), (1e3, 2), (1e3, 3), (30, 6), (10, 8), (2, 20)])
+def test_prices_that_grow_along_a_chain_are_seen(factor, links):
+    """Solvers call 0 the optimum of what has none: two of them agree on it."""
+    m = chained(factor, links, lambda v: v.lower_dual[links])
+    model = kg.encode(kg.bound(kg.eliminate(kg.kkt(m))))
+    assert prices_fall(model) is True
+    report = kg.optimize(m, time_limit=20).report
+    assert report.claim != "optimal", report
+
+
+@pytest.mark.parametrize(("factor", "links"), [(10, 2), (1e3, 2), (1e3, 3), (30, 4)])
+def test_no_point_inside_a_chain_bounds_its_prices(factor, links):
+    m = chained(factor, links, lambda v: v.lower_dual.sum())
+    mpec = kg.bound(kg.kkt(m))
+    price = m.followers[0].declared[0].mu_lo
+    assert np.isinf(mpec.space.ub[price[1:]]).all()
+
+
 def test_a_relaxation_that_is_not_solved_is_not_called_unbounded(monkeypatch):
     from kktgen.numerics.answers import Answer
     from kktgen.verification import boundedness
