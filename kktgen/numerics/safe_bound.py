@@ -10,8 +10,11 @@ from .answers import Answer
 from .intervals import interval
 from .sparse import Csr
 
-DUST = 1e-9
-"""Row prices and reduced costs below this on infinite sides are taken as zero."""
+DUST, SHARE = 1e-9, 1e-5
+"""Reduced costs below the one, and below the other times their terms, are taken as zero on infinite sides."""
+NOISE = (0.0, 1e-13, 1e-11, 1e-9)
+"""Row prices below such a share of the largest one are taken as zero, one share after another until a bound comes of
+it: what is left of them on columns without bounds would prove nothing."""
 OUTWARD = 1e-7
 """Relative rounding outward of every proved bound."""
 ROUNDING = 1e-13
@@ -61,7 +64,7 @@ def safe_convex_minimum(
     if answer.x is None:
         return -np.inf, np.zeros(len(q))
     x, p = _balanced(P, A, answer.x, answer.row_dual, q, lb, ub)
-    value, largest = _priced(p, P @ x + q, A, lo, hi, lb, ub)
+    value, largest = _priced(p, P @ x + q, A, lo, hi, lb, ub, np.abs(P) @ np.abs(x) + np.abs(q))
     half = 0.5 * float(x @ (P @ x))
     value -= half
     if not np.isfinite(value):
@@ -87,18 +90,28 @@ def _balanced(
 
 
 def _priced(
-    prices: np.ndarray, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray
-) -> tuple[float, float]:
-    """Return the lower bound of the row prices, and the largest of its terms."""
-    p = prices.copy()
-    p[((p > 0) & ~np.isfinite(lo)) | ((p < 0) & ~np.isfinite(hi))] = 0.0
-    r = q - A.T @ p
-    r[np.abs(r) < DUST * (np.isinf(lb) | np.isinf(ub))] = 0.0
-    with np.errstate(invalid="ignore"):
-        rows = np.where(p > 0, p * lo, p * hi)[p != 0]
-        columns = np.where(r > 0, r * lb, r * ub)[r != 0]
-    largest = max(np.abs(rows).max(initial=0.0), np.abs(columns).max(initial=0.0))
-    return float(rows.sum() + columns.sum()), float(largest)
+    prices: np.ndarray, q: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray,
+    size: np.ndarray | None = None,
+) -> tuple[float, float]:  # fmt: skip
+    """Return the lower bound of the row prices, and the largest of its terms; ``size`` is that of what q adds up."""
+    prices = np.where(((prices > 0) & ~np.isfinite(lo)) | ((prices < 0) & ~np.isfinite(hi)), 0.0, prices)
+    most = np.abs(prices).max(initial=0.0)
+    for share in NOISE:
+        p = np.where(np.abs(prices) < share * most, 0.0, prices)
+        r = q - A.T @ p
+        open_ = np.flatnonzero(((r > 0) & np.isinf(lb)) | ((r < 0) & np.isinf(ub)))
+        if len(open_):  # what a solver leaves of terms that cancel; a term alone is one, however small
+            terms = np.abs(q if size is None else size)[open_] + np.abs(A[:, open_]).T @ np.abs(p)
+            rest = np.abs(r[open_])
+            if ((rest >= DUST) | (rest >= SHARE * terms)).any():
+                continue
+            r[open_] = 0.0
+        with np.errstate(invalid="ignore"):
+            rows = np.where(p > 0, p * lo, p * hi)[p != 0]
+            columns = np.where(r > 0, r * lb, r * ub)[r != 0]
+        largest = max(np.abs(rows).max(initial=0.0), np.abs(columns).max(initial=0.0))
+        return float(rows.sum() + columns.sum()), float(largest)
+    return -np.inf, np.inf
 
 
 def _is_empty(ray: np.ndarray, A: Csr, lo: np.ndarray, hi: np.ndarray, lb: np.ndarray, ub: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kktgen.numerics import programs
+from kktgen.numerics.answers import Answer
 from kktgen.numerics.programs import qp
 from kktgen.numerics.safe_bound import safe_convex_minimum, safe_minimum
 from kktgen.numerics.sparse import Csr
@@ -53,3 +54,22 @@ def test_bounds_of_convex_quadratic_programs_hold_and_are_tight():
         values = 0.5 * np.einsum("ij,jk,ik->i", z, P.toarray(), z) + z @ q
         assert (values[inside] >= bound).all()
     assert tight > 40
+
+
+def test_what_a_row_price_leaves_of_one_term_is_no_rounding():
+    """``z <= 1e12 y`` bounds nothing: a price of 1e-12 on it leaves 1e-12 of y alone, which has no bound."""
+    A, q = Csr(np.array([[-1e12, 1.0]])), np.array([0.0, -1.0])
+    answer = Answer("optimal", np.zeros(2), 0.0, np.array([-1.0]), np.zeros(2))
+    side, far, zero = np.zeros(1), np.array([np.inf, np.inf]), np.zeros(2)
+    assert safe_minimum(answer, q, A, -side - np.inf, side, zero, far) == -np.inf
+    tiny = Csr(np.array([[-1e-12, 1.0]]))
+    assert safe_minimum(answer, q, tiny, -side - np.inf, side, zero, far) == -np.inf
+
+
+def test_noise_in_row_prices_costs_no_bound():
+    """The second row has no part in ``min z1, z1 >= 1``; what a solver leaves on it falls on z2, which has no bound."""
+    A, q = Csr(np.array([[1.0, 0.0], [0.0, 1.0]])), np.array([1.0, 0.0])
+    answer = Answer("optimal", np.array([1.0, 0.0]), 1.0, np.array([1.0, 1e-12]), np.zeros(2))
+    free = np.full(2, np.inf)
+    found = safe_minimum(answer, q, A, np.array([1.0, 0.0]), free, -free, free)
+    assert found == pytest.approx(1.0, abs=1e-6)
