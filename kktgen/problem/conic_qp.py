@@ -18,10 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..deadline import NEVER, Deadline
 from ..numerics.conic import ConicProgram
-from ..numerics.sparse import Csr, coo, row_index
+from ..numerics.sparse import Csr, coo, row_index, take_columns
 from .qp import QP
 
 
@@ -150,3 +151,28 @@ def with_squares(qp: QP, H: Csr, v: np.ndarray, x: np.ndarray, E: Csr) -> ConicQ
         squares.append((i, R))
     own = {f.name: getattr(qp, f.name) for f in fields(QP)}
     return ConicQP(**own, squares=tuple(squares))
+
+
+def with_own_products(qp: QP, v: np.ndarray, x: np.ndarray, E: Csr) -> ConicQP:
+    """Return the follower that takes its products for parameters with the squares in their place.
+
+    Parameters
+    ----------
+    qp : QP
+    v, x : ndarray (k,)
+        Positions of the products' columns among the parameters, and of the first factors in y.
+    E : csr_array (k, ny)
+        The second factors.
+    """
+    keep = np.ones(qp.nx)
+    keep[v] = 0.0
+    plain = Csr(qp.H @ sp.diags_array(keep))
+    plain.eliminate_zeros()
+    return with_squares(replace(qp, H=plain), take_columns(qp.H, v), v, x, E)
+
+
+def with_norms(qp: QP, still: np.ndarray, norms: tuple[Norm, ...]) -> ConicQP:
+    """Return a QP with norms in some rows, in the place of the parameters ``still`` (positions), which are left out."""
+    H = Csr(qp.H @ sp.diags_array(np.isin(np.arange(qp.nx), still, invert=True).astype(float)))
+    H.eliminate_zeros()
+    return ConicQP(**{f.name: getattr(qp, f.name) for f in fields(QP)} | {"H": H}, norms=norms)

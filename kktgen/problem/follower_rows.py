@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..errors import UnsupportedError
 from ..numerics.sparse import Csr, coo, position, take_columns, take_rows
 from .columns import Space
 from .cones import Cone
-from .conic_qp import ConicQP, Norm, with_squares
+from .conic_qp import Norm, with_norms, with_squares
 from .coords import Coords
 from .expressions import Affine, Quad, price
 from .qp import QP
@@ -139,10 +138,7 @@ class System:
         still = z.copy()
         still[held] = 0.0
         plain = self.fixed(still).qp()
-        H = Csr(plain.H @ sp.diags_array(np.isin(plain.x, held, invert=True).astype(float)))
-        H.eliminate_zeros()
-        own = {f.name: getattr(plain, f.name) for f in fields(QP)}
-        return ConicQP(**own | {"H": H}, norms=self.norms(z))
+        return with_norms(plain, np.flatnonzero(np.isin(plain.x, held)), self.norms(z))
 
     def norms(self, z: np.ndarray) -> tuple[Norm, ...]:
         """Return the norms of the cones, over the follower's own variables, with their normals at a point z (n,)."""

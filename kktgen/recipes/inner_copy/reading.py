@@ -11,14 +11,13 @@ from ...numerics.sparse import Csr, joined, position, scale_rows, take_columns
 from ...problem.bilevel import Bilevel
 from ...problem.columns import LEADER
 from ...problem.cones import with_leader
-from ...problem.conic_qp import ConicQP
+from ...problem.conic_qp import ConicQP, with_norms, with_own_products
 from ...problem.every_response import refuse_every_response
 from ...problem.follower import Follower
 from ...problem.follower_rows import System
 from ...problem.integers import refuse_integers
 from ...problem.leader_terms import ROLE
 from ...problem.qp import QP
-from ...reformulate.bounds.conic import with_norms, with_own_products
 
 
 @dataclass(frozen=True, eq=False)

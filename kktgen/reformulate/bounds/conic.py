@@ -17,7 +17,7 @@ system without multipliers at some decision would cut it off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -28,9 +28,8 @@ from ...errors import SolverError
 from ...numerics.conic import ConicProgram
 from ...numerics.intervals import interval
 from ...numerics.settled import settled
-from ...numerics.sparse import Csr, position, row_index, take_columns
-from ...problem.conic_qp import ConicQP, Norm, with_squares
-from ...problem.qp import QP
+from ...numerics.sparse import Csr, position, row_index
+from ...problem.conic_qp import ConicQP
 from .slater import EXACT, INSIDE, PASSES, Rule
 
 CORNERS = 6
@@ -95,31 +94,6 @@ class _Rows:
         return ConicProgram(
             Csr((n, n)), np.zeros(n), Csr(sp.vstack(rows, format="csr")), lo, hi, lb, ub, tuple(squares), tuple(norms)
         )
-
-
-def with_own_products(qp: QP, v: np.ndarray, x: np.ndarray, E: Csr) -> ConicQP:
-    """Return the follower that takes its products for parameters with the squares in their place.
-
-    Parameters
-    ----------
-    qp : QP
-    v, x : ndarray (k,)
-        Positions of the products' columns among the parameters, and of the first factors in y.
-    E : csr_array (k, ny)
-        The second factors.
-    """
-    keep = np.ones(qp.nx)
-    keep[v] = 0.0
-    plain = Csr(qp.H @ sp.diags_array(keep))
-    plain.eliminate_zeros()
-    return with_squares(replace(qp, H=plain), take_columns(qp.H, v), v, x, E)
-
-
-def with_norms(qp: QP, still: np.ndarray, norms: tuple[Norm, ...]) -> ConicQP:
-    """Return a QP with norms in some rows, in the place of the parameters ``still`` (positions), which are left out."""
-    H = Csr(qp.H @ sp.diags_array(np.isin(np.arange(qp.nx), still, invert=True).astype(float)))
-    H.eliminate_zeros()
-    return ConicQP(**{f.name: getattr(qp, f.name) for f in fields(QP)} | {"H": H}, norms=norms)
 
 
 def strict_rule(

@@ -24,10 +24,10 @@ from ...numerics.intervals import interval
 from ...numerics.product_hull import product_boxes
 from ...numerics.programs import lp
 from ...numerics.sparse import Csr, coo, joined, position, row_index, scale_rows, take_columns
-from ...problem.conic_qp import Norm
+from ...problem.conic_qp import Norm, with_norms, with_own_products
 from ...problem.follower_rows import System
 from ...problem.qp import QP
-from .conic import strict_rule, with_norms, with_own_products
+from .conic import strict_rule
 from .lps import SECONDS
 from .relaxation import Boxes, relaxation
 from .slater import EXACT, INSIDE, PASSES, Rule, slater
