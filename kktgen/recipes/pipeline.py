@@ -218,12 +218,24 @@ class Pipeline:
             )
             self.model = self.ready = with_switched_products(self.model)
             self.clock.done("bound", lambda: bounds(self.model))
-        self.ready = encode(self.model, encoding, choices)
+        self.ready = self._encoded(encoding, choices)
         self.clock.done("encode", lambda: changes(self.ready, self.model))
         plain = len(self.ready.notes)
         self.ready = cut(self.ready, cuts, time_limit=self.deadline.share("cut").left())
         self.clock.done("cut", lambda: "\n".join(self.ready.notes[plain:]))
         check_solvable(self.ready, solver)
+
+    def _encoded(self, encoding: Any, choices: Mapping[Any, Any] | None) -> Model:
+        """Return the encoded model; after a dual form was solved in vain with big-M for all pairs, where it is proved.
+
+        By itself strong duality would be taken, the same dual form once more.
+        """
+        if self.earlier is not None:
+            try:
+                return encode(self.model, "bigm", choices)
+            except BoundError:
+                pass
+        return encode(self.model, encoding, choices)
 
     def search(self, start: Any) -> None:
         """Find start points: the given one, else what the heuristics find."""

@@ -63,6 +63,7 @@ def test_the_pairs_settle_what_the_dual_form_leaves_open(monkeypatch):
     assert result.report.claim == "optimal" and result.solution.objective == pytest.approx(VALUE)
     assert not any("dual form" in reason for reason in result.report.reasons)
     assert {"one level", "encode"} <= {*result.seconds}
+    assert [used.encoding for used in result.model.encodings] == ["BigM"]  # strong duality is the dual form again
 
 
 @pytest.mark.parametrize(("bounds", "kept", "dual"), [((5.0, 6.0), 6.0, False), ((6.0, 5.0), 6.0, True)])
