@@ -90,7 +90,7 @@ def take_the_better(run: Pipeline) -> None:
     if second.z is not None and second.objective is not None and run.model.kkt is not None:
         z = second.z[: run.model.n]
         first = replace(first, z=first.model.complete(z), objective=second.objective)
-    run.found, run.ready, run.single = first, first.model, True
+    run.back_to(first)
 
 
 def _is_dual(ready: Model) -> bool:

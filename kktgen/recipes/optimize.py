@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..deadline import Deadline
-from ..errors import ProblemError, expect, expect_executor
+from ..errors import BoundError, ProblemError, UnsupportedError, expect, expect_executor
 from ..formats.writing.files import file_path
 from ..model.model import Model
 from ..model.shared import shared_kkt
@@ -257,6 +257,10 @@ def _solve(run: Pipeline, asked: Asked, given: Any, gap: float | None, reserved:
         run.tighten(asked.decompose, method)
         run.solve(solver, gap, ("evidence", *reserved) if asked.evidence and unboxed(run.ready) else reserved, method)
         take_the_better(run)
+    except (BoundError, UnsupportedError):  # the solver is not to have the pairs
+        if run.earlier is None:
+            raise
+        run.back_to(run.earlier)
     except KeyboardInterrupt:
         run.interrupted(given)
 

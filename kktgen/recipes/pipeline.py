@@ -341,13 +341,16 @@ class Pipeline:
         if self.found is not None:  # in the polish
             return
         if self.earlier is not None:
-            raw = {**(self.earlier.raw or {}), "status": INTERRUPTED}
-            self.found, self.ready, self.single = replace(self.earlier, raw=raw), self.earlier.model, True
+            self.back_to(replace(self.earlier, raw={**(self.earlier.raw or {}), "status": INTERRUPTED}))
             return
         point = self.ready.complete(self.points[0]) if self.points else None
         value = None if point is None else self.ready.value(point)
         raw = {"status": INTERRUPTED}
         self.found = Solution("time_limit", value, None, point, 0.0, "no solver was reached", self.ready, raw=raw)
+
+    def back_to(self, earlier: Solution) -> None:
+        """Take what a model of one level gave before for the solution."""
+        self.found, self.ready, self.single = earlier, earlier.model, True
 
     def verified(self, encoding: Any, solver: str, evidence: bool, range: bool) -> Result:  # noqa: A002
         """Verify, with a second solution as evidence where the claim needs one; Ctrl-C leaves what is verified."""

@@ -87,3 +87,16 @@ def test_ctrl_c_in_the_second_part_leaves_what_the_first_has_proved(monkeypatch)
     result = kg.optimize(attack(), time_limit=40)
     assert result.report.bound == 5.0 and result.solution.objective == pytest.approx(VALUE)
     assert result.report.claim == "bilevel-feasible"
+
+
+def test_a_solver_that_may_not_have_the_pairs_leaves_what_the_first_has_proved(monkeypatch):
+    """Such as HiGHS, which takes no SOS1 sets, where no box of a price is proved: here every encoding is refused."""
+    seen = late(monkeypatch, (5.0, None))
+    monkeypatch.setattr(pipeline, "encode", refused)
+    result = kg.optimize(attack(), solver="highs", time_limit=40)
+    assert seen == [True]
+    assert result.report.bound == 5.0 and result.solution.objective == pytest.approx(VALUE)
+
+
+def refused(*_):
+    raise kg.BoundError("no bound")
