@@ -36,7 +36,9 @@ def test_a_point_that_keeps_them_stays():
 @pytest.mark.parametrize("size", [50, 900])
 def test_equations_of_any_number_are_met_to_rounding(size):
     rng = np.random.default_rng(size)
-    M = Csr(sp.random_array((size, 2 * size), density=4 / size, rng=rng, format="csr") + sp.eye_array(size, 2 * size))
+    at = np.repeat(np.arange(size), 8), rng.integers(0, 2 * size, 8 * size)
+    rest = sp.coo_array((rng.random(8 * size), at), shape=(size, 2 * size))
+    M = Csr(rest.tocsr() + sp.eye_array(size, 2 * size))
     v = rng.normal(size=2 * size)
     side = M @ v
     found = settled(v + 1e-8 * rng.normal(size=2 * size), M, side, side)
