@@ -157,13 +157,14 @@ def judge(
         found.against.append(missing)
         return found
     open_columns = boxes(encoded)[0]
-    if not encoded.encodings:
-        return found  # no pair is left for a solver to mishandle, so no box is asked for
-    if len(open_columns) and prices_fall(encoded, deadline):
+    fall = prices_fall(encoded, deadline) if len(open_columns) else False
+    if fall or (fall is None and not encoded.encodings):
         found.against.append(
             f"{some(encoded, open_columns)} without a proved box, and without complementarity prices improve the "
             "objective without end: the problem may be unbounded, which solvers overlook; bound the leader's prices"
         )
+    elif not encoded.encodings:
+        return found  # no pair is left for a solver to mishandle, so no box is asked for
     elif len(open_columns):
         _ask_evidence(
             found, original, solution, value, size, tolerances, evidence, some(encoded, open_columns), deadline

@@ -102,3 +102,20 @@ def test_nothing_is_claimed_without_a_gradient_box():
     qp = kg.QP(None, [0.0], G=[[1.0]], h=[1.0], Q=[[1.0]])
     mu, _, _ = basic_bounds(qp, (np.full(1, -np.inf), np.full(1, np.inf)), (np.zeros(1), np.ones(1)))
     assert mu[0] == np.inf
+
+
+def test_bases_with_rows_of_large_numbers_are_bases():
+    m = kg.Bilevel("large rows")
+    x = m.var("x", lb=0, ub=2)
+    f = m.follower("f")
+    a, b, z = f.var("a"), f.var("b"), f.var("z")
+    d = f.var("d", lb=0, ub=1)
+    m.minimize(1000 * d)
+    f.minimize(-2 * a + 202 * b - d)
+    f.add(-3 * a - 2 * b + 3 * d <= -8, d <= 10 * x, a - 100 * b + 200 * x <= -198)
+    f.add(-10000 * a - 2 * b - 2 * d + 100 * z + 4 * x <= -19903)
+    f.add(-2 * b - 2 * d + 4 * x <= -4, name="last")  # at x = 0 its multiplier is 1, and no other will do
+    model = kg.bound(kg.kkt(m))
+    labels = [model.space.label(j) for j in range(model.n)]
+    assert model.space.ub[labels.index("mu(f,last)")] >= 1
+    assert abs(kg.optimize(m, time_limit=10).solution.objective) < 1e-6

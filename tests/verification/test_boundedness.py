@@ -236,6 +236,20 @@ def test_no_point_inside_a_chain_bounds_its_prices(factor, links):
     assert np.isinf(mpec.space.ub[price[1:]]).all()
 
 
+@pytest.mark.parametrize("factor", [1.0, 1e4])
+def test_a_price_without_a_box_in_a_product_is_asked_for_where_no_pair_is_left(factor):
+    """The second row repeats the first, so that its price is anything, and x times it has no end."""
+    m = kg.Bilevel("repeated")
+    x, f = m.var("x", lb=0, ub=1), m.follower("f")
+    y = f.var("y")
+    f.minimize(y * y - 38 * y)
+    row = f.add(factor * (-2 * y + 4 * x) == -4 * factor)
+    f.add(-20 * y + 40 * x == -40)
+    m.minimize(-factor * x @ row.dual + 3 * y)
+    report = kg.optimize(m, time_limit=10).report
+    assert report.claim != "optimal", report
+
+
 def test_a_relaxation_that_is_not_solved_is_not_called_unbounded(monkeypatch):
     from kktgen.numerics.answers import Answer
     from kktgen.verification import boundedness

@@ -49,6 +49,8 @@ ROUNDING = 1e-12
 """What a term may leave behind, relative to its size, where it is taken out of a sum."""
 SINGULAR = 1e-9
 """Smallest pivot, relative to the largest entry, of a basis."""
+DEPENDENT, TINY = 1e-13, 1e-300
+"""Largest singular value that rounding leaves of a dependent choice; in place of the size of an empty row."""
 
 
 def basic_bounds(
@@ -203,7 +205,13 @@ def _enumerated(
     chosen = np.array(list(combinations(range(equations, len(block)), rank - equations)), dtype=int)
     bases = np.hstack([np.tile(np.arange(equations), (len(chosen), 1)), chosen.reshape(len(chosen), -1)]).astype(int)
     matrices = block[:, columns][bases].transpose(0, 2, 1)  # columns of a basis are its multipliers' rows
-    regular = np.linalg.svd(matrices, compute_uv=False)[:, -1] > SINGULAR * np.maximum(1.0, np.abs(block).max())
+    sizes = np.abs(matrices).max(axis=1, keepdims=True)
+    even = matrices / np.where(sizes > 0, sizes, 1.0)  # of rows of large numbers a regular basis may look singular
+    even = even / np.maximum(np.abs(even).max(axis=2, keepdims=True), TINY)
+    share = np.linalg.svd(even, compute_uv=False)[:, -1]
+    regular = share > SINGULAR
+    if (share[~regular] > DEPENDENT).any():
+        return None  # a basis that is left out although it is one would make bounds too small
     bases, inverse = bases[regular], -np.linalg.inv(matrices[regular])
     most = np.maximum(inverse * low, inverse * high).sum(axis=2)
     least = np.minimum(inverse * low, inverse * high).sum(axis=2)
