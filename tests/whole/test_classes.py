@@ -95,10 +95,36 @@ def complements():
     return m
 
 
+def squares():
+    """A converter of a size that is paid for: 5 size - size^2."""
+    m = kg.Bilevel("squares")
+    size = m.var("size", lb=1, ub=5)
+    f = m.follower("converter")
+    power = f.var("power", 2, lb=0, ub=10)
+    f.add(kg.norm(power) <= size, name="apparent")
+    f.maximize(3 * power[0] + 4 * power[1])
+    m.maximize(3 * power[0] + 4 * power[1] - size * size)
+    return m
+
+
+def norms():
+    """Two ropes and the force it takes, load / sqrt(2): 2 load - load^2 / 2."""
+    m = kg.Bilevel("norms")
+    load = m.var("load", lb=1, ub=4)
+    f = m.follower("crane")
+    pull, force = f.var("pull", 2, lb=0, ub=10), f.var("force", lb=0, ub=20)
+    f.add(kg.norm(pull) <= force, name="cone")
+    f.add(pull[0] + pull[1] >= load)
+    f.minimize(force)
+    m.maximize(2 * load - force * force)
+    return m
+
+
 SOLVED = {"lifted": lifted, "aligned": aligned, "opposed": opposed, "parts": parts, "nonconvex rows": continuous,
-          "complements": complements}  # fmt: skip
+          "complements": complements, "squares": squares, "norms": norms}  # fmt: skip
 CLASSES = SOLVED
-VALUES = {"parts": 5.0}
+VALUES = {"parts": 5.0, "squares": 6.25, "norms": 2.0}
+CURVED = ("squares", "norms")
 
 
 def by_kkt(m, folder):
@@ -135,6 +161,9 @@ def by_range(m, folder):
     result = kg.optimize(m, time_limit=LIMIT, range=True)
     if m.space.conditions:
         assert "are nobody's response, so they break no ties" in str(result.report)
+        return
+    if m.name in CURVED:
+        assert "its optimal responses are no polyhedron" in str(result.report)
         return
     assert result.report.range is not None
     low, high = sorted([result.report.range.best, result.report.range.worst])
@@ -191,6 +220,7 @@ REFUSED = {
     ("nonconvex rows", "certify"): (kg.UnsupportedError, "'f' has nonconvex rows, .*row 'cap'"),
     ("complements", "robust"): (kg.UnsupportedError, "are nobody's response, so they break no ties"),
     ("complements", "search"): (kg.UnsupportedError, "holds complementarity conditions"),
+    **{(name, verb): (kg.UnsupportedError, "squares or norms") for name in CURVED for verb in ("robust", "certify")},
 }
 """What a cell refuses, with the words; all others work."""
 
