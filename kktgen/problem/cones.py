@@ -66,10 +66,8 @@ class Cone:
     ----------
     name : str
         Of the row.
-    first : int
-        The first column that arose with it.
     u : ndarray (k,)
-        Columns of the normal.
+        Columns of the normal, the first that arose with it.
     M, c : csr_array (1 + k, n), ndarray (1 + k,)
         ``t`` and ``e`` are ``M z + c``.
     mu : int
@@ -83,7 +81,6 @@ class Cone:
     """
 
     name: str
-    first: int
     u: np.ndarray
     M: Csr
     c: np.ndarray

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ProblemError
 from ..numerics.intervals import interval
-from .combine import stack
+from .combine import concatenate, stack
 from .cones import BESIDE, Cone
 from .expressions import Affine, Expression
 from .leader_terms import ROLE
@@ -85,7 +85,7 @@ def norm(expr: Any) -> Norm:
         To be compared with a number or a scalar expression t. Of one entry it is the absolute value. Of more entries
         the row that the follower gets is the squared one, ``e @ e <= t * t``, where t is a number or an expression of
         the leader's variables, and ``.dual`` is the multiplier of that. With the follower's own variables in t it is a
-        half-space around the cone, ``u @ e <= t``; its normal u is a variable of the leader
+        half-space around the cone, ``u @ e <= t``; its normal u is a column of the model
         (:mod:`kktgen.problem.cones`), and ``.dual`` is d(cost)/d(t), not positive.
 
     Raises
@@ -165,7 +165,7 @@ def norm_rows(
 def _half_space(
     follower: Follower, e: Affine, t: Affine, name: str, where: str
 ) -> tuple[QuadRow, list[tuple[Any, str]], Cone]:  # fmt: skip
-    """Return the row ``u @ e <= t`` with a new variable u of the leader."""
+    """Return the row ``u @ e <= t`` with new columns u, and the cone."""
     space, beside = follower.space, list[tuple[Any, str]]()
     squares = next((part.names[0] for part in follower.varying if part.curved), None)
     if squares is not None:
@@ -174,8 +174,8 @@ def _half_space(
     k, word = len(e.c), space.made(f"{name}_normal", follower.name, follower.products.variables)
     u = space.append(word, ROLE, lb=-1.0, ub=1.0, follower=follower.name, shape=(k,))
     normal = Affine(space, unit_rows(u, len(space)), np.zeros(k), (k,))
-    both = stack([t, *(e[i] for i in range(k))])
-    cone = Cone(name, int(u[0]), u, both.M, both.c, -1, np.ones(k), np.full(k, -1), np.ones(k))
+    both = concatenate([stack([t]), e])
+    cone = Cone(name, u, both.M, both.c, -1, np.ones(k), np.full(k, -1), np.ones(k))
     return normal @ e <= t, beside, cone
 
 

@@ -25,7 +25,7 @@ def test_what_an_error_opens_along_a_chain_is_closed(length, factor):
     v = 1e-9 * factor ** np.arange(length + 1.0)  # within a tolerance of every row, and 1e-3 at the end
     assert v[-1] >= 1e-4 and (M @ v <= hi + 1e-8).all()
     found = settled(v, M, lo, hi)
-    assert found is None or abs(found).max() < 1e-12
+    assert found is not None and abs(found).max() < 1e-12
 
 
 def test_a_point_that_keeps_them_stays():

@@ -166,7 +166,7 @@ def declarations(m: Bilevel) -> list[dict[str, Any]]:
             (row.first, 1, _natural(follower, row) | _coords(space, row.quads.M, row.quads.shape, of_rows[row.name]))
             for row in natural.values()
         ]
-        out += [(cone.first, 1, _norm(follower, cone)) for cone in cones.values()]
+        out += [(int(cone.u[0]), 1, _norm(follower, cone)) for cone in cones.values()]
         place, terms = -1, {term.row: term for term in follower.terms}
         for declared in follower.declared:
             if (declared.word in natural or declared.word in cones) and not declared.is_bound:
